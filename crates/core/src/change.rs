@@ -1,0 +1,73 @@
+//! The log of a namespace: what changed, in order.
+
+use crate::key::Key;
+use crate::namespace::Job;
+use crate::revision::Revision;
+use crate::time::Timestamp;
+
+/// A place in a namespace's log: just after one change of one commit.
+///
+/// A commit can change many keys. The index lets a reader stop in the middle of such a commit
+/// and go on there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Cursor {
+    /// The commit.
+    pub revision: Revision,
+    /// The change's place within it, from 0.
+    pub index: u32,
+}
+
+/// One key's change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Where it stands in the log.
+    pub at: Cursor,
+    /// The key.
+    pub key: Key,
+    /// What happened to it.
+    pub kind: ChangeKind,
+    /// The job that did it; `None` also for expiry, which nobody does.
+    pub job: Option<Job>,
+    /// When.
+    pub time: Timestamp,
+}
+
+/// What happened to a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChangeKind {
+    /// It was set, added to, claimed, renewed or released.
+    Put {
+        /// Bytes of the value.
+        size: usize,
+    },
+    /// It was deleted.
+    Delete,
+    /// Its lifetime ended.
+    Expire,
+}
+
+/// A part of the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Changes {
+    /// In order; never empty.
+    pub changes: Vec<Change>,
+    /// Where to go on: at or after the last change, past others that did not match.
+    pub next: Cursor,
+}
+
+impl Cursor {
+    /// Before every change.
+    pub const START: Self = Self {
+        revision: Revision::ZERO,
+        index: u32::MAX,
+    };
+
+    /// After everything that the commit with this revision changed.
+    #[must_use]
+    pub const fn after(revision: Revision) -> Self {
+        Self {
+            revision,
+            index: u32::MAX,
+        }
+    }
+}

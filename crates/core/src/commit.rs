@@ -1,0 +1,282 @@
+//! What a caller asks a store to change, and what comes back.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use crate::entry::Entry;
+use crate::key::{Key, Prefix};
+use crate::limits::MAX_COMMIT_OPERATIONS;
+use crate::revision::Revision;
+use crate::time::Timestamp;
+use crate::value::Value;
+
+/// Conditions and operations that happen all together or not at all.
+///
+/// Every condition and every operation sees the state before the commit. No key stands in two
+/// operations, and an operation on a prefix stands alone, so their order doesn't matter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Commit {
+    conditions: Vec<Condition>,
+    operations: Vec<Operation>,
+}
+
+/// What must hold of one key for a commit to happen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Condition {
+    /// The key.
+    pub key: Key,
+    /// What must hold of it.
+    pub expect: Precondition,
+}
+
+/// What may be demanded of a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Precondition {
+    /// It does not exist.
+    Absent,
+    /// It exists.
+    Present,
+    /// It exists and the last commit that touched it is this one.
+    Revision(Revision),
+    /// It exists and its value is exactly this.
+    Value(Value),
+}
+
+/// One change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// Stores a value; creates or replaces. Clears a claim.
+    Set {
+        /// The key.
+        key: Key,
+        /// Its new value.
+        value: Value,
+        /// How long it stays.
+        lifetime: Lifetime,
+    },
+    /// Adds to a decimal integer; an absent key counts as 0. The lifetime is kept.
+    Add {
+        /// The key.
+        key: Key,
+        /// What to add.
+        by: i64,
+    },
+    /// Removes one key; an absent one is no error.
+    Delete {
+        /// The key.
+        key: Key,
+    },
+    /// Removes every key that begins with the prefix, `_internal_` ones included.
+    DeletePrefix {
+        /// The prefix.
+        prefix: Prefix,
+    },
+    /// Claims the first key that the prefix shows and that nobody holds a live claim on.
+    Claim {
+        /// The prefix.
+        prefix: Prefix,
+        /// How long the claim lasts.
+        hold: Duration,
+    },
+    /// Makes a live claim last this long from now on. A claim that has run out, or a key that is
+    /// gone, is a failed precondition.
+    Renew {
+        /// The key.
+        key: Key,
+        /// How long the claim lasts.
+        hold: Duration,
+    },
+    /// Ends a live claim, with the same precondition as [`Operation::Renew`].
+    Release {
+        /// The key.
+        key: Key,
+    },
+}
+
+/// How long an entry stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lifetime {
+    /// Until it is deleted.
+    Permanent,
+    /// This long after the commit.
+    For(Duration),
+    /// Until this instant.
+    Until(Timestamp),
+}
+
+/// What a commit did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Committed {
+    /// The commit's revision; where nothing changed, the latest one of the namespace.
+    pub revision: Revision,
+    /// One outcome for each operation, in their order.
+    pub outcomes: Vec<Outcome>,
+}
+
+/// What one operation did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The value is stored.
+    Set {
+        /// Whether the key did not exist before.
+        created: bool,
+    },
+    /// The sum.
+    Added(i64),
+    /// How many keys were removed.
+    Deleted(u64),
+    /// The key that is now claimed, or `None` where there is nothing to take.
+    Claimed(Option<(Key, Entry)>),
+    /// The claim lasts until then.
+    Renewed(Timestamp),
+    /// Nobody holds the key any more.
+    Released,
+}
+
+/// Why conditions and operations do not make a commit.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MalformedCommit {
+    /// No operation at all.
+    #[error("there is no operation")]
+    Empty,
+    /// More operations than [`MAX_COMMIT_OPERATIONS`].
+    #[error("there are {0} operations; the limit is {MAX_COMMIT_OPERATIONS}")]
+    TooManyOperations(usize),
+    /// More conditions than [`MAX_COMMIT_OPERATIONS`].
+    #[error("there are {0} conditions; the limit is {MAX_COMMIT_OPERATIONS}")]
+    TooManyConditions(usize),
+    /// A key in two operations.
+    #[error("the key {0} appears in more than one operation")]
+    RepeatedKey(Key),
+    /// An operation on a prefix beside others.
+    #[error("an operation on a prefix must be the only one")]
+    PrefixNotAlone,
+}
+
+impl Commit {
+    /// Puts a commit together.
+    ///
+    /// # Errors
+    /// See [`MalformedCommit`].
+    pub fn new(
+        conditions: Vec<Condition>,
+        operations: Vec<Operation>,
+    ) -> Result<Self, MalformedCommit> {
+        if operations.is_empty() {
+            return Err(MalformedCommit::Empty);
+        }
+        if operations.len() > MAX_COMMIT_OPERATIONS {
+            return Err(MalformedCommit::TooManyOperations(operations.len()));
+        }
+        if conditions.len() > MAX_COMMIT_OPERATIONS {
+            return Err(MalformedCommit::TooManyConditions(conditions.len()));
+        }
+        if operations.len() > 1 {
+            let mut seen = HashSet::new();
+            for operation in &operations {
+                let key = operation.key().ok_or(MalformedCommit::PrefixNotAlone)?;
+                if !seen.insert(key) {
+                    return Err(MalformedCommit::RepeatedKey(key.clone()));
+                }
+            }
+        }
+        Ok(Self {
+            conditions,
+            operations,
+        })
+    }
+
+    /// A commit of one operation, with no more than one condition.
+    #[must_use]
+    pub fn single(condition: Option<Condition>, operation: Operation) -> Self {
+        Self {
+            conditions: condition.into_iter().collect(),
+            operations: vec![operation],
+        }
+    }
+
+    /// What must hold.
+    #[must_use]
+    pub fn conditions(&self) -> &[Condition] {
+        &self.conditions
+    }
+
+    /// What to do.
+    #[must_use]
+    pub fn operations(&self) -> &[Operation] {
+        &self.operations
+    }
+
+    /// Demands one thing more. Used by permits that allow creating but not replacing.
+    pub(crate) fn demand(&mut self, condition: Condition) {
+        self.conditions.push(condition);
+    }
+}
+
+impl Operation {
+    /// The one key that it touches, or `None` where it names a prefix.
+    #[must_use]
+    pub fn key(&self) -> Option<&Key> {
+        match self {
+            Self::Set { key, .. }
+            | Self::Add { key, .. }
+            | Self::Delete { key }
+            | Self::Renew { key, .. }
+            | Self::Release { key } => Some(key),
+            Self::DeletePrefix { .. } | Self::Claim { .. } => None,
+        }
+    }
+}
+
+impl Lifetime {
+    /// The instant of expiry of an entry written at `now`.
+    #[must_use]
+    pub fn expires(self, now: Timestamp) -> Option<Timestamp> {
+        match self {
+            Self::Permanent => None,
+            Self::For(duration) => Some(now.after(duration)),
+            Self::Until(instant) => Some(instant),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn delete(key: &str) -> Operation {
+        Operation::Delete {
+            key: Key::parse(key).unwrap(),
+        }
+    }
+
+    #[test]
+    fn a_key_stands_in_one_operation_only() {
+        let repeated = Commit::new(vec![], vec![delete("/a"), delete("a")]);
+        assert_eq!(
+            repeated,
+            Err(MalformedCommit::RepeatedKey(Key::parse("/a").unwrap()))
+        );
+        assert!(Commit::new(vec![], vec![delete("/a"), delete("/b")]).is_ok());
+    }
+
+    #[test]
+    fn operations_are_bounded_and_prefixes_stand_alone() {
+        let many: Vec<_> = (0..=MAX_COMMIT_OPERATIONS)
+            .map(|n| delete(&n.to_string()))
+            .collect();
+        assert_eq!(
+            Commit::new(vec![], many),
+            Err(MalformedCommit::TooManyOperations(101))
+        );
+        assert_eq!(Commit::new(vec![], vec![]), Err(MalformedCommit::Empty));
+        let prefix = Operation::DeletePrefix {
+            prefix: Prefix::everything(),
+        };
+        assert_eq!(
+            Commit::new(vec![], vec![prefix.clone(), delete("/a")]),
+            Err(MalformedCommit::PrefixNotAlone)
+        );
+        assert!(Commit::new(vec![], vec![prefix]).is_ok());
+    }
+}

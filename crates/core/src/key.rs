@@ -1,0 +1,298 @@
+//! Keys and prefixes in canonical form.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::limits::MAX_KEY_BYTES;
+
+/// The segment that marks keys for the platform's own use. See [`Prefix::shows`].
+const INTERNAL: &str = "_internal_";
+
+/// The name of one entry: a path such as `/input/param1`.
+///
+/// The canonical form starts with one `/`, has no empty, `.` or `..` segment, no control
+/// character and no trailing `/`, and is at most [`MAX_KEY_BYTES`] bytes of UTF-8. Keys are
+/// compared and ordered by their bytes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key(Arc<str>);
+
+/// What keys begin with: a *string* prefix, so `/in` matches both `/input/x` and `/inside`.
+///
+/// In the same canonical form as a [`Key`], except that it may end in `/`; `/` matches every key.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Prefix(Arc<str>);
+
+/// Why a text is no key, or no prefix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    /// Nothing is left after the leading `/`.
+    #[error("the key is empty")]
+    Empty,
+    /// More bytes than [`MAX_KEY_BYTES`].
+    #[error("the key has {bytes} bytes; the limit is {MAX_KEY_BYTES}")]
+    TooLong {
+        /// Bytes in canonical form.
+        bytes: usize,
+    },
+    /// U+0000 to U+001F or U+007F.
+    #[error("the key contains a control character (U+{:04X})", *.0 as u32)]
+    Control(char),
+    /// A segment `.` or `..`.
+    #[error("the key has a segment \"{0}\", which is not allowed")]
+    DotSegment(&'static str),
+    /// The bytes are not UTF-8.
+    #[error("the key is not valid UTF-8")]
+    NotUtf8,
+    /// A single key cannot end in `/`; only a prefix can.
+    #[error("the key ends in \"/\", which only a prefix may")]
+    TrailingSlash,
+}
+
+impl Key {
+    /// Parses a key. A missing leading `/` is added and runs of `/` become one.
+    ///
+    /// # Errors
+    /// See [`KeyError`].
+    pub fn parse(raw: &str) -> Result<Self, KeyError> {
+        let canonical = canonical(raw)?;
+        match canonical.as_ref() {
+            "/" => Err(KeyError::Empty),
+            path if path.ends_with('/') => Err(KeyError::TrailingSlash),
+            _ => Ok(Self(canonical)),
+        }
+    }
+
+    /// Parses a key from bytes that may be no UTF-8.
+    ///
+    /// # Errors
+    /// See [`KeyError`].
+    pub fn from_bytes(raw: &[u8]) -> Result<Self, KeyError> {
+        Self::parse(std::str::from_utf8(raw).map_err(|_| KeyError::NotUtf8)?)
+    }
+
+    /// A key that an engine kept, already in canonical form.
+    ///
+    /// # Errors
+    /// When it is not, which means that the stored data is damaged.
+    pub fn stored(raw: &[u8]) -> Result<Self, KeyError> {
+        Self::from_bytes(raw)
+    }
+
+    /// The canonical form.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Prefix {
+    /// The prefix of every key.
+    #[must_use]
+    pub fn everything() -> Self {
+        Self("/".into())
+    }
+
+    /// Parses a prefix; nothing at all is [`Prefix::everything`].
+    ///
+    /// # Errors
+    /// See [`KeyError`].
+    pub fn parse(raw: &str) -> Result<Self, KeyError> {
+        canonical(raw).map(Self)
+    }
+
+    /// Parses a prefix from bytes that may be no UTF-8.
+    ///
+    /// # Errors
+    /// See [`KeyError`].
+    pub fn from_bytes(raw: &[u8]) -> Result<Self, KeyError> {
+        Self::parse(std::str::from_utf8(raw).map_err(|_| KeyError::NotUtf8)?)
+    }
+
+    /// The canonical form.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether this is the prefix of every key.
+    #[must_use]
+    pub fn is_everything(&self) -> bool {
+        self.as_str() == "/"
+    }
+
+    /// Whether `key` begins with this prefix.
+    #[must_use]
+    pub fn matches(&self, key: &Key) -> bool {
+        key.0.starts_with(self.as_str())
+    }
+
+    /// Whether a listing of this prefix shows `key`: it matches, and no segment `_internal_`
+    /// stands in it beyond the prefix, unless the prefix itself already reaches inside one.
+    #[must_use]
+    pub fn shows(&self, key: &Key) -> bool {
+        self.matches(key) && self.hidden_part(key).is_none()
+    }
+
+    /// Where `key`, which matches, is hidden: the end of its first segment `_internal_`.
+    pub(crate) fn hidden_part(&self, key: &Key) -> Option<usize> {
+        let inside = format!("/{INTERNAL}/");
+        if self.0.contains(&inside) {
+            return None;
+        }
+        let mut start = 1;
+        for segment in key.0[1..].split('/') {
+            if segment == INTERNAL {
+                return Some(start + segment.len());
+            }
+            start += segment.len() + 1;
+        }
+        None
+    }
+
+    /// The entry of a one-level listing that `key`, which matches, folds into: everything up to
+    /// and including the first `/` after the prefix, or `None` where the key is itself on this
+    /// level.
+    #[must_use]
+    pub fn folder_of(&self, key: &Key) -> Option<Prefix> {
+        let rest = &key.0[self.0.len()..];
+        let slash = rest.find('/')?;
+        Some(Prefix(key.0[..self.0.len() + slash + 1].into()))
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for Prefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Lets a sorted map of keys be searched from a prefix on. Equality, order and hash are those of
+/// the text.
+impl Borrow<str> for Key {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&Key> for Prefix {
+    fn from(key: &Key) -> Self {
+        Self(Arc::clone(&key.0))
+    }
+}
+
+/// One leading `/`, runs of `/` as one, and every rule that keys and prefixes share.
+fn canonical(raw: &str) -> Result<Arc<str>, KeyError> {
+    let path: Arc<str> = if raw.starts_with('/') && !raw.contains("//") {
+        raw.into()
+    } else {
+        let mut path = String::with_capacity(raw.len() + 1);
+        path.push('/');
+        for segment in raw.split('/').filter(|segment| !segment.is_empty()) {
+            if !path.ends_with('/') {
+                path.push('/');
+            }
+            path.push_str(segment);
+        }
+        if raw.ends_with('/') && !path.ends_with('/') {
+            path.push('/');
+        }
+        path.into()
+    };
+    if path.len() > MAX_KEY_BYTES {
+        return Err(KeyError::TooLong { bytes: path.len() });
+    }
+    if let Some(control) = path.chars().find(char::is_ascii_control) {
+        return Err(KeyError::Control(control));
+    }
+    for segment in path.split('/') {
+        match segment {
+            "." => return Err(KeyError::DotSegment(".")),
+            ".." => return Err(KeyError::DotSegment("..")),
+            _ => {}
+        }
+    }
+    Ok(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(raw: &str) -> Key {
+        Key::parse(raw).unwrap()
+    }
+
+    fn prefix(raw: &str) -> Prefix {
+        Prefix::parse(raw).unwrap()
+    }
+
+    #[test]
+    fn one_key_has_one_form_however_it_is_spelt() {
+        for raw in ["/a/b", "a/b", "//a/b", "///a//b", "a///b"] {
+            assert_eq!(key(raw).as_str(), "/a/b", "{raw:?}");
+        }
+        for raw in ["a b", "a?b#c", "%2F", "é", "🦀", "-", "..."] {
+            assert_eq!(key(raw).as_str(), format!("/{raw}"));
+        }
+    }
+
+    #[test]
+    fn malformed_keys_are_refused_with_the_reason() {
+        assert_eq!(Key::parse(""), Err(KeyError::Empty));
+        assert_eq!(Key::parse("///"), Err(KeyError::Empty));
+        assert_eq!(Key::parse("/a/"), Err(KeyError::TrailingSlash));
+        assert_eq!(Key::parse("/a/../b"), Err(KeyError::DotSegment("..")));
+        assert_eq!(Key::parse("."), Err(KeyError::DotSegment(".")));
+        assert_eq!(Key::parse("/a\0"), Err(KeyError::Control('\0')));
+        assert_eq!(Key::parse("/a\u{7f}"), Err(KeyError::Control('\u{7f}')));
+        assert_eq!(Key::from_bytes(b"/\xff"), Err(KeyError::NotUtf8));
+    }
+
+    #[test]
+    fn the_length_limit_counts_the_canonical_form() {
+        let longest = format!("/{}", "k".repeat(MAX_KEY_BYTES - 1));
+        assert_eq!(key(&longest[1..]).as_str(), longest);
+        assert_eq!(key(&format!("//{longest}")).as_str(), longest);
+        assert_eq!(
+            Key::parse(&format!("{longest}k")),
+            Err(KeyError::TooLong {
+                bytes: MAX_KEY_BYTES + 1
+            })
+        );
+    }
+
+    #[test]
+    fn a_prefix_is_a_string_prefix() {
+        assert!(prefix("/in").matches(&key("/input/x")));
+        assert!(prefix("/in").matches(&key("/inside")));
+        assert!(!prefix("/in/").matches(&key("/inside")));
+        assert!(prefix("").is_everything() && prefix("//").is_everything());
+        assert_eq!(prefix("a//b//").as_str(), "/a/b/");
+    }
+
+    #[test]
+    fn a_key_folds_into_the_folder_below_the_prefix() {
+        let folder = |p: &str, k: &str| prefix(p).folder_of(&key(k)).map(|f| f.0.to_string());
+        assert_eq!(folder("/", "/a/b/c").as_deref(), Some("/a/"));
+        assert_eq!(folder("/a", "/a/b/c").as_deref(), Some("/a/"));
+        assert_eq!(folder("/a/", "/a/b/c").as_deref(), Some("/a/b/"));
+        assert_eq!(folder("/a/", "/a/b"), None);
+    }
+
+    #[test]
+    fn internal_keys_show_only_to_a_prefix_that_reaches_inside() {
+        assert!(!prefix("/").shows(&key("/_internal_/x")));
+        assert!(!prefix("/a").shows(&key("/a/_internal_")));
+        assert!(!prefix("/_internal_").shows(&key("/_internal_/x")));
+        assert!(prefix("/_internal_/").shows(&key("/_internal_/x")));
+        assert!(prefix("/_internal_/x").shows(&key("/_internal_/x")));
+        assert!(prefix("/").shows(&key("/a_internal_/x")));
+    }
+}

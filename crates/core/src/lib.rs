@@ -1,0 +1,48 @@
+//! What the key-value store *is*, without saying where it keeps anything.
+//!
+//! | module | what it holds |
+//! | --- | --- |
+//! | [`namespace`], [`key`], [`value`], [`revision`], [`time`] | values that cannot be wrong, because parsing is the only way to get one |
+//! | [`entry`], [`commit`], [`scan`], [`change`] | the vocabulary of the [`Store`] trait |
+//! | [`store`] | the trait itself, with its whole contract |
+//! | [`rules`] | what a commit does, as pure functions that every engine shares |
+//! | [`permit`] | who may do what; the only way from a caller to a store |
+//! | [`limits`] | every limit on data, in one place |
+//! | [`memory`] | the reference engine: the rules over a map |
+//! | `conformance` | the cases that every engine has to pass (feature `conformance`) |
+//!
+//! **Invariant:** nothing here reads a clock, a file, a socket or a token. Time is passed in.
+
+pub mod change;
+pub mod clock;
+pub mod commit;
+#[cfg(feature = "conformance")]
+pub mod conformance;
+pub mod entry;
+pub mod error;
+pub mod key;
+pub mod limits;
+pub mod memory;
+pub mod namespace;
+pub mod permit;
+pub mod revision;
+pub mod rules;
+pub mod scan;
+pub mod store;
+pub mod time;
+pub mod value;
+
+pub use change::{Change, ChangeKind, Changes, Cursor};
+pub use clock::Clock;
+pub use commit::{Commit, Committed, Condition, Lifetime, Operation, Outcome, Precondition};
+pub use entry::{Entry, Metadata};
+pub use error::StoreError;
+pub use key::{Key, Prefix};
+pub use limits::Quota;
+pub use namespace::{Job, Namespace};
+pub use permit::{Gate, Principal};
+pub use revision::Revision;
+pub use scan::{Depth, Item, Page, PageLimit, Projection, Scan, Visibility};
+pub use store::{Store, Usage};
+pub use time::Timestamp;
+pub use value::Value;

@@ -1,0 +1,61 @@
+//! Every limit on data, in one place, each with its reason.
+
+use std::num::NonZeroUsize;
+
+/// Bytes of a key in canonical form (with its leading `/`). Long enough for deep paths, short
+/// enough for an index block to hold several.
+pub const MAX_KEY_BYTES: usize = 1_024;
+
+/// Bytes of a namespace's name. Longer than any user name or e-mail address seen in tokens.
+pub const MAX_NAMESPACE_BYTES: usize = 256;
+
+/// Bytes of a job's identifier. It is repeated in every entry that the job writes.
+pub const MAX_JOB_BYTES: usize = 256;
+
+/// Bytes of a value unless the operator sets another limit: "16 KB".
+pub const DEFAULT_VALUE_BYTES: usize = 16_384;
+
+/// The largest limit that an operator may set for a value. Above this an object store serves
+/// better, and etcd refuses requests of 1.5 MiB.
+pub const MAX_VALUE_BYTES: usize = 1_048_576;
+
+/// Operations, and also conditions, in one commit. etcd takes 128 operations in a transaction,
+/// and every engine has to be able to carry what one carries.
+pub const MAX_COMMIT_OPERATIONS: usize = 100;
+
+/// Keys on one page of a scan.
+pub const MAX_PAGE_KEYS: usize = 10_000;
+
+/// Bytes of keys and values after which a page ends although more keys were asked for. Keeps the
+/// memory of one request small whatever the size of the values.
+pub const MAX_PAGE_BYTES: usize = 8 * 1_024 * 1_024;
+
+/// Changes returned at once.
+pub const MAX_CHANGES: NonZeroUsize = NonZeroUsize::new(1_000).unwrap();
+
+/// How much one namespace may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quota {
+    /// Number of keys.
+    pub keys: u64,
+    /// Bytes of all keys and values together.
+    pub bytes: u64,
+}
+
+impl Quota {
+    /// No limit that can be reached; for tests and for engines opened by administrators.
+    pub const UNLIMITED: Self = Self {
+        keys: u64::MAX,
+        bytes: u64::MAX,
+    };
+}
+
+impl Default for Quota {
+    /// A million keys and a gibibyte: far above what jobs share, far below what fills a disk.
+    fn default() -> Self {
+        Self {
+            keys: 1_000_000,
+            bytes: 1 << 30,
+        }
+    }
+}

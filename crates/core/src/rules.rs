@@ -1,0 +1,380 @@
+//! What a commit does, as pure functions over a view of the state.
+//!
+//! Every engine plans its commits here, so that they can't differ in meaning. A plan lists what
+//! to write; the engine's part is to write it atomically and durably.
+
+use std::ops::ControlFlow;
+
+use crate::change::ChangeKind;
+use crate::commit::{Commit, Condition, Operation, Outcome, Precondition};
+use crate::entry::{Entry, Metadata};
+use crate::error::{Mismatch, StoreError};
+use crate::key::{Key, Prefix};
+use crate::limits::Quota;
+use crate::namespace::Job;
+use crate::revision::Revision;
+use crate::store::Usage;
+use crate::time::Timestamp;
+use crate::value::Value;
+
+/// One namespace as it is stored, entries that have expired but are not yet removed included.
+pub trait View {
+    /// One stored entry.
+    ///
+    /// # Errors
+    /// When the engine can't tell.
+    fn get(&self, key: &Key) -> Result<Option<Entry>, StoreError>;
+
+    /// Visits every stored key that begins with the prefix, in byte order, until told to stop.
+    ///
+    /// # Errors
+    /// When the engine can't tell.
+    fn visit(
+        &self,
+        prefix: &Prefix,
+        visitor: &mut dyn FnMut(Key, Metadata) -> ControlFlow<()>,
+    ) -> Result<(), StoreError>;
+
+    /// What is stored, and the latest revision.
+    fn usage(&self) -> Usage;
+}
+
+/// The circumstances of a commit.
+#[derive(Clone, Copy, Debug)]
+pub struct Circumstances<'a> {
+    /// When it happens.
+    pub now: Timestamp,
+    /// Whose job asks for it.
+    pub author: Option<&'a Job>,
+    /// How much the namespace may hold.
+    pub quota: Quota,
+}
+
+/// What to write for a commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// In the order in which they are logged. Empty where nothing changes.
+    pub effects: Vec<Effect>,
+    /// One for each operation.
+    pub outcomes: Vec<Outcome>,
+    /// What the namespace holds afterwards, with the commit's revision.
+    pub usage: Usage,
+}
+
+/// One key's change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Effect {
+    /// The key.
+    pub key: Key,
+    /// What was stored before, whether live or expired.
+    pub before: Option<Metadata>,
+    /// What is stored afterwards.
+    pub after: Option<Entry>,
+    /// How it is logged.
+    pub kind: ChangeKind,
+}
+
+/// Plans a commit.
+///
+/// # Errors
+/// Those of [`crate::Store::commit`]; then nothing is to be written.
+pub fn plan(
+    view: &impl View,
+    commit: &Commit,
+    circumstances: Circumstances<'_>,
+) -> Result<Plan, StoreError> {
+    for condition in commit.conditions() {
+        check(view, condition, circumstances.now)?;
+    }
+    let before = view.usage();
+    let mut planner = Planner {
+        view,
+        circumstances,
+        revision: before.revision.next(),
+        effects: Vec::new(),
+        outcomes: Vec::with_capacity(commit.operations().len()),
+    };
+    for operation in commit.operations() {
+        planner.apply(operation)?;
+    }
+    let Planner {
+        effects, outcomes, ..
+    } = planner;
+    let usage = account(before, &effects);
+    let grew = usage.keys > before.keys || usage.bytes > before.bytes;
+    let quota = circumstances.quota;
+    if grew && (usage.keys > quota.keys || usage.bytes > quota.bytes) {
+        return Err(StoreError::QuotaExceeded {
+            keys: usage.keys,
+            bytes: usage.bytes,
+            quota,
+        });
+    }
+    Ok(Plan {
+        effects,
+        outcomes,
+        usage,
+    })
+}
+
+/// Plans the removal of entries whose time has come; the others among `due` are left alone.
+#[must_use]
+pub fn expire(
+    usage: Usage,
+    due: impl IntoIterator<Item = (Key, Metadata)>,
+    now: Timestamp,
+) -> Plan {
+    let effects: Vec<_> = due
+        .into_iter()
+        .filter(|(_, metadata)| !metadata.is_live(now))
+        .map(|(key, metadata)| Effect {
+            key,
+            before: Some(metadata),
+            after: None,
+            kind: ChangeKind::Expire,
+        })
+        .collect();
+    let usage = account(usage, &effects);
+    Plan {
+        effects,
+        outcomes: Vec::new(),
+        usage,
+    }
+}
+
+fn check(view: &impl View, condition: &Condition, now: Timestamp) -> Result<(), StoreError> {
+    let found = view
+        .get(&condition.key)?
+        .filter(|entry| entry.metadata.is_live(now));
+    let reason = match (&condition.expect, found) {
+        (Precondition::Absent, None) | (Precondition::Present, Some(_)) => return Ok(()),
+        (Precondition::Absent, Some(entry)) => Mismatch::Exists(entry.metadata.revision),
+        (_, None) => Mismatch::Missing,
+        (Precondition::Revision(wanted), Some(entry)) => {
+            if entry.metadata.revision == *wanted {
+                return Ok(());
+            }
+            Mismatch::Revision(entry.metadata.revision)
+        }
+        (Precondition::Value(wanted), Some(entry)) => {
+            if entry.value == *wanted {
+                return Ok(());
+            }
+            Mismatch::Value(entry.metadata.revision)
+        }
+    };
+    Err(StoreError::PreconditionFailed {
+        key: condition.key.clone(),
+        reason,
+    })
+}
+
+/// Usage after the effects; the revision grows only where there are any.
+fn account(before: Usage, effects: &[Effect]) -> Usage {
+    if effects.is_empty() {
+        return before;
+    }
+    let mut usage = Usage {
+        revision: before.revision.next(),
+        ..before
+    };
+    for effect in effects {
+        let key_bytes = effect.key.as_str().len();
+        if let Some(metadata) = &effect.before {
+            usage.keys = usage.keys.saturating_sub(1);
+            usage.bytes = usage
+                .bytes
+                .saturating_sub((key_bytes + metadata.size) as u64);
+        }
+        if let Some(entry) = &effect.after {
+            usage.keys += 1;
+            usage.bytes += (key_bytes + entry.value.len()) as u64;
+        }
+    }
+    usage
+}
+
+struct Planner<'a, V> {
+    view: &'a V,
+    circumstances: Circumstances<'a>,
+    revision: Revision,
+    effects: Vec<Effect>,
+    outcomes: Vec<Outcome>,
+}
+
+impl<V: View> Planner<'_, V> {
+    fn apply(&mut self, operation: &Operation) -> Result<(), StoreError> {
+        let now = self.circumstances.now;
+        let outcome = match operation {
+            Operation::Set {
+                key,
+                value,
+                lifetime,
+            } => {
+                let stored = self.view.get(key)?;
+                let created = self.put(key, stored, value.clone(), lifetime.expires(now));
+                Outcome::Set { created }
+            }
+            Operation::Add { key, by } => self.add(key, *by)?,
+            Operation::Delete { key } => match self.live(key)? {
+                None => Outcome::Deleted(0),
+                Some(entry) => {
+                    self.remove(key.clone(), entry.metadata);
+                    Outcome::Deleted(1)
+                }
+            },
+            Operation::DeletePrefix { prefix } => self.delete_prefix(prefix)?,
+            Operation::Claim { prefix, hold } => self.claim(prefix, now.after(*hold))?,
+            Operation::Renew { key, hold } => {
+                let until = now.after(*hold);
+                self.change_claim(key, Some(until))?;
+                Outcome::Renewed(until)
+            }
+            Operation::Release { key } => {
+                self.change_claim(key, None)?;
+                Outcome::Released
+            }
+        };
+        self.outcomes.push(outcome);
+        Ok(())
+    }
+
+    fn live(&self, key: &Key) -> Result<Option<Entry>, StoreError> {
+        let now = self.circumstances.now;
+        Ok(self
+            .view
+            .get(key)?
+            .filter(|entry| entry.metadata.is_live(now)))
+    }
+
+    /// Stores a value over what is stored now, and says whether the key is new.
+    fn put(
+        &mut self,
+        key: &Key,
+        stored: Option<Entry>,
+        value: Value,
+        expires: Option<Timestamp>,
+    ) -> bool {
+        let now = self.circumstances.now;
+        let before = stored.map(|entry| entry.metadata);
+        let live = before.as_ref().filter(|metadata| metadata.is_live(now));
+        let created = live.is_none();
+        let metadata = Metadata {
+            revision: self.revision,
+            created: live.map_or(now, |metadata| metadata.created),
+            modified: now,
+            expires,
+            job: self.circumstances.author.cloned(),
+            claimed_until: None,
+            size: value.len(),
+        };
+        self.effects.push(Effect {
+            key: key.clone(),
+            before,
+            kind: ChangeKind::Put { size: value.len() },
+            after: Some(Entry { value, metadata }),
+        });
+        created
+    }
+
+    fn add(&mut self, key: &Key, by: i64) -> Result<Outcome, StoreError> {
+        let refuse = |reason| StoreError::NotANumber {
+            key: key.clone(),
+            reason,
+        };
+        let stored = self.view.get(key)?;
+        let live = stored
+            .as_ref()
+            .filter(|entry| entry.metadata.is_live(self.circumstances.now));
+        let (current, expires) = match live {
+            None => (0, None),
+            Some(entry) => {
+                let number = entry.value.as_integer().ok_or_else(|| {
+                    refuse("the value is not a decimal integer in the signed 64-bit range")
+                })?;
+                (number, entry.metadata.expires)
+            }
+        };
+        let sum = current
+            .checked_add(by)
+            .ok_or_else(|| refuse("the sum is outside the signed 64-bit range"))?;
+        self.put(key, stored, Value::from_integer(sum), expires);
+        Ok(Outcome::Added(sum))
+    }
+
+    fn remove(&mut self, key: Key, metadata: Metadata) {
+        self.effects.push(Effect {
+            key,
+            before: Some(metadata),
+            after: None,
+            kind: ChangeKind::Delete,
+        });
+    }
+
+    fn delete_prefix(&mut self, prefix: &Prefix) -> Result<Outcome, StoreError> {
+        let now = self.circumstances.now;
+        let view = self.view;
+        let mut deleted = 0;
+        view.visit(prefix, &mut |key, metadata| {
+            if metadata.is_live(now) {
+                self.remove(key, metadata);
+                deleted += 1;
+            }
+            ControlFlow::Continue(())
+        })?;
+        Ok(Outcome::Deleted(deleted))
+    }
+
+    fn claim(&mut self, prefix: &Prefix, until: Timestamp) -> Result<Outcome, StoreError> {
+        let now = self.circumstances.now;
+        let mut free = None;
+        self.view.visit(prefix, &mut |key, metadata| {
+            let takes =
+                metadata.is_live(now) && metadata.live_claim(now).is_none() && prefix.shows(&key);
+            if takes {
+                free = Some(key);
+                return ControlFlow::Break(());
+            }
+            ControlFlow::Continue(())
+        })?;
+        let Some(key) = free else {
+            return Ok(Outcome::Claimed(None));
+        };
+        let Some(entry) = self.live(&key)? else {
+            return Ok(Outcome::Claimed(None));
+        };
+        let claimed = self.hold(&key, entry, Some(until));
+        Ok(Outcome::Claimed(Some((key, claimed))))
+    }
+
+    fn change_claim(&mut self, key: &Key, until: Option<Timestamp>) -> Result<(), StoreError> {
+        let now = self.circumstances.now;
+        let refuse = |reason| StoreError::PreconditionFailed {
+            key: key.clone(),
+            reason,
+        };
+        let entry = self.live(key)?.ok_or_else(|| refuse(Mismatch::Missing))?;
+        if entry.metadata.live_claim(now).is_none() {
+            return Err(refuse(Mismatch::NotClaimed));
+        }
+        self.hold(key, entry, until);
+        Ok(())
+    }
+
+    /// Writes an entry again with another claim and this commit's revision.
+    fn hold(&mut self, key: &Key, entry: Entry, until: Option<Timestamp>) -> Entry {
+        let before = entry.metadata.clone();
+        let mut after = entry;
+        after.metadata.revision = self.revision;
+        after.metadata.claimed_until = until;
+        self.effects.push(Effect {
+            key: key.clone(),
+            before: Some(before),
+            kind: ChangeKind::Put {
+                size: after.value.len(),
+            },
+            after: Some(after.clone()),
+        });
+        after
+    }
+}

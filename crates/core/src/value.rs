@@ -1,0 +1,110 @@
+//! The bytes that a key stands for.
+
+use bytes::Bytes;
+
+/// A value: any bytes, no more of them than the limit in force when it was taken in.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Value(Bytes);
+
+/// A value that has more bytes than the limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the value has {bytes} bytes; the limit is {limit}")]
+pub struct ValueTooLarge {
+    /// Bytes given.
+    pub bytes: usize,
+    /// Bytes allowed.
+    pub limit: usize,
+}
+
+impl Value {
+    /// Takes in bytes from outside.
+    ///
+    /// # Errors
+    /// When there are more than `limit` of them.
+    pub fn new(bytes: impl Into<Bytes>, limit: usize) -> Result<Self, ValueTooLarge> {
+        let bytes = bytes.into();
+        if bytes.len() > limit {
+            return Err(ValueTooLarge {
+                bytes: bytes.len(),
+                limit,
+            });
+        }
+        Ok(Self(bytes))
+    }
+
+    /// Bytes that an engine kept. They were within the limit when they were taken in, and a
+    /// lower limit set since then does not make them unreadable.
+    #[must_use]
+    pub fn stored(bytes: Bytes) -> Self {
+        Self(bytes)
+    }
+
+    /// A counter's value.
+    #[must_use]
+    pub fn from_integer(number: i64) -> Self {
+        Self(number.to_string().into())
+    }
+
+    /// The decimal integer that the bytes spell: an optional `-` or `+`, then digits, with white
+    /// space allowed around them (`echo 1 |` adds a newline). `None` for anything else or a
+    /// number outside the signed 64-bit range.
+    #[must_use]
+    pub fn as_integer(&self) -> Option<i64> {
+        std::str::from_utf8(&self.0).ok()?.trim_ascii().parse().ok()
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &Bytes {
+        &self.0
+    }
+
+    /// The bytes, without copying them.
+    #[must_use]
+    pub fn into_bytes(self) -> Bytes {
+        self.0
+    }
+
+    /// How many bytes.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value(text: &str) -> Value {
+        Value::new(text.to_owned(), 100).unwrap()
+    }
+
+    #[test]
+    fn the_limit_is_inclusive() {
+        assert!(Value::new(vec![0; 16], 16).is_ok());
+        assert_eq!(
+            Value::new(vec![0; 17], 16),
+            Err(ValueTooLarge {
+                bytes: 17,
+                limit: 16
+            })
+        );
+    }
+
+    #[test]
+    fn integers_are_read_as_people_write_them() {
+        assert_eq!(value("42").as_integer(), Some(42));
+        assert_eq!(value("-7\n").as_integer(), Some(-7));
+        assert_eq!(value(&i64::MIN.to_string()).as_integer(), Some(i64::MIN));
+        for odd in ["", "4 2", "0x10", "1.0", "9223372036854775808"] {
+            assert_eq!(value(odd).as_integer(), None, "{odd:?}");
+        }
+    }
+}

@@ -1,1 +1,18 @@
-//! Placeholder.
+//! The wire: what the server and its clients have to agree on, and nothing else.
+//!
+//! | module | what it holds |
+//! | --- | --- |
+//! | [`body`] | JSON bodies |
+//! | [`error`] | error bodies and their codes |
+//! | [`name`] | names of headers, parameters and media types |
+//! | [`path`] | keys in URLs |
+//! | [`time`] | durations and instants as text |
+
+pub mod body;
+pub mod error;
+pub mod name;
+pub mod path;
+pub mod time;
+
+pub use body::{Added, Counted, Deleted, Detail, Listed, Set, Text, Usage, UsageLimits, WhoAmI};
+pub use error::{ErrorBody, ErrorCode};

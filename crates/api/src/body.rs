@@ -1,0 +1,253 @@
+//! JSON bodies. Instants are RFC 3339 in UTC; what does not apply is left out.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use prominence_core::{Metadata, Value};
+use serde::{Deserialize, Serialize};
+
+use crate::time::rfc3339;
+
+/// Answer to a value set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Set {
+    /// The key in canonical form.
+    pub key: String,
+    /// The commit's revision.
+    pub revision: u64,
+}
+
+/// Answer to an addition.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Added {
+    /// The key in canonical form.
+    pub key: String,
+    /// The sum.
+    pub value: i64,
+    /// The commit's revision.
+    pub revision: u64,
+}
+
+/// Answer to a deletion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Deleted {
+    /// How many keys were deleted, or would be.
+    pub deleted: u64,
+}
+
+/// Answer to a count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Counted {
+    /// How many keys the prefix shows.
+    pub count: u64,
+}
+
+/// What the namespace holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Usage {
+    /// Number of keys.
+    pub keys: u64,
+    /// Bytes of all keys and values together.
+    pub bytes: u64,
+    /// How much there may be.
+    pub limits: UsageLimits,
+}
+
+/// How much a namespace may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct UsageLimits {
+    /// Number of keys.
+    pub keys: u64,
+    /// Bytes of all keys and values together.
+    pub bytes: u64,
+    /// Bytes of one key.
+    pub key_bytes: u64,
+    /// Bytes of one value.
+    pub value_bytes: u64,
+}
+
+/// Who the token says the caller is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct WhoAmI {
+    /// The user, whose namespace this is.
+    pub user: String,
+    /// The job that the token was made for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<String>,
+    /// What the token is limited to; empty for everything.
+    pub scopes: Vec<String>,
+    /// When the token ends.
+    pub expires: String,
+    /// Who issued the token.
+    pub issuer: String,
+}
+
+/// A line of a listing.
+///
+/// Untagged: which form it has follows from what was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(untagged)]
+pub enum Listed {
+    /// A key; or, ending in `/`, a folder.
+    Name(String),
+    /// With `detail`: a key and what is known about it.
+    Detail(Box<Detail>),
+    /// With `detail` and `delimiter`: a folder.
+    Folder {
+        /// Its name, ending in `/`.
+        prefix: String,
+    },
+    /// With `values`: an object whose one member is the key with its value.
+    Value(BTreeMap<String, Text>),
+}
+
+/// A value within JSON.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(untagged)]
+pub enum Text {
+    /// A value that is valid UTF-8.
+    Plain(String),
+    /// Any other value.
+    Encoded {
+        /// Its bytes.
+        base64: String,
+    },
+}
+
+/// A key and what is known about it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Detail {
+    /// The key in canonical form.
+    pub key: String,
+    /// Bytes of the value.
+    pub size: u64,
+    /// The commit that last touched the entry.
+    pub revision: u64,
+    /// When the key came into being.
+    pub created: String,
+    /// When the value was last set.
+    pub modified: String,
+    /// When the entry will be gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<String>,
+    /// The job whose token wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<String>,
+    /// Until when a worker holds it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claimed_until: Option<String>,
+    /// With `values`: the value, where it is valid UTF-8.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+    /// With `values`: the value's bytes, where it is not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value_base64: Option<String>,
+}
+
+impl Text {
+    /// A value as it travels in JSON.
+    #[must_use]
+    pub fn of(value: &Value) -> Self {
+        match std::str::from_utf8(value.as_bytes()) {
+            Ok(text) => Self::Plain(text.to_owned()),
+            Err(_) => Self::Encoded {
+                base64: BASE64_STANDARD.encode(value.as_bytes()),
+            },
+        }
+    }
+
+    /// The value's bytes, or `None` where the base64 is broken.
+    #[must_use]
+    pub fn into_bytes(self) -> Option<Vec<u8>> {
+        match self {
+            Self::Plain(text) => Some(text.into_bytes()),
+            Self::Encoded { base64 } => BASE64_STANDARD.decode(base64).ok(),
+        }
+    }
+}
+
+impl Detail {
+    /// What is known about a key, with its value where that was asked for.
+    #[must_use]
+    pub fn of(key: String, metadata: &Metadata, value: Option<&Value>) -> Self {
+        let (value, value_base64) = match value.map(Text::of) {
+            None => (None, None),
+            Some(Text::Plain(text)) => (Some(text), None),
+            Some(Text::Encoded { base64 }) => (None, Some(base64)),
+        };
+        Self {
+            key,
+            size: metadata.size as u64,
+            revision: metadata.revision.get(),
+            created: rfc3339(metadata.created),
+            modified: rfc3339(metadata.modified),
+            expires: metadata.expires.map(rfc3339),
+            job: metadata.job.as_ref().map(|job| job.as_str().to_owned()),
+            claimed_until: metadata.claimed_until.map(rfc3339),
+            value,
+            value_base64,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn json(item: &Listed) -> String {
+        serde_json::to_string(item).unwrap()
+    }
+
+    #[test]
+    fn a_listing_looks_as_the_interface_says() {
+        assert_eq!(json(&Listed::Name("/a".into())), r#""/a""#);
+        assert_eq!(
+            json(&Listed::Folder {
+                prefix: "/a/".into()
+            }),
+            r#"{"prefix":"/a/"}"#
+        );
+        let value = |bytes: &[u8]| {
+            let text = Text::of(&Value::new(bytes.to_vec(), 9).unwrap());
+            Listed::Value(BTreeMap::from([("/a".to_owned(), text)]))
+        };
+        assert_eq!(json(&value(b"42")), r#"{"/a":"42"}"#);
+        assert_eq!(json(&value(b"\xff\x00")), r#"{"/a":{"base64":"/wA="}}"#);
+    }
+
+    #[test]
+    fn every_form_of_a_line_is_read_back_as_itself() {
+        let metadata = Metadata {
+            revision: prominence_core::Revision::new(3),
+            created: prominence_core::Timestamp::from_secs(1),
+            modified: prominence_core::Timestamp::from_secs(2),
+            expires: None,
+            job: None,
+            claimed_until: None,
+            size: 2,
+        };
+        let value = Value::new(vec![0xff, 0], 9).unwrap();
+        for item in [
+            Listed::Name("/a".into()),
+            Listed::Folder {
+                prefix: "/a/".into(),
+            },
+            Listed::Value(BTreeMap::from([("/prefix".to_owned(), Text::of(&value))])),
+            Listed::Detail(Box::new(Detail::of("/a".into(), &metadata, Some(&value)))),
+        ] {
+            let back: Listed = serde_json::from_str(&json(&item)).unwrap();
+            assert_eq!(back, item);
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! Error bodies and their codes.
+
+use serde::{Deserialize, Serialize};
+
+/// Every answer that is an error has this body.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ErrorBody {
+    /// A sentence for a person.
+    pub error: String,
+    /// What a program tells errors apart by.
+    pub code: ErrorCode,
+    /// Names the request in the server's log; with status 5xx.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+}
+
+/// What a program tells errors apart by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorCode {
+    /// 400: the key is not well-formed.
+    BadKey,
+    /// 400: a parameter, header or body is not well-formed.
+    BadRequest,
+    /// 401: no token, or one that is not accepted.
+    Unauthenticated,
+    /// 403: the token's scopes don't cover this key or action.
+    Forbidden,
+    /// 404: the key does not exist.
+    NoSuchKey,
+    /// 404: no such route.
+    NotFound,
+    /// 405: the route has no such method.
+    MethodNotAllowed,
+    /// 408: the request did not arrive in time.
+    RequestTimeout,
+    /// 409: an addition to what is no integer, or an overflow.
+    NotANumber,
+    /// 410: changes older than those kept.
+    Compacted,
+    /// 412: a condition did not hold; nothing was changed.
+    PreconditionFailed,
+    /// 413: the value is over the limit.
+    ValueTooLarge,
+    /// 429: too many requests.
+    RateLimited,
+    /// 500: stored data is damaged, or the server has a bug.
+    Internal,
+    /// 501: planned, but not in this version.
+    NotImplemented,
+    /// 503: the storage engine can't answer now.
+    Unavailable,
+    /// 507: the namespace is full.
+    QuotaExceeded,
+}
+
+impl ErrorCode {
+    /// The HTTP status that it comes with.
+    #[must_use]
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::BadKey | Self::BadRequest => 400,
+            Self::Unauthenticated => 401,
+            Self::Forbidden => 403,
+            Self::NoSuchKey | Self::NotFound => 404,
+            Self::MethodNotAllowed => 405,
+            Self::RequestTimeout => 408,
+            Self::NotANumber => 409,
+            Self::Compacted => 410,
+            Self::PreconditionFailed => 412,
+            Self::ValueTooLarge => 413,
+            Self::RateLimited => 429,
+            Self::Internal => 500,
+            Self::NotImplemented => 501,
+            Self::Unavailable => 503,
+            Self::QuotaExceeded => 507,
+        }
+    }
+}

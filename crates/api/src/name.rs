@@ -1,0 +1,64 @@
+//! Names of headers, parameters and media types.
+
+/// Where the interface starts; the version is part of it.
+pub const BASE: &str = "/prominence/v1";
+
+/// Response header: when the entry will be gone (RFC 3339).
+pub const EXPIRES: &str = "prominence-expires";
+/// Response header: the job whose token wrote the entry.
+pub const JOB: &str = "prominence-job";
+/// Response header: until when a worker holds the entry (RFC 3339).
+pub const CLAIMED_UNTIL: &str = "prominence-claimed-until";
+/// Request and response header: names one request in both sides' logs.
+pub const REQUEST_ID: &str = "x-request-id";
+
+/// Media type of a listing with one JSON value a line.
+pub const NDJSON: &str = "application/x-ndjson";
+/// Media type of a value that is valid UTF-8.
+pub const TEXT: &str = "text/plain; charset=utf-8";
+/// Media type of any other value.
+pub const BINARY: &str = "application/octet-stream";
+
+/// Parameters of the query string.
+pub mod parameter {
+    /// Flag: a listing.
+    pub const LIST: &str = "list";
+    /// Flag: with the values.
+    pub const VALUES: &str = "values";
+    /// Flag: with the metadata.
+    pub const DETAIL: &str = "detail";
+    /// Flag: only the number of keys.
+    pub const COUNT: &str = "count";
+    /// `/`: one level only.
+    pub const DELIMITER: &str = "delimiter";
+    /// The most items on a page.
+    pub const LIMIT: &str = "limit";
+    /// The name that a page starts after.
+    pub const AFTER: &str = "after";
+    /// Flag: what the namespace holds and may hold.
+    pub const USAGE: &str = "usage";
+    /// Only where the current value is this one.
+    pub const PREV: &str = "prev";
+    /// How long the value stays.
+    pub const TTL: &str = "ttl";
+    /// A signed integer to add.
+    pub const ADD: &str = "add";
+    /// Flag: every key that begins with the path.
+    pub const PREFIX: &str = "prefix";
+    /// Flag: only count what would be deleted.
+    pub const DRY_RUN: &str = "dry_run";
+    /// How long a request may be held until something changes.
+    pub const WAIT: &str = "wait";
+    /// The number of keys that a count waits for.
+    pub const AT_LEAST: &str = "at_least";
+    /// Flag: changes as they happen.
+    pub const WATCH: &str = "watch";
+    /// The revision after which a watch starts.
+    pub const SINCE: &str = "since";
+    /// How long a claim lasts.
+    pub const CLAIM: &str = "claim";
+    /// How long a claim lasts from now on.
+    pub const RENEW: &str = "renew";
+    /// Flag: end a claim.
+    pub const RELEASE: &str = "release";
+}

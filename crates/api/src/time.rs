@@ -1,0 +1,134 @@
+//! Durations and instants as text.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use prominence_core::Timestamp;
+
+/// Longest duration that can be asked for: a hundred years of 365 days.
+pub const MAX_DURATION: Duration = Duration::from_secs(100 * 365 * 86_400);
+
+/// A text that is no duration.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DurationError {
+    /// Not a number with one of the units.
+    #[error("\"{0}\" is not a duration; write it as 90s, 15m, 12h, 7d or a number of seconds")]
+    Malformed(String),
+    /// Zero is never meant.
+    #[error("a duration must be longer than 0")]
+    Zero,
+    /// Over [`MAX_DURATION`].
+    #[error("\"{0}\" is longer than the limit of 36500d")]
+    TooLong(String),
+}
+
+/// Reads `90s`, `15m`, `12h`, `7d` or a bare number of seconds.
+///
+/// # Errors
+/// See [`DurationError`].
+pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
+    let malformed = || DurationError::Malformed(text.to_owned());
+    let (digits, unit) = match text.as_bytes().last() {
+        Some(b's') => (&text[..text.len() - 1], 1),
+        Some(b'm') => (&text[..text.len() - 1], 60),
+        Some(b'h') => (&text[..text.len() - 1], 3_600),
+        Some(b'd') => (&text[..text.len() - 1], 86_400),
+        _ => (text, 1),
+    };
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(malformed());
+    }
+    // Only digits are left, so the only way to fail is to be too large.
+    let seconds = digits
+        .parse::<u64>()
+        .ok()
+        .and_then(|number| number.checked_mul(unit));
+    match seconds.map(Duration::from_secs) {
+        Some(Duration::ZERO) => Err(DurationError::Zero),
+        Some(duration) if duration <= MAX_DURATION => Ok(duration),
+        _ => Err(DurationError::TooLong(text.to_owned())),
+    }
+}
+
+/// Writes a duration in the largest unit that says it exactly.
+#[must_use]
+pub fn format_duration(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    for (unit, name) in [(86_400, "d"), (3_600, "h"), (60, "m")] {
+        if seconds >= unit && seconds % unit == 0 {
+            return format!("{}{name}", seconds / unit);
+        }
+    }
+    format!("{seconds}s")
+}
+
+/// An instant as RFC 3339 with milliseconds, in UTC.
+#[must_use]
+pub fn rfc3339(instant: Timestamp) -> String {
+    let time = UNIX_EPOCH + Duration::from_millis(instant.as_millis());
+    humantime::format_rfc3339_millis(time).to_string()
+}
+
+/// Reads an RFC 3339 instant in UTC.
+#[must_use]
+pub fn parse_rfc3339(text: &str) -> Option<Timestamp> {
+    let time = humantime::parse_rfc3339(text).ok()?;
+    let millis = time.duration_since(UNIX_EPOCH).ok()?.as_millis();
+    u64::try_from(millis).ok().map(Timestamp::from_millis)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_read_in_the_four_units() {
+        for (text, seconds) in [
+            ("90s", 90),
+            ("15m", 900),
+            ("12h", 43_200),
+            ("7d", 604_800),
+            ("5", 5),
+        ] {
+            assert_eq!(
+                parse_duration(text),
+                Ok(Duration::from_secs(seconds)),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_duration_is_refused_with_the_reason() {
+        for text in ["", "s", "-1s", "+1s", "1.5h", "1w", "1 h", "h1", "٣s", "1é"] {
+            assert_eq!(
+                parse_duration(text),
+                Err(DurationError::Malformed(text.into())),
+                "{text}"
+            );
+        }
+        assert_eq!(parse_duration("0"), Err(DurationError::Zero));
+        assert_eq!(parse_duration("0d"), Err(DurationError::Zero));
+        for text in ["36501d", "99999999999999999999", "18446744073709551615d"] {
+            assert_eq!(
+                parse_duration(text),
+                Err(DurationError::TooLong(text.into())),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn durations_are_written_as_they_are_read() {
+        for text in ["90s", "15m", "12h", "7d", "36500d"] {
+            assert_eq!(format_duration(parse_duration(text).unwrap()), text);
+        }
+    }
+
+    #[test]
+    fn instants_survive_the_way_through_text() {
+        let instant = Timestamp::from_millis(1_700_000_000_123);
+        assert_eq!(rfc3339(instant), "2023-11-14T22:13:20.123Z");
+        assert_eq!(parse_rfc3339(&rfc3339(instant)), Some(instant));
+        assert_eq!(rfc3339(Timestamp::MAX), "9999-12-31T23:59:59.999Z");
+    }
+}

@@ -1,1 +1,303 @@
-//! Placeholder.
+//! Runs the real program for tests: starts it, talks to it, kills it.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "only tests use this"
+)]
+
+use std::fmt;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+/// How long a server may take until it listens. Far more than it needs, for busy machines.
+const START_WITHIN: Duration = Duration::from_secs(60);
+
+/// The program's executable, built if it is not up to date.
+pub fn program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        let test = std::env::current_exe().unwrap();
+        // target/PROFILE/deps/TEST
+        let folder = test.parent().and_then(Path::parent).unwrap().to_owned();
+        let mut build = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
+        build.args([
+            "build",
+            "--quiet",
+            "--package",
+            "prominence",
+            "--bin",
+            "prominence",
+        ]);
+        if folder.ends_with("release") {
+            build.arg("--release");
+        }
+        build.env("CARGO_TARGET_DIR", folder.parent().unwrap());
+        assert!(
+            build.current_dir(root()).status().unwrap().success(),
+            "the program does not build"
+        );
+        folder.join("prominence")
+    })
+}
+
+/// The workspace's folder.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+/// A command without anything that the person running the tests has set for themselves.
+pub fn clean(program: impl AsRef<Path>, home: &Path) -> Command {
+    let mut command = Command::new(program.as_ref());
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("PROMINENCE_") {
+            command.env_remove(name);
+        }
+    }
+    command
+        .env_remove("XDG_DATA_HOME")
+        .env("HOME", home)
+        .env("USER", "tester");
+    command
+}
+
+/// A running server and a folder for it.
+pub struct Server {
+    child: Child,
+    /// `PROMINENCE_URL`.
+    pub url: String,
+    data: PathBuf,
+    arguments: Vec<String>,
+    home: tempfile::TempDir,
+}
+
+impl Server {
+    /// Starts a server on a free port, with a new data folder.
+    pub fn start(arguments: &[&str]) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let data = home.path().join("data");
+        Self::start_on(home, data, arguments)
+    }
+
+    /// Starts a server on a data folder; `home` lives as long as the server.
+    pub fn start_on(home: tempfile::TempDir, data: PathBuf, arguments: &[&str]) -> Self {
+        let arguments: Vec<_> = arguments.iter().map(|word| (*word).to_owned()).collect();
+        let (child, url) = launch(home.path(), &data, &arguments);
+        Self {
+            child,
+            url,
+            data,
+            arguments,
+            home,
+        }
+    }
+
+    /// The data folder.
+    pub fn data(&self) -> &Path {
+        &self.data
+    }
+
+    /// A folder that commands can use as their home.
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// The server's process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Ends the process at once, as a crash would.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Asks the process to stop, and answers how it ended.
+    pub fn terminate(&mut self) -> std::process::ExitStatus {
+        let pid = self.child.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args(["-TERM", &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
+        self.child.wait().unwrap()
+    }
+
+    /// Starts it again on the same data, on another port.
+    pub fn restart(&mut self) {
+        let (child, url) = launch(self.home.path(), &self.data, &self.arguments);
+        self.child = child;
+        self.url = url;
+    }
+
+    /// A token of a user.
+    pub fn token(&self, user: &str) -> String {
+        let mut command = clean(program(), self.home());
+        command
+            .args(["token", "create", "--user", user, "--data-dir"])
+            .arg(&self.data);
+        text(succeed(&mut command)).trim().to_owned()
+    }
+
+    /// A command that talks to this server as this user.
+    pub fn command(&self, user: &str) -> Command {
+        let mut command = clean(program(), self.home());
+        self.as_user(&mut command, user);
+        command
+    }
+
+    /// Lets any command talk to this server as this user.
+    pub fn as_user(&self, command: &mut Command, user: &str) {
+        command
+            .env("PROMINENCE_URL", &self.url)
+            .env("PROMINENCE_TOKEN", self.token(user));
+    }
+
+    /// An HTTP client with a token of this user.
+    pub fn client(&self, user: &str) -> Client {
+        Client {
+            url: self.url.clone(),
+            token: self.token(user),
+            agent: agent(),
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn launch(home: &Path, data: &Path, arguments: &[String]) -> (Child, String) {
+    let mut command = clean(program(), home);
+    command
+        .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
+        .arg(data)
+        .args(arguments);
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let started = Instant::now();
+    while started.elapsed() < START_WITHIN {
+        let Some(Ok(line)) = lines.next() else { break };
+        if let Some(at) = line.find("http://") {
+            let url = line[at..].split_whitespace().next().unwrap().to_owned();
+            // Nobody reads on; a full pipe must not stop the server.
+            let mut rest = child.stderr.take().unwrap();
+            std::thread::spawn(move || std::io::copy(&mut rest, &mut std::io::sink()));
+            return (child, url);
+        }
+    }
+    let _ = child.kill();
+    let complaint = String::from_utf8(child.wait_with_output().unwrap().stderr).unwrap();
+    panic!("the server did not start: {complaint}");
+}
+
+/// Starts a server that is expected to refuse to start, and answers what it says.
+pub fn refused(home: &Path, data: &Path, arguments: &[&str]) -> (i32, String) {
+    let mut command = clean(program(), home);
+    command
+        .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
+        .arg(data)
+        .args(arguments);
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    let code = output.status.code().expect("the server ends by itself");
+    (code, String::from_utf8(output.stderr).unwrap())
+}
+
+/// Runs a command that has to succeed.
+#[track_caller]
+pub fn succeed(command: &mut Command) -> Output {
+    let output = command.stdin(Stdio::null()).output().unwrap();
+    assert!(
+        output.status.success(),
+        "{command:?}: {}\n{}{}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    output
+}
+
+/// What a command printed.
+pub fn text(output: Output) -> String {
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Somebody with a token.
+#[derive(Clone)]
+pub struct Client {
+    url: String,
+    token: String,
+    agent: ureq::Agent,
+}
+
+/// No answer came.
+#[derive(Debug)]
+pub struct Lost(String);
+
+impl fmt::Display for Lost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+fn agent() -> ureq::Agent {
+    ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_global(Some(Duration::from_secs(60)))
+        .build()
+        .into()
+}
+
+impl Client {
+    /// The same person at a server that has moved.
+    pub fn moved(&self, url: &str) -> Self {
+        Self {
+            url: url.to_owned(),
+            token: self.token.clone(),
+            agent: agent(),
+        }
+    }
+
+    /// Sends a request; answers status and body.
+    ///
+    /// # Errors
+    /// When no answer came.
+    pub fn send(&self, method: &str, path: &str, body: &[u8]) -> Result<(u16, Vec<u8>), Lost> {
+        let lost = |error: ureq::Error| Lost(error.to_string());
+        let request = ureq::http::Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.url))
+            .header("authorization", format!("Bearer {}", self.token))
+            .body(body)
+            .unwrap();
+        let mut response = self.agent.run(request).map_err(lost)?;
+        let status = response.status().as_u16();
+        let body = response
+            .body_mut()
+            .with_config()
+            .limit(u64::MAX)
+            .read_to_vec()
+            .map_err(lost)?;
+        Ok((status, body))
+    }
+
+    /// Sends a request that has to be answered.
+    #[track_caller]
+    pub fn ask(&self, method: &str, path: &str, body: impl AsRef<[u8]>) -> (u16, String) {
+        let (status, body) = self.send(method, path, body.as_ref()).unwrap();
+        (status, String::from_utf8_lossy(&body).into_owned())
+    }
+}

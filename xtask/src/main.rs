@@ -1,2 +1,31 @@
-//! Placeholder.
-fn main() {}
+//! The project's chores: `cargo xtask test`, `cargo xtask bench`.
+#![expect(clippy::print_stdout, reason = "a tool that people watch")]
+
+mod bench;
+mod sh;
+mod test;
+
+use clap::{Parser, Subcommand};
+
+/// The project's chores.
+#[derive(Parser)]
+#[command(name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Run every test, after installing what they need.
+    Test(test::Options),
+    /// Measure, and write docs/benchmarks.md.
+    Bench(bench::Options),
+}
+
+fn main() -> anyhow::Result<()> {
+    match Arguments::parse().chore {
+        Chore::Test(options) => test::run(&options),
+        Chore::Bench(options) => bench::run(&options),
+    }
+}

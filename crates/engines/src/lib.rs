@@ -1,1 +1,14 @@
-//! Placeholder.
+//! The engines behind [`prominence_core::Store`].
+//!
+//! | module | what it holds |
+//! | --- | --- |
+//! | [`embedded`] | the default engine: one process, one folder, an LSM tree |
+//! | [`hub`] | wakes those who wait for changes |
+//!
+//! **Invariant:** nothing here knows users, tokens or requests; an engine sees namespaces, keys
+//! and bytes. No other crate names a storage library.
+
+pub mod embedded;
+pub mod hub;
+
+pub use embedded::EmbeddedStore;

@@ -1,1 +1,42 @@
-//! Placeholder.
+//! The HTTP service: configuration → engine → router; token → permission → handler.
+//!
+//! A request reads in this order:
+//!
+//! | module | its part |
+//! | --- | --- |
+//! | [`settings`] | flags, environment and file become one valid [`Config`] |
+//! | [`serve`] | opens the engine, binds, listens, stops |
+//! | `listener` | connections: limits, TLS, time-outs, graceful stop |
+//! | `router` | every route on one screen |
+//! | `middleware` | what happens to every request: its name, its deadline, its headers |
+//! | `auth` | `Authorization` becomes a principal |
+//! | [`token`] | job tokens and the secrets that sign them |
+//! | `query`, `target`, `conditional` | path, parameters and conditions become valid values |
+//! | `handler` | extract, call through a permit, render |
+//! | `failure` | what went wrong becomes a status and a JSON body |
+//! | `openapi` | the same, as a document |
+
+mod app;
+mod auth;
+mod clock;
+mod conditional;
+mod failure;
+mod handler;
+mod listener;
+mod middleware;
+mod openapi;
+mod query;
+mod rate;
+mod router;
+pub mod serve;
+pub mod settings;
+mod target;
+pub mod token;
+
+pub use app::{App, Bounds};
+pub use clock::SystemClock;
+pub use listener::{Limits, Tls, run};
+pub use openapi::document;
+pub use router::router;
+pub use serve::{ServeError, Started, serve};
+pub use settings::{Config, ConfigError, Settings};

@@ -1,0 +1,18 @@
+//! A server that answers every GET with the same kilobyte: the limit for a read.
+#![expect(clippy::print_stdout, reason = "says where it listens")]
+
+use axum::Router;
+use axum::routing::get;
+
+fn main() -> std::io::Result<()> {
+    let value = "x".repeat(1_000);
+    let router = Router::new().route("/", get(move || std::future::ready(value.clone())));
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+        println!("http://{}/", listener.local_addr()?);
+        axum::serve(listener, router).await
+    })
+}

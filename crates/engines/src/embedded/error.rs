@@ -1,0 +1,267 @@
+//! Why a store can't be opened, and what failures of the storage engine mean for a caller.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use prominence_core::StoreError;
+use prominence_core::error::Fate;
+
+use super::options::RETRY_LATER;
+
+/// Why a folder can't be opened as a store. Each message says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The path leads to a file.
+    #[error("{} is not a folder; give the path of one, or of none to have it made", .folder.display())]
+    NotADirectory {
+        /// What was to be opened.
+        folder: PathBuf,
+    },
+    /// The file system can't be written to.
+    #[error("{} is on a read-only file system; mount it for writing or choose another", .folder.display())]
+    ReadOnly {
+        /// What was to be opened.
+        folder: PathBuf,
+    },
+    /// The process may not read or write there.
+    #[error("this user may not read and write {}; change its owner or run as the owner", .folder.display())]
+    NoPermission {
+        /// What was to be opened.
+        folder: PathBuf,
+    },
+    /// Another process has it open.
+    #[error("{} is in use by {}; stop that process first", .folder.display(), Holder(*.pid))]
+    Locked {
+        /// What was to be opened.
+        folder: PathBuf,
+        /// The other process, where the lock tells.
+        pid: Option<u32>,
+    },
+    /// Another version of this program wrote it.
+    #[error("{} has the format {found:?}, and this version reads {supported:?}; \
+        use the version that wrote it, or migrate", .folder.display())]
+    UnknownFormat {
+        /// What was to be opened.
+        folder: PathBuf,
+        /// What stands in its file `FORMAT`.
+        found: String,
+        /// What would have to stand there.
+        supported: &'static str,
+    },
+    /// It holds something else.
+    #[error("{} holds {found:?}, which is not from a store; choose an empty folder", .folder.display())]
+    NotAStore {
+        /// What was to be opened.
+        folder: PathBuf,
+        /// A name found there.
+        found: String,
+    },
+    /// There is no room.
+    #[error("the disk of {} is full; make room and try again", .folder.display())]
+    DiskFull {
+        /// What was to be opened.
+        folder: PathBuf,
+    },
+    /// The stored data is damaged.
+    #[error("the data in {} is damaged; restore a backup", .folder.display())]
+    Damaged {
+        /// What was to be opened.
+        folder: PathBuf,
+        /// How that was noticed.
+        #[source]
+        cause: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The operating system refused for another reason.
+    #[error("{} can't be opened: {}", .folder.display(), describe(.cause))]
+    Io {
+        /// What was to be opened.
+        folder: PathBuf,
+        /// What the system said.
+        #[source]
+        cause: io::Error,
+    },
+}
+
+impl OpenError {
+    /// The error for what the operating system said about `folder`.
+    pub(super) fn from_io(folder: PathBuf, cause: io::Error) -> Self {
+        match cause.kind() {
+            io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
+                Self::NotADirectory { folder }
+            }
+            io::ErrorKind::ReadOnlyFilesystem => Self::ReadOnly { folder },
+            io::ErrorKind::PermissionDenied => Self::NoPermission { folder },
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::DiskFull { folder },
+            _ => Self::Io { folder, cause },
+        }
+    }
+
+    /// The error for what the storage engine said about `folder`.
+    pub(super) fn from_storage(folder: PathBuf, cause: fjall::Error) -> Self {
+        match cause {
+            fjall::Error::Io(cause) | fjall::Error::Storage(fjall::LsmError::Io(cause)) => {
+                Self::from_io(folder, cause)
+            }
+            fjall::Error::Locked => Self::Locked { folder, pid: None },
+            cause => Self::Damaged {
+                folder,
+                cause: Box::new(cause),
+            },
+        }
+    }
+}
+
+/// Why writes are not taken. It answers a whole group of commits, so it can be cloned.
+#[derive(Clone, Debug)]
+pub(super) struct Trouble {
+    /// For the log and the caller, without paths or other users' data.
+    pub(super) reason: String,
+    /// When it may be worth trying again.
+    pub(super) retry_after: Duration,
+    /// What was met.
+    pub(super) cause: Option<Arc<dyn std::error::Error + Send + Sync>>,
+}
+
+impl Trouble {
+    /// Trouble that is no error of the disk's.
+    pub(super) fn new(reason: impl Into<String>, retry_after: Duration) -> Self {
+        Self {
+            reason: reason.into(),
+            retry_after,
+            cause: None,
+        }
+    }
+
+    /// What a failed write of the storage engine means.
+    pub(super) fn from_storage(error: fjall::Error) -> Self {
+        let reason = match &error {
+            fjall::Error::Io(io) | fjall::Error::Storage(fjall::LsmError::Io(io)) => {
+                disk_reason(io)
+            }
+            _ => "the storage engine has stopped".to_owned(),
+        };
+        Self {
+            reason,
+            retry_after: RETRY_LATER,
+            cause: Some(Arc::new(error)),
+        }
+    }
+
+    /// What the operating system's error means.
+    pub(super) fn from_io(error: io::Error) -> Self {
+        Self {
+            reason: disk_reason(&error),
+            retry_after: RETRY_LATER,
+            cause: Some(Arc::new(error)),
+        }
+    }
+
+    /// The answer to one commit.
+    pub(super) fn answer(&self, fate: Fate) -> StoreError {
+        let cause = self.cause.clone().map(|cause| Box::new(cause) as Box<_>);
+        unavailable_because(self.reason.clone(), fate, self.retry_after, cause)
+    }
+}
+
+/// What a failed read of the storage engine means.
+pub(super) fn read_failed(error: fjall::Error) -> StoreError {
+    match error {
+        fjall::Error::Storage(fjall::LsmError::Io(cause)) | fjall::Error::Io(cause) => {
+            unavailable_because(
+                disk_reason(&cause),
+                Fate::NotApplied,
+                RETRY_LATER,
+                Some(Box::new(cause)),
+            )
+        }
+        fjall::Error::Poisoned | fjall::Error::Locked | fjall::Error::KeyspaceDeleted => {
+            unavailable_because(
+                "the storage engine has stopped".to_owned(),
+                Fate::NotApplied,
+                RETRY_LATER,
+                Some(Box::new(error)),
+            )
+        }
+        // All others are what the storage engine says about data that it can't make sense of.
+        // Its messages are made for its developers, so they go to the log as they are.
+        error => StoreError::Corrupt {
+            what: format!("the storage engine found {error:?}"),
+        },
+    }
+}
+
+/// An answer for now, where nothing is known to have gone wrong on a disk.
+pub(super) fn unavailable(reason: &str, fate: Fate, retry_after: Duration) -> StoreError {
+    unavailable_because(reason.to_owned(), fate, retry_after, None)
+}
+
+/// An answer for now, with what led to it.
+pub(super) fn unavailable_because(
+    reason: String,
+    fate: Fate,
+    retry_after: Duration,
+    cause: Option<Box<dyn std::error::Error + Send + Sync>>,
+) -> StoreError {
+    StoreError::Unavailable {
+        reason,
+        fate,
+        retry_after,
+        cause,
+    }
+}
+
+/// What to tell a caller about an error of the operating system: never a path.
+pub(super) fn disk_reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => DISK_FULL.to_owned(),
+        _ => format!("the disk answered an error: {}", describe(error)),
+    }
+}
+
+/// What is said wherever there is no room, or less than is kept free.
+pub(super) const DISK_FULL: &str = "the disk is full";
+
+/// The system's own words where there are some; an error that a library made may hold a path.
+fn describe(error: &io::Error) -> String {
+    match error.raw_os_error() {
+        Some(code) => io::Error::from_raw_os_error(code).to_string(),
+        None => error.kind().to_string(),
+    }
+}
+
+/// Names the process that holds a lock.
+struct Holder(Option<u32>);
+
+impl std::fmt::Display for Holder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            Some(pid) => write!(f, "process {pid}"),
+            None => f.write_str("another process"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn callers_are_told_of_a_full_disk_in_plain_words_and_never_of_paths() {
+        let full = io::Error::from(io::ErrorKind::StorageFull);
+        assert_eq!(disk_reason(&full), "the disk is full");
+        let broken = io::Error::from_raw_os_error(5);
+        assert!(disk_reason(&broken).contains("Input/output error"));
+        let revealing = io::Error::other("/srv/data/store/0.jnl");
+        assert!(!disk_reason(&revealing).contains("/srv"));
+    }
+
+    #[test]
+    fn data_that_makes_no_sense_is_corrupt_and_a_failed_disk_is_not() {
+        let tag = fjall::Error::InvalidTag(("block", 9));
+        assert!(matches!(read_failed(tag), StoreError::Corrupt { .. }));
+        let io = fjall::Error::Io(io::Error::from_raw_os_error(5));
+        assert!(matches!(read_failed(io), StoreError::Unavailable { .. }));
+    }
+}

@@ -1,0 +1,248 @@
+//! The folder of a store: who owns it, and which format it has.
+//!
+//! | name | what it is |
+//! | --- | --- |
+//! | `FORMAT` | one line, the format's name and number; written whole before anything is stored |
+//! | `LOCK` | held by the process that owns the folder; its text is that process's id |
+//! | `store/` | the storage engine's own |
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use super::error::OpenError;
+
+/// What stands in `FORMAT`.
+const FORMAT: &str = "prominence-kv 1\n";
+
+const FORMAT_FILE: &str = "FORMAT";
+const FORMAT_DRAFT: &str = "FORMAT.new";
+const LOCK_FILE: &str = "LOCK";
+const STORE_FOLDER: &str = "store";
+
+/// What may stand in a folder before it becomes a store: what an interrupted first start left,
+/// what the server puts beside its store (its signing secret and its address), and what a file
+/// system has at its root.
+const ALLOWED_BEFORE_FORMAT: &[&str] = &[
+    LOCK_FILE,
+    FORMAT_DRAFT,
+    "job-token.secret",
+    "listening",
+    "lost+found",
+];
+
+/// The longest `FORMAT` or `LOCK` that is read; ours are shorter.
+const MAX_TEXT: u64 = 256;
+
+/// A folder that this process owns until the value is dropped.
+#[derive(Debug)]
+pub(super) struct Folder {
+    path: PathBuf,
+    /// The lock goes when the file is closed.
+    _lock: File,
+}
+
+impl Folder {
+    /// Takes the folder, and makes it a store's where it is empty or missing.
+    pub(super) fn take(path: &Path) -> Result<Self, OpenError> {
+        let failed = |cause| OpenError::from_io(path.to_owned(), cause);
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(path)
+            .map_err(failed)?;
+        // Before the lock, so that nothing is left in a folder that is somebody else's.
+        refuse_foreign(path)?;
+        let lock = lock(path)?;
+        refuse_foreign(path)?;
+        match read_text(&path.join(FORMAT_FILE)) {
+            Ok(found) if found == FORMAT => {}
+            Ok(found) => {
+                return Err(OpenError::UnknownFormat {
+                    folder: path.to_owned(),
+                    found: found.trim_end().to_owned(),
+                    supported: FORMAT.trim_end(),
+                });
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                write_format(path).map_err(failed)?;
+            }
+            Err(error) => return Err(failed(error)),
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            _lock: lock,
+        })
+    }
+
+    /// The folder itself.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where the storage engine keeps its files.
+    pub(super) fn store(&self) -> PathBuf {
+        self.path.join(STORE_FOLDER)
+    }
+}
+
+/// Bytes that an unprivileged process can still write to the file system of `path`.
+pub(super) fn free_space(path: &Path) -> io::Result<u64> {
+    let stat = rustix::fs::statvfs(path)?;
+    Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+}
+
+/// Makes what was created in or renamed within a folder survive a power cut.
+pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
+
+fn refuse_foreign(path: &Path) -> Result<(), OpenError> {
+    let failed = |cause| OpenError::from_io(path.to_owned(), cause);
+    if path.join(FORMAT_FILE).try_exists().map_err(failed)? {
+        return Ok(());
+    }
+    for entry in fs::read_dir(path).map_err(failed)? {
+        let name = entry.map_err(failed)?.file_name();
+        if !ALLOWED_BEFORE_FORMAT.iter().any(|allowed| name == *allowed) {
+            return Err(OpenError::NotAStore {
+                folder: path.to_owned(),
+                found: name.to_string_lossy().into_owned(),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn lock(folder: &Path) -> Result<File, OpenError> {
+    let failed = |cause| OpenError::from_io(folder.to_owned(), cause);
+    let path = folder.join(LOCK_FILE);
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(&path)
+        .map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(fs::TryLockError::WouldBlock) => {
+            // The holder may not have written its id yet.
+            let pid = read_text(&path).ok();
+            return Err(OpenError::Locked {
+                folder: folder.to_owned(),
+                pid: pid.and_then(|text| text.trim().parse().ok()),
+            });
+        }
+        Err(fs::TryLockError::Error(error)) => return Err(failed(error)),
+    }
+    let mut note = || {
+        file.set_len(0)?;
+        file.rewind()?;
+        writeln!(file, "{}", std::process::id())
+    };
+    note().map_err(failed)?;
+    Ok(file)
+}
+
+/// A reader finds the whole line or no file, also after a power cut.
+fn write_format(folder: &Path) -> io::Result<()> {
+    let draft = folder.join(FORMAT_DRAFT);
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&draft)?;
+    file.write_all(FORMAT.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&draft, folder.join(FORMAT_FILE))?;
+    sync_folder(folder)
+}
+
+fn read_text(path: &Path) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(MAX_TEXT).read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_folder_is_made_with_its_parents_for_its_owner_alone() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("a/b");
+        let folder = Folder::take(&path).unwrap();
+        assert_eq!(folder.store(), path.join("store"));
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+        assert_eq!(fs::read_to_string(path.join("FORMAT")).unwrap(), FORMAT);
+    }
+
+    #[test]
+    fn the_servers_own_files_may_be_there_first_and_others_may_not() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("job-token.secret"), "s").unwrap();
+        fs::write(folder.path().join("listening"), "127.0.0.1:1").unwrap();
+        drop(Folder::take(folder.path()).unwrap());
+        drop(Folder::take(folder.path()).unwrap());
+
+        let foreign = tempfile::tempdir().unwrap();
+        fs::write(foreign.path().join("thesis.tex"), "").unwrap();
+        let refused = Folder::take(foreign.path()).unwrap_err();
+        assert!(matches!(refused, OpenError::NotAStore { found, .. } if found == "thesis.tex"));
+        assert_eq!(fs::read_dir(foreign.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn an_interrupted_first_start_is_taken_up_again() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("FORMAT.new"), "promi").unwrap();
+        drop(Folder::take(folder.path()).unwrap());
+        assert!(!folder.path().join("FORMAT.new").exists());
+    }
+
+    #[test]
+    fn a_format_that_is_unknown_or_incomplete_is_refused() {
+        for text in ["prominence-kv 2\n", "prominence-kv 1", ""] {
+            let folder = tempfile::tempdir().unwrap();
+            fs::write(folder.path().join("FORMAT"), text).unwrap();
+            let refused = Folder::take(folder.path()).unwrap_err();
+            assert!(
+                matches!(refused, OpenError::UnknownFormat { .. }),
+                "{text:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_second_owner_is_told_who_the_first_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = Folder::take(folder.path()).unwrap();
+        let refused = Folder::take(folder.path()).unwrap_err();
+        let OpenError::Locked { pid, .. } = &refused else {
+            panic!("{refused}");
+        };
+        assert_eq!(*pid, Some(std::process::id()));
+        assert!(refused.to_string().contains(&std::process::id().to_string()));
+        drop(first);
+        assert!(Folder::take(folder.path()).is_ok());
+    }
+
+    #[test]
+    fn a_file_is_no_folder() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("file");
+        fs::write(&path, "").unwrap();
+        let refused = Folder::take(&path).unwrap_err();
+        assert!(matches!(refused, OpenError::NotADirectory { .. }));
+        let refused = Folder::take(&path.join("below")).unwrap_err();
+        assert!(matches!(refused, OpenError::NotADirectory { .. }));
+    }
+}

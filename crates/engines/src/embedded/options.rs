@@ -1,0 +1,115 @@
+//! How an embedded store is opened, and the limits that are no option.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use prominence_core::Quota;
+
+/// How to open an [`super::EmbeddedStore`].
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The folder that holds everything; made where it is missing.
+    pub folder: PathBuf,
+    /// How much each namespace may hold.
+    pub quota: Quota,
+    /// How long changes are kept.
+    pub retention: Retention,
+    /// Commits that may wait for the committer before more are refused.
+    pub queue: usize,
+    /// Bytes of stored blocks kept in memory.
+    pub cache_bytes: u64,
+    /// Writes are refused while the disk has less room than this. It is what flushes and
+    /// compactions need to go on, so that the store stops before they fail.
+    pub min_free_disk: u64,
+    /// How often the committer removes what has expired and trims logs, by itself.
+    pub upkeep_every: Duration,
+}
+
+/// How long changes are kept for those who read them late.
+#[derive(Clone, Copy, Debug)]
+pub struct Retention {
+    /// Changes of each namespace; up to a sixteenth more are kept, as they are trimmed together.
+    pub changes: u64,
+    /// Older changes are forgotten within minutes.
+    pub age: Duration,
+}
+
+impl Options {
+    /// The usual options for a store in `folder`.
+    #[must_use]
+    pub fn new(folder: impl Into<PathBuf>) -> Self {
+        Self {
+            folder: folder.into(),
+            quota: Quota::default(),
+            retention: Retention::default(),
+            queue: 4_096,
+            cache_bytes: 64 << 20,
+            min_free_disk: 64 << 20,
+            upkeep_every: Duration::from_secs(1),
+        }
+    }
+}
+
+impl Default for Retention {
+    /// A day for a watcher to come back, and some 10 MiB a namespace at the most.
+    fn default() -> Self {
+        Self {
+            changes: 100_000,
+            age: Duration::from_hours(24),
+        }
+    }
+}
+
+/// Bytes of all waiting commits together. With [`Options::queue`] alone, a few thousand large
+/// ones would fill the memory of a small machine.
+pub(super) const MAX_QUEUED_BYTES: usize = 64 << 20;
+
+/// Commits written and synced together. More would make the first of them wait without making
+/// a sync any cheaper for each.
+pub(super) const MAX_GROUP_COMMITS: usize = 1_024;
+
+/// Bytes of rows after which a group takes no more commits. It bounds the pause that one sync
+/// makes; a single commit may be larger.
+pub(super) const MAX_GROUP_BYTES: usize = 8 << 20;
+
+/// Expired entries removed in one go, so that waiting commits are not stalled by many.
+pub(super) const MAX_EXPIRED_AT_ONCE: usize = 1_000;
+
+/// Changes removed from logs in one go, for the same reason.
+pub(super) const MAX_TRIMMED_AT_ONCE: u64 = 1_000;
+
+/// Namespaces looked at for old changes in one go: a few milliseconds where all are cold.
+pub(super) const MAX_NAMESPACES_AT_ONCE: usize = 16;
+
+/// Scans, counts and usages that run at once. They are bound by the processor and the disk, so
+/// more would only take memory.
+pub(super) const MAX_SCANS: usize = 8;
+
+/// Scans, counts and usages that wait or run. Each holds little until it runs.
+pub(super) const MAX_WAITING_SCANS: usize = 1_024;
+
+/// Looks into the log that run at once, apart from scans so that long ones don't delay watchers.
+/// How many wait is bounded by the hub.
+pub(super) const MAX_LOOKS: usize = 4;
+
+/// Rows of the log looked at before others get a turn.
+pub(super) const MAX_ROWS_PER_LOOK: usize = 10_000;
+
+/// How long a read waits while the database is closed and opened again.
+pub(super) const REOPEN_WAIT: Duration = Duration::from_secs(5);
+
+/// How long readers get to finish before a reopening is put off.
+pub(super) const READERS_WAIT: Duration = Duration::from_secs(5);
+
+/// Room needed, beyond the current journal, before a database that failed is opened again:
+/// enough to replay its journal and flush something.
+pub(super) const REOPEN_ROOM: u64 = 16 << 20;
+
+/// The longest pause between attempts to open a failed database again.
+pub(super) const MAX_REOPEN_PAUSE: Duration = Duration::from_secs(30);
+
+/// What callers are told to wait when a queue is full: a few groups later there is room.
+pub(super) const RETRY_SOON: Duration = Duration::from_secs(1);
+
+/// What callers are told to wait when the disk is full or broken; somebody has to act.
+pub(super) const RETRY_LATER: Duration = Duration::from_secs(10);

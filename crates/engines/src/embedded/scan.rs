@@ -1,0 +1,169 @@
+//! Pages of a listing, and counts.
+//!
+//! The cost of a page grows with its items: a folder of a one-level listing is passed with one
+//! seek however many keys are in it, and so is what a listing leaves out.
+
+use std::ops::Bound;
+
+use prominence_core::entry::Metadata;
+use prominence_core::limits::MAX_PAGE_BYTES;
+use prominence_core::{
+    Depth, Entry, Item, Key, Namespace, Page, Prefix, Scan, StoreError, Timestamp, Visibility,
+};
+
+use super::database::{Snapshot, Table, entry_of};
+use super::format;
+use super::keys;
+
+/// One page.
+pub(super) fn page(
+    snapshot: &Snapshot<'_>,
+    namespace: &Namespace,
+    scan: &Scan,
+    now: Timestamp,
+) -> Result<Page, StoreError> {
+    let mut page = Page::default();
+    let mut weight = 0;
+    walk(snapshot, namespace, &scan.prefix, scan.after.as_ref(), &mut |key, entry| {
+        if let Some(hidden) = scan.prefix.hidden_part(key) {
+            return Ok(past_folder(key, hidden));
+        }
+        let folder = match scan.depth {
+            Depth::All => None,
+            Depth::OneLevel => scan.prefix.folder_of(key),
+        };
+        if let (Some(folder), Some(after)) = (&folder, &scan.after)
+            && folder <= after
+        {
+            return Ok(past_folder(key, folder.as_str().len() - 1));
+        }
+        let entry = entry.read()?;
+        if !entry.metadata.is_live(now) {
+            return Ok(Step::Next);
+        }
+        if page.items.len() == scan.limit.get() || weight >= MAX_PAGE_BYTES {
+            page.next = page.items.last().map(Item::position);
+            return Ok(Step::Stop);
+        }
+        let (item, step) = match folder {
+            None => {
+                let item = Item::project(key.clone(), entry, scan.projection);
+                (item, Step::Next)
+            }
+            Some(folder) => {
+                let step = past_folder(key, folder.as_str().len() - 1);
+                (Item::Folder(folder), step)
+            }
+        };
+        weight += item.weight();
+        page.items.push(item);
+        Ok(step)
+    })?;
+    Ok(page)
+}
+
+/// How many keys there are.
+pub(super) fn count(
+    snapshot: &Snapshot<'_>,
+    namespace: &Namespace,
+    prefix: &Prefix,
+    visibility: Visibility,
+    now: Timestamp,
+) -> Result<u64, StoreError> {
+    let mut count = 0;
+    walk(snapshot, namespace, prefix, None, &mut |key, entry| {
+        if let (Visibility::Listed, Some(hidden)) = (visibility, prefix.hidden_part(key)) {
+            return Ok(past_folder(key, hidden));
+        }
+        if entry.read()?.metadata.is_live(now) {
+            count += 1;
+        }
+        Ok(Step::Next)
+    })?;
+    Ok(count)
+}
+
+/// Visits the key and metadata of all stored entries under a prefix, expired ones included.
+pub(super) fn stored<'a>(
+    snapshot: &Snapshot<'a>,
+    namespace: &'a Namespace,
+    prefix: &Prefix,
+) -> impl Iterator<Item = Result<(Key, Metadata), StoreError>> + use<'a> {
+    let start = keys::entries(namespace, prefix);
+    let end = keys::after_prefix(&start).unwrap_or_default();
+    let rows = snapshot.rows(Table::Entries, Bound::Included(start), &end);
+    rows.map(move |row| {
+        let (key, row_key, row) = entry_of(namespace, row)?;
+        let entry = format::decode_entry(&row_key, &row)?;
+        Ok((key, entry.metadata))
+    })
+}
+
+/// What to look at after a key.
+enum Step {
+    /// The next one.
+    Next,
+    /// The first one from here on.
+    Seek(Vec<u8>),
+    /// Nothing.
+    Stop,
+}
+
+/// A row whose entry is read only where it is needed.
+struct Row<'a> {
+    key: &'a [u8],
+    row: &'a bytes::Bytes,
+}
+
+impl Row<'_> {
+    fn read(&self) -> Result<Entry, StoreError> {
+        format::decode_entry(self.key, self.row)
+    }
+}
+
+/// Past everything below the folder that is the first `length` bytes of `key`; the `/` that ends
+/// a folder's name comes after them. The key itself may be just these bytes.
+fn past_folder(key: &Key, length: usize) -> Step {
+    if key.as_str().len() == length {
+        return Step::Next;
+    }
+    let mut past = key.as_str().as_bytes()[..length].to_vec();
+    past.push(b'/' + 1);
+    Step::Seek(past)
+}
+
+/// Shows the keys under `prefix` that sort after `after` to `visit`, and goes on where it says.
+fn walk(
+    snapshot: &Snapshot<'_>,
+    namespace: &Namespace,
+    prefix: &Prefix,
+    after: Option<&Prefix>,
+    visit: &mut dyn FnMut(&Key, Row<'_>) -> Result<Step, StoreError>,
+) -> Result<(), StoreError> {
+    let base = keys::namespace(namespace);
+    let first = keys::entries(namespace, prefix);
+    // A row key ends in text, whose bytes are never 0xff, so there is always an end.
+    let end = keys::after_prefix(&first).unwrap_or_default();
+    let mut start = match after {
+        Some(after) if after >= prefix => Bound::Excluded(keys::entries(namespace, after)),
+        _ => Bound::Included(first),
+    };
+    'seek: loop {
+        for row in snapshot.rows(Table::Entries, start, &end) {
+            let (key, row_key, row) = entry_of(namespace, row)?;
+            let row = Row {
+                key: &row_key,
+                row: &row,
+            };
+            match visit(&key, row)? {
+                Step::Next => {}
+                Step::Stop => return Ok(()),
+                Step::Seek(to) => {
+                    start = Bound::Included([base.as_slice(), &to].concat());
+                    continue 'seek;
+                }
+            }
+        }
+        return Ok(());
+    }
+}

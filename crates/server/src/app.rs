@@ -1,0 +1,60 @@
+//! What every handler can reach.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use prominence_core::{Clock, Gate, Quota};
+
+use crate::rate::RateLimit;
+use crate::token::Verifier;
+
+/// The service's state; cheap to clone. The store is within, behind its gate.
+#[derive(Clone)]
+pub struct App(Arc<Inner>);
+
+/// Fields of [`App`].
+pub struct Inner {
+    pub(crate) gate: Gate,
+    pub(crate) verifier: Verifier,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) bounds: Bounds,
+    pub(crate) rate: Option<RateLimit>,
+}
+
+/// Limits on one request.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Bytes of a value.
+    pub value_bytes: usize,
+    /// What a namespace may hold; enforced by the engine, shown to users here.
+    pub quota: Quota,
+    /// For a request's body to arrive.
+    pub body_within: Duration,
+    /// From the last byte of the head to the first byte of the answer.
+    pub answer_within: Duration,
+    /// Requests a second that one user may make, with bursts of as many; 0 for no limit.
+    pub requests_per_second: u32,
+}
+
+impl App {
+    /// Puts the service together.
+    #[must_use]
+    pub fn new(gate: Gate, verifier: Verifier, clock: Arc<dyn Clock>, bounds: Bounds) -> Self {
+        let rate = RateLimit::new(bounds.requests_per_second);
+        Self(Arc::new(Inner {
+            gate,
+            verifier,
+            clock,
+            bounds,
+            rate,
+        }))
+    }
+}
+
+impl std::ops::Deref for App {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}

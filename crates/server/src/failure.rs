@@ -1,0 +1,164 @@
+//! What went wrong, as a status and a JSON body.
+
+use std::time::Duration;
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use prominence_api::{ErrorBody, ErrorCode};
+use prominence_core::StoreError;
+use prominence_core::error::Fate;
+use prominence_core::permit::{CommitError, Forbidden};
+
+/// Response header of 410: the oldest revision that a watch can start after.
+const OLDEST_REVISION: HeaderName = HeaderName::from_static("prominence-oldest-revision");
+
+/// An answer that is an error.
+///
+/// It travels as an extension of an empty response; the outermost layer writes the body, because
+/// it alone knows the request's name.
+#[derive(Clone, Debug)]
+pub(crate) struct Failure {
+    code: ErrorCode,
+    message: String,
+    headers: HeaderMap,
+}
+
+impl Failure {
+    pub(crate) fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            headers: HeaderMap::new(),
+        }
+    }
+
+    pub(crate) fn bad_request(message: impl Into<String>) -> Self {
+        Self::new(ErrorCode::BadRequest, message)
+    }
+
+    pub(crate) fn no_such_key() -> Self {
+        // The existing client looks for exactly this text.
+        Self::new(ErrorCode::NoSuchKey, "No such key")
+    }
+
+    /// For what the interface describes and this version does not have.
+    pub(crate) fn not_implemented(what: &str) -> Self {
+        Self::new(
+            ErrorCode::NotImplemented,
+            format!("{what} is not implemented in this version"),
+        )
+    }
+
+    pub(crate) fn too_large(limit: usize, actual: Option<u64>) -> Self {
+        let message = match actual {
+            Some(bytes) => format!("the value has {bytes} bytes; the limit is {limit}"),
+            None => format!("the value has more than {limit} bytes, which is the limit"),
+        };
+        Self::new(ErrorCode::ValueTooLarge, message)
+    }
+
+    /// 401. Where a token was sent and not accepted, `rejected` says why (RFC 6750, section 3).
+    pub(crate) fn unauthenticated(message: &str, rejected: bool) -> Self {
+        let challenge = if rejected {
+            "Bearer realm=\"prominence\", error=\"invalid_token\""
+        } else {
+            "Bearer realm=\"prominence\""
+        };
+        Self::new(ErrorCode::Unauthenticated, message).with(
+            header::WWW_AUTHENTICATE,
+            HeaderValue::from_static(challenge),
+        )
+    }
+
+    pub(crate) fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+
+    /// Whole seconds, at least one: a client that comes back after 0 has gained nothing.
+    pub(crate) fn retry_after(self, wait: Duration) -> Self {
+        let seconds = (wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1);
+        self.with(header::RETRY_AFTER, seconds.into())
+    }
+
+    pub(crate) fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// The body and headers, now that the request's name is known.
+    pub(crate) fn render(self, request_id: &str) -> Response {
+        let status = self.status();
+        let request_id = status.is_server_error().then(|| request_id.to_owned());
+        let body = ErrorBody {
+            error: self.message,
+            code: self.code,
+            request_id,
+        };
+        (status, self.headers, axum::Json(body)).into_response()
+    }
+
+    /// For the log of failures that are the server's own.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let mut response = self.status().into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<Forbidden> for Failure {
+    fn from(forbidden: Forbidden) -> Self {
+        Self::new(ErrorCode::Forbidden, forbidden.to_string())
+    }
+}
+
+impl From<CommitError> for Failure {
+    fn from(error: CommitError) -> Self {
+        match error {
+            CommitError::Forbidden(forbidden) => forbidden.into(),
+            CommitError::Store(error) => error.into(),
+        }
+    }
+}
+
+/// The one place where the store's errors become statuses.
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        let text = error.to_string();
+        match error {
+            StoreError::PreconditionFailed { .. } => Self::new(ErrorCode::PreconditionFailed, text),
+            StoreError::NotANumber { .. } => Self::new(ErrorCode::NotANumber, text),
+            StoreError::QuotaExceeded { .. } => Self::new(ErrorCode::QuotaExceeded, text),
+            StoreError::Compacted { oldest } => Self::new(ErrorCode::Compacted, text)
+                .with(OLDEST_REVISION, HeaderValue::from(oldest.get())),
+            StoreError::Unavailable {
+                reason,
+                fate,
+                retry_after,
+                cause,
+            } => {
+                if let Some(cause) = cause {
+                    tracing::warn!(%reason, %cause, "the storage engine is unavailable");
+                }
+                let fate = match fate {
+                    Fate::NotApplied => "nothing was changed",
+                    Fate::Unknown => "a write may or may not have happened",
+                };
+                Self::new(ErrorCode::Unavailable, format!("{reason}; {fate}"))
+                    .retry_after(retry_after)
+            }
+            StoreError::Corrupt { what } => {
+                tracing::error!(%what, "stored data is damaged");
+                Self::new(
+                    ErrorCode::Internal,
+                    "the stored data is damaged; tell the operator",
+                )
+            }
+        }
+    }
+}

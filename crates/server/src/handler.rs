@@ -1,0 +1,8 @@
+//! What each route does: extract, call through a permit, render.
+
+pub(crate) mod delete;
+pub(crate) mod health;
+pub(crate) mod kv;
+pub(crate) mod list;
+mod value;
+pub(crate) mod write;

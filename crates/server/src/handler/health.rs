@@ -1,0 +1,50 @@
+//! Whether the service works, and who the caller is.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::IntoResponse;
+use prominence_api::time::rfc3339;
+use prominence_api::{ErrorBody, WhoAmI};
+
+use crate::app::App;
+use crate::auth::Caller;
+use crate::failure::Failure;
+use crate::query::Query;
+use crate::target::Target;
+
+/// Says that the process runs.
+#[utoipa::path(get, path = "/healthz", tag = "health",
+    responses((status = 200, description = "the process runs", body = String)))]
+pub(crate) async fn healthz() -> impl IntoResponse {
+    ([(header::CACHE_CONTROL, "no-store")], "ok\n")
+}
+
+/// Says whether the storage engine answers.
+#[utoipa::path(get, path = "/readyz", tag = "health",
+    responses(
+        (status = 200, description = "requests can be answered", body = String),
+        (status = 503, description = "the storage engine can't answer now", body = ErrorBody),
+    ))]
+pub(crate) async fn readyz(State(app): State<App>) -> Result<impl IntoResponse, Failure> {
+    app.gate.ready().await?;
+    Ok(([(header::CACHE_CONTROL, "no-store")], "ready\n"))
+}
+
+/// Says who the token is.
+#[utoipa::path(get, path = "/prominence/v1/whoami", tag = "account",
+    responses(
+        (status = 200, description = "what the token says", body = WhoAmI),
+        (status = 401, description = "no token, or one that is not accepted", body = ErrorBody),
+    ),
+    security(("token" = [])))]
+pub(crate) async fn whoami(Caller(who): Caller, target: Target) -> Result<Json<WhoAmI>, Failure> {
+    Query::parse(target.query())?.finish("/whoami")?;
+    Ok(Json(WhoAmI {
+        user: who.user.to_string(),
+        job: who.job.map(|job| job.to_string()),
+        scopes: who.scopes.words(),
+        expires: rfc3339(who.expires),
+        issuer: who.issuer,
+    }))
+}

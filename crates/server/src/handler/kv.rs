@@ -1,0 +1,176 @@
+//! GET: a value, a listing, a count, the usage.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use prominence_api::name::{self, parameter};
+use prominence_api::time::rfc3339;
+use prominence_api::{ErrorBody, ErrorCode, Usage, UsageLimits};
+use prominence_core::limits::MAX_KEY_BYTES;
+use prominence_core::{Entry, Principal};
+
+use super::list::{self, Listing};
+use crate::app::App;
+use crate::auth::Caller;
+use crate::conditional::{self, ReadConditions};
+use crate::failure::Failure;
+use crate::query::Query;
+use crate::target::Target;
+
+/// Parameters of what later versions hold back or stream.
+const LATER: [&str; 4] = [
+    parameter::WAIT,
+    parameter::AT_LEAST,
+    parameter::WATCH,
+    parameter::SINCE,
+];
+
+/// Reads a key, or lists the keys that begin with a prefix.
+///
+/// Without parameters: the value's bytes, with its revision as `ETag`. With `list`: a JSON array,
+/// or one JSON value a line where `Accept` asks for `application/x-ndjson`.
+#[utoipa::path(
+    get,
+    path = "/prominence/v1/kv/{key}",
+    tag = "kv",
+    params(
+        ("key" = String, Path, description = "the key or, with `list`, the prefix; may contain `/`"),
+        list::Parameters,
+        ("If-None-Match" = Option<String>, Header, description = "the `ETag` that you have; 304 while it is current"),
+        ("If-Match" = Option<String>, Header, description = "the only `ETag` that you want; otherwise 412"),
+    ),
+    responses(
+        (status = 200, description = "the value, or the listing", content(
+            (String = "text/plain; charset=utf-8"),
+            (Vec<u8> = "application/octet-stream"),
+            (Vec<prominence_api::Listed> = "application/json"),
+            (prominence_api::Listed = "application/x-ndjson"),
+        ), headers(
+            ("ETag" = String, description = "the revision in quotes"),
+            ("Last-Modified" = String, description = "when the value was set"),
+            ("Prominence-Expires" = Option<String>, description = "when the key will be gone (RFC 3339)"),
+            ("Prominence-Job" = Option<String>, description = "the job that wrote it"),
+            ("Prominence-Claimed-Until" = Option<String>, description = "until when a worker holds it (RFC 3339)"),
+            ("Link" = Option<String>, description = "the next page of a listing"),
+        )),
+        (status = 304, description = "the `ETag` is still current"),
+        (status = 404, description = "no such key", body = ErrorBody),
+        (status = "4XX", description = "the request can't be answered", body = ErrorBody),
+        (status = "5XX", description = "the server can't answer now", body = ErrorBody),
+    ),
+    security(("token" = [])),
+)]
+pub(crate) async fn get_key(
+    State(app): State<App>,
+    Caller(who): Caller,
+    target: Target,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    let mut query = Query::parse(target.query())?;
+    if let Some(listing) = Listing::asked_for(&mut query)? {
+        return list::answer(&app, &who, &target, listing, query, &headers).await;
+    }
+    query.not_yet(&LATER)?;
+    query.finish("reading a key; add ?list to list")?;
+    let key = target.key()?;
+    let conditions = ReadConditions::of(&headers)?;
+    let entry = app.gate.read(&who, key)?.get().await?;
+    entry.map_or_else(
+        || Err(Failure::no_such_key()),
+        |entry| render(entry, &conditions),
+    )
+}
+
+/// Lists all keys, counts them, or tells what the namespace holds.
+#[utoipa::path(
+    get,
+    path = "/prominence/v1/kv",
+    tag = "kv",
+    params(
+        list::Parameters,
+        ("usage" = Option<bool>, Query, description = "what the namespace holds and may hold; goes with no other parameter"),
+    ),
+    responses(
+        (status = 200, description = "the listing, or with `usage` that", content(
+            (Vec<prominence_api::Listed> = "application/json"),
+            (Usage = "application/json"),
+            (prominence_api::Listed = "application/x-ndjson"),
+        )),
+        (status = "4XX", description = "the request can't be answered", body = ErrorBody),
+        (status = "5XX", description = "the server can't answer now", body = ErrorBody),
+    ),
+    security(("token" = [])),
+)]
+pub(crate) async fn get_namespace(
+    State(app): State<App>,
+    Caller(who): Caller,
+    target: Target,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    let mut query = Query::parse(target.query())?;
+    if query.flag(parameter::USAGE)? {
+        query.finish("?usage")?;
+        return usage(&app, &who).await;
+    }
+    if let Some(listing) = Listing::asked_for(&mut query)? {
+        return list::answer(&app, &who, &target, listing, query, &headers).await;
+    }
+    query.not_yet(&LATER)?;
+    query.finish("this request; add ?list to list")?;
+    let hint = "name a key, as in /kv/KEY, or ask for ?list or ?usage";
+    Err(Failure::new(ErrorCode::BadRequest, hint))
+}
+
+async fn usage(app: &App, who: &Principal) -> Result<Response, Failure> {
+    let usage = app.gate.usage(who)?.usage().await?;
+    let bounds = &app.bounds;
+    let limits = UsageLimits {
+        keys: bounds.quota.keys,
+        bytes: bounds.quota.bytes,
+        key_bytes: MAX_KEY_BYTES as u64,
+        value_bytes: bounds.value_bytes as u64,
+    };
+    Ok(Json(Usage {
+        keys: usage.keys,
+        bytes: usage.bytes,
+        limits,
+    })
+    .into_response())
+}
+
+fn render(entry: Entry, conditions: &ReadConditions<'_>) -> Result<Response, Failure> {
+    let Entry { value, metadata } = entry;
+    if !conditions.hold(metadata.revision) {
+        let message = format!("the key has revision {}", metadata.revision);
+        return Err(Failure::new(ErrorCode::PreconditionFailed, message));
+    }
+    let mut headers = HeaderMap::with_capacity(8);
+    headers.insert(header::ETAG, conditional::etag(metadata.revision));
+    headers.insert(header::LAST_MODIFIED, http_date(metadata.modified));
+    let mut optional = |name, value: Option<String>| {
+        if let Some(value) = value.and_then(|value| HeaderValue::from_bytes(value.as_bytes()).ok())
+        {
+            headers.insert(HeaderName::from_static(name), value);
+        }
+    };
+    optional(name::EXPIRES, metadata.expires.map(rfc3339));
+    optional(
+        name::JOB,
+        metadata.job.as_ref().map(|job| job.as_str().to_owned()),
+    );
+    optional(name::CLAIMED_UNTIL, metadata.claimed_until.map(rfc3339));
+    if conditions.unchanged(metadata.revision) {
+        return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
+    }
+    let is_text = std::str::from_utf8(value.as_bytes()).is_ok();
+    let media_type = if is_text { name::TEXT } else { name::BINARY };
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    Ok((headers, value.into_bytes()).into_response())
+}
+
+fn http_date(instant: prominence_core::Timestamp) -> HeaderValue {
+    let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(instant.as_secs());
+    // Dates up to the year 9999 are plain ASCII, and no later one is ever stored.
+    HeaderValue::try_from(httpdate::fmt_http_date(time)).unwrap_or(HeaderValue::from_static(""))
+}

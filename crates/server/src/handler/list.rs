@@ -1,0 +1,361 @@
+//! Listings and counts.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures_util::stream;
+use prominence_api::name::{self, parameter};
+use prominence_api::{Counted, Detail, ErrorCode, Listed, Text, path};
+use prominence_core::limits::MAX_PAGE_KEYS;
+use prominence_core::permit::{ListPermit, Principal};
+use prominence_core::{Depth, Item, Page, PageLimit, Prefix, Projection, StoreError};
+
+use crate::app::App;
+use crate::failure::Failure;
+use crate::query::Query;
+use crate::target::Target;
+
+/// Names read from the store at a time while a listing without a limit is streamed: few enough
+/// to keep a request's memory small, many enough to make the asking cheap.
+const STREAMED_NAMES: usize = 1_000;
+/// The same with values, of which each can have 16 KB.
+const STREAMED_ENTRIES: usize = 100;
+
+/// The parameters of a listing, as they are documented.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(
+    dead_code,
+    reason = "describes the parameters; the query module reads them"
+)]
+pub(crate) struct Parameters {
+    /// List the keys that begin with the path.
+    list: Option<bool>,
+    /// With `list`: each key with its value.
+    values: Option<bool>,
+    /// With `list`: each key with its size, revision, times and job.
+    detail: Option<bool>,
+    /// The number of keys alone.
+    count: Option<bool>,
+    /// With `list`: `/` for one level only; deeper keys fold into one entry that ends in `/`.
+    #[param(example = "/")]
+    delimiter: Option<String>,
+    /// With `list`: the most entries on a page, 1 to 10,000; a page also ends at about 8 MiB.
+    #[param(minimum = 1, maximum = 10000)]
+    limit: Option<u16>,
+    /// With `list`: only what sorts after this key or folder.
+    after: Option<String>,
+}
+
+/// What kind of listing is asked for.
+pub(crate) enum Listing {
+    /// How many.
+    Count,
+    /// Which.
+    Items(Form),
+}
+
+/// How the lines of a listing look.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Form {
+    values: bool,
+    detail: bool,
+}
+
+/// How the lines are put together.
+#[derive(Clone, Copy)]
+enum Framing {
+    /// A JSON array.
+    Array,
+    /// A JSON value a line.
+    Lines,
+}
+
+impl Listing {
+    /// Takes the parameters that choose a listing; `None` where none is asked for.
+    pub(crate) fn asked_for(query: &mut Query<'_>) -> Result<Option<Self>, Failure> {
+        let list = query.flag(parameter::LIST)?;
+        if query.flag(parameter::COUNT)? {
+            return Ok(Some(Self::Count));
+        }
+        if !list {
+            return Ok(None);
+        }
+        let values = query.flag(parameter::VALUES)?;
+        let detail = query.flag(parameter::DETAIL)?;
+        Ok(Some(Self::Items(Form { values, detail })))
+    }
+}
+
+/// Answers a listing of the prefix that the path names.
+pub(crate) async fn answer(
+    app: &App,
+    who: &Principal,
+    target: &Target,
+    listing: Listing,
+    mut query: Query<'_>,
+    headers: &HeaderMap,
+) -> Result<Response, Failure> {
+    query.not_yet(&[
+        parameter::WAIT,
+        parameter::AT_LEAST,
+        parameter::WATCH,
+        parameter::SINCE,
+    ])?;
+    let Listing::Items(form) = listing else {
+        query.finish("?count")?;
+        let count = app.gate.list(who, target.prefix()?)?.count().await?;
+        return Ok(Json(Counted { count }).into_response());
+    };
+    let depth = match query.text(parameter::DELIMITER)?.as_deref() {
+        None => Depth::All,
+        Some("/") => Depth::OneLevel,
+        Some(_) => {
+            return Err(Failure::bad_request(
+                "the parameter \"delimiter\" can only be /",
+            ));
+        }
+    };
+    let limit = query.parsed(parameter::LIMIT, |text| {
+        text.parse()
+            .ok()
+            .and_then(PageLimit::new)
+            .ok_or(format!("it can be 1 to {MAX_PAGE_KEYS}"))
+    })?;
+    let after = match query.text(parameter::AFTER)? {
+        None => None,
+        Some(text) => Some(Prefix::parse(&text).map_err(crate::target::bad_key)?),
+    };
+    query.finish("?list")?;
+
+    let prefix = target.prefix()?;
+    let permit = app.gate.list(who, prefix.clone())?;
+    let framing = framing(headers);
+    let Some(limit) = limit else {
+        return stream(permit, after, depth, form, framing).await;
+    };
+    let page = permit.page(after, limit, depth, form.projection()).await?;
+    let mut body = framing.open().to_vec();
+    let mut lines = Lines {
+        form,
+        framing,
+        first: true,
+    };
+    lines.write(&mut body, page.items)?;
+    body.extend_from_slice(framing.close());
+    let mut response = respond(framing, Body::from(body));
+    if let Some(next) = page.next {
+        response
+            .headers_mut()
+            .insert(header::LINK, link(&prefix, &next, limit, depth, form)?);
+    }
+    Ok(response)
+}
+
+/// Streams every page, one after another. The first is read before the answer begins, so that
+/// what is wrong from the start has a status of its own; a later failure breaks the connection
+/// off, which no client can take for the end of an array.
+async fn stream(
+    permit: ListPermit,
+    after: Option<Prefix>,
+    depth: Depth,
+    form: Form,
+    framing: Framing,
+) -> Result<Response, Failure> {
+    let names = if form.values {
+        STREAMED_ENTRIES
+    } else {
+        STREAMED_NAMES
+    };
+    let limit = PageLimit::new(names).unwrap_or(PageLimit::MAX);
+    let first = permit.page(after, limit, depth, form.projection()).await?;
+    let lines = Lines {
+        form,
+        framing,
+        first: true,
+    };
+
+    let chunks = stream::try_unfold(
+        (permit, lines, Some(Next::Ready(first))),
+        move |(permit, mut lines, next)| async move {
+            let page = match next {
+                None => return Ok(None),
+                Some(Next::Ready(page)) => page,
+                Some(Next::After(at)) => {
+                    permit
+                        .page(Some(at), limit, depth, form.projection())
+                        .await?
+                }
+            };
+            let mut chunk = Vec::new();
+            if lines.first {
+                chunk.extend_from_slice(framing.open());
+            }
+            lines
+                .write(&mut chunk, page.items)
+                .map_err(|failure| StoreError::Corrupt {
+                    what: failure.message().to_owned(),
+                })?;
+            lines.first = false;
+            let next = page.next.map(Next::After);
+            if next.is_none() {
+                chunk.extend_from_slice(framing.close());
+            }
+            Ok::<_, StoreError>(Some((Bytes::from(chunk), (permit, lines, next))))
+        },
+    );
+    Ok(respond(framing, Body::from_stream(chunks)))
+}
+
+/// Where a stream goes on.
+enum Next {
+    Ready(Page),
+    After(Prefix),
+}
+
+/// Writes items as lines of a listing.
+struct Lines {
+    form: Form,
+    framing: Framing,
+    /// Whether nothing has been written yet, so that no separator is needed.
+    first: bool,
+}
+
+impl Lines {
+    fn write(&mut self, to: &mut Vec<u8>, items: Vec<Item>) -> Result<(), Failure> {
+        for item in items {
+            if let Framing::Array = self.framing
+                && !std::mem::take(&mut self.first)
+            {
+                to.push(b',');
+            }
+            serde_json::to_writer(&mut *to, &self.form.line(item))
+                .map_err(|error| Failure::new(ErrorCode::Internal, error.to_string()))?;
+            if let Framing::Lines = self.framing {
+                to.push(b'\n');
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Form {
+    fn projection(self) -> Projection {
+        match self {
+            Self { values: true, .. } => Projection::Entries,
+            Self { detail: true, .. } => Projection::Details,
+            Self {
+                values: false,
+                detail: false,
+            } => Projection::Keys,
+        }
+    }
+
+    fn line(self, item: Item) -> Listed {
+        match item {
+            Item::Key(key) => Listed::Name(key.as_str().to_owned()),
+            Item::Details(key, metadata) => Listed::Detail(Box::new(Detail::of(
+                key.as_str().to_owned(),
+                &metadata,
+                None,
+            ))),
+            Item::Entry(key, entry) if self.detail => Listed::Detail(Box::new(Detail::of(
+                key.as_str().to_owned(),
+                &entry.metadata,
+                Some(&entry.value),
+            ))),
+            Item::Entry(key, entry) => {
+                let value = Text::of(&entry.value);
+                Listed::Value(BTreeMap::from([(key.as_str().to_owned(), value)]))
+            }
+            Item::Folder(prefix) if self.detail => Listed::Folder {
+                prefix: prefix.as_str().to_owned(),
+            },
+            Item::Folder(prefix) => Listed::Name(prefix.as_str().to_owned()),
+        }
+    }
+}
+
+impl Framing {
+    fn open(self) -> &'static [u8] {
+        match self {
+            Self::Array => b"[",
+            Self::Lines => b"",
+        }
+    }
+
+    fn close(self) -> &'static [u8] {
+        match self {
+            Self::Array => b"]\n",
+            Self::Lines => b"",
+        }
+    }
+
+    fn media_type(self) -> &'static str {
+        match self {
+            Self::Array => "application/json",
+            Self::Lines => name::NDJSON,
+        }
+    }
+}
+
+fn framing(headers: &HeaderMap) -> Framing {
+    let accepts = headers
+        .get_all(header::ACCEPT)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
+    let asks = |accept: &str| {
+        accept.split(',').any(|range| {
+            let media_type = range.split(';').next().unwrap_or_default();
+            media_type.trim().eq_ignore_ascii_case(name::NDJSON)
+        })
+    };
+    if accepts.into_iter().any(asks) {
+        Framing::Lines
+    } else {
+        Framing::Array
+    }
+}
+
+fn respond(framing: Framing, body: Body) -> Response {
+    let media_type = HeaderValue::from_static(framing.media_type());
+    // Caches must not give one framing to who asked for the other.
+    let vary = HeaderValue::from_static("accept");
+    (
+        [(header::CONTENT_TYPE, media_type), (header::VARY, vary)],
+        body,
+    )
+        .into_response()
+}
+
+/// The next page's address, relative to this one's host (RFC 8288).
+fn link(
+    prefix: &Prefix,
+    next: &Prefix,
+    limit: PageLimit,
+    depth: Depth,
+    form: Form,
+) -> Result<HeaderValue, Failure> {
+    let mut address = format!(
+        "{}{}?list&limit={}&after={}",
+        name::BASE,
+        path::of_prefix(prefix),
+        limit.get(),
+        path::query_value(next.as_str()),
+    );
+    if depth == Depth::OneLevel {
+        address.push_str("&delimiter=/");
+    }
+    if form.values {
+        address.push_str("&values");
+    }
+    if form.detail {
+        address.push_str("&detail");
+    }
+    HeaderValue::try_from(format!("<{address}>; rel=\"next\""))
+        .map_err(|error| Failure::new(ErrorCode::Internal, error.to_string()))
+}

@@ -1,0 +1,101 @@
+//! A request's body as a value.
+
+use axum::body::Body;
+use axum::http::{HeaderMap, header};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use prominence_api::ErrorCode;
+use prominence_core::Value;
+
+use crate::app::Bounds;
+use crate::failure::Failure;
+
+/// A body that is too large is read up to this many bytes before the answer is sent: a client
+/// that is still sending would otherwise see a broken connection instead of the reason.
+const DRAIN_BYTES: usize = 1_048_576;
+
+/// Reads a body of at most the value limit.
+pub(super) async fn read(
+    headers: &HeaderMap,
+    body: Body,
+    bounds: &Bounds,
+) -> Result<Value, Failure> {
+    let within = bounds.body_within;
+    match tokio::time::timeout(within, read_up_to(headers, body, bounds.value_bytes)).await {
+        Ok(value) => value,
+        Err(_) => Err(Failure::new(
+            ErrorCode::RequestTimeout,
+            format!(
+                "the body did not arrive within {} seconds",
+                within.as_secs()
+            ),
+        )),
+    }
+}
+
+async fn read_up_to(headers: &HeaderMap, body: Body, limit: usize) -> Result<Value, Failure> {
+    let declared = declared(headers);
+    if declared.is_some_and(|bytes| bytes > limit as u64) {
+        drain(body).await;
+        return Err(Failure::too_large(limit, declared));
+    }
+    let mut limited = Limited::new(body, limit);
+    match (&mut limited).collect().await {
+        Ok(collected) => Value::new(collected.to_bytes(), limit)
+            .map_err(|error| Failure::too_large(error.limit, Some(error.bytes as u64))),
+        Err(error) if error.is::<LengthLimitError>() => {
+            drain(limited).await;
+            Err(Failure::too_large(limit, None))
+        }
+        Err(error) => Err(Failure::bad_request(format!(
+            "the body did not arrive whole: {error}"
+        ))),
+    }
+}
+
+/// Demands that there be no body.
+pub(super) async fn none(
+    headers: &HeaderMap,
+    body: Body,
+    bounds: &Bounds,
+    what: &str,
+) -> Result<(), Failure> {
+    let empty = read(
+        headers,
+        body,
+        &Bounds {
+            value_bytes: 0,
+            ..*bounds
+        },
+    )
+    .await
+    .is_ok();
+    if empty {
+        Ok(())
+    } else {
+        Err(Failure::bad_request(format!("{what} takes no body")))
+    }
+}
+
+fn declared(headers: &HeaderMap) -> Option<u64> {
+    headers
+        .get(header::CONTENT_LENGTH)?
+        .to_str()
+        .ok()?
+        .parse()
+        .ok()
+}
+
+async fn drain<B>(body: B)
+where
+    B: http_body_util::BodyExt + Unpin,
+    B::Data: bytes::Buf,
+{
+    let mut limited = body;
+    let mut seen = 0;
+    while let Some(Ok(frame)) = limited.frame().await {
+        seen += frame.data_ref().map_or(0, bytes::Buf::remaining);
+        if seen > DRAIN_BYTES {
+            break;
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! POST and PUT: a value set, a number added.
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use prominence_api::name::parameter;
+use prominence_api::{Added, ErrorBody, ErrorCode, Set};
+use prominence_core::{
+    Commit, Committed, Condition, Key, Lifetime, Operation, Outcome, Precondition, Principal, Value,
+};
+
+use super::value;
+use crate::app::App;
+use crate::auth::Caller;
+use crate::conditional;
+use crate::failure::Failure;
+use crate::query::Query;
+use crate::target::Target;
+
+/// Parameters of what later versions have.
+const LATER: [&str; 4] = [
+    parameter::CLAIM,
+    parameter::RENEW,
+    parameter::RELEASE,
+    parameter::WAIT,
+];
+
+/// Parameters of a write, as they are documented.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(
+    dead_code,
+    reason = "describes the parameters; the query module reads them"
+)]
+pub(crate) struct Parameters {
+    /// Only where the current value is this one; otherwise 412.
+    prev: Option<String>,
+    /// How long the value stays: `90s`, `15m`, `12h`, `7d`, a number of seconds, or `job` for as
+    /// long as the token lasts.
+    #[param(example = "12h")]
+    ttl: Option<String>,
+}
+
+/// Sets a value, or adds to a number.
+///
+/// The body is the value, whatever its `Content-Type`. With `add` there is no body.
+#[utoipa::path(
+    post,
+    path = "/prominence/v1/kv/{key}",
+    tag = "kv",
+    params(
+        ("key" = String, Path, description = "the key; may contain `/`"),
+        Parameters,
+        ("add" = Option<i64>, Query, description = "add this to a decimal integer; an absent key counts as 0"),
+        ("If-Match" = Option<String>, Header, description = "replace only this `ETag`"),
+        ("If-None-Match" = Option<String>, Header, description = "`*` to create only"),
+    ),
+    request_body(content = Vec<u8>, content_type = "application/octet-stream", description = "the value"),
+    responses(
+        (status = 201, description = "the value is stored, durably", body = Set,
+            headers(("ETag" = String, description = "the revision in quotes"))),
+        (status = 200, description = "with `add`: the sum is stored, durably", body = Added,
+            headers(("ETag" = String, description = "the revision in quotes"))),
+        (status = "4XX", description = "nothing was changed", body = ErrorBody),
+        (status = 507, description = "the namespace is full; nothing was changed", body = ErrorBody),
+        (status = "5XX", description = "the text says whether the write may have happened", body = ErrorBody),
+    ),
+    security(("token" = [])),
+)]
+pub(crate) async fn post(
+    State(app): State<App>,
+    Caller(who): Caller,
+    target: Target,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Failure> {
+    let mut query = Query::parse(target.query())?;
+    query.not_yet(&LATER)?;
+    if let Some(by) = query.parsed(parameter::ADD, integer)? {
+        query.finish("?add")?;
+        return add(&app, &who, target.key()?, by, &headers, body).await;
+    }
+    let request = SetRequest::parse(&app, &who, &target, query, &headers)?;
+    let (answer, _) = request.apply(&app, &who, &headers, body).await?;
+    // The existing client takes nothing but 201 for success.
+    Ok((StatusCode::CREATED, answer).into_response())
+}
+
+/// Sets a value.
+///
+/// As POST does, but says by its status whether the key is new.
+#[utoipa::path(
+    put,
+    path = "/prominence/v1/kv/{key}",
+    tag = "kv",
+    params(
+        ("key" = String, Path, description = "the key; may contain `/`"),
+        Parameters,
+        ("If-Match" = Option<String>, Header, description = "replace only this `ETag`"),
+        ("If-None-Match" = Option<String>, Header, description = "`*` to create only"),
+    ),
+    request_body(content = Vec<u8>, content_type = "application/octet-stream", description = "the value"),
+    responses(
+        (status = 201, description = "the key is new; its value is stored, durably", body = Set,
+            headers(("ETag" = String, description = "the revision in quotes"))),
+        (status = 200, description = "the value was replaced, durably", body = Set,
+            headers(("ETag" = String, description = "the revision in quotes"))),
+        (status = "4XX", description = "nothing was changed", body = ErrorBody),
+        (status = 507, description = "the namespace is full; nothing was changed", body = ErrorBody),
+        (status = "5XX", description = "the text says whether the write may have happened", body = ErrorBody),
+    ),
+    security(("token" = [])),
+)]
+pub(crate) async fn put(
+    State(app): State<App>,
+    Caller(who): Caller,
+    target: Target,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Failure> {
+    let query = Query::parse(target.query())?;
+    let request = SetRequest::parse(&app, &who, &target, query, &headers)?;
+    let (answer, created) = request.apply(&app, &who, &headers, body).await?;
+    let status = if created {
+        StatusCode::CREATED
+    } else {
+        StatusCode::OK
+    };
+    Ok((status, answer).into_response())
+}
+
+/// A batch is not there yet; anything else at this address lacks its key.
+pub(crate) async fn batch(_: Caller) -> Failure {
+    Failure::not_implemented("a batch (POST /kv); to set a value name its key, as in /kv/KEY,")
+}
+
+/// PUT needs a key.
+pub(crate) async fn no_key(_: Caller) -> Failure {
+    Failure::new(
+        ErrorCode::BadKey,
+        "the key is empty; name it, as in /kv/KEY",
+    )
+}
+
+/// A value to be set, but for the value.
+struct SetRequest {
+    key: Key,
+    conditions: Vec<Condition>,
+    lifetime: Lifetime,
+}
+
+impl SetRequest {
+    fn parse(
+        app: &App,
+        who: &Principal,
+        target: &Target,
+        mut query: Query<'_>,
+        headers: &HeaderMap,
+    ) -> Result<Self, Failure> {
+        let key = target.key()?;
+        let lifetime = match query.text(parameter::TTL)?.as_deref() {
+            None => Lifetime::Permanent,
+            Some("job") => Lifetime::Until(who.expires),
+            Some(text) => {
+                Lifetime::For(prominence_api::time::parse_duration(text).map_err(|why| {
+                    Failure::bad_request(format!("the parameter \"ttl\" is not valid: {why}"))
+                })?)
+            }
+        };
+        let previous = match query.bytes(parameter::PREV)? {
+            None => None,
+            // A value that can't be stored can't be the current one either; say so.
+            Some(bytes) => Some(Value::new(bytes, app.bounds.value_bytes).map_err(|error| {
+                Failure::bad_request(format!("the parameter \"prev\" is not valid: {error}"))
+            })?),
+        };
+        query.finish("setting a value")?;
+        let expected = [
+            conditional::of_write(headers)?,
+            previous.map(Precondition::Value),
+        ];
+        let conditions = expected.into_iter().flatten();
+        let conditions = conditions
+            .map(|expect| Condition {
+                key: key.clone(),
+                expect,
+            })
+            .collect();
+        Ok(Self {
+            key,
+            conditions,
+            lifetime,
+        })
+    }
+
+    /// Reads the value, sets it, and says whether the key is new.
+    async fn apply(
+        self,
+        app: &App,
+        who: &Principal,
+        headers: &HeaderMap,
+        body: Body,
+    ) -> Result<(Response, bool), Failure> {
+        let Self {
+            key,
+            conditions,
+            lifetime,
+        } = self;
+        let value = value::read(headers, body, &app.bounds).await?;
+        let set = Operation::Set {
+            key: key.clone(),
+            value,
+            lifetime,
+        };
+        let commit = Commit::new(conditions, vec![set])
+            .map_err(|error| Failure::bad_request(error.to_string()))?;
+        let committed = app.gate.commit(who, commit)?.apply().await?;
+        let created = matches!(
+            committed.outcomes.first(),
+            Some(Outcome::Set { created: true })
+        );
+        let revision = committed.revision;
+        let answer = Json(Set {
+            key: key.to_string(),
+            revision: revision.get(),
+        });
+        Ok((
+            ([(header::ETAG, conditional::etag(revision))], answer).into_response(),
+            created,
+        ))
+    }
+}
+
+async fn add(
+    app: &App,
+    who: &Principal,
+    key: Key,
+    by: i64,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Response, Failure> {
+    value::none(headers, body, &app.bounds, "?add").await?;
+    let condition = conditional::of_write(headers)?;
+    let condition = condition.map(|expect| Condition {
+        key: key.clone(),
+        expect,
+    });
+    let commit = Commit::single(
+        condition,
+        Operation::Add {
+            key: key.clone(),
+            by,
+        },
+    );
+    let Committed { revision, outcomes } = app.gate.commit(who, commit)?.apply().await?;
+    let Some(Outcome::Added(sum)) = outcomes.first() else {
+        return Err(Failure::new(
+            ErrorCode::Internal,
+            "the store answered something else",
+        ));
+    };
+    let answer = Json(Added {
+        key: key.to_string(),
+        value: *sum,
+        revision: revision.get(),
+    });
+    Ok(([(header::ETAG, conditional::etag(revision))], answer).into_response())
+}
+
+fn integer(text: &str) -> Result<i64, String> {
+    text.parse()
+        .map_err(|_| format!("\"{text}\" is no integer in the signed 64-bit range"))
+}

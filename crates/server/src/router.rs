@@ -1,0 +1,46 @@
+//! Every route on one screen.
+
+use axum::Router;
+use axum::middleware::{from_fn, from_fn_with_state};
+use axum::routing::get;
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa_swagger_ui::SwaggerUi;
+
+use crate::app::App;
+use crate::handler::{delete, health, kv, write};
+use crate::{middleware, openapi};
+
+/// The whole service.
+pub fn router(app: App) -> Router {
+    let namespace = get(kv::get_namespace)
+        .post(write::batch)
+        .put(write::no_key)
+        .delete(delete::delete_namespace);
+    let key = get(kv::get_key)
+        .post(write::post)
+        .put(write::put)
+        .delete(delete::delete_key);
+
+    let private = Router::new()
+        .route("/prominence/v1/kv", namespace.clone())
+        .route("/prominence/v1/kv/", namespace)
+        .route("/prominence/v1/kv/{*key}", key)
+        .route("/prominence/v1/whoami", get(health::whoami))
+        .layer(from_fn(middleware::private));
+
+    let public = Router::new()
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
+        .merge(SwaggerUi::new("/docs").url("/openapi.json", openapi::document()));
+
+    Router::new()
+        .merge(private)
+        .merge(public)
+        .fallback(middleware::not_found)
+        .method_not_allowed_fallback(middleware::method_not_allowed)
+        // From the innermost to the outermost.
+        .layer(CatchPanicLayer::custom(middleware::panicked))
+        .layer(from_fn_with_state(app.clone(), middleware::deadline))
+        .layer(from_fn(middleware::finish))
+        .with_state(app)
+}

@@ -1,0 +1,192 @@
+//! Opens the engine, binds, listens, and stops in good order.
+
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use prominence_api::name;
+use prominence_core::Gate;
+use prominence_engines::embedded::{EmbeddedStore, OpenError, Options, Retention};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::app::App;
+use crate::clock::SystemClock;
+use crate::listener::{self, Tls, TlsError};
+use crate::router::router;
+use crate::settings::Config;
+use crate::token::{self, Secret, SecretError, SecretSource, Verifier};
+
+/// The file in the data folder that says which address was really taken.
+pub const LISTENING: &str = "listening";
+
+/// What was really set up, once the server listens.
+#[derive(Clone, Debug)]
+pub struct Started {
+    /// The address really taken.
+    pub address: SocketAddr,
+    /// `PROMINENCE_URL` for clients on this machine.
+    pub url: String,
+    /// The data folder.
+    pub data_dir: PathBuf,
+    /// The secret that new tokens are signed with.
+    pub secret: Secret,
+    /// The secret's file, where it was made just now.
+    pub made_secret: Option<PathBuf>,
+}
+
+/// Why the server can't start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The engine.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The signing secret.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// The certificate.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The address.
+    #[error("cannot listen on {address}: {cause}; choose another with --listen")]
+    Bind {
+        /// The address asked for.
+        address: SocketAddr,
+        /// Why not.
+        cause: io::Error,
+    },
+    /// The data folder.
+    #[error("cannot write {}: {cause}", .path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        cause: io::Error,
+    },
+    /// The operating system.
+    #[error("cannot start: {0}")]
+    System(#[from] io::Error),
+}
+
+/// Runs the server until the process is told to stop by SIGTERM or SIGINT. Calls `announce` once
+/// it listens.
+///
+/// # Errors
+/// See [`ServeError`]; a stop that was asked for is none.
+pub fn serve(config: Config, announce: impl FnOnce(&Started)) -> Result<(), ServeError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(run(config, announce))
+}
+
+async fn run(config: Config, announce: impl FnOnce(&Started)) -> Result<(), ServeError> {
+    // Before anything is opened, so that a stop asked for meanwhile is not lost.
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+
+    let clock = Arc::new(SystemClock);
+    let tls = match &config.tls {
+        Some((certificate, key)) => Some(Tls::load(certificate, key)?),
+        None => None,
+    };
+    let engine = Arc::new(EmbeddedStore::open(options(&config), clock.clone())?);
+    let (secrets, made_secret) = secrets(&config)?;
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .map_err(|cause| ServeError::Bind {
+            address: config.listen,
+            cause,
+        })?;
+    let address = listener.local_addr()?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let url = format!("{scheme}://{}{}", reachable(address), name::BASE);
+    write_listening(&config.data_dir, &url)?;
+
+    let Some(secret) = secrets.first().cloned() else {
+        return Err(SecretError::Missing {
+            places: "none configured".into(),
+        }
+        .into());
+    };
+    let verifier = Verifier::new(&secrets, config.token_leeway);
+    let app = App::new(Gate::new(engine.clone()), verifier, clock, config.bounds);
+    announce(&Started {
+        address,
+        url,
+        data_dir: config.data_dir.clone(),
+        secret,
+        made_secret,
+    });
+
+    let stop = async {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping; requests in flight are finished first");
+    };
+    listener::run(listener, router(app), tls, config.limits, stop).await;
+
+    // What is left in the data folder would send clients to whoever takes the port next.
+    let _ = std::fs::remove_file(config.data_dir.join(LISTENING));
+    engine.close();
+    Ok(())
+}
+
+fn options(config: &Config) -> Options {
+    let storage = config.storage;
+    Options {
+        quota: config.bounds.quota,
+        retention: Retention {
+            changes: storage.log_changes,
+            age: storage.log_age,
+        },
+        cache_bytes: storage.cache_bytes,
+        min_free_disk: storage.min_free_disk,
+        ..Options::new(config.data_dir.clone())
+    }
+}
+
+/// The accepted secrets, and the file of the one that was made where none was configured.
+fn secrets(config: &Config) -> Result<(Vec<Secret>, Option<PathBuf>), SecretError> {
+    if config.secrets.is_empty() {
+        let (secret, made) = token::load_or_create(&config.data_dir)?;
+        let file = SecretSource::in_folder(&config.data_dir).path().to_owned();
+        return Ok((vec![secret], made.then_some(file)));
+    }
+    let secrets = config
+        .secrets
+        .iter()
+        .map(SecretSource::load)
+        .collect::<Result<_, _>>()?;
+    Ok((secrets, None))
+}
+
+/// An address that a client on this machine can connect to.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let mut reachable = address;
+    if address.ip().is_unspecified() {
+        reachable.set_ip(match address {
+            SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
+            SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    reachable
+}
+
+/// Written whole or not at all, because others wait for it.
+fn write_listening(folder: &Path, url: &str) -> Result<(), ServeError> {
+    let path = folder.join(LISTENING);
+    let draft = folder.join("listening.new");
+    let write = || {
+        let mut file = std::fs::File::create(&draft)?;
+        writeln!(file, "{url}")?;
+        std::fs::rename(&draft, &path)
+    };
+    write().map_err(|cause| ServeError::Write {
+        path: path.clone(),
+        cause,
+    })
+}

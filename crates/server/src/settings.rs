@@ -1,0 +1,169 @@
+//! What an operator can set: by flag, by environment variable, or in a TOML file, in this order of
+//! precedence. [`Settings`] is what was written; [`Config`] is what it means, and is valid.
+
+mod resolve;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use prominence_api::time::{DurationError, format_duration, parse_duration};
+use serde::{Deserialize, Serialize};
+
+pub use resolve::{Config, ConfigError, data_folders, default_data_dir};
+
+use crate::token::SecretSource;
+
+/// Every setting as it was written. One definition serves the command line, the environment and
+/// the file, so that the three can't drift apart.
+#[derive(Clone, Debug, Default, PartialEq, clap::Args, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct Settings {
+    /// Read settings from this TOML file; flags and environment variables win over it.
+    #[arg(long, value_name = "FILE", env = "PROMINENCE_SERVE_CONFIG")]
+    #[serde(skip)]
+    pub config: Option<PathBuf>,
+
+    /// Try it out: a data folder of its own, and a token ready to paste.
+    #[arg(long, conflicts_with = "insecure")]
+    #[serde(skip)]
+    pub dev: bool,
+
+    /// Address and port to listen on; port 0 takes a free one [default: 127.0.0.1:8080].
+    #[arg(long, value_name = "ADDR:PORT", env = "PROMINENCE_SERVE_LISTEN")]
+    pub listen: Option<SocketAddr>,
+
+    /// Folder for the data, made if it does not exist [default: prominence/kv in the user's data
+    /// folder].
+    #[arg(long, value_name = "DIR", env = "PROMINENCE_SERVE_DATA_DIR")]
+    pub data_dir: Option<PathBuf>,
+
+    /// Storage engine [default: embedded].
+    #[arg(long, value_name = "ENGINE", env = "PROMINENCE_SERVE_ENGINE")]
+    pub engine: Option<Engine>,
+
+    /// Accept tokens signed with the secret in this file; repeat it (or separate by commas) to
+    /// accept several. KID=FILE is for tokens that name it. New tokens are signed with the first
+    /// [default: job-token.secret in the data folder, made on first start].
+    #[arg(
+        long,
+        value_name = "[KID=]FILE",
+        env = "PROMINENCE_SERVE_SECRET_FILE",
+        value_delimiter = ','
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secret_file: Option<Vec<SecretSource>>,
+
+    /// Accept a token this long after its end and before its beginning [default: none].
+    #[arg(long, value_name = "DURATION", env = "PROMINENCE_SERVE_TOKEN_LEEWAY")]
+    pub token_leeway: Option<Span>,
+
+    /// Certificate chain for TLS (PEM).
+    #[arg(long, value_name = "FILE", env = "PROMINENCE_SERVE_TLS_CERT")]
+    pub tls_cert: Option<PathBuf>,
+
+    /// Private key for TLS (PEM).
+    #[arg(long, value_name = "FILE", env = "PROMINENCE_SERVE_TLS_KEY")]
+    pub tls_key: Option<PathBuf>,
+
+    /// Listen on a non-loopback address without TLS.
+    #[arg(long, env = "PROMINENCE_SERVE_INSECURE", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    pub insecure: Option<bool>,
+
+    /// Largest value [default: 16KiB; at most 1MiB].
+    #[arg(long, value_name = "SIZE", env = "PROMINENCE_SERVE_VALUE_LIMIT")]
+    pub value_limit: Option<ByteSize>,
+
+    /// Keys that one user may have [default: 1000000].
+    #[arg(long, value_name = "N", env = "PROMINENCE_SERVE_QUOTA_KEYS")]
+    pub quota_keys: Option<u64>,
+
+    /// Bytes of keys and values that one user may have [default: 1GiB].
+    #[arg(long, value_name = "SIZE", env = "PROMINENCE_SERVE_QUOTA_BYTES")]
+    pub quota_bytes: Option<ByteSize>,
+
+    /// Requests a second that one user may make [default: 0, which is no limit].
+    #[arg(long, value_name = "N", env = "PROMINENCE_SERVE_RATE_LIMIT")]
+    pub rate_limit: Option<u32>,
+
+    /// Connections open at once [default: 10000].
+    #[arg(long, value_name = "N", env = "PROMINENCE_SERVE_MAX_CONNECTIONS")]
+    pub max_connections: Option<usize>,
+
+    /// Longest time for a request's head, its body, or a kept connection's next request
+    /// [default: 20s].
+    #[arg(long, value_name = "DURATION", env = "PROMINENCE_SERVE_READ_TIMEOUT")]
+    pub read_timeout: Option<Span>,
+
+    /// Longest time until an answer begins [default: 30s].
+    #[arg(long, value_name = "DURATION", env = "PROMINENCE_SERVE_ANSWER_TIMEOUT")]
+    pub answer_timeout: Option<Span>,
+
+    /// Longest time for requests in flight when the server is told to stop [default: 30s].
+    #[arg(long, value_name = "DURATION", env = "PROMINENCE_SERVE_STOP_TIMEOUT")]
+    pub stop_timeout: Option<Span>,
+
+    /// Changes kept for each user's watches [default: 100000].
+    #[arg(long, value_name = "N", env = "PROMINENCE_SERVE_LOG_CHANGES")]
+    pub log_changes: Option<u64>,
+
+    /// How long changes are kept [default: 1d].
+    #[arg(long, value_name = "DURATION", env = "PROMINENCE_SERVE_LOG_AGE")]
+    pub log_age: Option<Span>,
+
+    /// Memory for cached blocks of the data [default: 64MiB].
+    #[arg(long, value_name = "SIZE", env = "PROMINENCE_SERVE_CACHE_SIZE")]
+    pub cache_size: Option<ByteSize>,
+
+    /// Refuse writes when the disk has less free space than this [default: 256MiB].
+    #[arg(long, value_name = "SIZE", env = "PROMINENCE_SERVE_MIN_FREE_DISK")]
+    pub min_free_disk: Option<ByteSize>,
+}
+
+/// Where the data is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Engine {
+    /// In the data folder of this one machine.
+    Embedded,
+}
+
+/// A duration as people write it: `90s`, `15m`, `12h`, `7d`, or a number of seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "SpanText", into = "String")]
+pub struct Span(pub Duration);
+
+/// In TOML a duration can be a text or a bare number.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum SpanText {
+    Text(String),
+    Seconds(u64),
+}
+
+impl FromStr for Span {
+    type Err = DurationError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        parse_duration(text).map(Self)
+    }
+}
+
+impl TryFrom<SpanText> for Span {
+    type Error = DurationError;
+
+    fn try_from(text: SpanText) -> Result<Self, Self::Error> {
+        match text {
+            SpanText::Text(text) => text.parse(),
+            SpanText::Seconds(seconds) => seconds.to_string().parse(),
+        }
+    }
+}
+
+impl From<Span> for String {
+    fn from(span: Span) -> Self {
+        format_duration(span.0)
+    }
+}

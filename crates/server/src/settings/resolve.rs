@@ -1,0 +1,373 @@
+//! From what was written to what it means.
+
+use std::ffi::OsString;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use clap::Args as _;
+use prominence_core::Quota;
+use prominence_core::limits::{DEFAULT_VALUE_BYTES, MAX_VALUE_BYTES};
+
+use super::{Settings, Span};
+use crate::app::Bounds;
+use crate::listener::Limits;
+use crate::token::SecretSource;
+
+/// What names an environment variable as one of the server's settings.
+const ENV_PREFIX: &str = "PROMINENCE_SERVE_";
+
+/// A valid configuration: nothing in it needs checking again.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// The folder of the data.
+    pub data_dir: PathBuf,
+    /// Secrets to accept; empty for the one in the data folder.
+    pub secrets: Vec<SecretSource>,
+    /// How far clocks may disagree about a token's times.
+    pub token_leeway: Duration,
+    /// Certificate chain and private key, both PEM files.
+    pub tls: Option<(PathBuf, PathBuf)>,
+    /// Limits on a request.
+    pub bounds: Bounds,
+    /// Limits on connections.
+    pub limits: Limits,
+    /// How the engine keeps the data.
+    pub storage: Storage,
+    /// Whether this is a trial: a token is printed.
+    pub dev: bool,
+}
+
+/// Settings of the embedded engine.
+#[derive(Clone, Copy, Debug)]
+pub struct Storage {
+    /// Changes kept for each namespace.
+    pub log_changes: u64,
+    /// How long changes are kept.
+    pub log_age: Duration,
+    /// Bytes of cached blocks.
+    pub cache_bytes: u64,
+    /// Bytes of disk below which writes are refused.
+    pub min_free_disk: u64,
+}
+
+/// Why the settings make no configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file can't be read.
+    #[error("cannot read the configuration {file}: {cause}")]
+    Read {
+        /// The file.
+        file: String,
+        /// Why not.
+        cause: std::io::Error,
+    },
+    /// The file has a mistake; the message shows the line.
+    #[error("the configuration {file} is not valid: {message}")]
+    File {
+        /// The file.
+        file: String,
+        /// The mistake and where it is.
+        message: String,
+    },
+    /// An environment variable that looks like a setting and is none.
+    #[error("the environment variable {0} is not a setting; `prominence serve --help` lists them")]
+    UnknownVariable(String),
+    /// Listening where others can listen in.
+    #[error(
+        "{0} can be reached from other machines, and without TLS everyone on the way can read \
+         tokens and values; set --tls-cert and --tls-key, or --insecure if something in front \
+         does TLS"
+    )]
+    Insecure(SocketAddr),
+    /// One of certificate and key.
+    #[error("--tls-cert and --tls-key go together; {0} is missing")]
+    HalfTls(&'static str),
+    /// A number outside its range.
+    #[error("{setting} is {given}; {allowed}")]
+    Range {
+        /// The setting.
+        setting: &'static str,
+        /// What was written.
+        given: String,
+        /// What can be.
+        allowed: &'static str,
+    },
+    /// No data folder given and no home to put one into.
+    #[error("there is no home folder to keep the data in; name a folder with --data-dir")]
+    NoDataFolder,
+}
+
+impl Settings {
+    /// Adds what the file says, and checks everything.
+    ///
+    /// # Errors
+    /// See [`ConfigError`].
+    pub fn resolve(self) -> Result<Config, ConfigError> {
+        check_environment(std::env::vars_os().map(|(name, _)| name))?;
+        let settings = match self.config.clone() {
+            None => self,
+            Some(file) => self.over(read(&file)?, &file)?,
+        };
+        settings.check()
+    }
+
+    /// These settings where they are given, and the file's otherwise.
+    fn over(self, file: Self, path: &Path) -> Result<Self, ConfigError> {
+        let not_valid = |message: String| ConfigError::File {
+            file: path.display().to_string(),
+            message,
+        };
+        let table = |settings: &Self| {
+            toml::Table::try_from(settings).map_err(|error| not_valid(error.to_string()))
+        };
+        let mut merged = table(&file)?;
+        merged.extend(table(&self)?);
+        let merged: Self = merged
+            .try_into()
+            .map_err(|error: toml::de::Error| not_valid(error.to_string()))?;
+        Ok(Self {
+            config: self.config,
+            dev: self.dev,
+            ..merged
+        })
+    }
+
+    fn check(self) -> Result<Config, ConfigError> {
+        let listen = self.listen.unwrap_or((Ipv4Addr::LOCALHOST, 8080).into());
+        let tls = match (self.tls_cert, self.tls_key) {
+            (None, None) => None,
+            (Some(certificate), Some(key)) => Some((certificate, key)),
+            (None, Some(_)) => return Err(ConfigError::HalfTls("--tls-cert")),
+            (Some(_), None) => return Err(ConfigError::HalfTls("--tls-key")),
+        };
+        if tls.is_none() && !is_loopback(listen.ip()) && !self.insecure.unwrap_or(false) {
+            return Err(ConfigError::Insecure(listen));
+        }
+        let data_dir = match self.data_dir {
+            Some(folder) => folder,
+            None => default_data_dir(self.dev).ok_or(ConfigError::NoDataFolder)?,
+        };
+        let span =
+            |given: Option<Span>, default| given.map_or(Duration::from_secs(default), |s| s.0);
+        let size =
+            |given: Option<ByteSize>, default| given.unwrap_or(ByteSize::mib(default)).as_u64();
+        let default_quota = Quota::default();
+        Ok(Config {
+            listen,
+            data_dir,
+            secrets: self.secret_file.unwrap_or_default(),
+            token_leeway: span(self.token_leeway, 0),
+            tls,
+            bounds: Bounds {
+                value_bytes: value_limit(self.value_limit)?,
+                quota: Quota {
+                    keys: self.quota_keys.unwrap_or(default_quota.keys),
+                    bytes: self
+                        .quota_bytes
+                        .map_or(default_quota.bytes, |size| size.as_u64()),
+                },
+                body_within: span(self.read_timeout, 20),
+                answer_within: span(self.answer_timeout, 30),
+                requests_per_second: self.rate_limit.unwrap_or(0),
+            },
+            limits: Limits {
+                connections: connections(self.max_connections)?,
+                head_within: span(self.read_timeout, 20),
+                stop_within: span(self.stop_timeout, 30),
+            },
+            storage: Storage {
+                log_changes: self.log_changes.unwrap_or(100_000),
+                log_age: span(self.log_age, 86_400),
+                cache_bytes: size(self.cache_size, 64),
+                min_free_disk: size(self.min_free_disk, 256),
+            },
+            dev: self.dev,
+        })
+    }
+}
+
+/// The folders in which a server started without `--data-dir` keeps its data, the ordinary one
+/// first; for finding such a server's secret and address.
+#[must_use]
+pub fn data_folders() -> Vec<PathBuf> {
+    [default_data_dir(false), default_data_dir(true)]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// The folder of a server started without `--data-dir`: below `XDG_DATA_HOME`, or
+/// `~/.local/share` (XDG Base Directory Specification).
+#[must_use]
+pub fn default_data_dir(dev: bool) -> Option<PathBuf> {
+    let absolute = |name| {
+        std::env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
+    let base = absolute("XDG_DATA_HOME")
+        .or_else(|| absolute("HOME").map(|home| home.join(".local/share")))?;
+    Some(base.join("prominence").join(if dev { "dev" } else { "kv" }))
+}
+
+fn read(path: &Path) -> Result<Settings, ConfigError> {
+    let file = path.display().to_string();
+    let text = std::fs::read_to_string(path).map_err(|cause| ConfigError::Read {
+        file: file.clone(),
+        cause,
+    })?;
+    toml::from_str(&text).map_err(|error| ConfigError::File {
+        file,
+        message: error.to_string(),
+    })
+}
+
+/// A misspelt variable would otherwise be a setting that silently isn't made.
+fn check_environment(names: impl Iterator<Item = OsString>) -> Result<(), ConfigError> {
+    let command = Settings::augment_args(clap::Command::new("serve"));
+    let known: Vec<_> = command
+        .get_arguments()
+        .filter_map(|argument| argument.get_env())
+        .collect();
+    for name in names {
+        let is_setting = name.to_string_lossy().starts_with(ENV_PREFIX);
+        if is_setting && !known.contains(&name.as_os_str()) {
+            return Err(ConfigError::UnknownVariable(
+                name.to_string_lossy().into_owned(),
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn is_loopback(address: IpAddr) -> bool {
+    address.to_canonical().is_loopback()
+}
+
+fn value_limit(given: Option<ByteSize>) -> Result<usize, ConfigError> {
+    let Some(size) = given else {
+        return Ok(DEFAULT_VALUE_BYTES);
+    };
+    match usize::try_from(size.as_u64()) {
+        Ok(bytes) if (1..=MAX_VALUE_BYTES).contains(&bytes) => Ok(bytes),
+        _ => Err(ConfigError::Range {
+            setting: "value-limit",
+            given: size.to_string(),
+            allowed: "it can be 1 byte to 1MiB",
+        }),
+    }
+}
+
+fn connections(given: Option<usize>) -> Result<usize, ConfigError> {
+    match given.unwrap_or(10_000) {
+        0 => Err(ConfigError::Range {
+            setting: "max-connections",
+            given: "0".into(),
+            allowed: "it can be 1 or more",
+        }),
+        number => Ok(number.min(tokio::sync::Semaphore::MAX_PERMITS)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn from_file(text: &str, flags: Settings) -> Result<Config, ConfigError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("kv.toml");
+        std::fs::write(&path, text).unwrap();
+        Settings {
+            config: Some(path),
+            ..flags
+        }
+        .resolve()
+    }
+
+    #[test]
+    fn flags_win_over_the_file() {
+        let text = "listen = \"127.0.0.1:1\"\ndata-dir = \"/f\"\nvalue-limit = \"8KiB\"\n\
+                    read-timeout = 7\nlog-age = \"2h\"\nsecret-file = [\"/s\", \"k=/t\"]\n";
+        let flags = Settings {
+            data_dir: Some("/g".into()),
+            ..Settings::default()
+        };
+        let config = from_file(text, flags).unwrap();
+        assert_eq!(config.listen.port(), 1);
+        assert_eq!(config.data_dir, Path::new("/g"));
+        assert_eq!(config.bounds.value_bytes, 8_192);
+        assert_eq!(config.bounds.body_within, Duration::from_secs(7));
+        assert_eq!(config.storage.log_age, Duration::from_secs(7_200));
+        assert_eq!(config.secrets.len(), 2);
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_by_name_and_line() {
+        let error = from_file("\nlissten = 1\n", Settings::default())
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("lissten") && error.contains("line 2"),
+            "{error}"
+        );
+        let wrong = from_file("log-age = \"soon\"", Settings::default())
+            .unwrap_err()
+            .to_string();
+        assert!(
+            wrong.contains("soon") && wrong.contains("line 1"),
+            "{wrong}"
+        );
+    }
+
+    #[test]
+    fn an_unknown_environment_variable_is_refused_by_name() {
+        let check = |name: &str| check_environment(std::iter::once(name.into()));
+        assert!(check("PROMINENCE_SERVE_LISTEN").is_ok());
+        assert!(check("PROMINENCE_URL").is_ok());
+        let error = check("PROMINENCE_SERVE_LISTN").unwrap_err().to_string();
+        assert!(error.contains("PROMINENCE_SERVE_LISTN"), "{error}");
+    }
+
+    #[test]
+    fn other_machines_are_served_only_with_tls_or_when_told_so() {
+        let listen = |address: &str, insecure| {
+            let data_dir = Some("/d".into());
+            let listen = Some(address.parse().unwrap());
+            Settings {
+                listen,
+                insecure,
+                data_dir,
+                ..Settings::default()
+            }
+            .check()
+        };
+        assert!(listen("127.0.0.1:0", None).is_ok());
+        assert!(listen("[::1]:0", None).is_ok());
+        assert!(listen("[::ffff:127.0.0.1]:0", None).is_ok());
+        assert!(matches!(
+            listen("0.0.0.0:0", None),
+            Err(ConfigError::Insecure(_))
+        ));
+        assert!(listen("0.0.0.0:0", Some(true)).is_ok());
+    }
+
+    #[test]
+    fn limits_outside_their_range_are_refused_with_the_range() {
+        let value = Settings {
+            value_limit: Some(ByteSize::mib(2)),
+            ..Settings::default()
+        }
+        .check();
+        assert!(value.unwrap_err().to_string().contains("1MiB"));
+        let none = Settings {
+            max_connections: Some(0),
+            ..Settings::default()
+        }
+        .check();
+        assert!(none.is_err());
+    }
+}

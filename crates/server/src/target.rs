@@ -1,0 +1,62 @@
+//! What the path names: a key, a prefix, or the namespace itself.
+
+use std::convert::Infallible;
+
+use axum::extract::FromRequestParts;
+use axum::http::Uri;
+use axum::http::request::Parts;
+use prominence_api::{ErrorCode, name, path};
+use prominence_core::key::KeyError;
+use prominence_core::{Key, Prefix};
+
+use crate::failure::Failure;
+
+/// The part of the path after `/kv`, and the query string, both as they were sent.
+pub(crate) struct Target {
+    uri: Uri,
+}
+
+impl Target {
+    /// The path as a key.
+    pub(crate) fn key(&self) -> Result<Key, Failure> {
+        Key::from_bytes(&self.decoded()?).map_err(bad_key)
+    }
+
+    /// The path as a prefix.
+    pub(crate) fn prefix(&self) -> Result<Prefix, Failure> {
+        Prefix::from_bytes(&self.decoded()?).map_err(bad_key)
+    }
+
+    /// The query string; empty where there is none.
+    pub(crate) fn query(&self) -> &str {
+        self.uri.query().unwrap_or_default()
+    }
+
+    fn raw(&self) -> &str {
+        let below = self.uri.path().strip_prefix(name::BASE);
+        // The router sends nothing else here.
+        below
+            .and_then(|rest| rest.strip_prefix("/kv"))
+            .unwrap_or_default()
+    }
+
+    fn decoded(&self) -> Result<std::borrow::Cow<'_, [u8]>, Failure> {
+        path::decode(self.raw()).map_err(|error| {
+            Failure::new(ErrorCode::BadKey, format!("the key is not valid: {error}"))
+        })
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Target {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self {
+            uri: parts.uri.clone(),
+        })
+    }
+}
+
+pub(crate) fn bad_key(error: KeyError) -> Failure {
+    Failure::new(ErrorCode::BadKey, error.to_string())
+}

@@ -1,0 +1,16 @@
+//! Job tokens: JSON Web Tokens (RFC 7519) signed with HS256 and a secret that the batch platform
+//! and this service share.
+//!
+//! Claims: `username` (whose namespace it is), `exp`, and optionally `job`, `groups`, `email`,
+//! `scope`, `nbf` and `iss`. Everything else is left aside.
+
+mod mint;
+mod secret;
+mod verify;
+
+pub use mint::{NewToken, mint};
+pub use secret::{Secret, SecretError, SecretSource, find, load_or_create};
+pub use verify::{Rejected, Verifier};
+
+/// What `iss` says in tokens minted here, and what `whoami` says of tokens without one.
+pub const ISSUER: &str = "job-token";

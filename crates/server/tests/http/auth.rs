@@ -1,0 +1,148 @@
+//! Tokens, good and bad.
+
+use std::time::Duration;
+
+use jsonwebtoken::{EncodingKey, Header};
+use serde_json::{Value, json};
+
+use crate::common::{START, Server};
+
+fn sign(claims: &Value, key: &[u8]) -> String {
+    jsonwebtoken::encode(&Header::default(), claims, &EncodingKey::from_secret(key)).unwrap()
+}
+
+const KEY: &[u8] = b"the secret of these tests";
+
+#[test]
+fn every_kind_of_bad_token_is_refused_with_a_challenge() {
+    let server = Server::start();
+    let now = START.as_secs();
+    let good = sign(&json!({"username": "a", "exp": now + 60}), KEY);
+    // {"alg":"none"}
+    let none = format!("eyJhbGciOiJub25lIn0.{}.", good.split('.').nth(1).unwrap());
+    let cases = [
+        ("garbled", "abc".to_owned(), "well-formed"),
+        ("cut short", good[..good.len() - 3].to_owned(), ""),
+        (
+            "expired",
+            sign(&json!({"username": "a", "exp": now}), KEY),
+            "expired",
+        ),
+        (
+            "early",
+            sign(
+                &json!({"username": "a", "exp": now + 9, "nbf": now + 5}),
+                KEY,
+            ),
+            "yet",
+        ),
+        ("unsigned", none, "HS256"),
+        (
+            "forged",
+            sign(&json!({"username": "a", "exp": now + 60}), b"other"),
+            "signature",
+        ),
+        ("without exp", sign(&json!({"username": "a"}), KEY), "exp"),
+        (
+            "without username",
+            sign(&json!({"exp": now + 60}), KEY),
+            "username",
+        ),
+        (
+            "empty username",
+            sign(&json!({"username": "", "exp": now + 60}), KEY),
+            "empty",
+        ),
+        (
+            "long username",
+            sign(
+                &json!({"username": "x".repeat(10_240), "exp": now + 60}),
+                KEY,
+            ),
+            "10240",
+        ),
+    ];
+    assert_eq!(server.with_token(&good).get("/kv?list").status, 200);
+    for (name, token, word) in cases {
+        for path in ["/kv?list", "/kv/a", "/whoami"] {
+            let answer = server.with_token(&token).get(path);
+            let error = answer.error(401, "unauthenticated");
+            assert!(error.contains(word), "{name}: {error}");
+            let challenge = answer.header("www-authenticate");
+            assert!(
+                challenge.starts_with("Bearer realm=\"prominence\""),
+                "{name}: {challenge}"
+            );
+            assert!(
+                challenge.contains("error=\"invalid_token\""),
+                "{name}: {challenge}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_request_without_a_token_is_told_how_to_send_one() {
+    let server = Server::start();
+    let answer = server.anonymous().post("/kv/a", "x");
+    assert!(
+        answer
+            .error(401, "unauthenticated")
+            .contains("Authorization: Bearer")
+    );
+    assert_eq!(
+        answer.header("www-authenticate"),
+        "Bearer realm=\"prominence\""
+    );
+    let basic = server
+        .anonymous()
+        .send("GET", "/kv/a", &[("authorization", "Basic YTpi")], b"");
+    basic.error(401, "unauthenticated");
+    let lower = format!("bearer {}", server.token("a"));
+    let answer = server
+        .anonymous()
+        .send("GET", "/kv?list", &[("authorization", &lower)], b"");
+    assert_eq!(answer.status, 200);
+}
+
+#[test]
+fn a_token_ends_while_the_server_runs() {
+    let server = Server::start();
+    let alice = server.user("alice");
+    assert_eq!(alice.get("/whoami").status, 200);
+    server.clock.advance(Duration::from_secs(3_600));
+    alice.get("/whoami").error(401, "unauthenticated");
+}
+
+#[test]
+fn whoami_says_what_the_token_says() {
+    let server = Server::start();
+    let token = server.token_for("alice", "storage.read:/in", Some("17"));
+    let answer = server.with_token(&token).get("/whoami");
+    assert_eq!(
+        answer.json(),
+        json!({
+            "user": "alice", "job": "17", "scopes": ["storage.read:/in"],
+            "expires": "2023-11-14T23:13:20.000Z", "issuer": "job-token",
+        })
+    );
+}
+
+#[test]
+fn scopes_limit_a_token_to_subtrees() {
+    let server = Server::start();
+    server.user("alice").set("/kv/in/x", "1");
+    let token = server.token_for("alice", "storage.read:/in storage.create:/out", None);
+    let job = server.with_token(&token);
+    assert_eq!(job.get("/kv/in/x").text(), "1");
+    assert_eq!(job.list("/kv/in/?list"), json!(["/in/x"]));
+    job.get("/kv?list").error(403, "forbidden");
+    job.get("/kv?usage").error(403, "forbidden");
+    job.post("/kv/in/x", "2").error(403, "forbidden");
+    job.delete("/kv/in/x").error(403, "forbidden");
+    job.set("/kv/out/y", "2");
+    job.post("/kv/out/y", "3").error(403, "forbidden");
+    job.delete("/kv?prefix").error(403, "forbidden");
+    job.delete("/kv?prefix&dry_run").error(403, "forbidden");
+    assert_eq!(server.user("alice").get("/kv/out/y").text(), "2");
+}

@@ -1,0 +1,294 @@
+//! A server to test against, and a client that sends what it is told to.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::time::Duration;
+
+use prominence_core::clock::ManualClock;
+use prominence_core::permit::Scopes;
+use prominence_core::{Clock, Gate, Job, Namespace, Quota, Store, Timestamp};
+use prominence_engines::embedded::{EmbeddedStore, Options};
+use prominence_server::token::{NewToken, Secret, Verifier, mint};
+use prominence_server::{App, Bounds, Limits, Tls, router, run};
+use serde_json::Value;
+use tokio::runtime::Runtime;
+use tokio::sync::oneshot;
+
+/// Where the servers' clocks begin.
+pub(crate) const START: Timestamp = Timestamp::from_secs(1_700_000_000);
+
+/// How long tokens from [`Server::token`] last.
+pub(crate) const TOKEN_LASTS: Duration = Duration::from_secs(3_600);
+
+/// A running server.
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    pub(crate) clock: Arc<ManualClock>,
+    stop: Option<oneshot::Sender<()>>,
+    stopped: Option<oneshot::Receiver<()>>,
+    runtime: Option<Runtime>,
+    _folder: Option<tempfile::TempDir>,
+}
+
+/// What a test may set otherwise.
+pub(crate) struct Setup {
+    pub(crate) bounds: Bounds,
+    pub(crate) limits: Limits,
+    pub(crate) tls: Option<Tls>,
+    /// Instead of the embedded engine.
+    pub(crate) store: Option<Arc<dyn Store>>,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            bounds: Bounds {
+                value_bytes: 16_384,
+                quota: Quota::default(),
+                body_within: Duration::from_secs(20),
+                answer_within: Duration::from_secs(30),
+                requests_per_second: 0,
+            },
+            limits: Limits {
+                connections: 100,
+                head_within: Duration::from_secs(20),
+                stop_within: Duration::from_secs(20),
+            },
+            tls: None,
+            store: None,
+        }
+    }
+}
+
+pub(crate) fn secret() -> Secret {
+    Secret::new(None, b"the secret of these tests")
+}
+
+impl Server {
+    pub(crate) fn start() -> Self {
+        Self::with(Setup::default())
+    }
+
+    pub(crate) fn with(setup: Setup) -> Self {
+        let clock = Arc::new(ManualClock::new(START));
+        let mut folder = None;
+        let store = setup.store.unwrap_or_else(|| {
+            let place = tempfile::tempdir().unwrap();
+            let options = Options {
+                quota: setup.bounds.quota,
+                ..Options::new(place.path().join("data"))
+            };
+            folder = Some(place);
+            Arc::new(EmbeddedStore::open(options, clock.clone()).unwrap())
+        });
+        let verifier = Verifier::new(&[secret()], Duration::ZERO);
+        let app = App::new(Gate::new(store), verifier, clock.clone(), setup.bounds);
+
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let address = listener.local_addr().unwrap();
+        let runtime = Runtime::new().unwrap();
+        let (stop, told_to_stop) = oneshot::channel::<()>();
+        let (ended, stopped) = oneshot::channel();
+        runtime.spawn(async move {
+            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+            let stop = async { drop(told_to_stop.await) };
+            run(listener, router(app), setup.tls, setup.limits, stop).await;
+            let _ = ended.send(());
+        });
+        Self {
+            address,
+            clock,
+            stop: Some(stop),
+            stopped: Some(stopped),
+            runtime: Some(runtime),
+            _folder: folder,
+        }
+    }
+
+    /// A token of a user, good for [`TOKEN_LASTS`].
+    pub(crate) fn token(&self, user: &str) -> String {
+        self.token_for(user, "", None)
+    }
+
+    pub(crate) fn token_for(&self, user: &str, scopes: &str, job: Option<&str>) -> String {
+        let token = NewToken {
+            user: Namespace::parse(user).unwrap(),
+            job: job.map(|id| Job::parse(id).unwrap()),
+            groups: Vec::new(),
+            scopes: Scopes::parse(scopes).unwrap(),
+            lifetime: TOKEN_LASTS,
+        };
+        mint(&secret(), &token, self.clock.now()).unwrap()
+    }
+
+    /// A client with a token of this user.
+    pub(crate) fn user(&self, user: &str) -> Client {
+        Client {
+            address: self.address,
+            token: Some(self.token(user)),
+        }
+    }
+
+    pub(crate) fn with_token(&self, token: &str) -> Client {
+        Client {
+            address: self.address,
+            token: Some(token.to_owned()),
+        }
+    }
+
+    pub(crate) fn anonymous(&self) -> Client {
+        Client {
+            address: self.address,
+            token: None,
+        }
+    }
+
+    /// Tells the server to stop; the answer comes when it has.
+    pub(crate) fn stop(&mut self) -> oneshot::Receiver<()> {
+        self.stop.take().unwrap().send(()).unwrap();
+        self.stopped.take().unwrap()
+    }
+
+    /// Sends bytes as they are and reads until the server closes the connection.
+    pub(crate) fn raw(&self, request: &[u8]) -> String {
+        let mut stream = self.connect();
+        stream.write_all(request).unwrap();
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    pub(crate) fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.address).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(20)))
+            .unwrap();
+        stream
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// Somebody with a token, or nobody.
+pub(crate) struct Client {
+    address: SocketAddr,
+    token: Option<String>,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: ureq::http::HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Client {
+    /// Sends a request; `path` goes after the interface's base as it is.
+    pub(crate) fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Answer {
+        let base = if path.starts_with("//") {
+            ""
+        } else {
+            "/prominence/v1"
+        };
+        let path = path
+            .strip_prefix("//")
+            .map_or(path.to_owned(), |rest| format!("/{rest}"));
+        let mut request = ureq::http::Request::builder()
+            .method(method)
+            .uri(format!("http://{}{base}{path}", self.address));
+        if let Some(token) = &self.token {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let agent: ureq::Agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .allow_non_standard_methods(true)
+            .max_redirects(0)
+            .build()
+            .into();
+        let mut response = agent.run(request.body(body).unwrap()).unwrap();
+        Answer {
+            status: response.status().as_u16(),
+            headers: response.headers().clone(),
+            body: response
+                .body_mut()
+                .with_config()
+                .limit(u64::MAX)
+                .read_to_vec()
+                .unwrap(),
+        }
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Answer {
+        self.send("GET", path, &[], b"")
+    }
+
+    pub(crate) fn post(&self, path: &str, body: impl AsRef<[u8]>) -> Answer {
+        self.send("POST", path, &[], body.as_ref())
+    }
+
+    pub(crate) fn put(&self, path: &str, body: impl AsRef<[u8]>) -> Answer {
+        self.send("PUT", path, &[], body.as_ref())
+    }
+
+    pub(crate) fn delete(&self, path: &str) -> Answer {
+        self.send("DELETE", path, &[], b"")
+    }
+
+    /// Stores a value, which must succeed.
+    pub(crate) fn set(&self, path: &str, value: impl AsRef<[u8]>) {
+        let answer = self.post(path, value);
+        assert_eq!(answer.status, 201, "{answer:?}");
+    }
+
+    /// Lists what must be listable.
+    pub(crate) fn list(&self, path: &str) -> Value {
+        let answer = self.get(path);
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        answer.json()
+    }
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("no JSON: {}", self.text()))
+    }
+
+    /// Demands an error with this status and code, and answers its sentence.
+    #[track_caller]
+    pub(crate) fn error(&self, status: u16, code: &str) -> String {
+        assert_eq!(self.status, status, "{}", self.text());
+        assert_eq!(self.header("content-type"), "application/json");
+        let body = self.json();
+        assert_eq!(body["code"], code, "{body}");
+        assert_eq!(body["request_id"].is_string(), status >= 500, "{body}");
+        body["error"].as_str().unwrap().to_owned()
+    }
+}

@@ -1,0 +1,293 @@
+//! Every row of the interface's table of errors that is not covered beside its feature.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use prominence_core::error::Fate;
+use prominence_core::{
+    Changes, Commit, Committed, Cursor, Entry, Job, Key, Namespace, Page, Prefix, Quota, Scan,
+    Store, StoreError, Usage, Visibility,
+};
+
+use crate::common::{Server, Setup};
+
+#[test]
+fn an_absent_key_is_told_in_the_words_that_the_existing_client_looks_for() {
+    let server = Server::start();
+    let error = server
+        .user("alice")
+        .get("/kv/absent")
+        .error(404, "no_such_key");
+    assert_eq!(error, "No such key");
+}
+
+#[test]
+fn unknown_routes_and_methods_are_answered_in_json() {
+    let server = Server::start();
+    let alice = server.user("alice");
+    for path in ["/nothing", "//", "//prominence/v2/kv/a", "//kv/a"] {
+        alice.get(path).error(404, "not_found");
+    }
+    let answer = alice.send("PATCH", "/kv/a", &[], b"");
+    answer.error(405, "method_not_allowed");
+    let allow = answer.header("allow");
+    for method in ["GET", "HEAD", "POST", "PUT", "DELETE"] {
+        assert!(allow.contains(method), "{allow}");
+    }
+    let answer = alice.send("POST", "/whoami", &[], b"");
+    answer.error(405, "method_not_allowed");
+    assert!(answer.header("allow").contains("GET"), "{answer:?}");
+}
+
+#[test]
+fn what_this_version_lacks_is_answered_as_not_implemented() {
+    let server = Server::start();
+    let alice = server.user("alice");
+    alice.set("/kv/a", "1");
+    let cases = [
+        ("GET", "/kv/a?wait=1s"),
+        ("GET", "/kv?list&count&at_least=2&wait=1s"),
+        ("GET", "/kv?watch"),
+        ("GET", "/kv/a?watch&since=1"),
+        ("POST", "/kv/a?claim=1m"),
+        ("POST", "/kv/a?renew=1m"),
+        ("POST", "/kv/a?release"),
+        ("POST", "/kv"),
+    ];
+    for (method, path) in cases {
+        let error = alice
+            .send(method, path, &[], b"")
+            .error(501, "not_implemented");
+        assert!(error.contains("not implemented"), "{error}");
+    }
+    assert_eq!(alice.get("/kv/a").text(), "1");
+}
+
+#[test]
+fn parameters_that_do_not_fit_are_named() {
+    let server = Server::start();
+    let alice = server.user("alice");
+    for (method, path, word) in [
+        ("GET", "/kv/a?foo", "foo"),
+        ("GET", "/kv/a?values", "values"),
+        ("GET", "/kv?list&list", "list"),
+        ("GET", "/kv?list=maybe", "maybe"),
+        ("GET", "/kv", "?list"),
+        ("GET", "/whoami?x=1", "x"),
+        ("POST", "/kv/a?ttl=0", "ttl"),
+        ("POST", "/kv/a?ttl=-5", "ttl"),
+        ("POST", "/kv/a?ttl=1w", "ttl"),
+        ("POST", "/kv/a?ttl=99999999999999999999", "ttl"),
+        ("POST", "/kv/a?ttl", "ttl"),
+        ("POST", "/kv/a?list", "list"),
+        ("PUT", "/kv/a?prev=%", "prev"),
+    ] {
+        let error = alice.send(method, path, &[], b"").error(400, "bad_request");
+        assert!(error.contains(word), "{method} {path}: {error}");
+    }
+    let tag = [("if-match", "7")];
+    let error = alice
+        .send("POST", "/kv/a", &tag, b"x")
+        .error(400, "bad_request");
+    assert!(error.contains("\"7\""), "{error}");
+    alice.get("/kv/a").error(404, "no_such_key");
+}
+
+#[test]
+fn a_full_namespace_says_what_there_is_and_may_be() {
+    let mut setup = Setup::default();
+    setup.bounds.quota = Quota {
+        keys: 2,
+        bytes: 100,
+    };
+    let server = Server::with(setup);
+    let alice = server.user("alice");
+    alice.set("/kv/a", "1");
+    alice.set("/kv/b", "1");
+    let keys = alice.post("/kv/c", "1").error(507, "quota_exceeded");
+    assert!(keys.contains("3 keys") && keys.contains("2 keys"), "{keys}");
+    let bytes = alice
+        .post("/kv/b", vec![b'x'; 200])
+        .error(507, "quota_exceeded");
+    assert!(
+        bytes.contains("205 bytes") && bytes.contains("100 bytes"),
+        "{bytes}"
+    );
+    assert_eq!(alice.get("/kv/b").text(), "1");
+    alice.set("/kv/b", "22");
+    server.user("bob").set("/kv/a", "1");
+    assert_eq!(alice.delete("/kv/a").status, 200);
+    alice.set("/kv/c", "1");
+}
+
+#[test]
+fn too_many_requests_of_one_user_do_not_hinder_another() {
+    let mut setup = Setup::default();
+    setup.bounds.requests_per_second = 5;
+    let server = Server::with(setup);
+    let alice = server.user("alice");
+    let answers: Vec<_> = (0..50).map(|_| alice.get("/kv?list")).collect();
+    let limited = answers
+        .iter()
+        .find(|answer| answer.status == 429)
+        .expect("a limit");
+    assert!(limited.error(429, "rate_limited").contains('5'));
+    assert_eq!(limited.header("retry-after"), "1");
+    assert_eq!(server.user("bob").get("/kv?list").status, 200);
+}
+
+#[test]
+fn every_answer_names_its_request() {
+    let server = Server::start();
+    let alice = server.user("alice");
+    let id = |sent: &str| {
+        let answer = alice.send("GET", "/kv?list", &[("x-request-id", sent)], b"");
+        answer.header("x-request-id").to_owned()
+    };
+    assert_eq!(id("job-17:step.2_a"), "job-17:step.2_a");
+    for odd in ["", "a b", "<script>", &"x".repeat(129)] {
+        let given = id(odd);
+        assert!(given != odd && !given.is_empty(), "{odd}");
+    }
+    let (first, second) = (alice.get("/kv/a"), alice.get("//healthz"));
+    assert_ne!(first.header("x-request-id"), second.header("x-request-id"));
+    assert_eq!(second.header("x-content-type-options"), "nosniff");
+}
+
+/// A store that fails as it is told to.
+struct Failing(fn() -> StoreError);
+
+#[async_trait]
+impl Store for Failing {
+    async fn get(&self, _: &Namespace, _: &Key) -> Result<Option<Entry>, StoreError> {
+        Err(self.0())
+    }
+    async fn scan(&self, _: &Namespace, _: &Scan) -> Result<Page, StoreError> {
+        Err(self.0())
+    }
+    async fn count(&self, _: &Namespace, _: &Prefix, _: Visibility) -> Result<u64, StoreError> {
+        Err(self.0())
+    }
+    async fn commit(
+        &self,
+        _: &Namespace,
+        _: Option<&Job>,
+        _: Commit,
+    ) -> Result<Committed, StoreError> {
+        Err(self.0())
+    }
+    async fn changes(&self, _: &Namespace, _: &Prefix, _: Cursor) -> Result<Changes, StoreError> {
+        Err(self.0())
+    }
+    async fn usage(&self, _: &Namespace) -> Result<Usage, StoreError> {
+        Err(self.0())
+    }
+    async fn ready(&self) -> Result<(), StoreError> {
+        Err(self.0())
+    }
+}
+
+fn failing(error: fn() -> StoreError) -> Server {
+    Server::with(Setup {
+        store: Some(Arc::new(Failing(error))),
+        ..Setup::default()
+    })
+}
+
+#[test]
+fn an_engine_that_cannot_answer_is_503_and_says_whether_a_write_may_have_happened() {
+    let server = failing(|| StoreError::Unavailable {
+        reason: "the disk is full".into(),
+        fate: Fate::Unknown,
+        retry_after: Duration::from_millis(1_500),
+        cause: None,
+    });
+    let alice = server.user("alice");
+    for answer in [
+        alice.get("/kv/a"),
+        alice.get("/kv?list"),
+        alice.get("/kv?count"),
+        alice.get("/kv?usage"),
+        alice.post("/kv/a", "x"),
+        alice.delete("/kv?prefix"),
+        server.anonymous().get("//readyz"),
+    ] {
+        let error = answer.error(503, "unavailable");
+        assert!(
+            error.contains("disk is full") && error.contains("may or may not"),
+            "{error}"
+        );
+        assert_eq!(answer.header("retry-after"), "2");
+        assert_eq!(answer.json()["request_id"], answer.header("x-request-id"));
+    }
+    assert_eq!(server.anonymous().get("//healthz").status, 200);
+}
+
+#[test]
+fn damaged_data_is_an_error_and_not_an_absence() {
+    let server = failing(|| StoreError::Corrupt {
+        what: "entries: secret key name".into(),
+    });
+    let error = server.user("alice").get("/kv/a").error(500, "internal");
+    assert!(
+        error.contains("damaged") && !error.contains("secret"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_bug_in_the_engine_costs_one_request() {
+    let server = failing(|| panic!("a planted bug"));
+    let alice = server.user("alice");
+    alice.get("/kv/a").error(500, "internal");
+    assert_eq!(server.anonymous().get("//healthz").status, 200);
+}
+
+/// A store that never answers.
+struct Stuck;
+
+#[async_trait]
+impl Store for Stuck {
+    async fn get(&self, _: &Namespace, _: &Key) -> Result<Option<Entry>, StoreError> {
+        std::future::pending().await
+    }
+    async fn scan(&self, _: &Namespace, _: &Scan) -> Result<Page, StoreError> {
+        std::future::pending().await
+    }
+    async fn count(&self, _: &Namespace, _: &Prefix, _: Visibility) -> Result<u64, StoreError> {
+        std::future::pending().await
+    }
+    async fn commit(
+        &self,
+        _: &Namespace,
+        _: Option<&Job>,
+        _: Commit,
+    ) -> Result<Committed, StoreError> {
+        std::future::pending().await
+    }
+    async fn changes(&self, _: &Namespace, _: &Prefix, _: Cursor) -> Result<Changes, StoreError> {
+        std::future::pending().await
+    }
+    async fn usage(&self, _: &Namespace) -> Result<Usage, StoreError> {
+        std::future::pending().await
+    }
+    async fn ready(&self) -> Result<(), StoreError> {
+        std::future::pending().await
+    }
+}
+
+#[test]
+fn a_request_is_answered_within_its_deadline_whatever_the_engine_does() {
+    let mut setup = Setup {
+        store: Some(Arc::new(Stuck)),
+        ..Setup::default()
+    };
+    setup.bounds.answer_within = Duration::from_millis(100);
+    let server = Server::with(setup);
+    let error = server
+        .user("alice")
+        .post("/kv/a", "x")
+        .error(503, "unavailable");
+    assert!(error.contains("may or may not"), "{error}");
+}

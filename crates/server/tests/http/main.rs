@@ -1,0 +1,19 @@
+//! The interface over real connections: each test starts a server of its own on a free port.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "tests say what went wrong by failing"
+)]
+
+mod auth;
+mod common;
+mod connection;
+mod document;
+mod errors;
+mod isolation;
+mod keys;
+mod listing;
+mod values;
+mod writes;

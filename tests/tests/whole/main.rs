@@ -1,0 +1,14 @@
+//! The whole program, from outside.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "tests say what went wrong by failing"
+)]
+
+mod crash;
+mod examples;
+mod folder;
+mod newcomer;
+mod pypi;

@@ -1,0 +1,62 @@
+//! Every test, after installing what they need.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::sh;
+
+/// The version of the existing client that has to work, unmodified.
+const PYPI_CLIENT: &str = "prominence==0.21.0";
+
+/// Options of `cargo xtask test`.
+#[derive(clap::Args)]
+pub(crate) struct Options {
+    /// Kills of the server in the crash test (a longer run: 1000).
+    #[arg(long, default_value_t = 20)]
+    kills: u32,
+
+    /// Passed on to `cargo test`, such as a test's name.
+    #[arg(last = true)]
+    rest: Vec<String>,
+}
+
+pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
+    let venv = python_environment()?;
+    sh::run(
+        sh::cargo()
+            .args(["test", "--workspace", "--all-features"])
+            .args(&options.rest)
+            .env("PROMINENCE_TEST_PYTHON", venv.join("bin/python"))
+            .env("PROMINENCE_TEST_KILLS", options.kills.to_string()),
+    )
+}
+
+/// A virtual environment with the existing client, made once.
+fn python_environment() -> anyhow::Result<PathBuf> {
+    let venv = sh::root().join("target/pypi-client");
+    let python = venv.join("bin/python");
+    let ready = Command::new(&python)
+        .args([
+            "-c",
+            "import prominence; assert prominence.__version__ == '0.21.0'",
+        ])
+        .output()
+        .is_ok_and(|output| output.status.success());
+    if ready {
+        return Ok(venv);
+    }
+    let make = || {
+        sh::run(
+            Command::new("python3")
+                .args(["-m", "venv", "--clear"])
+                .arg(&venv),
+        )
+    };
+    if make().is_err() {
+        // Debian's Python leaves this module out.
+        sh::apt_install(&["python3-venv"])?;
+        make()?;
+    }
+    sh::run(Command::new(&python).args(["-m", "pip", "install", "--quiet", PYPI_CLIENT]))?;
+    Ok(venv)
+}

@@ -6,6 +6,7 @@ use std::time::Duration;
 use prominence_core::{Clock, Gate, Quota};
 
 use crate::rate::RateLimit;
+use crate::telemetry::Telemetry;
 use crate::token::Verifier;
 
 /// The service's state; cheap to clone. The store is within, behind its gate.
@@ -19,6 +20,7 @@ pub struct Inner {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) bounds: Bounds,
     pub(crate) rate: Option<RateLimit>,
+    pub(crate) telemetry: Telemetry,
 }
 
 /// Limits on one request.
@@ -41,12 +43,14 @@ impl App {
     #[must_use]
     pub fn new(gate: Gate, verifier: Verifier, clock: Arc<dyn Clock>, bounds: Bounds) -> Self {
         let rate = RateLimit::new(bounds.requests_per_second);
+        let telemetry = Telemetry::new();
         Self(Arc::new(Inner {
             gate,
             verifier,
             clock,
             bounds,
             rate,
+            telemetry,
         }))
     }
 }

@@ -14,7 +14,8 @@
 //! | `query`, `target`, `conditional` | path, parameters and conditions become valid values |
 //! | `handler` | extract, call through a permit, render |
 //! | `failure` | what went wrong becomes a status and a JSON body |
-//! | `openapi` | the same, as a document |
+//! | `telemetry` | what is counted, for `/metrics` |
+//! | `openapi` | the interface, as a document |
 
 mod app;
 mod auth;
@@ -31,6 +32,7 @@ mod router;
 pub mod serve;
 pub mod settings;
 mod target;
+mod telemetry;
 pub mod token;
 
 pub use app::{App, Bounds};

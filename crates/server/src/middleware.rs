@@ -5,9 +5,10 @@ use std::fmt::Write as _;
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use prominence_api::{ErrorCode, name};
@@ -20,10 +21,12 @@ const REQUEST_ID: HeaderName = HeaderName::from_static(name::REQUEST_ID);
 /// A caller's own name for a request is used up to this length.
 const MAX_REQUEST_ID: usize = 128;
 
-/// The outermost layer: names the request, and writes the body and headers that depend on it.
-pub(crate) async fn finish(request: Request, next: Next) -> Response {
+/// The outermost layer: names and counts the request, and writes the body and headers that depend
+/// on its name.
+pub(crate) async fn finish(State(app): State<App>, request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let method = request.method().clone();
     let id = sane_id(&request).unwrap_or_else(new_id);
-    let head = request.method() == axum::http::Method::HEAD;
     let mut response = next.run(request).await;
     if let Some(failure) = response.extensions_mut().remove::<Failure>() {
         if response.status().is_server_error() {
@@ -35,10 +38,12 @@ pub(crate) async fn finish(request: Request, next: Next) -> Response {
         if let Some(allow) = allow {
             response.headers_mut().insert(header::ALLOW, allow);
         }
-        if head {
+        if method == Method::HEAD {
             *response.body_mut() = axum::body::Body::empty();
         }
     }
+    app.telemetry
+        .answered(&method, response.status(), started.elapsed());
     let headers = response.headers_mut();
     headers.insert(REQUEST_ID, id);
     headers.insert(

@@ -21,6 +21,7 @@ use crate::handler::{delete, health, kv, write};
         delete::delete_namespace,
         health::whoami,
         health::healthz,
+        health::metrics,
         health::readyz,
     ),
     tags(

@@ -29,7 +29,9 @@ pub fn router(app: App) -> Router {
         .layer(from_fn(middleware::private));
 
     let public = Router::new()
+        .route("/", get(health::index))
         .route("/healthz", get(health::healthz))
+        .route("/metrics", get(health::metrics))
         .route("/readyz", get(health::readyz))
         .merge(SwaggerUi::new("/docs").url("/openapi.json", openapi::document()));
 
@@ -41,6 +43,6 @@ pub fn router(app: App) -> Router {
         // From the innermost to the outermost.
         .layer(CatchPanicLayer::custom(middleware::panicked))
         .layer(from_fn_with_state(app.clone(), middleware::deadline))
-        .layer(from_fn(middleware::finish))
+        .layer(from_fn_with_state(app.clone(), middleware::finish))
         .with_state(app)
 }

@@ -16,6 +16,7 @@ use crate::clock::SystemClock;
 use crate::listener::{self, Tls, TlsError};
 use crate::router::router;
 use crate::settings::Config;
+use crate::telemetry;
 use crate::token::{self, Secret, SecretError, SecretSource, Verifier};
 
 /// The file in the data folder that says which address was really taken.
@@ -120,6 +121,7 @@ async fn run(config: Config, announce: impl FnOnce(&Started)) -> Result<(), Serv
         made_secret,
     });
 
+    let counting = tokio::spawn(telemetry::keep_up(app.clone()));
     let stop = async {
         tokio::select! {
             _ = terminate.recv() => {}
@@ -129,6 +131,7 @@ async fn run(config: Config, announce: impl FnOnce(&Started)) -> Result<(), Serv
     };
     listener::run(listener, router(app), tls, config.limits, stop).await;
 
+    counting.abort();
     // What is left in the data folder would send clients to whoever takes the port next.
     let _ = std::fs::remove_file(config.data_dir.join(LISTENING));
     engine.close();

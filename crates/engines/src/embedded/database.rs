@@ -80,7 +80,8 @@ pub(super) struct Snapshot<'a> {
 /// Rows of a table in the order of their keys.
 pub(super) struct Rows<'a> {
     database: &'a Database,
-    rows: fjall::Iter,
+    /// `None` where the range is empty by its bounds.
+    rows: Option<fjall::Iter>,
     taken: u32,
 }
 
@@ -248,10 +249,14 @@ impl<'a> Snapshot<'a> {
 
     /// The rows from `start` on, up to but without `end`.
     pub(super) fn rows(&self, table: Table, start: Bound<Vec<u8>>, end: &[u8]) -> Rows<'a> {
-        let end = Bound::Excluded(end.to_vec());
+        let is_empty = match &start {
+            Bound::Included(from) | Bound::Excluded(from) => from.as_slice() >= end,
+            Bound::Unbounded => end.is_empty(),
+        };
+        let bounds = (start, Bound::Excluded(end.to_vec()));
         Rows {
             database: self.database,
-            rows: self.at.range(self.database.table(table), (start, end)),
+            rows: (!is_empty).then(|| self.at.range(self.database.table(table), bounds)),
             taken: 0,
         }
     }
@@ -273,7 +278,7 @@ impl Iterator for Rows<'_> {
             let reason = "the store is being opened again";
             return Some(Err(unavailable(reason, Fate::NotApplied, RETRY_SOON)));
         }
-        let row = self.rows.next()?.into_inner();
+        let row = self.rows.as_mut()?.next()?.into_inner();
         Some(
             row.map(|(key, row)| (key.into(), row.into()))
                 .map_err(read_failed),

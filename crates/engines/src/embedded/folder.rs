@@ -230,7 +230,11 @@ mod tests {
             panic!("{refused}");
         };
         assert_eq!(*pid, Some(std::process::id()));
-        assert!(refused.to_string().contains(&std::process::id().to_string()));
+        assert!(
+            refused
+                .to_string()
+                .contains(&std::process::id().to_string())
+        );
         drop(first);
         assert!(Folder::take(folder.path()).is_ok());
     }

@@ -245,11 +245,7 @@ pub(super) fn damaged(kind: Kind, key: &[u8], how: &str) -> StoreError {
     }
 }
 
-fn readable<T>(
-    kind: Kind,
-    key: &[u8],
-    read: impl FnOnce() -> Option<T>,
-) -> Result<T, StoreError> {
+fn readable<T>(kind: Kind, key: &[u8], read: impl FnOnce() -> Option<T>) -> Result<T, StoreError> {
     read().ok_or_else(|| damaged(kind, key, "has fields that make no sense"))
 }
 

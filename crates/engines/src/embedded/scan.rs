@@ -24,41 +24,47 @@ pub(super) fn page(
 ) -> Result<Page, StoreError> {
     let mut page = Page::default();
     let mut weight = 0;
-    walk(snapshot, namespace, &scan.prefix, scan.after.as_ref(), &mut |key, entry| {
-        if let Some(hidden) = scan.prefix.hidden_part(key) {
-            return Ok(past_folder(key, hidden));
-        }
-        let folder = match scan.depth {
-            Depth::All => None,
-            Depth::OneLevel => scan.prefix.folder_of(key),
-        };
-        if let (Some(folder), Some(after)) = (&folder, &scan.after)
-            && folder <= after
-        {
-            return Ok(past_folder(key, folder.as_str().len() - 1));
-        }
-        let entry = entry.read()?;
-        if !entry.metadata.is_live(now) {
-            return Ok(Step::Next);
-        }
-        if page.items.len() == scan.limit.get() || weight >= MAX_PAGE_BYTES {
-            page.next = page.items.last().map(Item::position);
-            return Ok(Step::Stop);
-        }
-        let (item, step) = match folder {
-            None => {
-                let item = Item::project(key.clone(), entry, scan.projection);
-                (item, Step::Next)
+    walk(
+        snapshot,
+        namespace,
+        &scan.prefix,
+        scan.after.as_ref(),
+        &mut |key, entry| {
+            if let Some(hidden) = scan.prefix.hidden_part(key) {
+                return Ok(past_folder(key, hidden));
             }
-            Some(folder) => {
-                let step = past_folder(key, folder.as_str().len() - 1);
-                (Item::Folder(folder), step)
+            let folder = match scan.depth {
+                Depth::All => None,
+                Depth::OneLevel => scan.prefix.folder_of(key),
+            };
+            if let (Some(folder), Some(after)) = (&folder, &scan.after)
+                && folder <= after
+            {
+                return Ok(past_folder(key, folder.as_str().len() - 1));
             }
-        };
-        weight += item.weight();
-        page.items.push(item);
-        Ok(step)
-    })?;
+            let entry = entry.read()?;
+            if !entry.metadata.is_live(now) {
+                return Ok(Step::Next);
+            }
+            if page.items.len() == scan.limit.get() || weight >= MAX_PAGE_BYTES {
+                page.next = page.items.last().map(Item::position);
+                return Ok(Step::Stop);
+            }
+            let (item, step) = match folder {
+                None => {
+                    let item = Item::project(key.clone(), entry, scan.projection);
+                    (item, Step::Next)
+                }
+                Some(folder) => {
+                    let step = past_folder(key, folder.as_str().len() - 1);
+                    (Item::Folder(folder), step)
+                }
+            };
+            weight += item.weight();
+            page.items.push(item);
+            Ok(step)
+        },
+    )?;
     Ok(page)
 }
 

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::header;
-use axum::response::IntoResponse;
+use axum::response::{Html, IntoResponse};
 use prominence_api::time::rfc3339;
 use prominence_api::{ErrorBody, WhoAmI};
 
@@ -12,6 +12,23 @@ use crate::auth::Caller;
 use crate::failure::Failure;
 use crate::query::Query;
 use crate::target::Target;
+
+/// Where a browser that was given the bare address lands.
+pub(crate) async fn index() -> impl IntoResponse {
+    let policy = "default-src 'none'; style-src 'unsafe-inline'";
+    (
+        [(header::CONTENT_SECURITY_POLICY, policy)],
+        Html(include_str!("index.html")),
+    )
+}
+
+/// What is counted, in the text format of Prometheus. Nothing of it tells one user from another.
+#[utoipa::path(get, path = "/metrics", tag = "health",
+    responses((status = 200, description = "counters in the text format of Prometheus", body = String)))]
+pub(crate) async fn metrics(State(app): State<App>) -> impl IntoResponse {
+    let media_type = "text/plain; version=0.0.4; charset=utf-8";
+    ([(header::CONTENT_TYPE, media_type)], app.telemetry.render())
+}
 
 /// Says that the process runs.
 #[utoipa::path(get, path = "/healthz", tag = "health",

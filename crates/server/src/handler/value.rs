@@ -9,9 +9,10 @@ use prominence_core::Value;
 use crate::app::Bounds;
 use crate::failure::Failure;
 
-/// A body that is too large is read up to this many bytes before the answer is sent: a client
-/// that is still sending would otherwise see a broken connection instead of the reason.
-const DRAIN_BYTES: usize = 1_048_576;
+/// A body that is too large is read on, and thrown away, up to this many bytes before the answer is
+/// sent: a client that is still sending would otherwise see a broken connection instead of the
+/// reason. Somebody who sends more than this has taken a wrong turn elsewhere.
+const DRAIN_BYTES: usize = 16 << 20;
 
 /// Reads a body of at most the value limit.
 pub(super) async fn read(

@@ -73,3 +73,38 @@ fn the_viewer_carries_its_own_files() {
     }
     assert_ne!(nobody.get("//docs").status, 404);
 }
+
+#[test]
+fn metrics_count_requests_and_tell_nothing_about_users() {
+    let server = Server::start();
+    let alice = server.user("alice-in-metrics");
+    alice.set("/kv/secret-key", "1");
+    alice.get("/kv/absent");
+    let answer = server.anonymous().get("//metrics");
+    assert!(answer.header("content-type").starts_with("text/plain"));
+    let text = answer.text();
+    assert!(
+        text.contains("prominence_http_requests_total{method=\"POST\",status=\"2xx\"} 1"),
+        "{text}"
+    );
+    assert!(
+        text.contains("prominence_http_requests_total{method=\"GET\",status=\"4xx\"} 1"),
+        "{text}"
+    );
+    assert!(
+        text.contains("prominence_http_request_duration_seconds_count{method=\"POST\"} 1"),
+        "{text}"
+    );
+    assert!(
+        !text.contains("alice") && !text.contains("secret"),
+        "{text}"
+    );
+}
+
+#[test]
+fn the_bare_address_leads_a_browser_on() {
+    let server = Server::start();
+    let page = server.anonymous().get("//");
+    assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
+    assert!(page.text().contains("href=\"/docs/\""));
+}

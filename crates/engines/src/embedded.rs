@@ -1,0 +1,354 @@
+//! The embedded engine: one process, one folder, an LSM tree (fjall).
+//!
+//! ```text
+//! get ─────────────────────────────┐
+//! scan, count, usage, changes ─────┤ snapshots
+//!                                  ▼
+//! commit ─ queue ─ committer ─▶ database ─▶ hub ─▶ those who wait for changes
+//!                   one thread: plan, write, sync, publish, answer
+//! ```
+//!
+//! | module | what it holds |
+//! | --- | --- |
+//! | `options`, `error` | how to open a store, every limit, and what can go wrong |
+//! | `folder`, `journal` | the files that are not fjall's, and the one of fjall's that is touched |
+//! | `keys`, `format` | how rows are encoded |
+//! | `database`, `shelf` | fjall itself, and where readers find it |
+//! | `committer`, `group`, `upkeep`, `queue`, `health` | writing |
+//! | `scan`, `log` | reading |
+//!
+//! **Invariant:** nobody is answered before what the answer rests on is synced, and only the
+//! committer writes.
+
+mod committer;
+mod database;
+mod error;
+mod folder;
+mod format;
+mod group;
+mod health;
+mod journal;
+mod keys;
+mod log;
+mod options;
+mod queue;
+mod scan;
+mod shelf;
+mod upkeep;
+
+use std::ops::Bound;
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use async_trait::async_trait;
+use prominence_core::error::Fate;
+use prominence_core::{
+    Changes, Clock, Commit, Committed, Cursor, Entry, Job, Key, Namespace, Page, Prefix, Revision,
+    Scan, Store, StoreError, Timestamp, Usage, Visibility,
+};
+use tokio::sync::{Semaphore, oneshot};
+
+pub use error::OpenError;
+pub use options::{Options, Retention};
+pub use queue::Counters;
+
+use crate::hub::{Hub, Wake};
+use committer::{CommitRequest, Committer, Pass, Request, UpkeepRequest};
+use database::{Database, Snapshot, Table};
+use error::unavailable;
+use folder::Folder;
+use health::Health;
+use log::Look;
+use options::{MAX_LOOKS, MAX_SCANS, MAX_WAITING_SCANS, RETRY_LATER, RETRY_SOON};
+use queue::{Counting, QueuedBytes};
+use shelf::Shelf;
+use upkeep::Left;
+
+/// A store in a folder of this machine.
+///
+/// Dropping it closes it, which waits for the commits that are queued.
+pub struct EmbeddedStore {
+    shared: Arc<Shared>,
+    requests: SyncSender<Request>,
+    queued: QueuedBytes,
+    committer: Mutex<Option<JoinHandle<()>>>,
+    scans: Arc<Semaphore>,
+    /// Those that run and those that wait to.
+    all_scans: Semaphore,
+    looks: Arc<Semaphore>,
+}
+
+/// What readers and the committer share.
+struct Shared {
+    folder: Arc<Folder>,
+    options: Options,
+    clock: Arc<dyn Clock>,
+    shelf: Shelf,
+    hub: Hub,
+    health: Health,
+    counters: Counting,
+}
+
+impl EmbeddedStore {
+    /// Opens the store in a folder, and makes one where there is none. It blocks: a store that
+    /// was not closed replays its journal first, which takes a second or so.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub fn open(options: Options, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+        let folder = Arc::new(Folder::take(&options.folder)?);
+        let database = Database::open(&folder, options.cache_bytes)?;
+        let (requests, received) = sync_channel(options.queue);
+        let shared = Arc::new(Shared {
+            folder,
+            options,
+            clock,
+            shelf: Shelf::new(database),
+            hub: Hub::default(),
+            health: Health::default(),
+            counters: Counting::default(),
+        });
+        let committer = Committer::new(Arc::clone(&shared), received);
+        let thread = std::thread::Builder::new()
+            .name("committer".to_owned())
+            .spawn(move || committer.run())
+            .map_err(|cause| OpenError::Io {
+                folder: shared.options.folder.clone(),
+                cause,
+            })?;
+        Ok(Self {
+            shared,
+            requests,
+            queued: QueuedBytes::default(),
+            committer: Mutex::new(Some(thread)),
+            scans: Arc::new(Semaphore::new(MAX_SCANS)),
+            all_scans: Semaphore::new(MAX_WAITING_SCANS),
+            looks: Arc::new(Semaphore::new(MAX_LOOKS)),
+        })
+    }
+
+    /// Removes everything that has expired and trims all logs now. The store does it by itself
+    /// as well; this is for those who can't wait, such as tests that move a clock by hand.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] where the store takes no writes.
+    pub async fn sweep(&self) -> Result<(), StoreError> {
+        let mut pass = Pass::First;
+        loop {
+            let (answer, answered) = oneshot::channel();
+            self.send(Request::Upkeep(UpkeepRequest { pass, answer }))?;
+            if answered.await.map_err(|_| gone())?? == Left::Nothing {
+                return Ok(());
+            }
+            pass = Pass::Later;
+        }
+    }
+
+    /// What the store has done since it was opened.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        self.shared.counters.read()
+    }
+
+    /// Finishes the commits that are queued, closes the store and frees the folder. Everything
+    /// is refused from then on. It blocks until that is done; a second call does nothing.
+    pub fn close(&self) {
+        let thread = self
+            .committer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        let Some(thread) = thread else {
+            return;
+        };
+        // It waits for room in the queue. Where the committer is gone, it fails and that's it.
+        let _ = self.requests.send(Request::Close);
+        // A panic of the committer's has been logged, and its store is closed all the same.
+        let _ = thread.join();
+        self.shared.shelf.close();
+    }
+
+    fn send(&self, request: Request) -> Result<(), StoreError> {
+        self.requests
+            .try_send(request)
+            .map_err(|refused| match refused {
+                TrySendError::Full(_) => busy("too many writes are waiting"),
+                TrySendError::Disconnected(_) => match self.shared.health.check() {
+                    Err(stopped) => stopped,
+                    Ok(()) => unavailable(STOPPED, Fate::NotApplied, RETRY_LATER),
+                },
+            })
+    }
+
+    /// Runs something that may take a while where it holds nobody up. `permits` bounds how many
+    /// such things run at once, also those whose caller is gone.
+    async fn read<T: Send + 'static>(
+        &self,
+        permits: &Arc<Semaphore>,
+        read: impl FnOnce(&Snapshot<'_>, Timestamp) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let permit = Arc::clone(permits).acquire_owned().await;
+        let database = self.shared.shelf.get().await?;
+        let clock = Arc::clone(&self.shared.clock);
+        let task = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            read(&database.snapshot(), clock.now())
+        });
+        match task.await {
+            Ok(result) => result,
+            // fjall panics on some kinds of damage.
+            Err(error) if error.is_panic() => Err(StoreError::Corrupt {
+                what: "the storage engine panicked while it read".to_owned(),
+            }),
+            Err(_) => Err(busy("the process is stopping")),
+        }
+    }
+
+    /// The same for scans, of which only so many may wait.
+    async fn read_many<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Snapshot<'_>, Timestamp) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let _place = self
+            .all_scans
+            .try_acquire()
+            .map_err(|_| busy("too many listings are waiting"))?;
+        self.read(&self.scans, read).await
+    }
+}
+
+impl Drop for EmbeddedStore {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+#[async_trait]
+impl Store for EmbeddedStore {
+    async fn get(&self, namespace: &Namespace, key: &Key) -> Result<Option<Entry>, StoreError> {
+        // On this thread, although it may read a block from the disk: most come from memory in a
+        // few microseconds, and handing each over to another thread would cost more than that.
+        let database = self.shared.shelf.get().await?;
+        let entry = database.snapshot().entry(namespace, key)?;
+        let now = self.shared.clock.now();
+        Ok(entry.filter(|entry| entry.metadata.is_live(now)))
+    }
+
+    async fn scan(&self, namespace: &Namespace, scan: &Scan) -> Result<Page, StoreError> {
+        let (namespace, scan) = (namespace.clone(), scan.clone());
+        self.read_many(move |snapshot, now| scan::page(snapshot, &namespace, &scan, now))
+            .await
+    }
+
+    async fn count(
+        &self,
+        namespace: &Namespace,
+        prefix: &Prefix,
+        visibility: Visibility,
+    ) -> Result<u64, StoreError> {
+        let (namespace, prefix) = (namespace.clone(), prefix.clone());
+        self.read_many(move |snapshot, now| {
+            scan::count(snapshot, &namespace, &prefix, visibility, now)
+        })
+        .await
+    }
+
+    async fn commit(
+        &self,
+        namespace: &Namespace,
+        author: Option<&Job>,
+        commit: Commit,
+    ) -> Result<Committed, StoreError> {
+        let reserved = self
+            .queued
+            .reserve(&commit)
+            .ok_or_else(|| busy("too many bytes are waiting to be written"))?;
+        let (answer, answered) = oneshot::channel();
+        self.send(Request::Commit(Box::new(CommitRequest {
+            namespace: namespace.clone(),
+            author: author.cloned(),
+            commit,
+            answer,
+            _reserved: reserved,
+        })))?;
+        answered.await.map_err(|_| gone())?
+    }
+
+    async fn changes(
+        &self,
+        namespace: &Namespace,
+        prefix: &Prefix,
+        after: Cursor,
+    ) -> Result<Changes, StoreError> {
+        let mut after = after;
+        loop {
+            // Listening before looking, so that a change in between is not slept through.
+            let listener = self.shared.hub.listen(namespace, prefix);
+            let listener = listener.map_err(|_| busy("too many requests wait for changes"))?;
+            let (space, under) = (namespace.clone(), prefix.clone());
+            let look = self.read(&self.looks, move |snapshot, _| {
+                log::look(snapshot, &space, &under, after)
+            });
+            match look.await? {
+                Look::Found(changes) => return Ok(changes),
+                Look::GoOn(next) => after = next,
+                Look::End(next) => {
+                    after = next;
+                    if let Wake::Changed(revision) = listener.woken().await {
+                        // Nothing before it was for this waiter, so the log may well have
+                        // been trimmed up to there meanwhile.
+                        let before = Revision::new(revision.get().saturating_sub(1));
+                        after = after.max(Cursor::after(before));
+                    }
+                }
+            }
+        }
+    }
+
+    async fn usage(&self, namespace: &Namespace) -> Result<Usage, StoreError> {
+        let namespace = namespace.clone();
+        self.read_many(move |snapshot, now| live_usage(snapshot, &namespace, now))
+            .await
+    }
+
+    async fn ready(&self) -> Result<(), StoreError> {
+        self.shared.health.check()?;
+        let database = self.shared.shelf.get().await?;
+        database.snapshot().expiry_floor().map(|_| ())
+    }
+}
+
+/// What is stored, less what has expired and is not yet removed.
+fn live_usage(
+    snapshot: &Snapshot<'_>,
+    namespace: &Namespace,
+    now: Timestamp,
+) -> Result<Usage, StoreError> {
+    let mut usage = snapshot.namespace(namespace)?.usage;
+    let start = keys::instant_start(snapshot.expiry_floor()?).to_vec();
+    let end = keys::instant_start(now.after(std::time::Duration::from_millis(1)));
+    for row in snapshot.rows(Table::Expiry, Bound::Included(start), &end) {
+        let (key, row) = row?;
+        if keys::read_expiry(&key).is_some_and(|(_, owner, _)| owner == *namespace) {
+            usage.keys = usage.keys.saturating_sub(1);
+            usage.bytes = usage
+                .bytes
+                .saturating_sub(format::decode_expiry(&key, &row)?);
+        }
+    }
+    Ok(usage)
+}
+
+/// Why nothing comes back from a committer that is gone.
+const STOPPED: &str = "the committer has stopped";
+
+/// The answer for a commit that the committer took and did not answer.
+fn gone() -> StoreError {
+    unavailable(STOPPED, Fate::Unknown, RETRY_LATER)
+}
+
+/// The answer where a queue is full.
+fn busy(reason: &str) -> StoreError {
+    unavailable(reason, Fate::NotApplied, RETRY_SOON)
+}

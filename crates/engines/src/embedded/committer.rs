@@ -1,0 +1,364 @@
+//! The one thread that writes.
+//!
+//! It takes all commits that wait, plans them one after another, writes and syncs them together,
+//! and then answers each. A refusal is also answered only then, as it may rest on what a
+//! predecessor in the group did.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use prominence_core::error::Fate;
+use prominence_core::{Commit, Committed, Job, Namespace, StoreError};
+use tokio::sync::oneshot;
+
+use super::Shared;
+use super::database::{Database, WriteFailure};
+use super::error::{DISK_FULL, Trouble};
+use super::folder::free_space;
+use super::group::{Author, Group};
+use super::journal;
+use super::options::{MAX_GROUP_COMMITS, MAX_REOPEN_PAUSE, REOPEN_ROOM, RETRY_LATER, RETRY_SOON};
+use super::queue::Reserved;
+use super::upkeep::{self, Left, Round};
+
+/// The first pause between attempts to open a failed database again.
+const FIRST_REOPEN_PAUSE: Duration = Duration::from_secs(1);
+
+/// What the committer is asked to do.
+pub(super) enum Request {
+    /// A commit.
+    Commit(Box<CommitRequest>),
+    /// One pass of upkeep.
+    Upkeep(UpkeepRequest),
+    /// Finish, and close the store.
+    Close,
+}
+
+/// A commit that waits.
+pub(super) struct CommitRequest {
+    pub(super) namespace: Namespace,
+    pub(super) author: Option<Job>,
+    pub(super) commit: Commit,
+    pub(super) answer: oneshot::Sender<Result<Committed, StoreError>>,
+    /// Its share of the queue.
+    pub(super) _reserved: Reserved,
+}
+
+/// A pass of upkeep that somebody waits for.
+pub(super) struct UpkeepRequest {
+    /// Which pass of several this is.
+    pub(super) pass: Pass,
+    pub(super) answer: oneshot::Sender<Result<Left, StoreError>>,
+}
+
+/// Which pass of several.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pass {
+    First,
+    Later,
+}
+
+/// The thread's state.
+pub(super) struct Committer {
+    shared: Arc<Shared>,
+    requests: Receiver<Request>,
+    round: Round,
+    next_upkeep: Instant,
+    /// Set while the storage engine has stopped.
+    failure: Option<Failure>,
+    /// How long to wait between attempts; nothing before the first one.
+    reopen_pause: Duration,
+}
+
+struct Failure {
+    trouble: Trouble,
+    retry_at: Instant,
+}
+
+/// What a commit that was planned will be answered.
+struct Answer {
+    to: oneshot::Sender<Result<Committed, StoreError>>,
+    result: Result<Committed, StoreError>,
+    /// What is known of it where the group can't be written.
+    fate: Fate,
+}
+
+impl Committer {
+    pub(super) fn new(shared: Arc<Shared>, requests: Receiver<Request>) -> Self {
+        Self {
+            next_upkeep: Instant::now() + shared.options.upkeep_every,
+            shared,
+            requests,
+            round: Round::default(),
+            failure: None,
+            reopen_pause: Duration::ZERO,
+        }
+    }
+
+    /// Works until it is told to close.
+    pub(super) fn run(mut self) {
+        let _farewell = Farewell(Arc::clone(&self.shared));
+        loop {
+            let now = Instant::now();
+            if now >= self.next_upkeep {
+                self.tick();
+            }
+            let timeout = self.next_upkeep.saturating_duration_since(now);
+            let request = match self.requests.recv_timeout(timeout) {
+                Ok(request) => request,
+                Err(RecvTimeoutError::Timeout) => continue,
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
+            let mut next = Some(request);
+            while let Some(request) = next.take() {
+                match request {
+                    Request::Commit(first) => next = self.serve(*first),
+                    Request::Upkeep(request) => self.answer_upkeep(request),
+                    Request::Close => return self.close(),
+                }
+            }
+        }
+        self.close();
+    }
+
+    /// Commits this one and those that wait behind it. Returns another request that was met.
+    fn serve(&mut self, first: CommitRequest) -> Option<Request> {
+        let database = match self.writable() {
+            Ok(database) => database,
+            Err(trouble) => {
+                // The caller is gone where this fails, here and below.
+                let _ = first.answer.send(Err(trouble.answer(Fate::NotApplied)));
+                return None;
+            }
+        };
+        let mut group = self.group(&database);
+        let mut answers = vec![self.plan(&mut group, first)];
+        let mut next = None;
+        while answers.len() < MAX_GROUP_COMMITS && !group.is_full() {
+            match self.requests.try_recv() {
+                Ok(Request::Commit(request)) => answers.push(self.plan(&mut group, *request)),
+                Ok(other) => {
+                    next = Some(other);
+                    break;
+                }
+                Err(_) => break,
+            }
+        }
+        group.trim_touched(self.shared.clock.now());
+        let written = self.write(&database, &group);
+        self.shared.counters.add_commits(answers.len());
+        for answer in answers {
+            let result = match &written {
+                Ok(()) => answer.result,
+                Err((trouble, Fate::NotApplied)) => Err(trouble.answer(Fate::NotApplied)),
+                Err((trouble, Fate::Unknown)) => Err(trouble.answer(answer.fate)),
+            };
+            let _ = answer.to.send(result);
+        }
+        next
+    }
+
+    fn plan(&self, group: &mut Group<'_>, request: CommitRequest) -> Answer {
+        let author = Author {
+            job: request.author.as_ref(),
+            now: self.shared.clock.now(),
+        };
+        let planned = group.commit(&request.namespace, &request.commit, author);
+        let changes = planned.as_ref().is_ok_and(|planned| planned.changes);
+        Answer {
+            to: request.answer,
+            result: planned.map(|planned| planned.committed),
+            fate: if changes {
+                Fate::Unknown
+            } else {
+                Fate::NotApplied
+            },
+        }
+    }
+
+    fn group<'a>(&self, database: &'a Database) -> Group<'a> {
+        let options = &self.shared.options;
+        Group::new(database.snapshot(), options.quota, options.retention)
+    }
+
+    /// Writes a group and makes it seen, or says why not and what is known of it.
+    fn write(&mut self, database: &Database, group: &Group<'_>) -> Result<(), (Trouble, Fate)> {
+        if group.is_empty() {
+            return Ok(());
+        }
+        if let Err(trouble) = self.check_room(group.weight()) {
+            return Err((trouble, Fate::NotApplied));
+        }
+        let mut batch = database.batch();
+        group.fill(&mut batch);
+        match batch.write() {
+            Ok(()) => {
+                self.shared.counters.add_sync();
+                self.shared.health.writable();
+                self.reopen_pause = Duration::ZERO;
+                group.publish(&self.shared.hub);
+                Ok(())
+            }
+            Err(WriteFailure::Behind) => {
+                let trouble = Trouble::new("the disk can't keep up with the writes", RETRY_SOON);
+                Err((trouble, Fate::NotApplied))
+            }
+            Err(WriteFailure::Stopped) => Err((self.fail(None), Fate::NotApplied)),
+            Err(WriteFailure::Failed(error)) => {
+                Err((self.fail(Some(Trouble::from_storage(error))), Fate::Unknown))
+            }
+        }
+    }
+
+    /// Whether the disk has room for a group and for what is to be kept free.
+    fn check_room(&self, weight: usize) -> Result<(), Trouble> {
+        let kept_free = self.shared.options.min_free_disk;
+        if kept_free == 0 {
+            return Ok(());
+        }
+        let free = free_space(self.shared.folder.path()).map_err(Trouble::from_io);
+        let checked = free.and_then(|free| {
+            if free < kept_free.saturating_add(weight as u64) {
+                return Err(Trouble::new(DISK_FULL, RETRY_LATER));
+            }
+            Ok(())
+        });
+        checked.inspect_err(|trouble| self.shared.health.unwritable(trouble))
+    }
+
+    /// The database where it can be written to. Tries to open it again where it has failed.
+    fn writable(&mut self) -> Result<Arc<Database>, Trouble> {
+        self.recover()?;
+        match self.shared.shelf.open() {
+            Some(database) => Ok(database),
+            None => Err(Trouble::new("the store is not open", RETRY_SOON)),
+        }
+    }
+
+    /// Notes that the storage engine has stopped. Where its own threads failed, it doesn't say
+    /// why; a full disk is by far the likeliest reason, and it shows.
+    fn fail(&mut self, trouble: Option<Trouble>) -> Trouble {
+        let trouble = trouble.unwrap_or_else(|| match free_space(self.shared.folder.path()) {
+            Ok(free) if free < REOPEN_ROOM => Trouble::new(DISK_FULL, RETRY_LATER),
+            Ok(_) => Trouble::new("the storage engine has stopped", RETRY_LATER),
+            Err(error) => Trouble::from_io(error),
+        });
+        self.shared.health.unwritable(&trouble);
+        self.failure = Some(Failure {
+            trouble: trouble.clone(),
+            retry_at: Instant::now() + self.reopen_pause,
+        });
+        trouble
+    }
+
+    /// Opens a failed database again, if it is time and there is room.
+    fn recover(&mut self) -> Result<(), Trouble> {
+        let Some(failure) = &mut self.failure else {
+            return Ok(());
+        };
+        let folder = &self.shared.folder;
+        let journal = journal::size(&folder.store()).unwrap_or_default();
+        let needed = REOPEN_ROOM.max(self.shared.options.min_free_disk) + journal;
+        let has_room = free_space(folder.path()).is_ok_and(|free| free >= needed);
+        if !has_room || Instant::now() < failure.retry_at || !self.shared.shelf.vacate() {
+            return Err(failure.trouble.clone());
+        }
+        self.reopen_pause = (self.reopen_pause * 2).clamp(FIRST_REOPEN_PAUSE, MAX_REOPEN_PAUSE);
+        let opened = journal::renew(&folder.store())
+            .map_err(Trouble::from_io)
+            .and_then(|()| {
+                Database::open(folder, self.shared.options.cache_bytes).map_err(|error| Trouble {
+                    reason: "the store could not be opened again".to_owned(),
+                    retry_after: RETRY_LATER,
+                    cause: Some(Arc::new(error)),
+                })
+            });
+        match opened {
+            Ok(database) => {
+                self.failure = None;
+                self.shared.shelf.put(database);
+                self.shared.health.writable();
+                // What the failed group wrote may be there now, and nobody was told.
+                self.shared.hub.wake_all();
+                Ok(())
+            }
+            Err(trouble) => {
+                self.shared.shelf.give_up();
+                self.shared.health.unwritable(&trouble);
+                failure.trouble = trouble.clone();
+                failure.retry_at = Instant::now() + self.reopen_pause;
+                Err(trouble)
+            }
+        }
+    }
+
+    /// What is done every now and then.
+    fn tick(&mut self) {
+        let left = self.upkeep();
+        let pause = match left {
+            // Waiting commits have their turn in between.
+            Ok(Left::More) => Duration::ZERO,
+            Ok(Left::Nothing) | Err(_) => self.shared.options.upkeep_every,
+        };
+        self.next_upkeep = Instant::now() + pause;
+    }
+
+    fn answer_upkeep(&mut self, request: UpkeepRequest) {
+        if request.pass == Pass::First {
+            self.round.restart();
+        }
+        let _ = request.answer.send(self.upkeep());
+    }
+
+    /// One pass: expired entries, then logs. Also notices what happened without any write.
+    fn upkeep(&mut self) -> Result<Left, StoreError> {
+        let refuse = |trouble: Trouble| trouble.answer(Fate::NotApplied);
+        let database = self.writable().map_err(refuse)?;
+        if database.has_failed() {
+            return Err(refuse(self.fail(None)));
+        }
+        self.check_room(0).map_err(refuse)?;
+        self.shared.health.writable();
+        let now = self.shared.clock.now();
+        let mut group = self.group(&database);
+        let expired = upkeep::expire(&mut group, now)?;
+        let trimmed = upkeep::trim(&mut group, &mut self.round, now)?;
+        let written = self.write(&database, &group);
+        written.map_err(|(trouble, fate)| trouble.answer(fate))?;
+        Ok(expired.or(trimmed))
+    }
+
+    /// Answers those that came too late, and closes the store.
+    fn close(self) {
+        let closed = Trouble::new("the store is closed", RETRY_LATER);
+        self.shared.health.stopped(closed.clone());
+        for request in self.requests.try_iter() {
+            let late = closed.answer(Fate::NotApplied);
+            match request {
+                Request::Commit(request) => {
+                    let _ = request.answer.send(Err(late));
+                }
+                Request::Upkeep(request) => {
+                    let _ = request.answer.send(Err(late));
+                }
+                Request::Close => {}
+            }
+        }
+        self.shared.shelf.close();
+        self.shared.hub.wake_all();
+    }
+}
+
+/// Says so where the thread ends by a panic: reads go on, and readiness turns bad.
+struct Farewell(Arc<Shared>);
+
+impl Drop for Farewell {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!("the committer stopped; the store takes no writes until a restart");
+            let trouble = Trouble::new("the committer has stopped", RETRY_LATER);
+            self.0.health.stopped(trouble);
+        }
+    }
+}

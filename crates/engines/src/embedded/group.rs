@@ -1,0 +1,410 @@
+//! A group of commits: planned one after another, written together.
+//!
+//! Each commit is planned over the stored state and what its predecessors in the group did. What
+//! is written in the end is the difference, each row once.
+
+use std::collections::hash_map::Entry as MapEntry;
+use std::collections::{BTreeMap, HashMap};
+use std::iter::Peekable;
+use std::ops::{Bound, ControlFlow};
+
+use prominence_core::entry::Metadata;
+use prominence_core::rules::{self, Circumstances, Effect, View};
+use prominence_core::{
+    Change, Commit, Committed, Cursor, Entry, Job, Key, Namespace, Prefix, Quota, StoreError,
+    Timestamp, Usage,
+};
+
+use super::database::{Batch, Snapshot, Table};
+use super::format::{self, NamespaceRow};
+use super::keys;
+use super::log;
+use super::options::{MAX_GROUP_BYTES, MAX_TRIMMED_AT_ONCE, Retention};
+use super::scan;
+use crate::hub::Hub;
+
+/// Bytes that one change takes beside its key and value: envelopes, keys of rows, journal.
+const CHANGE_OVERHEAD: usize = 256;
+
+/// How often a key is written for one change: its entry, its change, its place in the index.
+const KEY_COPIES: usize = 3;
+
+/// Commits that will be written together.
+pub(super) struct Group<'a> {
+    snapshot: Snapshot<'a>,
+    quota: Quota,
+    retention: Retention,
+    spaces: HashMap<Namespace, Space>,
+    /// Bytes to be written, about.
+    weight: usize,
+    /// What the expiry floor shall become.
+    expiry_floor: Option<Timestamp>,
+    /// Rows of the expiry index that no entry agrees with.
+    stale_expiry: Vec<Vec<u8>>,
+}
+
+/// A namespace that the group touches.
+struct Space {
+    row: NamespaceRow,
+    entries: BTreeMap<Key, Slot>,
+    changes: Vec<Change>,
+    /// Places of changes to remove.
+    trimmed: Vec<Cursor>,
+}
+
+/// A key that the group touches.
+struct Slot {
+    /// Where the stored entry stands in the expiry index.
+    indexed: Option<Timestamp>,
+    /// What will be stored.
+    entry: Option<Entry>,
+}
+
+/// Who commits, and when.
+#[derive(Clone, Copy)]
+pub(super) struct Author<'a> {
+    pub(super) job: Option<&'a Job>,
+    pub(super) now: Timestamp,
+}
+
+/// What a commit will have done once the group is written.
+pub(super) struct Planned {
+    pub(super) committed: Committed,
+    /// Whether there is anything to write for it.
+    pub(super) changes: bool,
+}
+
+impl<'a> Group<'a> {
+    pub(super) fn new(snapshot: Snapshot<'a>, quota: Quota, retention: Retention) -> Self {
+        Self {
+            snapshot,
+            quota,
+            retention,
+            spaces: HashMap::new(),
+            weight: 0,
+            expiry_floor: None,
+            stale_expiry: Vec::new(),
+        }
+    }
+
+    /// The stored state that the group builds on.
+    pub(super) fn snapshot(&self) -> &Snapshot<'a> {
+        &self.snapshot
+    }
+
+    /// Plans one commit after the others.
+    pub(super) fn commit(
+        &mut self,
+        namespace: &Namespace,
+        commit: &Commit,
+        author: Author<'_>,
+    ) -> Result<Planned, StoreError> {
+        let circumstances = Circumstances {
+            now: author.now,
+            author: author.job,
+            quota: self.quota,
+        };
+        let space = load(&mut self.spaces, &self.snapshot, namespace)?;
+        let view = SpaceView {
+            snapshot: &self.snapshot,
+            namespace,
+            space,
+        };
+        let plan = rules::plan(&view, commit, circumstances)?;
+        let weight = space.apply(plan.effects, plan.usage, author);
+        self.weight += weight;
+        Ok(Planned {
+            committed: Committed {
+                revision: plan.usage.revision,
+                outcomes: plan.outcomes,
+            },
+            changes: weight > 0,
+        })
+    }
+
+    /// Plans the removal of entries that have expired.
+    pub(super) fn expire(
+        &mut self,
+        namespace: &Namespace,
+        due: Vec<(Key, Metadata)>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let space = load(&mut self.spaces, &self.snapshot, namespace)?;
+        let plan = rules::expire(space.row.usage, due, now);
+        self.weight += space.apply(plan.effects, plan.usage, Author { job: None, now });
+        Ok(())
+    }
+
+    /// Removes a row of the expiry index that no entry agrees with.
+    pub(super) fn drop_expiry(&mut self, row: Vec<u8>) {
+        self.weight += row.len() + CHANGE_OVERHEAD;
+        self.stale_expiry.push(row);
+    }
+
+    /// Says that no row of the expiry index will have an earlier instant.
+    pub(super) fn raise_expiry_floor(&mut self, floor: Timestamp) {
+        self.expiry_floor = Some(floor);
+    }
+
+    /// Removes changes that need not be kept, at most so many; says how many.
+    pub(super) fn trim(
+        &mut self,
+        namespace: &Namespace,
+        most: u64,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let retention = self.retention;
+        let space = load(&mut self.spaces, &self.snapshot, namespace)?;
+        let slack = (retention.changes / 16).min(MAX_TRIMMED_AT_ONCE);
+        let rows = space.row.log_rows;
+        let surplus = if rows > retention.changes.saturating_add(slack) {
+            rows - retention.changes
+        } else {
+            0
+        };
+        let mut count = 0;
+        for row in log::stored(&self.snapshot, namespace, space.row.log_floor) {
+            let (place, change) = row?;
+            let is_old = change.is_ok_and(|change| change.time.after(retention.age) <= now);
+            if count == most || (count >= surplus && !is_old) {
+                break;
+            }
+            space.trimmed.push(place);
+            space.row.log_floor = place;
+            space.row.log_rows = space.row.log_rows.saturating_sub(1);
+            self.weight += CHANGE_OVERHEAD;
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    /// Trims the logs that this group made too long.
+    pub(super) fn trim_touched(&mut self, now: Timestamp) {
+        let touched: Vec<_> = self
+            .spaces
+            .iter()
+            .filter(|(_, space)| !space.changes.is_empty())
+            .filter(|(_, space)| space.row.log_rows > self.retention.changes)
+            .map(|(namespace, space)| (namespace.clone(), space.changes.len() as u64))
+            .collect();
+        for (namespace, added) in touched {
+            // As many as were added, and some, so that a long log gets shorter.
+            if let Err(error) = self.trim(&namespace, added + MAX_TRIMMED_AT_ONCE, now) {
+                // The commits are not to blame, and the log can be trimmed another time.
+                tracing::warn!(%error, %namespace, "the log could not be trimmed");
+            }
+        }
+    }
+
+    /// Bytes to be written, about.
+    pub(super) fn weight(&self) -> usize {
+        self.weight
+    }
+
+    /// Whether there is nothing to write.
+    pub(super) fn is_empty(&self) -> bool {
+        self.weight == 0
+    }
+
+    /// Whether the group should take no more commits.
+    pub(super) fn is_full(&self) -> bool {
+        self.weight >= MAX_GROUP_BYTES
+    }
+
+    /// Adds everything to a batch.
+    pub(super) fn fill(&self, batch: &mut Batch<'_>) {
+        let mut earliest: Option<Timestamp> = None;
+        for (namespace, space) in &self.spaces {
+            if space.changes.is_empty() && space.trimmed.is_empty() {
+                continue;
+            }
+            for (key, slot) in &space.entries {
+                let expires = put_entry(batch, namespace, key, slot);
+                earliest = [earliest, expires].into_iter().flatten().min();
+            }
+            for change in &space.changes {
+                let key = keys::change(namespace, change.at);
+                let row = format::encode_change(&key, change);
+                batch.put(Table::Log, key, row);
+            }
+            for place in &space.trimmed {
+                batch.remove(Table::Log, keys::change(namespace, *place));
+            }
+            let key = keys::namespace(namespace);
+            let row = format::encode_namespace(&key, &space.row);
+            batch.put(Table::Namespaces, key, row);
+        }
+        for row in &self.stale_expiry {
+            batch.remove(Table::Expiry, row.clone());
+        }
+        if let Some(floor) = self.new_expiry_floor(earliest) {
+            let row = format::encode_expiry_floor(floor);
+            batch.put(Table::Namespaces, keys::EXPIRY_FLOOR.to_vec(), row);
+        }
+    }
+
+    /// Wakes those who wait for what the group changed, once it can be seen.
+    pub(super) fn publish(&self, hub: &Hub) {
+        for (namespace, space) in &self.spaces {
+            for commit in space
+                .changes
+                .chunk_by(|one, next| one.at.revision == next.at.revision)
+            {
+                let keys = commit.iter().map(|change| &change.key);
+                hub.publish(namespace, commit[0].at.revision, keys);
+            }
+        }
+    }
+
+    /// The floor to write, given the earliest instant that is added to the index.
+    fn new_expiry_floor(&self, earliest: Option<Timestamp>) -> Option<Timestamp> {
+        // A floor that can't be read is only a longer way to the first row; 0 is always right.
+        let stored = self.snapshot.expiry_floor();
+        let known = *stored.as_ref().unwrap_or(&Timestamp::default());
+        let raised = self.expiry_floor.unwrap_or(known);
+        let floor = earliest.map_or(raised, |earliest| raised.min(earliest));
+        (stored.is_err() || floor != known).then_some(floor)
+    }
+}
+
+impl Space {
+    /// Takes the effects of one commit in, and says how many bytes they will take.
+    fn apply(&mut self, effects: Vec<Effect>, usage: Usage, author: Author<'_>) -> usize {
+        let mut weight = 0;
+        for (index, effect) in (0..).zip(effects) {
+            let value = effect.after.as_ref().map_or(0, |entry| entry.value.len());
+            weight += KEY_COPIES * effect.key.as_str().len() + value + CHANGE_OVERHEAD;
+            self.changes.push(Change {
+                at: Cursor {
+                    revision: usage.revision,
+                    index,
+                },
+                key: effect.key.clone(),
+                kind: effect.kind,
+                job: author.job.cloned(),
+                time: author.now,
+            });
+            let indexed = effect.before.and_then(|metadata| metadata.expires);
+            let slot = self.entries.entry(effect.key).or_insert(Slot {
+                indexed,
+                entry: None,
+            });
+            slot.entry = effect.after;
+            self.row.log_rows += 1;
+        }
+        self.row.usage = usage;
+        weight
+    }
+}
+
+/// The namespace as the group leaves it so far.
+fn load<'s>(
+    spaces: &'s mut HashMap<Namespace, Space>,
+    snapshot: &Snapshot<'_>,
+    namespace: &Namespace,
+) -> Result<&'s mut Space, StoreError> {
+    match spaces.entry(namespace.clone()) {
+        MapEntry::Occupied(found) => Ok(found.into_mut()),
+        MapEntry::Vacant(place) => Ok(place.insert(Space {
+            row: snapshot.namespace(namespace)?,
+            entries: BTreeMap::new(),
+            changes: Vec::new(),
+            trimmed: Vec::new(),
+        })),
+    }
+}
+
+/// Writes one entry and its place in the expiry index, and says where that is.
+fn put_entry(
+    batch: &mut Batch<'_>,
+    namespace: &Namespace,
+    key: &Key,
+    slot: &Slot,
+) -> Option<Timestamp> {
+    let row_key = keys::entry(namespace, key);
+    let mut expires = None;
+    match &slot.entry {
+        Some(entry) => {
+            expires = entry.metadata.expires;
+            let row = format::encode_entry(&row_key, entry);
+            if let Some(instant) = expires {
+                let index_key = keys::expiry(instant, namespace, key);
+                let bytes = (key.as_str().len() + entry.value.len()) as u64;
+                let index_row = format::encode_expiry(&index_key, bytes);
+                batch.put(Table::Expiry, index_key, index_row);
+            }
+            batch.put(Table::Entries, row_key, row);
+        }
+        None => batch.remove(Table::Entries, row_key),
+    }
+    if let Some(indexed) = slot.indexed
+        && slot.indexed != expires
+    {
+        batch.remove(Table::Expiry, keys::expiry(indexed, namespace, key));
+    }
+    expires
+}
+
+/// A namespace as the group leaves it so far, for the rules.
+struct SpaceView<'v, 'a> {
+    snapshot: &'v Snapshot<'a>,
+    namespace: &'v Namespace,
+    space: &'v Space,
+}
+
+impl View for SpaceView<'_, '_> {
+    fn get(&self, key: &Key) -> Result<Option<Entry>, StoreError> {
+        match self.space.entries.get(key) {
+            Some(slot) => Ok(slot.entry.clone()),
+            None => self.snapshot.entry(self.namespace, key),
+        }
+    }
+
+    fn visit(
+        &self,
+        prefix: &Prefix,
+        visitor: &mut dyn FnMut(Key, Metadata) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        let from = (Bound::Included(prefix.as_str()), Bound::Unbounded);
+        let touched = self.space.entries.range::<str, _>(from);
+        let mut touched = touched
+            .take_while(|(key, _)| prefix.matches(key))
+            .peekable();
+        for stored in scan::stored(self.snapshot, self.namespace, prefix) {
+            let (key, metadata) = stored?;
+            if visit_touched(&mut touched, |touched| *touched < key, visitor).is_break() {
+                return Ok(());
+            }
+            // What the group did to the key stands for what is stored.
+            let flow = if touched.peek().is_some_and(|(touched, _)| **touched == key) {
+                visit_touched(&mut touched, |touched| *touched == key, visitor)
+            } else {
+                visitor(key, metadata)
+            };
+            if flow.is_break() {
+                return Ok(());
+            }
+        }
+        // Whether the visitor stopped at the last one makes no difference.
+        let _ = visit_touched(&mut touched, |_| true, visitor);
+        Ok(())
+    }
+
+    fn usage(&self) -> Usage {
+        self.space.row.usage
+    }
+}
+
+/// Visits the next keys that the group touched, as long as they are wanted.
+fn visit_touched<'s>(
+    touched: &mut Peekable<impl Iterator<Item = (&'s Key, &'s Slot)>>,
+    is_wanted: impl Fn(&Key) -> bool,
+    visitor: &mut dyn FnMut(Key, Metadata) -> ControlFlow<()>,
+) -> ControlFlow<()> {
+    while let Some((key, slot)) = touched.next_if(|(key, _)| is_wanted(key)) {
+        if let Some(entry) = &slot.entry {
+            visitor(key.clone(), entry.metadata.clone())?;
+        }
+    }
+    ControlFlow::Continue(())
+}

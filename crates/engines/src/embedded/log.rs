@@ -1,0 +1,75 @@
+//! Reading a namespace's log.
+
+use std::ops::Bound;
+
+use prominence_core::limits::MAX_CHANGES;
+use prominence_core::{Change, Changes, Cursor, Namespace, Prefix, StoreError};
+
+use super::database::{Snapshot, Table};
+use super::format::{self, Kind};
+use super::keys;
+use super::options::MAX_ROWS_PER_LOOK;
+
+/// What one look into the log found.
+pub(super) enum Look {
+    /// Changes.
+    Found(Changes),
+    /// None up to this place, and there may be more behind it.
+    GoOn(Cursor),
+    /// None up to this place, which is the end.
+    End(Cursor),
+}
+
+/// Looks for changes after a place, among at most [`MAX_ROWS_PER_LOOK`] rows.
+pub(super) fn look(
+    snapshot: &Snapshot<'_>,
+    namespace: &Namespace,
+    prefix: &Prefix,
+    after: Cursor,
+) -> Result<Look, StoreError> {
+    let space = snapshot.namespace(namespace)?;
+    if after < space.log_floor {
+        return Err(StoreError::Compacted {
+            oldest: space.log_floor.revision,
+        });
+    }
+    let mut changes = Vec::new();
+    let mut next = after;
+    let mut rows = 0;
+    for row in stored(snapshot, namespace, after) {
+        let (place, change) = row?;
+        let change = change?;
+        next = place;
+        rows += 1;
+        if prefix.shows(&change.key) {
+            changes.push(change);
+        }
+        if changes.len() == MAX_CHANGES.get() || rows == MAX_ROWS_PER_LOOK {
+            break;
+        }
+    }
+    if !changes.is_empty() {
+        return Ok(Look::Found(Changes { changes, next }));
+    }
+    if rows == MAX_ROWS_PER_LOOK {
+        return Ok(Look::GoOn(next));
+    }
+    Ok(Look::End(next))
+}
+
+/// The places of the changes after a place, in order, and the changes as far as they can be read.
+pub(super) fn stored<'a>(
+    snapshot: &Snapshot<'a>,
+    namespace: &Namespace,
+    after: Cursor,
+) -> impl Iterator<Item = Result<(Cursor, Result<Change, StoreError>), StoreError>> + use<'a> {
+    // A namespace's row ends in a zero byte, so there is always an end.
+    let end = keys::after_prefix(&keys::namespace(namespace)).unwrap_or_default();
+    let start = Bound::Excluded(keys::change(namespace, after));
+    snapshot.rows(Table::Log, start, &end).map(|row| {
+        let (key, row) = row?;
+        let place = keys::read_change(&key)
+            .ok_or_else(|| format::damaged(Kind::Change, &key, "has no legal key"))?;
+        Ok((place, format::decode_change(&key, &row)))
+    })
+}

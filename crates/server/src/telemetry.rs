@@ -1,0 +1,107 @@
+//! What is counted: requests by method and status, and how long their answers took to begin.
+//!
+//! Labels have a fixed set of values, so the number of series can't grow, and none of them names a
+//! user or a key.
+
+use std::time::Duration;
+
+use axum::http::{Method, StatusCode};
+use metrics::{Counter, Histogram, Key, Label, Level, Metadata, Recorder as _};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+
+use crate::app::App;
+
+const REQUESTS: &str = "prominence_http_requests_total";
+const DURATION: &str = "prominence_http_request_duration_seconds";
+
+/// Upper ends of the histogram's buckets, in seconds: from a read out of memory to a stuck disk.
+const BUCKETS: [f64; 10] = [
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10.0,
+];
+
+/// How often recorded durations are put into their buckets. Until then each takes memory.
+const UPKEEP_EVERY: Duration = Duration::from_secs(1);
+
+/// Methods told apart; every other is counted with the last.
+const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "DELETE", "other"];
+
+/// Classes of status codes, 1xx to 5xx.
+const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
+
+/// The server's counters.
+pub(crate) struct Telemetry {
+    /// By method, then by class of status.
+    requests: Vec<Vec<Counter>>,
+    /// By method.
+    durations: Vec<Histogram>,
+    handle: PrometheusHandle,
+}
+
+impl Telemetry {
+    pub(crate) fn new() -> Self {
+        let builder = PrometheusBuilder::new();
+        // Only an empty list of buckets is refused.
+        let builder = builder.set_buckets(&BUCKETS).unwrap_or_default();
+        let recorder = builder.build_recorder();
+        recorder.describe_counter(REQUESTS.into(), None, "Requests answered.".into());
+        recorder.describe_histogram(
+            DURATION.into(),
+            None,
+            "Time from a request's head to the head of its answer.".into(),
+        );
+        let requests = METHODS.map(|method| counters(&recorder, method)).into();
+        let durations = METHODS.map(|method| {
+            let labels = vec![Label::from_static_parts("method", method)];
+            recorder.register_histogram(&Key::from_parts(DURATION, labels), &METADATA)
+        });
+        Self {
+            requests,
+            durations: durations.into(),
+            handle: recorder.handle(),
+        }
+    }
+
+    /// Counts an answered request.
+    pub(crate) fn answered(&self, method: &Method, status: StatusCode, took: Duration) {
+        let method = METHODS.iter().position(|name| *name == method.as_str());
+        let method = method.unwrap_or(METHODS.len() - 1);
+        let class = usize::from(status.as_u16() / 100).saturating_sub(1);
+        if let Some(counter) = self
+            .requests
+            .get(method)
+            .and_then(|classes| classes.get(class))
+        {
+            counter.increment(1);
+        }
+        if let Some(histogram) = self.durations.get(method) {
+            histogram.record(took);
+        }
+    }
+
+    /// Everything counted so far.
+    pub(crate) fn render(&self) -> String {
+        self.handle.render()
+    }
+}
+
+/// Keeps what is recorded from taking more and more memory while nobody asks for it.
+pub(crate) async fn keep_up(app: App) {
+    let mut ticks = tokio::time::interval(UPKEEP_EVERY);
+    loop {
+        ticks.tick().await;
+        app.telemetry.handle.run_upkeep();
+    }
+}
+
+const METADATA: Metadata<'static> = Metadata::new(module_path!(), Level::INFO, None);
+
+fn counters(recorder: &PrometheusRecorder, method: &'static str) -> Vec<Counter> {
+    let counter = |class| {
+        let labels = vec![
+            Label::from_static_parts("method", method),
+            Label::from_static_parts("status", class),
+        ];
+        recorder.register_counter(&Key::from_parts(REQUESTS, labels), &METADATA)
+    };
+    CLASSES.map(counter).into()
+}

@@ -32,9 +32,6 @@ class Suite(unittest.TestCase):
         for key in self.client.kv_list():
             self.client.kv_delete(key, False)
 
-    def test_it_is_the_version_that_has_to_work(self):
-        self.assertEqual(prominence.__version__, "0.21.0")
-
 
 class CommandLine(Suite):
     def test_the_examples_of_its_manual(self):
@@ -76,7 +73,7 @@ class CommandLine(Suite):
             kv("list", PROMINENCE_TOKEN=expired), (1, "Error: access token has expired\n")
         )
         header, claims, signature = os.environ["PROMINENCE_TOKEN"].split(".")
-        forged = ".".join((header, claims, signature[::-1]))
+        forged = ".".join((header, claims, ("B" if signature[0] == "A" else "A") + signature[1:]))
         for command in (("list",), ("get", "/a"), ("set", "/a", "1"), ("delete", "/a")):
             self.assertEqual(
                 kv(*command, PROMINENCE_TOKEN=forged), (1, "Error: authentication failed\n")
@@ -91,6 +88,9 @@ class CommandLine(Suite):
 
 
 class PythonClass(Suite):
+    def test_it_is_the_version_that_has_to_work(self):
+        self.assertEqual(prominence.__version__, "0.21.0")
+
     def test_a_value_comes_back_decoded_from_its_charset(self):
         for value in ("example string", "", "grün €uro 🦀", "1\n2\r\n3", "ÿ"):
             self.assertIsInstance(self.client.kv_set("/a", value.encode()), dict)

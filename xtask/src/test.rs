@@ -21,6 +21,10 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
+    if !sh::has("curl") {
+        // The README's examples and the job scripts use it.
+        sh::apt_install(&["curl"])?;
+    }
     let venv = python_environment()?;
     sh::run(
         sh::cargo()

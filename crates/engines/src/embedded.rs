@@ -14,7 +14,8 @@
 //! | `folder`, `journal` | the files that are not fjall's, and the one of fjall's that is touched |
 //! | `keys`, `format` | how rows are encoded |
 //! | `database`, `shelf` | fjall itself, and where readers find it |
-//! | `committer`, `group`, `upkeep`, `queue`, `health` | writing |
+//! | `queue`, `committer`, `group`, `view`, `upkeep` | writing |
+//! | `health`, `recovery` | whether writes are taken, and taking them again after a failure |
 //! | `scan`, `log` | reading |
 //!
 //! **Invariant:** nobody is answered before what the answer rests on is synced, and only the
@@ -32,11 +33,12 @@ mod keys;
 mod log;
 mod options;
 mod queue;
+mod recovery;
 mod scan;
 mod shelf;
 mod upkeep;
+mod view;
 
-use std::ops::Bound;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -54,14 +56,14 @@ pub use options::{Options, Retention};
 pub use queue::Counters;
 
 use crate::hub::{Hub, Wake};
-use committer::{CommitRequest, Committer, Pass, Request, UpkeepRequest};
-use database::{Database, Snapshot, Table};
+use committer::Committer;
+use database::{Database, Snapshot};
 use error::unavailable;
 use folder::Folder;
 use health::Health;
 use log::Look;
 use options::{MAX_LOOKS, MAX_SCANS, MAX_WAITING_SCANS, RETRY_LATER, RETRY_SOON};
-use queue::{Counting, QueuedBytes};
+use queue::{CommitRequest, Counting, Pass, QueuedBytes, Request, UpkeepRequest};
 use shelf::Shelf;
 use upkeep::Left;
 
@@ -81,7 +83,6 @@ pub struct EmbeddedStore {
 
 /// What readers and the committer share.
 struct Shared {
-    folder: Arc<Folder>,
     options: Options,
     clock: Arc<dyn Clock>,
     shelf: Shelf,
@@ -99,9 +100,8 @@ impl EmbeddedStore {
     pub fn open(options: Options, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         let folder = Arc::new(Folder::take(&options.folder)?);
         let database = Database::open(&folder, options.cache_bytes)?;
-        let (requests, received) = sync_channel(options.queue);
+        let (requests, received) = sync_channel(options.queue.max(1));
         let shared = Arc::new(Shared {
-            folder,
             options,
             clock,
             shelf: Shelf::new(database),
@@ -109,7 +109,7 @@ impl EmbeddedStore {
             health: Health::default(),
             counters: Counting::default(),
         });
-        let committer = Committer::new(Arc::clone(&shared), received);
+        let committer = Committer::new(Arc::clone(&shared), folder, received);
         let thread = std::thread::Builder::new()
             .name("committer".to_owned())
             .spawn(move || committer.run())
@@ -287,8 +287,11 @@ impl Store for EmbeddedStore {
             let listener = self.shared.hub.listen(namespace, prefix);
             let listener = listener.map_err(|_| busy("too many requests wait for changes"))?;
             let (space, under) = (namespace.clone(), prefix.clone());
+            let shared = Arc::clone(&self.shared);
             let look = self.read(&self.looks, move |snapshot, _| {
-                log::look(snapshot, &space, &under, after)
+                let look = log::look(snapshot, &space, &under, after);
+                shared.counters.add_look();
+                look
             });
             match look.await? {
                 Look::Found(changes) => return Ok(changes),
@@ -308,7 +311,7 @@ impl Store for EmbeddedStore {
 
     async fn usage(&self, namespace: &Namespace) -> Result<Usage, StoreError> {
         let namespace = namespace.clone();
-        self.read_many(move |snapshot, now| live_usage(snapshot, &namespace, now))
+        self.read_many(move |snapshot, now| scan::usage(snapshot, &namespace, now))
             .await
     }
 
@@ -317,27 +320,6 @@ impl Store for EmbeddedStore {
         let database = self.shared.shelf.get().await?;
         database.snapshot().expiry_floor().map(|_| ())
     }
-}
-
-/// What is stored, less what has expired and is not yet removed.
-fn live_usage(
-    snapshot: &Snapshot<'_>,
-    namespace: &Namespace,
-    now: Timestamp,
-) -> Result<Usage, StoreError> {
-    let mut usage = snapshot.namespace(namespace)?.usage;
-    let start = keys::instant_start(snapshot.expiry_floor()?).to_vec();
-    let end = keys::instant_start(now.after(std::time::Duration::from_millis(1)));
-    for row in snapshot.rows(Table::Expiry, Bound::Included(start), &end) {
-        let (key, row) = row?;
-        if keys::read_expiry(&key).is_some_and(|(_, owner, _)| owner == *namespace) {
-            usage.keys = usage.keys.saturating_sub(1);
-            usage.bytes = usage
-                .bytes
-                .saturating_sub(format::decode_expiry(&key, &row)?);
-        }
-    }
-    Ok(usage)
 }
 
 /// Why nothing comes back from a committer that is gone.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use prominence_api::{ErrorBody, ErrorCode};
 use prominence_core::StoreError;
@@ -20,7 +20,8 @@ const OLDEST_REVISION: HeaderName = HeaderName::from_static("prominence-oldest-r
 pub(crate) struct Failure {
     code: ErrorCode,
     message: String,
-    headers: HeaderMap,
+    /// The one header that some failures need. Boxed, as every handler's result has room for it.
+    header: Option<Box<(HeaderName, HeaderValue)>>,
 }
 
 impl Failure {
@@ -28,7 +29,7 @@ impl Failure {
         Self {
             code,
             message: message.into(),
-            headers: HeaderMap::new(),
+            header: None,
         }
     }
 
@@ -71,7 +72,7 @@ impl Failure {
     }
 
     pub(crate) fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.insert(name, value);
+        self.header = Some(Box::new((name, value)));
         self
     }
 
@@ -94,7 +95,12 @@ impl Failure {
             code: self.code,
             request_id,
         };
-        (status, self.headers, axum::Json(body)).into_response()
+        let mut response = (status, axum::Json(body)).into_response();
+        if let Some(header) = self.header {
+            let (name, value) = *header;
+            response.headers_mut().insert(name, value);
+        }
+        response
     }
 
     /// For the log of failures that are the server's own.

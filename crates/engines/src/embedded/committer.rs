@@ -9,71 +9,27 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use prominence_core::error::Fate;
-use prominence_core::{Commit, Committed, Job, Namespace, StoreError};
+use prominence_core::{Committed, StoreError};
 use tokio::sync::oneshot;
 
 use super::Shared;
 use super::database::{Database, WriteFailure};
 use super::error::{DISK_FULL, Trouble};
-use super::folder::free_space;
+use super::folder::{Folder, free_space};
 use super::group::{Author, Group};
-use super::journal;
-use super::options::{MAX_GROUP_COMMITS, MAX_REOPEN_PAUSE, REOPEN_ROOM, RETRY_LATER, RETRY_SOON};
-use super::queue::Reserved;
+use super::options::{MAX_GROUP_COMMITS, RETRY_LATER, RETRY_SOON};
+use super::queue::{CommitRequest, Pass, Request, UpkeepRequest};
+use super::recovery::Recovery;
 use super::upkeep::{self, Left, Round};
-
-/// The first pause between attempts to open a failed database again.
-const FIRST_REOPEN_PAUSE: Duration = Duration::from_secs(1);
-
-/// What the committer is asked to do.
-pub(super) enum Request {
-    /// A commit.
-    Commit(Box<CommitRequest>),
-    /// One pass of upkeep.
-    Upkeep(UpkeepRequest),
-    /// Finish, and close the store.
-    Close,
-}
-
-/// A commit that waits.
-pub(super) struct CommitRequest {
-    pub(super) namespace: Namespace,
-    pub(super) author: Option<Job>,
-    pub(super) commit: Commit,
-    pub(super) answer: oneshot::Sender<Result<Committed, StoreError>>,
-    /// Its share of the queue.
-    pub(super) _reserved: Reserved,
-}
-
-/// A pass of upkeep that somebody waits for.
-pub(super) struct UpkeepRequest {
-    /// Which pass of several this is.
-    pub(super) pass: Pass,
-    pub(super) answer: oneshot::Sender<Result<Left, StoreError>>,
-}
-
-/// Which pass of several.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Pass {
-    First,
-    Later,
-}
 
 /// The thread's state.
 pub(super) struct Committer {
     shared: Arc<Shared>,
+    folder: Arc<Folder>,
     requests: Receiver<Request>,
     round: Round,
     next_upkeep: Instant,
-    /// Set while the storage engine has stopped.
-    failure: Option<Failure>,
-    /// How long to wait between attempts; nothing before the first one.
-    reopen_pause: Duration,
-}
-
-struct Failure {
-    trouble: Trouble,
-    retry_at: Instant,
+    recovery: Recovery,
 }
 
 /// What a commit that was planned will be answered.
@@ -85,14 +41,18 @@ struct Answer {
 }
 
 impl Committer {
-    pub(super) fn new(shared: Arc<Shared>, requests: Receiver<Request>) -> Self {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        folder: Arc<Folder>,
+        requests: Receiver<Request>,
+    ) -> Self {
         Self {
             next_upkeep: Instant::now() + shared.options.upkeep_every,
             shared,
+            folder,
             requests,
             round: Round::default(),
-            failure: None,
-            reopen_pause: Duration::ZERO,
+            recovery: Recovery::default(),
         }
     }
 
@@ -196,7 +156,7 @@ impl Committer {
             Ok(()) => {
                 self.shared.counters.add_sync();
                 self.shared.health.writable();
-                self.reopen_pause = Duration::ZERO;
+                self.recovery.succeeded();
                 group.publish(&self.shared.hub);
                 Ok(())
             }
@@ -217,7 +177,7 @@ impl Committer {
         if kept_free == 0 {
             return Ok(());
         }
-        let free = free_space(self.shared.folder.path()).map_err(Trouble::from_io);
+        let free = free_space(self.folder.path()).map_err(Trouble::from_io);
         let checked = free.and_then(|free| {
             if free < kept_free.saturating_add(weight as u64) {
                 return Err(Trouble::new(DISK_FULL, RETRY_LATER));
@@ -229,77 +189,34 @@ impl Committer {
 
     /// The database where it can be written to. Tries to open it again where it has failed.
     fn writable(&mut self) -> Result<Arc<Database>, Trouble> {
-        self.recover()?;
+        self.recovery.attempt(&self.shared, &self.folder)?;
         match self.shared.shelf.open() {
             Some(database) => Ok(database),
             None => Err(Trouble::new("the store is not open", RETRY_SOON)),
         }
     }
 
-    /// Notes that the storage engine has stopped. Where its own threads failed, it doesn't say
-    /// why; a full disk is by far the likeliest reason, and it shows.
-    fn fail(&mut self, trouble: Option<Trouble>) -> Trouble {
-        let trouble = trouble.unwrap_or_else(|| match free_space(self.shared.folder.path()) {
-            Ok(free) if free < REOPEN_ROOM => Trouble::new(DISK_FULL, RETRY_LATER),
-            Ok(_) => Trouble::new("the storage engine has stopped", RETRY_LATER),
-            Err(error) => Trouble::from_io(error),
-        });
+    /// Notes that the storage engine has stopped.
+    fn fail(&mut self, met: Option<Trouble>) -> Trouble {
+        let trouble = self.recovery.failed(&self.folder, met);
         self.shared.health.unwritable(&trouble);
-        self.failure = Some(Failure {
-            trouble: trouble.clone(),
-            retry_at: Instant::now() + self.reopen_pause,
-        });
         trouble
-    }
-
-    /// Opens a failed database again, if it is time and there is room.
-    fn recover(&mut self) -> Result<(), Trouble> {
-        let Some(failure) = &mut self.failure else {
-            return Ok(());
-        };
-        let folder = &self.shared.folder;
-        let journal = journal::size(&folder.store()).unwrap_or_default();
-        let needed = REOPEN_ROOM.max(self.shared.options.min_free_disk) + journal;
-        let has_room = free_space(folder.path()).is_ok_and(|free| free >= needed);
-        if !has_room || Instant::now() < failure.retry_at || !self.shared.shelf.vacate() {
-            return Err(failure.trouble.clone());
-        }
-        self.reopen_pause = (self.reopen_pause * 2).clamp(FIRST_REOPEN_PAUSE, MAX_REOPEN_PAUSE);
-        let opened = journal::renew(&folder.store())
-            .map_err(Trouble::from_io)
-            .and_then(|()| {
-                Database::open(folder, self.shared.options.cache_bytes).map_err(|error| Trouble {
-                    reason: "the store could not be opened again".to_owned(),
-                    retry_after: RETRY_LATER,
-                    cause: Some(Arc::new(error)),
-                })
-            });
-        match opened {
-            Ok(database) => {
-                self.failure = None;
-                self.shared.shelf.put(database);
-                self.shared.health.writable();
-                // What the failed group wrote may be there now, and nobody was told.
-                self.shared.hub.wake_all();
-                Ok(())
-            }
-            Err(trouble) => {
-                self.shared.shelf.give_up();
-                self.shared.health.unwritable(&trouble);
-                failure.trouble = trouble.clone();
-                failure.retry_at = Instant::now() + self.reopen_pause;
-                Err(trouble)
-            }
-        }
     }
 
     /// What is done every now and then.
     fn tick(&mut self) {
-        let left = self.upkeep();
-        let pause = match left {
+        let every = self.shared.options.upkeep_every;
+        let pause = match self.upkeep() {
             // Waiting commits have their turn in between.
-            Ok(Left::More) => Duration::ZERO,
-            Ok(Left::Nothing) | Err(_) => self.shared.options.upkeep_every,
+            Ok(Left::Backlog) => Duration::ZERO,
+            Ok(Left::Round | Left::Nothing) => every,
+            Err(error) => {
+                // A store that takes no writes has been logged, and this is only a consequence.
+                if self.shared.health.check().is_ok() {
+                    tracing::warn!(%error, "expired entries could not be removed");
+                }
+                every
+            }
         };
         self.next_upkeep = Instant::now() + pause;
     }
@@ -326,7 +243,7 @@ impl Committer {
         let trimmed = upkeep::trim(&mut group, &mut self.round, now)?;
         let written = self.write(&database, &group);
         written.map_err(|(trouble, fate)| trouble.answer(fate))?;
-        Ok(expired.or(trimmed))
+        Ok(expired.max(trimmed))
     }
 
     /// Answers those that came too late, and closes the store.

@@ -5,14 +5,12 @@
 
 use std::collections::hash_map::Entry as MapEntry;
 use std::collections::{BTreeMap, HashMap};
-use std::iter::Peekable;
-use std::ops::{Bound, ControlFlow};
 
 use prominence_core::entry::Metadata;
-use prominence_core::rules::{self, Circumstances, Effect, View};
+use prominence_core::rules::{self, Circumstances, Effect};
 use prominence_core::{
-    Change, Commit, Committed, Cursor, Entry, Job, Key, Namespace, Prefix, Quota, StoreError,
-    Timestamp, Usage,
+    Change, Commit, Committed, Cursor, Entry, Job, Key, Namespace, Quota, StoreError, Timestamp,
+    Usage,
 };
 
 use super::database::{Batch, Snapshot, Table};
@@ -20,7 +18,7 @@ use super::format::{self, NamespaceRow};
 use super::keys;
 use super::log;
 use super::options::{MAX_GROUP_BYTES, MAX_TRIMMED_AT_ONCE, Retention};
-use super::scan;
+use super::view::SpaceView;
 use crate::hub::Hub;
 
 /// Bytes that one change takes beside its key and value: envelopes, keys of rows, journal.
@@ -44,20 +42,20 @@ pub(super) struct Group<'a> {
 }
 
 /// A namespace that the group touches.
-struct Space {
-    row: NamespaceRow,
-    entries: BTreeMap<Key, Slot>,
+pub(super) struct Space {
+    pub(super) row: NamespaceRow,
+    pub(super) entries: BTreeMap<Key, Slot>,
     changes: Vec<Change>,
     /// Places of changes to remove.
     trimmed: Vec<Cursor>,
 }
 
 /// A key that the group touches.
-struct Slot {
+pub(super) struct Slot {
     /// Where the stored entry stands in the expiry index.
     indexed: Option<Timestamp>,
     /// What will be stored.
-    entry: Option<Entry>,
+    pub(super) entry: Option<Entry>,
 }
 
 /// Who commits, and when.
@@ -343,68 +341,4 @@ fn put_entry(
         batch.remove(Table::Expiry, keys::expiry(indexed, namespace, key));
     }
     expires
-}
-
-/// A namespace as the group leaves it so far, for the rules.
-struct SpaceView<'v, 'a> {
-    snapshot: &'v Snapshot<'a>,
-    namespace: &'v Namespace,
-    space: &'v Space,
-}
-
-impl View for SpaceView<'_, '_> {
-    fn get(&self, key: &Key) -> Result<Option<Entry>, StoreError> {
-        match self.space.entries.get(key) {
-            Some(slot) => Ok(slot.entry.clone()),
-            None => self.snapshot.entry(self.namespace, key),
-        }
-    }
-
-    fn visit(
-        &self,
-        prefix: &Prefix,
-        visitor: &mut dyn FnMut(Key, Metadata) -> ControlFlow<()>,
-    ) -> Result<(), StoreError> {
-        let from = (Bound::Included(prefix.as_str()), Bound::Unbounded);
-        let touched = self.space.entries.range::<str, _>(from);
-        let mut touched = touched
-            .take_while(|(key, _)| prefix.matches(key))
-            .peekable();
-        for stored in scan::stored(self.snapshot, self.namespace, prefix) {
-            let (key, metadata) = stored?;
-            if visit_touched(&mut touched, |touched| *touched < key, visitor).is_break() {
-                return Ok(());
-            }
-            // What the group did to the key stands for what is stored.
-            let flow = if touched.peek().is_some_and(|(touched, _)| **touched == key) {
-                visit_touched(&mut touched, |touched| *touched == key, visitor)
-            } else {
-                visitor(key, metadata)
-            };
-            if flow.is_break() {
-                return Ok(());
-            }
-        }
-        // Whether the visitor stopped at the last one makes no difference.
-        let _ = visit_touched(&mut touched, |_| true, visitor);
-        Ok(())
-    }
-
-    fn usage(&self) -> Usage {
-        self.space.row.usage
-    }
-}
-
-/// Visits the next keys that the group touched, as long as they are wanted.
-fn visit_touched<'s>(
-    touched: &mut Peekable<impl Iterator<Item = (&'s Key, &'s Slot)>>,
-    is_wanted: impl Fn(&Key) -> bool,
-    visitor: &mut dyn FnMut(Key, Metadata) -> ControlFlow<()>,
-) -> ControlFlow<()> {
-    while let Some((key, slot)) = touched.next_if(|(key, _)| is_wanted(key)) {
-        if let Some(entry) = &slot.entry {
-            visitor(key.clone(), entry.metadata.clone())?;
-        }
-    }
-    ControlFlow::Continue(())
 }

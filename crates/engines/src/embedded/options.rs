@@ -19,7 +19,7 @@ pub struct Options {
     /// Bytes of stored blocks kept in memory.
     pub cache_bytes: u64,
     /// Writes are refused while the disk has less room than this. It is what flushes and
-    /// compactions need to go on, so that the store stops before they fail.
+    /// compactions need to go on, so that the store stops before they fail. 0 turns the check off.
     pub min_free_disk: u64,
     /// How often the committer removes what has expired and trims logs, by itself.
     pub upkeep_every: Duration,

@@ -1,14 +1,50 @@
-//! How much waits for the committer, and what it has done.
+//! What waits for the committer, and what has been done.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use prominence_core::{Commit, Operation, Precondition};
+use prominence_core::{Commit, Committed, Job, Namespace, Operation, Precondition, StoreError};
+use tokio::sync::oneshot;
 
 use super::options::MAX_QUEUED_BYTES;
+use super::upkeep::Left;
 
 /// Bytes that a commit takes in the queue beside its values: keys and structure.
 const COMMIT_OVERHEAD: usize = 512;
+
+/// What the committer is asked to do.
+pub(super) enum Request {
+    /// A commit.
+    Commit(Box<CommitRequest>),
+    /// One pass of upkeep.
+    Upkeep(UpkeepRequest),
+    /// Finish, and close the store.
+    Close,
+}
+
+/// A commit that waits.
+pub(super) struct CommitRequest {
+    pub(super) namespace: Namespace,
+    pub(super) author: Option<Job>,
+    pub(super) commit: Commit,
+    pub(super) answer: oneshot::Sender<Result<Committed, StoreError>>,
+    /// Its share of the queue.
+    pub(super) _reserved: Reserved,
+}
+
+/// A pass of upkeep that somebody waits for.
+pub(super) struct UpkeepRequest {
+    /// Which pass of several this is.
+    pub(super) pass: Pass,
+    pub(super) answer: oneshot::Sender<Result<Left, StoreError>>,
+}
+
+/// Which pass of several.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pass {
+    First,
+    Later,
+}
 
 /// Bytes of the commits that wait.
 #[derive(Clone, Default)]
@@ -20,11 +56,12 @@ pub(super) struct Reserved {
     bytes: usize,
 }
 
-/// What the committer has done since the store was opened.
+/// What has been done since the store was opened.
 #[derive(Default)]
 pub(super) struct Counting {
     commits: AtomicU64,
     syncs: AtomicU64,
+    looks: AtomicU64,
 }
 
 /// What an embedded store has done since it was opened.
@@ -34,6 +71,8 @@ pub struct Counters {
     pub commits: u64,
     /// Groups that were written and synced, the store's own upkeep included.
     pub syncs: u64,
+    /// Looks into the log, on behalf of those who wait for changes.
+    pub looks: u64,
 }
 
 impl QueuedBytes {
@@ -66,10 +105,15 @@ impl Counting {
         self.syncs.fetch_add(1, Ordering::Relaxed);
     }
 
+    pub(super) fn add_look(&self) {
+        self.looks.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub(super) fn read(&self) -> Counters {
         Counters {
             commits: self.commits.load(Ordering::Relaxed),
             syncs: self.syncs.load(Ordering::Relaxed),
+            looks: self.looks.load(Ordering::Relaxed),
         }
     }
 }

@@ -1,14 +1,16 @@
-//! Pages of a listing, and counts.
+//! Pages of a listing, counts, and usage.
 //!
 //! The cost of a page grows with its items: a folder of a one-level listing is passed with one
 //! seek however many keys are in it, and so is what a listing leaves out.
 
 use std::ops::Bound;
+use std::time::Duration;
 
 use prominence_core::entry::Metadata;
 use prominence_core::limits::MAX_PAGE_BYTES;
 use prominence_core::{
-    Depth, Entry, Item, Key, Namespace, Page, Prefix, Scan, StoreError, Timestamp, Visibility,
+    Depth, Entry, Item, Key, Namespace, Page, Prefix, Scan, StoreError, Timestamp, Usage,
+    Visibility,
 };
 
 use super::database::{Snapshot, Table, entry_of};
@@ -87,6 +89,27 @@ pub(super) fn count(
         Ok(Step::Next)
     })?;
     Ok(count)
+}
+
+/// What is stored, less what has expired and is not yet removed.
+pub(super) fn usage(
+    snapshot: &Snapshot<'_>,
+    namespace: &Namespace,
+    now: Timestamp,
+) -> Result<Usage, StoreError> {
+    let mut usage = snapshot.namespace(namespace)?.usage;
+    let start = keys::instant_start(snapshot.expiry_floor()?).to_vec();
+    let end = keys::instant_start(now.after(Duration::from_millis(1)));
+    for row in snapshot.rows(Table::Expiry, Bound::Included(start), &end) {
+        let (key, row) = row?;
+        if keys::read_expiry(&key).is_some_and(|(_, owner, _)| owner == *namespace) {
+            usage.keys = usage.keys.saturating_sub(1);
+            usage.bytes = usage
+                .bytes
+                .saturating_sub(format::decode_expiry(&key, &row)?);
+        }
+    }
+    Ok(usage)
 }
 
 /// Visits the key and metadata of all stored entries under a prefix, expired ones included.

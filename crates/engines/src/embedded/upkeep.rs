@@ -22,22 +22,14 @@ pub(super) struct Round {
 }
 
 /// Whether a pass left something for the next one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Left {
-    /// There is more to do now.
-    More,
-    /// It is done for now.
+    /// It is done.
     Nothing,
-}
-
-impl Left {
-    /// More, if one of the two left something.
-    pub(super) fn or(self, other: Self) -> Self {
-        match self {
-            Self::More => Self::More,
-            Self::Nothing => other,
-        }
-    }
+    /// The round is not finished, and there is no hurry.
+    Round,
+    /// There is more than one pass may do.
+    Backlog,
 }
 
 /// The earliest entries that are due, by namespace.
@@ -78,7 +70,7 @@ pub(super) fn expire(group: &mut Group<'_>, now: Timestamp) -> Result<Left, Stor
     if taken == MAX_EXPIRED_AT_ONCE {
         // Others of the same instant may be left.
         group.raise_expiry_floor(last);
-        return Ok(Left::More);
+        return Ok(Left::Backlog);
     }
     group.raise_expiry_floor(past);
     Ok(Left::Nothing)
@@ -123,12 +115,10 @@ pub(super) fn trim(
     // Names are UTF-8, in which this byte does not occur.
     let rows = group.snapshot().rows(Table::Namespaces, start, &[u8::MAX]);
     let mut budget = MAX_TRIMMED_AT_ONCE;
-    let mut seen = 0;
-    for row in rows {
+    for (seen, row) in rows.enumerate() {
         if seen == MAX_NAMESPACES_AT_ONCE {
-            return Ok(Left::More);
+            return Ok(Left::Round);
         }
-        seen += 1;
         let (row, _) = row?;
         if let Some(namespace) = keys::read_namespace(&row) {
             match group.trim(&namespace, budget, now) {
@@ -141,7 +131,7 @@ pub(super) fn trim(
         }
         if budget == 0 {
             // This namespace may have more.
-            return Ok(Left::More);
+            return Ok(Left::Backlog);
         }
         round.done = Some(row.to_vec());
     }

@@ -159,8 +159,7 @@ fn reject(error: &jsonwebtoken::errors::Error) -> Rejected {
 
 /// Seconds since the epoch; `None` for what is no time, such as a negative number.
 fn numeric_date(seconds: f64) -> Option<Timestamp> {
-    // Written so that NaN is refused too.
-    if !(seconds >= 0.0) {
+    if seconds.is_nan() || seconds < 0.0 {
         return None;
     }
     // A float becomes the nearest integer in range; far futures become the last instant.

@@ -1,7 +1,8 @@
 //! Rows are read back as they were written, and damage to them is noticed.
 
-use prominence_core::{Key, Namespace};
+use prominence_core::{Job, Key, Namespace};
 
+use super::row::VERSION;
 use super::*;
 
 fn key() -> Vec<u8> {

@@ -134,8 +134,11 @@ impl Prefix {
         self.matches(key) && self.hidden_part(key).is_none()
     }
 
-    /// Where `key`, which matches, is hidden: the end of its first segment `_internal_`.
-    pub(crate) fn hidden_part(&self, key: &Key) -> Option<usize> {
+    /// Where `key`, which matches, is hidden from listings of this prefix: the end of its first
+    /// segment `_internal_`, in bytes. `None` where it is shown. An engine can seek past
+    /// everything below that segment.
+    #[must_use]
+    pub fn hidden_part(&self, key: &Key) -> Option<usize> {
         let inside = format!("/{INTERNAL}/");
         if self.0.contains(&inside) {
             return None;

@@ -27,6 +27,8 @@ pub(super) fn look(
     prefix: &Prefix,
     after: Cursor,
 ) -> Result<Look, StoreError> {
+    // No change has revision 0, so every place within it is the beginning.
+    let after = after.max(Cursor::START);
     let space = snapshot.namespace(namespace)?;
     if after < space.log_floor {
         return Err(StoreError::Compacted {

@@ -289,3 +289,16 @@ async fn usage_is_what_a_recount_finds_after_any_operations() {
         );
     }
 }
+
+#[tokio::test]
+async fn every_place_within_revision_zero_is_the_beginning_of_the_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    put(&store, "/a", "").await.unwrap();
+    let within_zero = Cursor {
+        revision: Revision::ZERO,
+        index: 0,
+    };
+    let changes = store.changes(&alice(), &everything(), within_zero).await;
+    assert_eq!(changes.unwrap().changes.len(), 1);
+}

@@ -1,0 +1,196 @@
+//! Taking work: claims, their renewal, release and end.
+
+use super::Subject;
+use super::shorthand::{
+    MILLISECOND, assert_mismatch, job, release, renew, seconds, set, told, when,
+};
+use super::space::{Space, alice};
+use crate::change::Cursor;
+use crate::clock::Clock;
+use crate::commit::{Outcome, Precondition};
+use crate::error::Mismatch;
+
+async fn with_work<'a>(subject: &'a dyn Subject, names: &[&str]) -> Space<'a> {
+    let alice = alice(subject);
+    for name in names {
+        alice.set(name, (*name).to_owned()).await;
+    }
+    alice
+}
+
+pub async fn the_first_free_key_in_order_is_taken(subject: &dyn Subject) {
+    let alice = with_work(subject, &["/w/b", "/w/a/z", "/w/c", "/v", "/x"]).await;
+    for wanted in ["/w/a/z", "/w/b", "/w/c"] {
+        let taken = alice.claim_name("/w/", seconds(60)).await;
+        assert_eq!(taken.as_deref(), Some(wanted));
+    }
+    assert_eq!(alice.claim("/w/", seconds(60)).await, None);
+    let other = alice.claim_name("/", seconds(60)).await;
+    assert_eq!(other.as_deref(), Some("/v"), "a wider prefix has more");
+}
+
+pub async fn a_claim_gives_the_entry_and_leaves_its_value(subject: &dyn Subject) {
+    let alice = alice(subject);
+    let born = subject.clock().now();
+    alice.by("writer").set("/w/a", "input").await;
+    subject.clock().advance(seconds(1));
+    let (name, entry) = alice
+        .by("worker")
+        .claim("/w/", seconds(60))
+        .await
+        .expect("there is work");
+    assert_eq!(name, "/w/a");
+    assert_eq!(entry, alice.entry("/w/a").await, "reading it is as usual");
+    assert_eq!(entry.value.as_bytes(), "input");
+    let until = subject.clock().now().after(seconds(60));
+    assert_eq!(entry.metadata.claimed_until, Some(until));
+    assert_eq!(entry.metadata.revision, alice.usage().await.revision);
+    assert_eq!(entry.metadata.created, born);
+    assert_eq!(entry.metadata.modified, born, "the value was not set");
+    assert_eq!(entry.metadata.job, Some(job("writer")));
+    assert_eq!(entry.metadata.size, 5);
+}
+
+pub async fn nothing_to_take_changes_nothing(subject: &dyn Subject) {
+    let alice = alice(subject);
+    assert_eq!(alice.claim("/", seconds(1)).await, None);
+    let latest = alice.set("/x", "1").await;
+    assert_eq!(alice.claim("/w/", seconds(1)).await, None);
+    assert_eq!(alice.usage().await.revision, latest);
+}
+
+pub async fn a_claim_runs_out_at_its_instant(subject: &dyn Subject) {
+    let alice = with_work(subject, &["/w/a"]).await;
+    alice.claim("/w/", seconds(10)).await.unwrap();
+    subject.clock().advance(seconds(10) - MILLISECOND);
+    assert_eq!(alice.claim("/w/", seconds(10)).await, None);
+    subject.clock().advance(MILLISECOND);
+    let again = alice.claim_name("/w/", seconds(10)).await;
+    assert_eq!(again.as_deref(), Some("/w/a"));
+}
+
+pub async fn a_live_claim_is_renewed_from_now_on(subject: &dyn Subject) {
+    let alice = with_work(subject, &["/w/a"]).await;
+    let (_, claimed) = alice.claim("/w/", seconds(10)).await.unwrap();
+    subject.clock().advance(seconds(9));
+    let mine = vec![when(
+        "/w/a",
+        Precondition::Revision(claimed.metadata.revision),
+    )];
+    let until = subject.clock().now().after(seconds(10));
+    let renewed = alice
+        .attempt(mine.clone(), vec![renew("/w/a", seconds(10))])
+        .await
+        .unwrap();
+    assert_eq!(renewed.outcomes, [Outcome::Renewed(until)]);
+    let metadata = alice.entry("/w/a").await.metadata;
+    assert_eq!(metadata.claimed_until, Some(until));
+    assert_eq!(metadata.revision, renewed.revision);
+    let refused = alice.attempt(mine, vec![renew("/w/a", seconds(10))]).await;
+    assert_mismatch(refused, "/w/a", Mismatch::Revision(renewed.revision));
+    subject.clock().advance(seconds(9));
+    assert_eq!(alice.claim("/w/", seconds(1)).await, None);
+    let until = subject.clock().now().after(seconds(2));
+    let shorter = alice.apply(renew("/w/a", seconds(2))).await;
+    assert_eq!(shorter, Outcome::Renewed(until), "not from its old end on");
+    subject.clock().advance(seconds(2));
+    assert!(alice.claim("/w/", seconds(1)).await.is_some());
+}
+
+pub async fn a_released_key_is_free_at_once(subject: &dyn Subject) {
+    let alice = with_work(subject, &["/w/a"]).await;
+    alice.claim("/w/", seconds(60)).await.unwrap();
+    assert_eq!(alice.apply(release("/w/a")).await, Outcome::Released);
+    let entry = alice.entry("/w/a").await;
+    assert_eq!(entry.metadata.claimed_until, None);
+    assert_eq!(entry.value.as_bytes(), "/w/a");
+    let again = alice.claim_name("/w/", seconds(60)).await;
+    assert_eq!(again.as_deref(), Some("/w/a"));
+}
+
+pub async fn a_claim_that_ran_out_is_neither_renewed_nor_released(subject: &dyn Subject) {
+    let alice = with_work(subject, &["/w/a", "/w/never"]).await;
+    alice.claim("/w/", seconds(10)).await.unwrap();
+    subject.clock().advance(seconds(10));
+    for name in ["/w/a", "/w/never"] {
+        let before = alice.entry(name).await;
+        for operation in [renew(name, seconds(1)), release(name)] {
+            let refused = alice.attempt(vec![], vec![operation]).await;
+            assert_mismatch(refused, name, Mismatch::NotClaimed);
+        }
+        assert_eq!(alice.entry(name).await, before);
+    }
+    for operation in [renew("/w/gone", seconds(1)), release("/w/gone")] {
+        let refused = alice.attempt(vec![], vec![operation]).await;
+        assert_mismatch(refused, "/w/gone", Mismatch::Missing);
+    }
+}
+
+pub async fn setting_a_key_clears_its_claim(subject: &dyn Subject) {
+    let alice = with_work(subject, &["/w/a"]).await;
+    alice.claim("/w/", seconds(60)).await.unwrap();
+    alice.set("/w/a", "again").await;
+    assert_eq!(alice.entry("/w/a").await.metadata.claimed_until, None);
+    let refused = alice.attempt(vec![], vec![release("/w/a")]).await;
+    assert_mismatch(refused, "/w/a", Mismatch::NotClaimed);
+    assert!(alice.claim("/w/", seconds(60)).await.is_some());
+    alice.delete("/w/a").await;
+    alice.set("/w/a", "anew").await;
+    assert!(alice.claim("/w/", seconds(60)).await.is_some());
+}
+
+pub async fn a_claim_does_not_keep_a_key_from_expiring_or_being_deleted(subject: &dyn Subject) {
+    let alice = alice(subject);
+    alice.lend("/w/a", "1", seconds(10)).await;
+    let end = subject.clock().now().after(seconds(10));
+    let (_, claimed) = alice.claim("/w/", seconds(60)).await.unwrap();
+    assert_eq!(claimed.metadata.expires, Some(end), "the lifetime is kept");
+    subject.clock().advance(seconds(10));
+    assert_eq!(alice.get("/w/a").await, None);
+    alice.set("/w/b", "1").await;
+    alice.claim("/w/", seconds(60)).await.unwrap();
+    assert_eq!(alice.delete("/w/b").await, 1);
+}
+
+pub async fn hidden_keys_are_taken_only_by_a_prefix_that_reaches_inside(subject: &dyn Subject) {
+    let names = ["/_internal_/a", "/w/_internal_/b", "/w/x"];
+    let alice = with_work(subject, &names).await;
+    let take = async |text| alice.claim_name(text, seconds(60)).await;
+    assert_eq!(take("/").await.as_deref(), Some("/w/x"));
+    assert_eq!(take("/").await, None);
+    assert_eq!(take("/w/_internal_").await, None);
+    let inside = take("/w/_internal_/").await;
+    assert_eq!(inside.as_deref(), Some("/w/_internal_/b"));
+}
+
+pub async fn claims_renewals_and_releases_are_logged_as_writes(subject: &dyn Subject) {
+    let alice = alice(subject);
+    let written = alice.set("/w/a", "12345").await;
+    let worker = alice.by("worker");
+    worker.claim("/w/", seconds(60)).await.unwrap();
+    worker.apply(renew("/w/a", seconds(60))).await;
+    worker.apply(release("/w/a")).await;
+    let history = alice.history("/", Cursor::after(written)).await;
+    assert_eq!(told(&history), ["put /w/a"; 3]);
+    for change in history {
+        assert_eq!(change.job, Some(job("worker")));
+        let kind = crate::change::ChangeKind::Put { size: 5 };
+        assert_eq!(change.kind, kind);
+    }
+}
+
+pub async fn two_claims_can_be_renewed_in_one_commit_or_not_at_all(subject: &dyn Subject) {
+    let alice = with_work(subject, &["/w/a", "/w/b", "/w/c"]).await;
+    alice.claim("/w/", seconds(10)).await.unwrap();
+    alice.claim("/w/", seconds(10)).await.unwrap();
+    let until = subject.clock().now().after(seconds(20));
+    let both = vec![renew("/w/a", seconds(20)), renew("/w/b", seconds(20))];
+    let renewed = alice.commit(both).await;
+    assert_eq!(renewed.outcomes, vec![Outcome::Renewed(until); 2]);
+    let one_too_many = vec![release("/w/a"), release("/w/c"), set("/w/d", "1")];
+    let refused = alice.attempt(vec![], one_too_many).await;
+    assert_mismatch(refused, "/w/c", Mismatch::NotClaimed);
+    assert_eq!(alice.get("/w/d").await, None);
+    let kept = alice.entry("/w/a").await.metadata.claimed_until;
+    assert_eq!(kept, Some(until));
+}

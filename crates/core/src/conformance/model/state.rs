@@ -1,0 +1,247 @@
+//! The plain model: what a store is, said as simply as can be and without [`crate::rules`].
+//!
+//! What expired is dropped at once, there is no log to trim, and everything is copied freely.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::draft::Draft;
+use super::replay::{Logged, Replay};
+use super::steps::Demand;
+use crate::commit::{Commit, Condition, Outcome, Precondition};
+use crate::entry::Entry;
+use crate::error::{Mismatch, StoreError};
+use crate::key::{Key, Prefix};
+use crate::namespace::Job;
+use crate::revision::Revision;
+use crate::scan::{Depth, Item, Page, Projection, Scan, Visibility};
+use crate::time::Timestamp;
+
+/// All namespaces at one instant, in milliseconds since the epoch.
+pub(super) struct State {
+    now: u64,
+    spaces: Vec<Space>,
+}
+
+/// One namespace.
+#[derive(Clone, Default)]
+pub(super) struct Space {
+    pub(super) entries: BTreeMap<String, Entry>,
+    pub(super) log: Vec<Logged>,
+    pub(super) latest: Revision,
+    /// Keys that ended and that the engine may or may not have removed since.
+    pub(super) lapsed: BTreeSet<String>,
+}
+
+/// Why a commit did not happen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    Precondition(Key, Mismatch),
+    NotANumber(Key),
+}
+
+impl Refusal {
+    /// A store's refusal, or `None` where it is an error of another kind.
+    pub(super) fn of(error: &StoreError) -> Option<Self> {
+        match error {
+            StoreError::PreconditionFailed { key, reason } => {
+                Some(Self::Precondition(key.clone(), *reason))
+            }
+            StoreError::NotANumber { key, .. } => Some(Self::NotANumber(key.clone())),
+            _ => None,
+        }
+    }
+}
+
+impl State {
+    pub(super) fn new(now: Timestamp, spaces: usize) -> Self {
+        Self {
+            now: now.as_millis(),
+            spaces: vec![Space::default(); spaces],
+        }
+    }
+
+    pub(super) fn advance(&mut self, by: Duration) {
+        self.now += u64::try_from(by.as_millis()).unwrap();
+        for space in &mut self.spaces {
+            space.lapse(self.now);
+        }
+    }
+
+    /// The latest revision that is known, and whether it must still be the latest one: an engine
+    /// that removes what expired uses revisions for it when it likes.
+    pub(super) fn latest(&self, space: usize) -> (Revision, bool) {
+        let space = &self.spaces[space];
+        (space.latest, space.lapsed.is_empty())
+    }
+
+    /// Nothing that expired is left in the engine.
+    pub(super) fn swept(&mut self, space: usize, latest: Revision) {
+        self.spaces[space].latest = latest;
+        self.spaces[space].lapsed.clear();
+    }
+
+    pub(super) fn get(&self, space: usize, key: &Key) -> Option<Entry> {
+        self.spaces[space].entries.get(key.as_str()).cloned()
+    }
+
+    pub(super) fn count(&self, space: usize, prefix: &Prefix, visibility: Visibility) -> u64 {
+        let names = self.spaces[space].entries.keys();
+        let counted = names.filter(|name| match visibility {
+            Visibility::All => name.starts_with(prefix.as_str()),
+            Visibility::Listed => shown(prefix.as_str(), name),
+        });
+        counted.count() as u64
+    }
+
+    /// Keys and bytes.
+    pub(super) fn usage(&self, space: usize) -> (u64, u64) {
+        let entries = &self.spaces[space].entries;
+        let bytes: usize = entries
+            .iter()
+            .map(|(name, entry)| name.len() + entry.value.len())
+            .sum();
+        (entries.len() as u64, bytes as u64)
+    }
+
+    pub(super) fn page(&self, space: usize, scan: &Scan) -> Page {
+        let prefix = scan.prefix.as_str();
+        let mut lines = BTreeMap::new();
+        for (name, entry) in &self.spaces[space].entries {
+            if !shown(prefix, name) {
+                continue;
+            }
+            let slash = match scan.depth {
+                Depth::All => None,
+                Depth::OneLevel => name[prefix.len()..].find('/'),
+            };
+            if let Some(slash) = slash {
+                let folder = &name[..=prefix.len() + slash];
+                lines.insert(folder, Item::Folder(Prefix::parse(folder).unwrap()));
+            } else {
+                let (key, entry) = (Key::parse(name).unwrap(), entry.clone());
+                let item = match scan.projection {
+                    Projection::Keys => Item::Key(key),
+                    Projection::Details => Item::Details(key, entry.metadata),
+                    Projection::Entries => Item::Entry(key, entry),
+                };
+                lines.insert(name, item);
+            }
+        }
+        let after = scan.after.as_ref().map_or("", |after| after.as_str());
+        lines.retain(|name, _| *name > after);
+        let more = lines.len() > scan.limit.get();
+        let last = lines.keys().nth(scan.limit.get() - 1);
+        let next = last
+            .filter(|_| more)
+            .map(|name| Prefix::parse(name).unwrap());
+        let items = lines.into_values().take(scan.limit.get()).collect();
+        Page { items, next }
+    }
+
+    /// Conditions on revisions, with the numbers that they have by now.
+    pub(super) fn resolve(&self, space: usize, demands: &[(Key, Demand)]) -> Vec<Condition> {
+        let resolve = |(key, demand): &(Key, Demand)| {
+            let entry = self.spaces[space].entries.get(key.as_str());
+            let revision = entry.map_or(Revision::ZERO, |entry| entry.metadata.revision);
+            let expect = match demand {
+                Demand::Absent => Precondition::Absent,
+                Demand::Present => Precondition::Present,
+                Demand::ItsRevision => Precondition::Revision(revision),
+                Demand::AnotherRevision => Precondition::Revision(revision.next()),
+                Demand::Value(value) => Precondition::Value(value.clone()),
+            };
+            Condition {
+                key: key.clone(),
+                expect,
+            }
+        };
+        demands.iter().map(resolve).collect()
+    }
+
+    /// What a commit that gets this revision answers, and whether it changes anything.
+    pub(super) fn commit(
+        &mut self,
+        space: usize,
+        author: Option<&Job>,
+        commit: &Commit,
+        revision: Revision,
+    ) -> Result<(Vec<Outcome>, bool), Refusal> {
+        for condition in commit.conditions() {
+            self.spaces[space].check(condition)?;
+        }
+        let mut draft = Draft {
+            space: self.spaces[space].clone(),
+            now: self.now,
+            author,
+            revision,
+        };
+        let outcomes: Result<Vec<_>, _> = commit
+            .operations()
+            .iter()
+            .map(|operation| draft.apply(operation))
+            .collect();
+        let outcomes = outcomes?;
+        let changed = draft.space.log.len() > self.spaces[space].log.len();
+        draft.space.latest = revision;
+        draft.space.lapse(self.now);
+        self.spaces[space] = draft.space;
+        Ok((outcomes, changed))
+    }
+
+    /// What the log under a prefix has to tell.
+    pub(super) fn replay(&self, space: usize, prefix: &str) -> Replay {
+        let space = &self.spaces[space];
+        let due = space.log.iter().filter(|told| shown(prefix, &told.key));
+        let left = space.entries.keys().filter(|name| shown(prefix, name));
+        Replay::new(due.cloned().collect(), left.cloned().collect())
+    }
+}
+
+impl Space {
+    /// Drops what ends at this instant or ended before.
+    fn lapse(&mut self, now: u64) {
+        let lapsed = &mut self.lapsed;
+        self.entries.retain(|name, entry| {
+            let ended = entry
+                .metadata
+                .expires
+                .is_some_and(|expires| expires.as_millis() <= now);
+            if ended {
+                lapsed.insert(name.clone());
+            }
+            !ended
+        });
+    }
+
+    fn check(&self, condition: &Condition) -> Result<(), Refusal> {
+        let refuse = |mismatch| Err(Refusal::Precondition(condition.key.clone(), mismatch));
+        let found = self.entries.get(condition.key.as_str());
+        if condition.expect == Precondition::Absent {
+            return match found {
+                Some(entry) => refuse(Mismatch::Exists(entry.metadata.revision)),
+                None => Ok(()),
+            };
+        }
+        let Some(entry) = found else {
+            return refuse(Mismatch::Missing);
+        };
+        let revision = entry.metadata.revision;
+        match &condition.expect {
+            Precondition::Revision(wanted) if *wanted != revision => {
+                refuse(Mismatch::Revision(revision))
+            }
+            Precondition::Value(wanted) if *wanted != entry.value => {
+                refuse(Mismatch::Value(revision))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Whether a listing of a prefix shows a key.
+pub(super) fn shown(prefix: &str, name: &str) -> bool {
+    let reaches_inside = prefix.contains("/_internal_/");
+    let internal = name.split('/').any(|segment| segment == "_internal_");
+    name.starts_with(prefix) && (reaches_inside || !internal)
+}

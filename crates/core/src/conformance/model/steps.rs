@@ -1,0 +1,235 @@
+//! What a random sequence consists of: few names, so that steps meet each other.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use proptest::prelude::{Just, Strategy, any, prop_oneof};
+use proptest::{collection, option, sample};
+
+use crate::commit::{Lifetime, Operation};
+use crate::conformance::START;
+use crate::conformance::shorthand::{job, key, limit, prefix, value};
+use crate::key::{Key, Prefix};
+use crate::namespace::Job;
+use crate::scan::{Depth, PageLimit, Projection, Scan, Visibility};
+use crate::time::Timestamp;
+use crate::value::Value;
+
+/// One is a prefix of the other.
+pub(super) const NAMESPACES: [&str; 2] = ["alice", "alice2"];
+
+/// Steps of the longest sequence.
+const MAX_STEPS: usize = 60;
+
+const KEYS: [&str; 11] = [
+    "/a",
+    "/a-b",
+    "/a/b",
+    "/a/b/c",
+    "/a/c",
+    "/a0",
+    "/b",
+    "/b/_internal_",
+    "/b/_internal_/x",
+    "/_internal_/y",
+    "/é",
+];
+
+const PREFIXES: [&str; 10] = [
+    "/",
+    "/a",
+    "/a/",
+    "/a/b",
+    "/b",
+    "/b/",
+    "/b/_internal_",
+    "/b/_internal_/",
+    "/_internal_/",
+    "/z",
+];
+
+/// Numbers, things that look like numbers, and others.
+const VALUES: [&[u8]; 9] = [
+    b"0",
+    b"1",
+    b"-7",
+    b" 5\n",
+    b"+5",
+    b"",
+    b"text",
+    b"\xff\0",
+    b"9223372036854775807",
+];
+
+/// One thing that is done to a store, its clock or both. Namespaces are given by their number.
+#[derive(Clone, Debug)]
+pub(super) enum Step {
+    Commit {
+        space: usize,
+        job: Option<Job>,
+        conditions: Vec<(Key, Demand)>,
+        operations: Vec<Operation>,
+    },
+    Get(usize, Key),
+    Scan(usize, Scan),
+    Count(usize, Prefix, Visibility),
+    Usage(usize),
+    Advance(Duration),
+    Sweep,
+}
+
+/// A condition before it is known which revision the key will have.
+#[derive(Clone, Debug)]
+pub(super) enum Demand {
+    Absent,
+    Present,
+    /// The revision that the key has, or one that none has where it is absent.
+    ItsRevision,
+    /// Another revision than the key has.
+    AnotherRevision,
+    Value(Value),
+}
+
+pub(super) fn sequences() -> impl Strategy<Value = Vec<Step>> {
+    collection::vec(step(), 1..=MAX_STEPS)
+}
+
+/// The listings that are compared at the end of a sequence.
+pub(super) fn listings() -> impl Iterator<Item = Scan> {
+    let each = |text| [Depth::All, Depth::OneLevel].map(|depth| (text, depth));
+    let listings = ["/", "/b/_internal_/"].into_iter().flat_map(each);
+    listings.map(|(text, depth)| Scan {
+        prefix: prefix(text),
+        after: None,
+        limit: PageLimit::MAX,
+        depth,
+        projection: Projection::Entries,
+    })
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let visibility = prop_oneof![Just(Visibility::Listed), Just(Visibility::All)];
+    prop_oneof![
+        14 => commit(),
+        2 => (spaces(), keys()).prop_map(|(space, key)| Step::Get(space, key)),
+        4 => (spaces(), scan()).prop_map(|(space, scan)| Step::Scan(space, scan)),
+        1 => (spaces(), prefixes(), visibility)
+            .prop_map(|(space, prefix, visibility)| Step::Count(space, prefix, visibility)),
+        1 => spaces().prop_map(Step::Usage),
+        3 => moments(1).prop_map(Step::Advance),
+        1 => Just(Step::Sweep),
+    ]
+}
+
+fn commit() -> impl Strategy<Value = Step> {
+    let job = option::of(sample::select(vec![job("job-1"), job("job-2")]));
+    // Most commits are free of conditions, since most that carry one fail.
+    let conditions = prop_oneof![
+        3 => Just(vec![]),
+        1 => collection::vec((keys(), demand()), 1..=2),
+    ];
+    (spaces(), job, conditions, operations()).prop_map(|(space, job, conditions, operations)| {
+        Step::Commit {
+            space,
+            job,
+            conditions,
+            operations,
+        }
+    })
+}
+
+fn demand() -> impl Strategy<Value = Demand> {
+    prop_oneof![
+        Just(Demand::Absent),
+        Just(Demand::Present),
+        Just(Demand::ItsRevision),
+        Just(Demand::AnotherRevision),
+        values().prop_map(Demand::Value),
+    ]
+}
+
+fn operations() -> impl Strategy<Value = Vec<Operation>> {
+    let delete = prefixes().prop_map(|prefix| Operation::DeletePrefix { prefix });
+    let claim =
+        (prefixes(), moments(0)).prop_map(|(prefix, hold)| Operation::Claim { prefix, hold });
+    prop_oneof![
+        8 => on_key().prop_map(|operation| vec![operation]),
+        2 => collection::vec(on_key(), 2..=4).prop_map(with_each_key_once),
+        1 => delete.prop_map(|operation| vec![operation]),
+        3 => claim.prop_map(|operation| vec![operation]),
+    ]
+}
+
+fn on_key() -> impl Strategy<Value = Operation> {
+    let set = (keys(), values(), lifetime()).prop_map(|(key, value, lifetime)| Operation::Set {
+        key,
+        value,
+        lifetime,
+    });
+    let by = prop_oneof![-9..=9_i64, any::<i64>()];
+    prop_oneof![
+        6 => set,
+        2 => (keys(), by).prop_map(|(key, by)| Operation::Add { key, by }),
+        2 => keys().prop_map(|key| Operation::Delete { key }),
+        1 => (keys(), moments(0)).prop_map(|(key, hold)| Operation::Renew { key, hold }),
+        1 => keys().prop_map(|key| Operation::Release { key }),
+    ]
+}
+
+fn with_each_key_once(mut operations: Vec<Operation>) -> Vec<Operation> {
+    let mut seen = HashSet::new();
+    operations.retain(|operation| operation.key().is_some_and(|key| seen.insert(key.clone())));
+    operations
+}
+
+fn lifetime() -> impl Strategy<Value = Lifetime> {
+    let past = START.as_millis() - 10;
+    let instant = (past..past + 200).prop_map(Timestamp::from_millis);
+    prop_oneof![
+        2 => Just(Lifetime::Permanent),
+        2 => moments(0).prop_map(Lifetime::For),
+        1 => instant.prop_map(Lifetime::Until),
+    ]
+}
+
+fn scan() -> impl Strategy<Value = Scan> {
+    let names = KEYS.into_iter().chain(PREFIXES).map(prefix);
+    let after = option::of(sample::select(Vec::from_iter(names)));
+    let limit = prop_oneof![(1..=4_usize).prop_map(limit), Just(PageLimit::MAX)];
+    let depth = prop_oneof![Just(Depth::All), Just(Depth::OneLevel)];
+    let projection = prop_oneof![
+        Just(Projection::Keys),
+        Just(Projection::Details),
+        Just(Projection::Entries),
+    ];
+    (prefixes(), after, limit, depth, projection).prop_map(
+        |(prefix, after, limit, depth, projection)| Scan {
+            prefix,
+            after,
+            limit,
+            depth,
+            projection,
+        },
+    )
+}
+
+fn spaces() -> impl Strategy<Value = usize> {
+    0..NAMESPACES.len()
+}
+
+fn keys() -> impl Strategy<Value = Key> {
+    sample::select(&KEYS).prop_map(key)
+}
+
+fn prefixes() -> impl Strategy<Value = Prefix> {
+    sample::select(&PREFIXES).prop_map(prefix)
+}
+
+fn values() -> impl Strategy<Value = Value> {
+    sample::select(&VALUES).prop_map(value)
+}
+
+/// A short time, in whole milliseconds so that lifetimes and claims often end exactly now.
+fn moments(least: u64) -> impl Strategy<Value = Duration> {
+    (least..20).prop_map(Duration::from_millis)
+}

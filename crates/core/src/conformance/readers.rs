@@ -1,0 +1,242 @@
+//! Readers and followers beside writers: nothing is half seen, stale, missed or seen twice.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use super::Crowd;
+use super::shorthand::{delete, limit, scan, set, told, yield_now};
+use super::space::alice;
+use crate::change::Cursor;
+use crate::scan::{Item, Projection, Scan, Visibility};
+
+/// Tasks that work at the same time: far more than a machine has cores.
+const TASKS: usize = 50;
+
+pub async fn readers_never_see_half_a_batch(crowd: &Crowd) {
+    let stop = Arc::new(AtomicBool::new(false));
+    let writer = crowd.start(|subject| {
+        let stop = Arc::clone(&stop);
+        async move {
+            let alice = alice(&*subject);
+            let names = ["/both/a", "/both/b", "/both/c"];
+            for round in 0..300 {
+                yield_now().await;
+                let text = round.to_string();
+                let batch = names.map(|name| set(name, text.clone())).to_vec();
+                alice.commit(batch).await;
+                if round % 3 == 0 {
+                    alice.commit(names.map(delete).to_vec()).await;
+                }
+                if round % 3 == 1 {
+                    alice.delete_prefix("/both/").await;
+                }
+            }
+            stop.store(true, Ordering::SeqCst);
+        }
+    });
+    crowd
+        .run(4, |_, subject| {
+            let stop = Arc::clone(&stop);
+            async move {
+                let alice = alice(&*subject);
+                let scan = Scan {
+                    projection: Projection::Entries,
+                    ..scan("/both/")
+                };
+                while !stop.load(Ordering::SeqCst) {
+                    yield_now().await;
+                    let items = alice.page(&scan).await.items;
+                    assert!(items.is_empty() || items.len() == 3, "{items:?}");
+                    let values = items.iter().map(|item| match item {
+                        Item::Entry(_, entry) => &entry.value,
+                        other => panic!("{other:?} is no entry"),
+                    });
+                    assert!(BTreeSet::from_iter(values.map(|one| one.as_bytes())).len() <= 1);
+                    let counted = alice.count("/both/", Visibility::All).await;
+                    assert!(counted == 0 || counted == 3, "{counted} of 3");
+                    let keys = alice.usage().await.keys;
+                    assert!(keys == 0 || keys == 3, "{keys} of 3");
+                }
+            }
+        })
+        .await;
+    writer.await;
+}
+
+pub async fn a_read_sees_what_was_acknowledged_before_it_began(crowd: &Crowd) {
+    // The greatest number whose commit was acknowledged to anyone.
+    let acknowledged = Arc::new(AtomicU64::new(0));
+    let stop = Arc::new(AtomicBool::new(false));
+    alice(crowd.subject()).add("/n", 0).await;
+    let writers = crowd.run(4, |_, subject| {
+        let acknowledged = Arc::clone(&acknowledged);
+        let stop = Arc::clone(&stop);
+        async move {
+            let alice = alice(&*subject);
+            for _ in 0..100 {
+                yield_now().await;
+                let sum = u64::try_from(alice.add("/n", 1).await).unwrap();
+                acknowledged.fetch_max(sum, Ordering::SeqCst);
+            }
+            stop.store(true, Ordering::SeqCst);
+        }
+    });
+    let readers = crowd.start(|subject| {
+        let acknowledged = Arc::clone(&acknowledged);
+        let stop = Arc::clone(&stop);
+        async move {
+            let alice = alice(&*subject);
+            let scan = Scan {
+                projection: Projection::Entries,
+                ..scan("/n")
+            };
+            while !stop.load(Ordering::SeqCst) {
+                yield_now().await;
+                let least = acknowledged.load(Ordering::SeqCst);
+                let got = alice.entry("/n").await.value;
+                assert!(got.as_integer().unwrap().unsigned_abs() >= least);
+                let least = acknowledged.load(Ordering::SeqCst);
+                let page = alice.page(&scan).await;
+                let [Item::Entry(_, listed)] = &page.items[..] else {
+                    panic!("{page:?} is not the counter alone");
+                };
+                let number = listed.value.as_integer().unwrap().unsigned_abs();
+                assert!(number >= least, "{number} is older than {least}");
+            }
+        }
+    });
+    writers.await;
+    readers.await;
+}
+
+pub async fn everyone_reads_their_own_write_at_once(crowd: &Crowd) {
+    crowd
+        .run(TASKS, |task, subject| async move {
+            let alice = alice(&*subject);
+            for round in 0..10_u64 {
+                yield_now().await;
+                let name = format!("/{task:02}/{round}");
+                let revision = alice.set(&name, "1").await;
+                assert_eq!(alice.entry(&name).await.metadata.revision, revision);
+                let folder = format!("/{task:02}/");
+                assert_eq!(alice.list(&folder).await.last(), Some(&name));
+                let counted = alice.count(&folder, Visibility::All).await;
+                assert_eq!(counted, round + 1);
+                assert!(alice.usage().await.revision >= revision);
+            }
+        })
+        .await;
+    assert_eq!(alice(crowd.subject()).usage().await.keys, 500);
+}
+
+pub async fn pages_show_each_lasting_key_once_while_others_write(crowd: &Crowd) {
+    let lasting: Vec<_> = (0..300).map(|n| format!("/p/{n:03}")).collect();
+    alice(crowd.subject()).fill(&lasting).await;
+    let stop = Arc::new(AtomicBool::new(false));
+    let writers = crowd.run(4, |task, subject| {
+        let stop = Arc::clone(&stop);
+        let lasting = lasting.clone();
+        async move {
+            let alice = alice(&*subject);
+            for (round, name) in (0..).zip(lasting.iter().cycle()) {
+                yield_now().await;
+                if stop.load(Ordering::SeqCst) {
+                    break;
+                }
+                // A passing key next to a lasting one, and a lasting one that is overwritten.
+                let passing = format!("{name}.{task}");
+                alice.commit(vec![set(&passing, "1"), set(name, "2")]).await;
+                if round % 2 == 0 {
+                    alice.delete(&passing).await;
+                } else {
+                    alice.delete_prefix(&format!("{name}.")).await;
+                }
+            }
+        }
+    });
+    let reader = crowd.start(|subject| {
+        let stop = Arc::clone(&stop);
+        let lasting = lasting.clone();
+        async move {
+            let alice = alice(&*subject);
+            for size in [1, 2, 7, 50, 7, 2] {
+                let scan = Scan {
+                    limit: limit(size),
+                    ..scan("/p/")
+                };
+                let listed = alice.names(scan).await;
+                assert!(listed.is_sorted_by(|left, right| left < right));
+                let kept: Vec<_> = listed
+                    .into_iter()
+                    .filter(|one| !one.contains('.'))
+                    .collect();
+                assert_eq!(kept, lasting, "pages of {size}");
+            }
+            stop.store(true, Ordering::SeqCst);
+        }
+    });
+    writers.await;
+    reader.await;
+}
+
+pub async fn a_follower_misses_no_change_and_sees_none_twice(crowd: &Crowd) {
+    const WRITERS: usize = 10;
+    const ROUNDS: usize = 20;
+    let follow = |text: &'static str, wanted: usize| {
+        crowd.start(move |subject| async move {
+            let alice = alice(&*subject);
+            let mut cursor = Cursor::START;
+            let mut seen = Vec::new();
+            while seen.len() < wanted {
+                yield_now().await;
+                let (changes, next) = alice.changes(text, cursor).await;
+                seen.extend(told(&changes));
+                cursor = next;
+            }
+            let once: BTreeSet<_> = seen.iter().collect();
+            assert_eq!((once.len(), seen.len()), (wanted, wanted), "{text}");
+            for task in 0..WRITERS {
+                let folder = format!("put /f/{task}/");
+                let own = seen.iter().filter(|line| line.starts_with(&folder));
+                let rounds: Vec<_> = own.filter(|line| line.ends_with("/a")).collect();
+                assert!(rounds.is_sorted(), "a writer's own order: {rounds:?}");
+            }
+        })
+    };
+    let everything = follow("/f/", WRITERS * ROUNDS * 2);
+    let one = follow("/f/3/", ROUNDS * 2);
+    crowd
+        .run(WRITERS, |task, subject| async move {
+            let alice = alice(&*subject);
+            for round in 0..ROUNDS {
+                yield_now().await;
+                let name = format!("/f/{task}/{round:02}");
+                let batch = vec![
+                    set(&format!("{name}/a"), "1"),
+                    set(&format!("{name}/b"), "1"),
+                ];
+                alice.commit(batch).await;
+            }
+        })
+        .await;
+    everything.await;
+    one.await;
+}
+
+pub async fn everyone_who_waits_is_woken_by_their_own_key(crowd: &Crowd) {
+    let waiters = crowd.run(TASKS, |task, subject| async move {
+        let alice = alice(&*subject);
+        let name = format!("/ready/{task:02}");
+        let (changes, _) = alice.changes(&name, Cursor::START).await;
+        assert_eq!(told(&changes), [format!("put {name}")]);
+    });
+    let writer = crowd.start(|subject| async move {
+        let alice = alice(&*subject);
+        for task in 0..TASKS {
+            alice.set(&format!("/ready/{task:02}"), "1").await;
+        }
+    });
+    waiters.await;
+    writer.await;
+}

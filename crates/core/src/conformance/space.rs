@@ -1,0 +1,231 @@
+//! One namespace of a store, as the cases use it.
+//!
+//! The methods of a [`Space`] take text and fail the test where the store answers an error;
+//! [`Space::attempt`] gives the error.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::Subject;
+use super::shorthand::{add, delete, job, key, prefix, scan, set, set_for};
+use crate::change::{Change, Cursor};
+use crate::commit::{Commit, Committed, Condition, Lifetime, Operation, Outcome};
+use crate::entry::Entry;
+use crate::error::StoreError;
+use crate::limits::{MAX_CHANGES, MAX_COMMIT_OPERATIONS};
+use crate::namespace::{Job, Namespace};
+use crate::revision::Revision;
+use crate::scan::{Depth, Page, Scan, Visibility};
+use crate::store::{Store, Usage};
+
+/// What [`Space::history`] writes to know where the log ends for now.
+const END_MARK: &str = "~end";
+
+/// One namespace of a store, and who writes to it.
+pub(super) struct Space<'a> {
+    store: &'a dyn Store,
+    namespace: Namespace,
+    author: Option<Job>,
+}
+
+/// The namespace that most cases use.
+pub(super) fn alice(subject: &dyn Subject) -> Space<'_> {
+    space(subject, "alice")
+}
+
+pub(super) fn space<'a>(subject: &'a dyn Subject, namespace: &str) -> Space<'a> {
+    Space {
+        store: subject.store(),
+        namespace: Namespace::parse(namespace).unwrap(),
+        author: None,
+    }
+}
+
+impl Space<'_> {
+    /// The same namespace, used by a job.
+    pub(super) fn by(&self, id: &str) -> Self {
+        Self {
+            store: self.store,
+            namespace: self.namespace.clone(),
+            author: Some(job(id)),
+        }
+    }
+
+    pub(super) async fn attempt(
+        &self,
+        conditions: Vec<Condition>,
+        operations: Vec<Operation>,
+    ) -> Result<Committed, StoreError> {
+        let commit = Commit::new(conditions, operations).unwrap();
+        self.store
+            .commit(&self.namespace, self.author.as_ref(), commit)
+            .await
+    }
+
+    pub(super) async fn commit(&self, operations: Vec<Operation>) -> Committed {
+        self.attempt(vec![], operations).await.unwrap()
+    }
+
+    /// Does one operation and gives its outcome.
+    pub(super) async fn apply(&self, operation: Operation) -> Outcome {
+        let committed = self.commit(vec![operation]).await;
+        let [outcome] = committed.outcomes.try_into().unwrap();
+        outcome
+    }
+
+    pub(super) async fn set(&self, name: &str, bytes: impl Into<Bytes>) -> Revision {
+        self.commit(vec![set(name, bytes)]).await.revision
+    }
+
+    /// Sets a value that is gone after a while.
+    pub(super) async fn lend(&self, name: &str, bytes: impl Into<Bytes>, ttl: Duration) {
+        self.apply(set_for(name, bytes, Lifetime::For(ttl))).await;
+    }
+
+    /// Sets each key to its own name, a hundred keys a commit.
+    pub(super) async fn fill(&self, keys: &[String]) {
+        for some in keys.chunks(MAX_COMMIT_OPERATIONS) {
+            let operations = some.iter().map(|name| set(name, name.clone())).collect();
+            self.commit(operations).await;
+        }
+    }
+
+    pub(super) async fn add(&self, name: &str, by: i64) -> i64 {
+        match self.apply(add(name, by)).await {
+            Outcome::Added(sum) => sum,
+            other => panic!("an addition answered {other:?}"),
+        }
+    }
+
+    pub(super) async fn delete(&self, name: &str) -> u64 {
+        match self.apply(delete(name)).await {
+            Outcome::Deleted(keys) => keys,
+            other => panic!("a deletion answered {other:?}"),
+        }
+    }
+
+    pub(super) async fn delete_prefix(&self, text: &str) -> u64 {
+        let prefix = prefix(text);
+        match self.apply(Operation::DeletePrefix { prefix }).await {
+            Outcome::Deleted(keys) => keys,
+            other => panic!("a deletion of a prefix answered {other:?}"),
+        }
+    }
+
+    pub(super) async fn claim(&self, text: &str, hold: Duration) -> Option<(String, Entry)> {
+        let prefix = prefix(text);
+        match self.apply(Operation::Claim { prefix, hold }).await {
+            Outcome::Claimed(taken) => taken.map(|(key, entry)| (key.to_string(), entry)),
+            other => panic!("a claim answered {other:?}"),
+        }
+    }
+
+    /// The key that a claim took.
+    pub(super) async fn claim_name(&self, text: &str, hold: Duration) -> Option<String> {
+        self.claim(text, hold).await.map(|(name, _)| name)
+    }
+
+    pub(super) async fn get(&self, name: &str) -> Option<Entry> {
+        self.store.get(&self.namespace, &key(name)).await.unwrap()
+    }
+
+    /// An entry that must be there.
+    pub(super) async fn entry(&self, name: &str) -> Entry {
+        let found = self.get(name).await;
+        found.unwrap_or_else(|| panic!("{name} is absent"))
+    }
+
+    /// The bytes of a value.
+    pub(super) async fn read(&self, name: &str) -> Option<Bytes> {
+        self.get(name).await.map(|entry| entry.value.into_bytes())
+    }
+
+    pub(super) async fn page(&self, scan: &Scan) -> Page {
+        self.store.scan(&self.namespace, scan).await.unwrap()
+    }
+
+    /// Every page of a scan, one after another.
+    pub(super) async fn pages(&self, mut scan: Scan) -> Vec<Page> {
+        let mut pages = Vec::new();
+        loop {
+            let page = self.page(&scan).await;
+            scan.after = page.next.clone();
+            pages.push(page);
+            if scan.after.is_none() {
+                return pages;
+            }
+        }
+    }
+
+    /// The names on all pages of a scan.
+    pub(super) async fn names(&self, scan: Scan) -> Vec<String> {
+        let pages = self.pages(scan).await;
+        let items = pages.iter().flat_map(|page| &page.items);
+        items.map(|item| item.name().to_owned()).collect()
+    }
+
+    /// The keys that a prefix shows.
+    pub(super) async fn list(&self, text: &str) -> Vec<String> {
+        self.names(scan(text)).await
+    }
+
+    /// The keys and folders on the level of a prefix.
+    pub(super) async fn level(&self, text: &str) -> Vec<String> {
+        let depth = Depth::OneLevel;
+        let scan = Scan {
+            depth,
+            ..scan(text)
+        };
+        self.names(scan).await
+    }
+
+    pub(super) async fn count(&self, text: &str, visibility: Visibility) -> u64 {
+        self.store
+            .count(&self.namespace, &prefix(text), visibility)
+            .await
+            .unwrap()
+    }
+
+    pub(super) async fn usage(&self) -> Usage {
+        self.store.usage(&self.namespace).await.unwrap()
+    }
+
+    /// The next part of the log, checked for what is promised of every part.
+    pub(super) async fn changes(&self, text: &str, after: Cursor) -> (Vec<Change>, Cursor) {
+        let part = self
+            .store
+            .changes(&self.namespace, &prefix(text), after)
+            .await
+            .unwrap();
+        assert!(!part.changes.is_empty(), "a part of the log is never empty");
+        assert!(part.changes.len() <= MAX_CHANGES.get());
+        let mut last = after;
+        for change in &part.changes {
+            assert!(change.at > last, "{change:?} comes after {last:?}");
+            assert!(prefix(text).shows(&change.key), "{text} hides {change:?}");
+            last = change.at;
+        }
+        assert!(part.next >= last, "{:?} lies before {last:?}", part.next);
+        (part.changes, part.next)
+    }
+
+    /// Everything that is in the log now, after a cursor and under a prefix.
+    ///
+    /// Reading waits at the end of the log, so a mark is written first to know the end by.
+    pub(super) async fn history(&self, text: &str, after: Cursor) -> Vec<Change> {
+        let mark = key(&format!("{text}{END_MARK}"));
+        let marked = self.set(mark.as_str(), "").await;
+        let mut history = Vec::new();
+        let mut cursor = after;
+        loop {
+            let (changes, next) = self.changes(text, cursor).await;
+            cursor = next;
+            let ended = changes.iter().any(|change| change.at.revision == marked);
+            history.extend(changes.into_iter().filter(|change| change.key != mark));
+            if ended {
+                return history;
+            }
+        }
+    }
+}

@@ -1,2 +1,42 @@
-//! Placeholder.
-fn main() {}
+//! The program `prominence`: arguments → client (or server) → output.
+//!
+//! | module | its part |
+//! | --- | --- |
+//! | [`args`] | what can be typed; keys, durations and scopes are valid from here on |
+//! | [`config`] | what the environment and files add |
+//! | [`command`] | one file for each command |
+//! | [`output`] | the only place that prints |
+//! | [`failure`] | what went wrong becomes a sentence and an exit status |
+
+mod args;
+mod claims;
+mod command;
+mod config;
+mod failure;
+mod output;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::args::Arguments;
+use crate::failure::Failure;
+use crate::output::Output;
+
+fn main() -> ExitCode {
+    let mut output = Output::new();
+    let outcome = Arguments::try_parse()
+        .map_err(Failure::from)
+        .and_then(|arguments| command::run(arguments, &mut output));
+    // What is still buffered belongs before the complaint.
+    let outcome = outcome.and(output.flush().map_err(Failure::Output));
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) if failure.is_closed_pipe() => ExitCode::SUCCESS,
+        Err(failure) => {
+            output::complain(&failure);
+            ExitCode::from(failure.status())
+        }
+    }
+}

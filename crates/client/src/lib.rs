@@ -1,1 +1,48 @@
-//! Placeholder.
+//! A client of the key-value store: one method per endpoint, blocking, without a runtime.
+//!
+//! | module | what it holds |
+//! | --- | --- |
+//! | [`config`], [`base_url`], [`token`] | what a client needs to know, as values that are valid |
+//! | [`error`] | what can go wrong, as what a caller can do about it |
+//! | `read`, `list`, `write`, `delete`, `account` | the methods, by endpoint |
+//! | `request`, `reply` | one request, sent and repeated; its answer, read whole |
+//! | [`retry`] | what may be repeated, how often, and after which pause |
+//! | `tls` | certificates, set up only for `https` |
+//!
+//! ```no_run
+//! use prominence_client::{BaseUrl, Client, Config, SetOptions, Token};
+//! use prominence_core::Key;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let url = BaseUrl::parse("http://127.0.0.1:8080/prominence/v1")?;
+//! let client = Client::new(Config::new(url, Token::parse("…")?))?;
+//! let key = Key::parse("/input/param1")?;
+//! client.set(&key, b"42", &SetOptions::default())?;
+//! let entry = client.get(&key)?;
+//! assert_eq!(entry.map(|entry| entry.value), Some(b"42".to_vec()));
+//! # Ok(())
+//! # }
+//! ```
+
+mod account;
+pub mod base_url;
+pub mod config;
+mod delete;
+pub mod error;
+mod list;
+mod read;
+mod reply;
+mod request;
+pub mod retry;
+mod tls;
+pub mod token;
+mod write;
+
+pub use base_url::{BaseUrl, BaseUrlError};
+pub use config::{Certificates, Config, Timeouts};
+pub use error::{Error, Fate, Refusal};
+pub use list::{Items, Levels, ListOptions, Show};
+pub use read::{Entry, Metadata};
+pub use request::Client;
+pub use token::{Token, TokenError};
+pub use write::{Lifetime, SetOptions, Stored, Written};

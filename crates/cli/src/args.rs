@@ -1,0 +1,136 @@
+//! What can be typed. Text becomes valid values here, and nowhere after.
+
+pub(crate) mod kv;
+#[cfg(feature = "server")]
+pub(crate) mod run;
+pub(crate) mod token;
+mod values;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+#[cfg(feature = "server")]
+pub(crate) use run::Exec;
+
+/// Widest line of help; longer ones are hard to read on any terminal.
+const HELP_WIDTH: usize = 100;
+
+/// A small shared memory for jobs: keys that look like paths, values of up to 16 KB.
+///
+/// The client that people and jobs use, and the server. Each user's keys are private.
+#[derive(Parser)]
+#[command(
+    name = "prominence",
+    version,
+    max_term_width = HELP_WIDTH,
+    after_help = "Examples:
+  prominence kv set /input/param1 42
+  prominence kv get /input/param1
+  prominence kv list /input
+
+Environment:
+  PROMINENCE_URL         where the server is, as in http://127.0.0.1:8080/prominence/v1
+  PROMINENCE_TOKEN       the token to log in with; otherwise the file ~/.prominence/token
+  PROMINENCE_SSL_VERIFY  False switches the check of the server's certificate off
+  NO_COLOR               set to anything for output without colour
+
+Exit status:
+  0  done
+  1  the answer is no: no such key, or a condition that does not hold
+  2  wrong usage
+  3  the server can't be reached, or does not let you in"
+)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// Which server, and who asks.
+#[derive(Args, Default)]
+#[command(next_help_heading = "Connection")]
+pub(crate) struct Connection {
+    /// The server's address [default: $PROMINENCE_URL].
+    #[arg(long, global = true, value_name = "URL")]
+    pub(crate) url: Option<String>,
+
+    /// The token to log in with; other users of this machine can see it [default:
+    /// $PROMINENCE_TOKEN].
+    #[arg(long, global = true, value_name = "TOKEN")]
+    pub(crate) token: Option<String>,
+
+    /// A file with the token to log in with [default: ~/.prominence/token].
+    #[arg(long, global = true, value_name = "FILE", conflicts_with = "token")]
+    pub(crate) token_file: Option<PathBuf>,
+}
+
+/// What to do.
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Read and write keys.
+    Kv(kv::Kv),
+
+    /// Say who the token says you are.
+    #[command(after_help = "Examples:
+  prominence whoami
+  prominence whoami --json")]
+    Whoami(WhoAmI),
+
+    /// Make and read access tokens.
+    Token(token::Token),
+
+    /// Run a command as a job would run, with a fresh token in its environment.
+    #[cfg(feature = "server")]
+    Exec(Exec),
+
+    /// Run the server.
+    #[cfg(feature = "server")]
+    #[command(after_help = "Examples:
+  prominence serve --dev
+  prominence serve --config /etc/prominence/kv.toml
+  prominence serve --listen 127.0.0.1:0 --data-dir ./data
+
+Environment:
+  PROMINENCE_LOG  what to log: error, warn, info (the default), debug or trace")]
+    Serve(Box<prominence_server::Settings>),
+
+    /// Print a completion script for a shell.
+    #[command(after_help = "Examples:
+  source <(prominence completions bash)
+  prominence completions zsh > ~/.zfunc/_prominence
+  prominence completions fish > ~/.config/fish/completions/prominence.fish")]
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+
+    /// Print the manual.
+    #[command(after_help = "Examples:
+  prominence man | man -l -
+  prominence man kv set | man -l -")]
+    Man(Man),
+}
+
+/// How to show the caller.
+#[derive(Args)]
+pub(crate) struct WhoAmI {
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Which pages of the manual, in which form.
+#[derive(Args)]
+pub(crate) struct Man {
+    /// The page of this command alone, such as "kv set".
+    #[arg(value_name = "SUBCOMMAND")]
+    pub(crate) page: Vec<String>,
+
+    /// Print Markdown, not roff.
+    #[arg(long)]
+    pub(crate) markdown: bool,
+}

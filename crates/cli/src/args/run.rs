@@ -1,0 +1,145 @@
+//! The arguments of what signs tokens: `prominence token create` and `prominence exec`.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use prominence_core::namespace::NameError;
+use prominence_core::permit::{ScopeError, Scopes};
+use prominence_core::{Job, Namespace};
+use prominence_server::token::SecretSource;
+
+use super::values;
+
+/// How long a token lasts where nothing else is said: a working day, or a night of jobs.
+const DEFAULT_LIFETIME: &str = "12h";
+
+/// What a new token says.
+#[derive(Args)]
+#[command(next_help_heading = "Token")]
+pub(crate) struct NewToken {
+    /// Whose keys it opens [default: the user of $PROMINENCE_TOKEN, otherwise yourself].
+    #[arg(long, value_name = "USER", value_parser = user)]
+    pub(crate) user: Option<Namespace>,
+
+    /// The job that it is for; what it writes carries this name.
+    #[arg(long, value_name = "JOB", value_parser = job)]
+    pub(crate) job: Option<Job>,
+
+    /// How long it lasts: 90s, 15m, 12h, 7d, or a number of seconds.
+    #[arg(long = "for", value_name = "DURATION", default_value = DEFAULT_LIFETIME,
+          value_parser = values::duration)]
+    pub(crate) lifetime: Duration,
+
+    /// Limit it to a part of the keys: storage.read:/PATH, storage.create:/PATH or
+    /// storage.modify:/PATH; may be repeated [default: all keys].
+    #[arg(long = "scope", value_name = "SCOPE", value_parser = scope)]
+    pub(crate) scopes: Vec<String>,
+
+    /// The groups that its user is in, separated by commas.
+    #[arg(long, value_name = "GROUP", value_delimiter = ',')]
+    pub(crate) groups: Vec<String>,
+}
+
+/// Where the secret is that the server accepts.
+#[derive(Args)]
+#[command(next_help_heading = "Server")]
+pub(crate) struct Place {
+    /// The server's configuration file.
+    #[arg(long, value_name = "FILE", env = "PROMINENCE_SERVE_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// The server's data folder [default: where a server of yours keeps its data].
+    #[arg(long, value_name = "DIR", env = "PROMINENCE_SERVE_DATA_DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+
+    /// The signing secret, where it is not in the data folder; of several, the first is used.
+    #[arg(
+        long,
+        value_name = "[KID=]FILE",
+        env = "PROMINENCE_SERVE_SECRET_FILE",
+        value_delimiter = ','
+    )]
+    pub(crate) secret_file: Vec<SecretSource>,
+}
+
+/// What to sign.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  prominence token create --user alice
+  prominence token create --user alice --job 17 --for 1h --scope storage.read:/input
+  eval \"$(prominence token create --user alice --export)\"")]
+pub(crate) struct Create {
+    #[command(flatten)]
+    pub(crate) token: NewToken,
+
+    #[command(flatten)]
+    pub(crate) place: Place,
+
+    /// Print a line for a shell, export PROMINENCE_TOKEN=….
+    #[arg(long)]
+    pub(crate) export: bool,
+}
+
+/// What to run, and as whom.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  prominence exec -- ./job.sh
+  prominence exec --job 17 --scope storage.modify:/output/17 -- python3 analyse.py
+  prominence exec --user alice -- prominence kv list
+
+The command finds PROMINENCE_URL and PROMINENCE_TOKEN in its environment, and its exit status is
+passed on: 127 where it does not exist, 126 where it can't be run.")]
+pub(crate) struct Exec {
+    #[command(flatten)]
+    pub(crate) token: NewToken,
+
+    #[command(flatten)]
+    pub(crate) place: Place,
+
+    /// The command and its arguments.
+    #[arg(value_name = "CMD", required = true, last = true)]
+    pub(crate) command: Vec<OsString>,
+}
+
+fn user(text: &str) -> Result<Namespace, NameError> {
+    Namespace::parse(text)
+}
+
+fn job(text: &str) -> Result<Job, NameError> {
+    Job::parse(text)
+}
+
+/// A scope as it was typed. What is misspelt must be refused: left out of the token, it would
+/// leave the token without a limit.
+fn scope(text: &str) -> Result<String, String> {
+    let scopes = Scopes::parse(text).map_err(|error: ScopeError| error.to_string())?;
+    match scopes {
+        Scopes::Only(scopes) if scopes.len() == 1 => Ok(text.to_owned()),
+        _ => Err(
+            "it is not one of storage.read:/PATH, storage.create:/PATH, storage.modify:/PATH"
+                .to_owned(),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_storage_scope_is_a_scope() {
+        assert!(scope("storage.read:/input").is_ok());
+        for odd in [
+            "",
+            "storge.read:/",
+            "read:/",
+            "openid",
+            "storage.read",
+            "storage.read:/a storage.read:/b",
+        ] {
+            assert!(scope(odd).is_err(), "{odd:?}");
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! Texts that become keys, prefixes, lifetimes and durations.
+
+#[cfg(feature = "server")]
+use std::time::Duration;
+
+use prominence_api::time::{DurationError, parse_duration};
+use prominence_client::Lifetime;
+use prominence_core::key::KeyError;
+use prominence_core::{Key, Prefix, Revision};
+
+/// The `--ttl` that lasts as long as the token.
+const JOB: &str = "job";
+
+pub(super) fn key(text: &str) -> Result<Key, KeyError> {
+    Key::parse(text)
+}
+
+pub(super) fn prefix(text: &str) -> Result<Prefix, KeyError> {
+    Prefix::parse(text)
+}
+
+pub(super) fn lifetime(text: &str) -> Result<Lifetime, DurationError> {
+    if text == JOB {
+        return Ok(Lifetime::Job);
+    }
+    parse_duration(text).map(Lifetime::For)
+}
+
+pub(super) fn revision(text: &str) -> Result<Revision, std::num::ParseIntError> {
+    text.parse().map(Revision::new)
+}
+
+#[cfg(feature = "server")]
+pub(super) fn duration(text: &str) -> Result<Duration, DurationError> {
+    parse_duration(text)
+}

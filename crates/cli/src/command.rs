@@ -1,0 +1,75 @@
+//! What each command does, one file for each.
+
+mod add;
+mod completions;
+mod delete;
+#[cfg(feature = "server")]
+mod exec;
+mod get;
+mod inspect;
+#[cfg(feature = "server")]
+mod issue;
+mod list;
+mod man;
+mod reference;
+#[cfg(feature = "server")]
+mod serve;
+mod set;
+mod table;
+mod time;
+#[cfg(feature = "server")]
+mod token_create;
+mod tree;
+mod usage;
+mod whoami;
+
+use std::io::Write as _;
+
+use clap::CommandFactory as _;
+use prominence_client::Client;
+
+use crate::args::kv::KvCommand;
+use crate::args::token::TokenCommand;
+use crate::args::{Arguments, Command};
+use crate::config;
+use crate::failure::Failure;
+use crate::output::Output;
+
+/// Does what was typed.
+pub(crate) fn run(arguments: Arguments, output: &mut Output) -> Result<(), Failure> {
+    let Arguments {
+        connection,
+        command,
+    } = arguments;
+    let Some(command) = command else {
+        write!(output, "{}", Arguments::command().render_help())?;
+        return Ok(());
+    };
+    match command {
+        Command::Kv(kv) => run_kv(&kv.command, &config::client(&connection)?, output),
+        Command::Whoami(options) => whoami::run(&options, &config::client(&connection)?, output),
+        Command::Token(token) => match token.command {
+            TokenCommand::Inspect(options) => inspect::run(&options, &connection, output),
+            #[cfg(feature = "server")]
+            TokenCommand::Create(options) => token_create::run(options, output),
+        },
+        #[cfg(feature = "server")]
+        Command::Exec(options) => exec::run(options, &connection),
+        #[cfg(feature = "server")]
+        Command::Serve(settings) => serve::run(*settings, output),
+        Command::Completions { shell } => completions::run(shell, output),
+        Command::Man(options) => man::run(&options, output),
+    }
+}
+
+fn run_kv(command: &KvCommand, client: &Client, output: &mut Output) -> Result<(), Failure> {
+    match command {
+        KvCommand::List(options) => list::run(options, client, output),
+        KvCommand::Get(options) => get::run(options, client, output),
+        KvCommand::Set(options) => set::run(options, client),
+        KvCommand::Delete(options) => delete::run(options, client, output),
+        KvCommand::Add(options) => add::run(options, client, output),
+        KvCommand::Tree(options) => tree::run(options, client, output),
+        KvCommand::Usage(options) => usage::run(options, client, output),
+    }
+}

@@ -1,0 +1,39 @@
+//! `prominence exec`: a command in the environment that a job has.
+
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
+
+use super::issue::Signer;
+use crate::args::{Connection, Exec};
+use crate::config;
+use crate::failure::Failure;
+
+pub(super) fn run(options: Exec, connection: &Connection) -> Result<(), Failure> {
+    let url = config::url(connection)?;
+    let signer = Signer::find(&options.place, url.as_ref())?;
+    let url = url
+        .map(|url| url.to_string())
+        .or_else(|| signer.url.clone())
+        .ok_or_else(|| {
+            Failure::Usage(format!(
+                "no server is running on this data folder; start one with prominence serve, or \
+                 set {} to one elsewhere",
+                config::URL
+            ))
+        })?;
+    let token = signer.sign(options.token)?;
+    let mut words = options.command.into_iter();
+    // The parser demands at least one word.
+    let program = words.next().unwrap_or_default();
+    // The command takes this process's place: signals, terminal and exit status are its own, as
+    // they would be in a job.
+    let cause = Command::new(&program)
+        .args(words)
+        .env(config::URL, url)
+        .env(config::TOKEN, token)
+        .exec();
+    Err(Failure::Start {
+        program: program.to_string_lossy().into_owned(),
+        cause,
+    })
+}

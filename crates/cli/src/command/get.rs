@@ -1,0 +1,80 @@
+//! `prominence kv get`: the value, byte for byte.
+
+use std::io::Write as _;
+
+use prominence_api::Text;
+use prominence_api::time::rfc3339;
+use prominence_client::{Client, Entry};
+use prominence_core::{Key, Timestamp, Value};
+use serde::Serialize;
+
+use crate::args::kv::Get;
+use crate::failure::Failure;
+use crate::output::{Output, Reader};
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Shown<'a> {
+    key: &'a str,
+    size: u64,
+    revision: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    modified: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    job: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    claimed_until: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value_base64: Option<String>,
+}
+
+pub(super) fn run(options: &Get, client: &Client, output: &mut Output) -> Result<(), Failure> {
+    let key = &options.key;
+    let Some(entry) = client.get(key)? else {
+        return Err(Failure::No(format!(
+            "there is no key {key}; prominence kv list shows what there is"
+        )));
+    };
+    if options.json {
+        output.json(&shown(key, entry))?;
+        return Ok(());
+    }
+    if let Some(file) = options
+        .output
+        .as_ref()
+        .filter(|file| file.as_os_str() != "-")
+    {
+        return std::fs::write(file, &entry.value)
+            .map_err(|error| Failure::Usage(format!("cannot write {}: {error}", file.display())));
+    }
+    output.write_all(&entry.value)?;
+    // The prompt of a shell should not stand behind the value; a program gets the value alone.
+    if output.reader() == Reader::Terminal && entry.value.last() != Some(&b'\n') {
+        writeln!(output)?;
+    }
+    Ok(())
+}
+
+fn shown(key: &Key, entry: Entry) -> Shown<'_> {
+    let Entry { value, metadata } = entry;
+    let (value, value_base64) = match Text::of(&Value::stored(value.into())) {
+        Text::Plain(text) => (Some(text), None),
+        Text::Encoded { base64 } => (None, Some(base64)),
+    };
+    let instant = |at: Option<Timestamp>| at.map(rfc3339);
+    Shown {
+        key: key.as_str(),
+        size: metadata.size,
+        revision: metadata.revision.get(),
+        modified: instant(metadata.modified),
+        expires: instant(metadata.expires),
+        job: metadata.job,
+        claimed_until: instant(metadata.claimed_until),
+        value,
+        value_base64,
+    }
+}

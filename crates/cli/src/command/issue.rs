@@ -1,0 +1,122 @@
+//! Signing a token with the secret of a server on this machine, or of one whose secret is here.
+
+use std::path::{Path, PathBuf};
+
+use prominence_client::BaseUrl;
+use prominence_core::Namespace;
+use prominence_core::permit::{ScopeError, Scopes};
+use prominence_server::Settings;
+use prominence_server::serve::LISTENING;
+use prominence_server::settings::data_folders;
+use prominence_server::token::{self, Secret};
+
+use super::time;
+use crate::args::run::{NewToken, Place};
+use crate::claims::Claims;
+use crate::config;
+use crate::failure::Failure;
+
+/// The user of a system that tells nobody's name, such as a bare container.
+const NOBODY: &str = "dev";
+
+/// Who signs, and where that server listens.
+pub(super) struct Signer {
+    secret: Secret,
+    /// The address that the server last wrote down.
+    pub(super) url: Option<String>,
+}
+
+impl Signer {
+    /// Finds the secret. Of several servers on this machine the one at `url` comes first, then
+    /// one that is running.
+    pub(super) fn find(place: &Place, url: Option<&BaseUrl>) -> Result<Self, Failure> {
+        let (sources, mut folders) = places(place)?;
+        folders.sort_by_key(|folder| match (listening(folder), url) {
+            (Some(there), Some(url)) if there == url.as_str() => 0,
+            (Some(_), None) => 0,
+            (Some(_), Some(_)) => 1,
+            (None, _) => 2,
+        });
+        if let Some(source) = sources.first() {
+            return Ok(Self {
+                secret: source.load().map_err(usage)?,
+                url: folders.iter().find_map(|folder| listening(folder)),
+            });
+        }
+        let (secret, folder) = token::find(&folders).map_err(usage)?;
+        Ok(Self {
+            secret,
+            url: listening(&folder),
+        })
+    }
+
+    /// Signs a token.
+    pub(super) fn sign(&self, token: NewToken) -> Result<String, Failure> {
+        let scopes =
+            Scopes::parse(&token.scopes.join(" ")).map_err(|error: ScopeError| usage(error))?;
+        let user = match token.user {
+            Some(user) => user,
+            None => default_user()?,
+        };
+        let token = token::NewToken {
+            user,
+            job: token.job,
+            groups: token.groups,
+            scopes,
+            lifetime: token.lifetime,
+        };
+        sign(&self.secret, &token)
+    }
+}
+
+/// Signs a token with a secret at hand.
+pub(super) fn sign(secret: &Secret, token: &token::NewToken) -> Result<String, Failure> {
+    token::mint(secret, token, time::now())
+        .map_err(|error| Failure::Usage(format!("cannot sign a token: {error}")))
+}
+
+/// Whose keys a token opens where nobody is named: those of the token in the environment, so that
+/// a job run by hand shares its user's keys, and otherwise those of the system's user.
+pub(super) fn default_user() -> Result<Namespace, Failure> {
+    let from_token = || Claims::read(&config::variable(config::TOKEN)?)?.text("username");
+    let name = from_token()
+        .or_else(|| config::variable("USER"))
+        .or_else(|| config::variable("LOGNAME"))
+        .unwrap_or_else(|| NOBODY.to_owned());
+    Namespace::parse(&name).map_err(|error| {
+        Failure::Usage(format!(
+            "{name:?} can't be a user's name: {error}; name another with --user"
+        ))
+    })
+}
+
+/// The secrets that are named, and the folders that may hold one.
+fn places(place: &Place) -> Result<(Vec<token::SecretSource>, Vec<PathBuf>), Failure> {
+    if place.config.is_none() {
+        let folders = match &place.data_dir {
+            Some(folder) => vec![folder.clone()],
+            None => data_folders(),
+        };
+        return Ok((place.secret_file.clone(), folders));
+    }
+    let given = !place.secret_file.is_empty();
+    let settings = Settings {
+        config: place.config.clone(),
+        data_dir: place.data_dir.clone(),
+        secret_file: given.then(|| place.secret_file.clone()),
+        // Nothing listens here, so it doesn't matter how safely.
+        insecure: Some(true),
+        ..Settings::default()
+    };
+    let config = settings.resolve().map_err(usage)?;
+    Ok((config.secrets, vec![config.data_dir]))
+}
+
+fn listening(folder: &Path) -> Option<String> {
+    let text = std::fs::read_to_string(folder.join(LISTENING)).ok()?;
+    Some(text.trim().to_owned()).filter(|url| !url.is_empty())
+}
+
+fn usage(error: impl std::fmt::Display) -> Failure {
+    Failure::Usage(error.to_string())
+}

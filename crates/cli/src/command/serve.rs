@@ -1,0 +1,110 @@
+//! `prominence serve`: the server, its log, and the first lines that it prints.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::time::Duration;
+
+use prominence_core::permit::Scopes;
+use prominence_server::token::NewToken;
+use prominence_server::{Settings, Started};
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+use super::issue;
+use crate::config;
+use crate::failure::Failure;
+use crate::output::{self, Output};
+
+/// What to log.
+const LOG: &str = "PROMINENCE_LOG";
+
+/// How long the token of a trial lasts: a week of trying out.
+const TRIAL: Duration = Duration::from_secs(7 * 86_400);
+
+pub(super) fn run(settings: Settings, output: &mut Output) -> Result<(), Failure> {
+    start_log()?;
+    let config = settings
+        .resolve()
+        .map_err(|error| Failure::Usage(error.to_string()))?;
+    let trial = if config.dev {
+        Some(issue::default_user()?)
+    } else {
+        None
+    };
+    let announce = |started: &Started| {
+        // A server whose first lines nobody reads serves all the same.
+        let _ = match trial {
+            None => announce(started, output),
+            Some(user) => {
+                let token = NewToken {
+                    user,
+                    job: None,
+                    groups: Vec::new(),
+                    scopes: Scopes::Everything,
+                    lifetime: TRIAL,
+                };
+                announce_trial(started, &token, output)
+            }
+        };
+    };
+    prominence_server::serve(config, announce).map_err(|error| Failure::Serve(error.to_string()))
+}
+
+/// Where it listens, and the first time how to log in.
+fn announce(started: &Started, output: &mut Output) -> io::Result<()> {
+    writeln!(output, "listening on {}", started.url)?;
+    output.flush()?;
+    if let Some(file) = &started.made_secret {
+        output::say(format_args!(
+            "prominence: a new signing secret is in {}; make a token with\n  prominence token \
+             create --user USER --data-dir {}",
+            file.display(),
+            started.data_dir.display()
+        ));
+    }
+    Ok(())
+}
+
+/// Two lines to paste.
+fn announce_trial(started: &Started, token: &NewToken, output: &mut Output) -> io::Result<()> {
+    let token = match issue::sign(&started.secret, token) {
+        Ok(token) => token,
+        Err(failure) => {
+            output::complain(&failure);
+            return Ok(());
+        }
+    };
+    writeln!(output, "export {}={}", config::URL, started.url)?;
+    writeln!(output, "export {}={token}", config::TOKEN)?;
+    output.flush()?;
+    output::say(format_args!(
+        "paste these two lines into another terminal and try prominence kv list; the data is in \
+         {}; Ctrl-C ends the server",
+        started.data_dir.display()
+    ));
+    Ok(())
+}
+
+/// The server's own messages as far as they are wanted, and those of libraries from warnings on.
+fn start_log() -> Result<(), Failure> {
+    let level = match config::variable(LOG) {
+        None => LevelFilter::INFO,
+        Some(text) => text.parse().map_err(|_| {
+            Failure::Usage(format!(
+                "{LOG} is {text:?}; it can be error, warn, info, debug or trace"
+            ))
+        })?,
+    };
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(io::stderr)
+        .with_target(false)
+        .with_ansi(io::stderr().is_terminal() && config::variable("NO_COLOR").is_none());
+    let wanted = Targets::new()
+        .with_default(LevelFilter::WARN.min(level))
+        .with_target("prominence", level);
+    tracing_subscriber::registry()
+        .with(lines)
+        .with(wanted)
+        .try_init()
+        .map_err(|error| Failure::Serve(format!("cannot start the log: {error}")))
+}

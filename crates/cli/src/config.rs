@@ -1,0 +1,111 @@
+//! What the environment and files add to the arguments. Flags beat the environment, the
+//! environment beats files; nothing is read that the command doesn't need.
+
+use std::path::{Path, PathBuf};
+
+use prominence_client::{BaseUrl, Certificates, Client, Config, Token};
+use serde::Deserialize;
+
+use crate::args::Connection;
+use crate::failure::Failure;
+
+/// Where the service is.
+pub(crate) const URL: &str = "PROMINENCE_URL";
+/// The token itself.
+pub(crate) const TOKEN: &str = "PROMINENCE_TOKEN";
+/// `False` switches the check of the server's certificate off.
+pub(crate) const SSL_VERIFY: &str = "PROMINENCE_SSL_VERIFY";
+
+/// The file of a saved token, below the home folder.
+const TOKEN_FILE: &str = ".prominence/token";
+
+/// The forms that a token file can have: JSON as an OAuth server answers it, or the bare token.
+#[derive(Deserialize)]
+struct SavedToken {
+    access_token: String,
+}
+
+/// A client, from everything that is known.
+pub(crate) fn client(connection: &Connection) -> Result<Client, Failure> {
+    let url = url(connection)?.ok_or_else(|| {
+        Failure::Usage(format!(
+            "the server's address is not known; set {URL}, as in export \
+             {URL}=http://127.0.0.1:8080/prominence/v1, or give it with --url"
+        ))
+    })?;
+    let token = token(connection)?.ok_or_else(|| {
+        Failure::Login(format!(
+            "there is no token to log in with; set {TOKEN}, or save one in ~/{TOKEN_FILE}"
+        ))
+    })?;
+    let config = Config {
+        certificates: certificates(),
+        ..Config::new(url, token)
+    };
+    Ok(Client::new(config)?)
+}
+
+/// The address of the service, where one is given.
+pub(crate) fn url(connection: &Connection) -> Result<Option<BaseUrl>, Failure> {
+    let Some(text) = connection.url.clone().or_else(|| variable(URL)) else {
+        return Ok(None);
+    };
+    Ok(Some(BaseUrl::parse(&text)?))
+}
+
+/// The token to log in with, where there is one.
+pub(crate) fn token(connection: &Connection) -> Result<Option<Token>, Failure> {
+    if let Some(text) = &connection.token {
+        return parse(text, "--token").map(Some);
+    }
+    if let Some(file) = &connection.token_file {
+        return read(file).map(Some);
+    }
+    if let Some(text) = variable(TOKEN) {
+        return parse(&text, TOKEN).map(Some);
+    }
+    match saved() {
+        Some(file) if file.exists() => read(&file).map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// A variable that is set to something.
+pub(crate) fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|text| !text.is_empty())
+}
+
+fn certificates() -> Certificates {
+    match variable(SSL_VERIFY).as_deref() {
+        Some("False" | "false" | "0") => Certificates::Unverified,
+        _ => Certificates::Verified,
+    }
+}
+
+fn saved() -> Option<PathBuf> {
+    Some(PathBuf::from(std::env::var_os("HOME")?).join(TOKEN_FILE))
+}
+
+fn read(file: &Path) -> Result<Token, Failure> {
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        Failure::Usage(format!(
+            "cannot read the token file {}: {error}",
+            file.display()
+        ))
+    })?;
+    let place = file.display().to_string();
+    if !text.trim_start().starts_with('{') {
+        return parse(&text, &place);
+    }
+    match serde_json::from_str::<SavedToken>(&text) {
+        Ok(saved) => parse(&saved.access_token, &place),
+        Err(error) => Err(Failure::Login(format!(
+            "the token file {place} has no access_token: {error}"
+        ))),
+    }
+}
+
+fn parse(text: &str, place: &str) -> Result<Token, Failure> {
+    Token::parse(text)
+        .map_err(|error| Failure::Login(format!("the token from {place} can't be used: {error}")))
+}

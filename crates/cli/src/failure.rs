@@ -1,0 +1,204 @@
+//! What went wrong becomes a sentence that says what to do next, and an exit status.
+
+use std::fmt;
+use std::io;
+
+use prominence_client::error::Fate;
+use prominence_client::{BaseUrlError, Error};
+
+/// Why a command did not do what it was asked.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The arguments, as the parser describes it; help and version come this way too.
+    Arguments(Box<clap::Error>),
+    /// Something that was typed, or a file that was named, can't be used.
+    Usage(String),
+    /// The answer is no.
+    No(String),
+    /// There is nothing to log in with.
+    Login(String),
+    /// A request failed.
+    Request(Box<Error>),
+    /// The output can't be written.
+    Output(io::Error),
+    /// A program that was to be run can't be started.
+    #[cfg(feature = "server")]
+    Start {
+        /// Its name.
+        program: String,
+        /// Why not.
+        cause: io::Error,
+    },
+    /// The server can't start or go on.
+    #[cfg(feature = "server")]
+    Serve(String),
+}
+
+/// Done.
+const DONE: u8 = 0;
+/// The answer is no.
+const NO: u8 = 1;
+/// The server that was to be started can't be.
+#[cfg(feature = "server")]
+const NOT_SERVED: u8 = 1;
+/// Wrong usage.
+const USAGE: u8 = 2;
+/// The server can't be reached, or does not let the caller in.
+const NO_SERVER: u8 = 3;
+/// A program exists but can't be run, as shells and `env` say it (POSIX.1-2024, env).
+#[cfg(feature = "server")]
+const NOT_EXECUTABLE: u8 = 126;
+/// There is no such program.
+#[cfg(feature = "server")]
+const NOT_FOUND: u8 = 127;
+
+impl Failure {
+    /// The exit status.
+    pub(crate) fn status(&self) -> u8 {
+        match self {
+            Self::Arguments(error) if error.use_stderr() => USAGE,
+            Self::Arguments(_) => DONE,
+            Self::Usage(_) | Self::Output(_) => USAGE,
+            Self::No(_) => NO,
+            Self::Login(_) => NO_SERVER,
+            Self::Request(error) => status_of(error),
+            #[cfg(feature = "server")]
+            Self::Start { cause, .. } if cause.kind() == io::ErrorKind::NotFound => NOT_FOUND,
+            #[cfg(feature = "server")]
+            Self::Start { .. } => NOT_EXECUTABLE,
+            #[cfg(feature = "server")]
+            Self::Serve(_) => NOT_SERVED,
+        }
+    }
+
+    /// Whether the reader of the output has gone away. That is how `| head` ends a command, and
+    /// nothing to complain about.
+    pub(crate) fn is_closed_pipe(&self) -> bool {
+        matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+}
+
+fn status_of(error: &Error) -> u8 {
+    match error {
+        Error::NoSuchKey(_) | Error::PreconditionFailed(_) | Error::NotANumber(_) => NO,
+        Error::TooLarge(_) | Error::BadRequest(_) => USAGE,
+        _ => NO_SERVER,
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Arguments(error) => f.write_str(&one_sentence(&error.render().to_string())),
+            Self::Usage(message) | Self::No(message) | Self::Login(message) => f.write_str(message),
+            Self::Request(error) => explain(error, f),
+            Self::Output(error) => write!(f, "cannot write the output: {error}"),
+            #[cfg(feature = "server")]
+            Self::Start { program, cause } => write!(f, "cannot run {program}: {cause}"),
+            #[cfg(feature = "server")]
+            Self::Serve(message) => f.write_str(message),
+        }
+    }
+}
+
+/// What failed, whether it may have happened all the same, and what to do next.
+fn explain(error: &Error, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    write!(f, "{error}")?;
+    if error.fate() == Fate::Unknown && !error.to_string().contains("may or may not have happened")
+    {
+        f.write_str("; the change may or may not have happened")?;
+    }
+    f.write_str(match error {
+        Error::Unauthenticated(_) => {
+            "; set PROMINENCE_TOKEN, or name a file with --token-file, to log in"
+        }
+        Error::Forbidden(_) => "; use a token whose scopes cover it",
+        Error::NotANumber(_) => "; only a whole number can be added to",
+        Error::PreconditionFailed(_) => "; nothing was changed",
+        Error::QuotaExceeded(_) => "; delete what is no longer needed, or ask for more",
+        Error::Unreachable { .. } => {
+            "; check PROMINENCE_URL or --url, and that the server is running"
+        }
+        Error::BadAnswer { .. } => "; check PROMINENCE_URL or --url",
+        Error::RateLimited(_) | Error::Unavailable { .. } => "; try again later",
+        _ => "",
+    })
+}
+
+/// The parser's message, which takes several lines, as one.
+fn one_sentence(rendered: &str) -> String {
+    let text = rendered.strip_prefix("error: ").unwrap_or(rendered);
+    let (message, rest) = text.split_once("\nUsage: ").unwrap_or((text, ""));
+    let mut sentence = String::new();
+    for line in message.lines().map(str::trim) {
+        if line.is_empty() || line.starts_with("For more information") {
+            continue;
+        }
+        let separator = match sentence.chars().last() {
+            None => "",
+            Some(':' | ',') => " ",
+            Some(_) if line.starts_with("tip: ") || line.starts_with('[') => "; ",
+            Some(_) => " ",
+        };
+        sentence.push_str(separator);
+        sentence.push_str(line.strip_prefix("tip: ").unwrap_or(line));
+    }
+    let is_name = |word: &&str| !word.starts_with(['[', '<', '-', '.']);
+    let command: Vec<_> = rest.split_whitespace().take_while(is_name).collect();
+    if command.is_empty() {
+        sentence.push_str("; see prominence --help");
+    } else {
+        sentence.push_str(&format!("; see {} --help", command.join(" ")));
+    }
+    sentence
+}
+
+impl From<clap::Error> for Failure {
+    fn from(error: clap::Error) -> Self {
+        Self::Arguments(Box::new(error))
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Request(Box::new(error))
+    }
+}
+
+impl From<BaseUrlError> for Failure {
+    fn from(error: BaseUrlError) -> Self {
+        Self::Usage(error.to_string())
+    }
+}
+
+/// Everywhere in this program, an error of input or output that isn't named otherwise is one of
+/// standard output.
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_parsers_message_becomes_one_sentence() {
+        let rendered = "error: unexpected argument '--lng' found\n\n  tip: a similar argument \
+                        exists: '--long'\n\nUsage: prominence kv list --long [PREFIX]\n\nFor more \
+                        information, try '--help'.\n";
+        assert_eq!(
+            one_sentence(rendered),
+            "unexpected argument '--lng' found; a similar argument exists: '--long'; see \
+             prominence kv list --help"
+        );
+        let missing = "error: the following required arguments were not provided:\n  <KEY>\n  \
+                       <VALUE>\n\nUsage: prominence kv set <KEY> <VALUE>\n";
+        assert_eq!(
+            one_sentence(missing),
+            "the following required arguments were not provided: <KEY> <VALUE>; see prominence \
+             kv set --help"
+        );
+    }
+}

@@ -1,0 +1,180 @@
+//! Every exit status, and the sentence that comes with it.
+
+use crate::support::{PROGRAM, Script, Server, alone, answer, clean, run, run_with_input};
+
+fn refusal(status: &str, code: &str) -> String {
+    answer(
+        status,
+        "",
+        &format!("{{\"error\": \"no\", \"code\": \"{code}\"}}"),
+    )
+}
+
+#[test]
+fn a_missing_key_is_1_and_says_how_to_see_what_there_is() {
+    let server = Server::start();
+    let complaint = server.user("me").kv(&["get", "/none"]).complaint(1);
+    assert!(
+        complaint.contains("/none") && complaint.contains("kv list"),
+        "{complaint}"
+    );
+}
+
+#[test]
+fn wrong_usage_is_2_and_names_what_is_wrong() {
+    for (arguments, word) in [
+        (&["kv", "gte"][..], "gte"),
+        (&["kv", "get"], "KEY"),
+        (&["kv", "get", "/a/"], "only a prefix may"),
+        (&["kv", "get", "/a/../b"], "\"..\""),
+        (&["kv", "get", "/a\nb"], "control character"),
+        (&["kv", "list", "--lnog"], "--lnog"),
+        (&["kv", "list", "--json", "--count"], "--count"),
+        (&["kv", "set", "/a"], "VALUE"),
+        (&["kv", "set", "/a", "b", "--string", "c"], "--string"),
+        (
+            &["kv", "set", "/a", "b", "--if-absent", "--if-revision", "1"],
+            "--if-revision",
+        ),
+        (&["kv", "set", "/a", "b", "--ttl", "0"], "longer than 0"),
+        (&["exec"], "CMD"),
+        (&["completions", "tcl"], "tcl"),
+        (&["man", "kv", "gte"], "gte"),
+    ] {
+        let mut all = vec!["--url", "http://127.0.0.1:1/prominence/v1", "--token", "t"];
+        all.extend(arguments);
+        let complaint = alone(&all).complaint(2);
+        assert!(complaint.contains(word), "{arguments:?}: {complaint}");
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_and_a_value_beyond_all_limits_are_2() {
+    let server = Server::start();
+    let me = server.user("me");
+    let complaint = me
+        .kv(&["set", "/a", "--file", "/no/such/file"])
+        .complaint(2);
+    assert!(complaint.contains("/no/such/file"), "{complaint}");
+    let complaint = me
+        .kv_with_input(&["set", "/a", "-"], &vec![0; 16_385])
+        .complaint(2);
+    assert!(
+        complaint.contains("16384"),
+        "the server's own limit: {complaint}"
+    );
+    let huge = vec![0; (1 << 20) + 1];
+    let complaint = me.kv_with_input(&["set", "/a", "-"], &huge).complaint(2);
+    assert!(complaint.contains("1048576"), "{complaint}");
+    assert_eq!(me.kv(&["list"]).text(), "");
+}
+
+#[test]
+fn without_an_address_or_with_nonsense_for_one_it_says_how_to_set_it() {
+    let complaint = alone(&["kv", "list"]).complaint(2);
+    assert!(
+        complaint.contains("export PROMINENCE_URL=http://"),
+        "{complaint}"
+    );
+    let complaint = alone(&["kv", "list", "--url", "localhost:8080"]).complaint(2);
+    assert!(complaint.contains("localhost:8080"), "{complaint}");
+}
+
+#[test]
+fn without_a_token_or_with_a_bad_one_it_is_3() {
+    let server = Server::start();
+    let complaint = alone(&["kv", "list", "--url", &server.url]).complaint(3);
+    assert!(complaint.contains("PROMINENCE_TOKEN"), "{complaint}");
+    let complaint = alone(&["kv", "list", "--url", &server.url, "--token", "x"]).complaint(3);
+    assert!(complaint.contains("token"), "{complaint}");
+    let complaint = alone(&["kv", "list", "--url", &server.url, "--token", "a b"]).complaint(3);
+    assert!(
+        complaint.contains("--token") && !complaint.contains("a b"),
+        "{complaint}"
+    );
+}
+
+#[test]
+fn a_token_that_does_not_cover_the_key_is_3() {
+    let server = Server::start();
+    let home = server.home.path();
+    let mint = ["token", "create", "--scope", "storage.read:/mine"];
+    let token = run(clean(PROGRAM, home).args(mint)).text();
+    let mut set = clean(PROGRAM, home);
+    set.args(["kv", "set", "/mine/a", "x", "--url", &server.url]);
+    let complaint = run(set.args(["--token", token.trim()])).complaint(3);
+    assert!(complaint.contains("scope"), "{complaint}");
+}
+
+#[test]
+fn a_server_that_is_not_there_is_3_and_says_so() {
+    // Nothing listens on a port that was free a moment ago.
+    let gone = Script::new(vec![]);
+    let url = gone.url.clone();
+    gone.played();
+    let complaint = alone(&["kv", "get", "/a", "--url", &url, "--token", "t"]).complaint(3);
+    assert!(
+        complaint.contains("connection refused") && complaint.contains("PROMINENCE_URL"),
+        "{complaint}"
+    );
+    let nowhere = "http://no-such-host.invalid/prominence/v1";
+    let complaint = alone(&["whoami", "--url", nowhere, "--token", "t"]).complaint(3);
+    assert!(complaint.contains("no-such-host.invalid"), "{complaint}");
+}
+
+#[test]
+fn what_the_server_refuses_has_the_status_of_its_kind() {
+    for (status, code, expected) in [
+        ("400 Bad Request", "bad_request", 2),
+        ("409 Conflict", "not_a_number", 1),
+        ("412 Precondition Failed", "precondition_failed", 1),
+        ("413 Content Too Large", "value_too_large", 2),
+        ("404 Not Found", "not_found", 3),
+        ("500 Internal Server Error", "internal", 3),
+        ("501 Not Implemented", "not_implemented", 3),
+        ("507 Insufficient Storage", "quota_exceeded", 3),
+    ] {
+        let script = Script::new(vec![refusal(status, code)]);
+        script.run(&["kv", "add", "/a"]).complaint(expected);
+        script.played();
+    }
+}
+
+#[test]
+fn another_web_server_is_recognised_as_another() {
+    let page = answer("200 OK", "", "<html>It works!</html>");
+    let script = Script::new(vec![page]);
+    let complaint = script.run(&["kv", "list"]).complaint(3);
+    assert!(complaint.contains("makes no sense"), "{complaint}");
+    script.played();
+}
+
+#[test]
+fn an_addition_that_may_have_happened_is_sent_once_and_says_so() {
+    let script = Script::new(vec![refusal("503 Service Unavailable", "unavailable")]);
+    let complaint = script.run(&["kv", "add", "/a"]).complaint(3);
+    assert!(
+        complaint.contains("may or may not have happened"),
+        "{complaint}"
+    );
+    script.played();
+}
+
+#[test]
+fn a_read_outlives_a_server_that_is_busy_for_a_moment() {
+    let busy = refusal("503 Service Unavailable", "unavailable");
+    let value = answer("200 OK", "ETag: \"1\"\r\n", "42");
+    let script = Script::new(vec![busy, String::new(), value]);
+    assert_eq!(script.run(&["kv", "get", "/a"]).text(), "42");
+    script.played();
+}
+
+#[test]
+fn a_folder_is_no_file() {
+    let server = Server::start();
+    let me = server.user("me");
+    let mut set = me.command(&["kv", "set", "/a", "--file", "/"]);
+    let complaint = run_with_input(&mut set, b"").complaint(2);
+    assert!(complaint.contains("directory"), "{complaint}");
+    assert_eq!(me.kv(&["list"]).text(), "");
+}

@@ -1,0 +1,19 @@
+//! The real executable, against a real server.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests say what went wrong by failing"
+)]
+
+mod exec;
+mod failures;
+mod keys;
+mod library;
+mod listing;
+mod login;
+mod manual;
+mod serving;
+mod support;
+mod terminal;
+mod tokens;

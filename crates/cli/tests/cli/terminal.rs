@@ -1,0 +1,83 @@
+//! What a person at a terminal sees, which is not what a program gets.
+
+use std::process::Command;
+
+use crate::support::{PROGRAM, Person, Server, clean, run_with_input};
+
+/// Runs a command line on a terminal of its own, with what a person types.
+fn at_a_terminal(me: &Person<'_>, line: &str, typed: &str) -> (i32, String) {
+    // util-linux's script gives a command a terminal and passes its exit status on.
+    let mut script = clean("script", me.home());
+    me.equip(&mut script);
+    on_terminal(&mut script, line, typed)
+}
+
+fn on_terminal(script: &mut Command, line: &str, typed: &str) -> (i32, String) {
+    script.args(["-qec", &format!("{PROGRAM} {line}"), "/dev/null"]);
+    let ran = run_with_input(script, typed.as_bytes());
+    let text = String::from_utf8(ran.stdout).unwrap();
+    (ran.status, text.replace("\r\n", "\n"))
+}
+
+#[test]
+fn a_newline_is_added_only_where_the_value_lacks_one() {
+    let server = Server::start();
+    let me = server.user("me");
+    me.kv(&["set", "/without", "--string", "42"]).text();
+    me.kv(&["set", "/with", "--string", "42\n"]).text();
+    assert_eq!(
+        at_a_terminal(&me, "kv get /without", ""),
+        (0, "42\n".into())
+    );
+    assert_eq!(at_a_terminal(&me, "kv get /with", ""), (0, "42\n".into()));
+    assert_eq!(me.kv(&["get", "/without"]).text(), "42");
+}
+
+#[test]
+fn before_everything_is_deleted_a_person_is_asked() {
+    let server = Server::start();
+    let me = server.user("me");
+    for key in ["/a", "/b"] {
+        me.kv(&["set", key, "--string", "x"]).text();
+    }
+    let (status, said) = at_a_terminal(&me, "kv delete --prefix /", "n\n");
+    assert_eq!(status, 1, "{said}");
+    assert!(said.contains("Delete all 2 keys of me? [y/N]"), "{said}");
+    assert!(said.contains("nothing was deleted"), "{said}");
+    let (status, said) = at_a_terminal(&me, "kv delete --prefix /b", "");
+    assert_eq!(status, 0, "{said}");
+    assert!(
+        said.contains("1 key deleted") && !said.contains("[y/N]"),
+        "{said}"
+    );
+    let (status, said) = at_a_terminal(&me, "kv delete --prefix /", "y\n");
+    assert_eq!(status, 0, "{said}");
+    assert!(said.contains("1 key deleted"), "{said}");
+    assert_eq!(me.kv(&["list"]).text(), "");
+    let (status, said) = at_a_terminal(&me, "kv delete --prefix / --yes", "");
+    assert_eq!(status, 0, "{said}");
+    assert!(!said.contains("[y/N]"), "{said}");
+}
+
+#[test]
+fn a_table_is_aligned_and_coloured_unless_colour_is_not_wanted() {
+    let server = Server::start();
+    let me = server.user("me");
+    me.kv(&["set", "/short", "--string", "1"]).text();
+    me.kv(&["set", "/longer", "--string", "1234567890"]).text();
+    me.kv(&["set", "/folder/a", "--string", "1"]).text();
+    let (_, coloured) = at_a_terminal(&me, "kv list --long --dirs", "");
+    assert!(coloured.contains("\u{1b}["), "{coloured:?}");
+    let mut colourless = clean("script", me.home());
+    me.equip(colourless.env("NO_COLOR", "1"));
+    let (_, plain) = on_terminal(&mut colourless, "kv list --long --dirs", "");
+    assert!(!plain.contains('\u{1b}'), "{plain:?}");
+    let lines: Vec<_> = plain.lines().collect();
+    assert!(lines[0].starts_with("SIZE  MODIFIED"), "{plain}");
+    let columns: Vec<_> = lines
+        .iter()
+        .map(|line| line.find("KEY").or(line.find('/')))
+        .collect();
+    assert_eq!(columns.len(), 4, "{plain}");
+    assert!(columns.iter().all(|at| at == &columns[0]), "{plain}");
+}

@@ -1,0 +1,133 @@
+//! `token create` and `token inspect`.
+
+use crate::support::{PROGRAM, Ran, Server, alone, clean, run, run_with_input};
+
+fn in_home(home: &std::path::Path, arguments: &[&str]) -> Ran {
+    run(clean(PROGRAM, home).args(arguments))
+}
+
+#[test]
+fn a_token_is_for_a_shell_to_paste_where_that_is_asked_for() {
+    let server = Server::start();
+    let line = in_home(server.home.path(), &["token", "create", "--export"]).text();
+    let token = line.strip_prefix("export PROMINENCE_TOKEN=").unwrap();
+    let shown = alone(&["token", "inspect", token.trim()]).text();
+    assert!(
+        shown.starts_with("user: tester\n"),
+        "the system's user: {shown}"
+    );
+    assert!(
+        shown.contains("(in 11h 59m)") || shown.contains("(in 12h 0m)"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn the_user_of_the_token_in_the_environment_is_the_default() {
+    let server = Server::start();
+    let token = server.user("alice").token;
+    let mut create = clean(PROGRAM, server.home.path());
+    create
+        .env("PROMINENCE_TOKEN", token)
+        .args(["token", "create"]);
+    let token = run(&mut create).text();
+    let shown = alone(&["token", "inspect", token.trim()]).text();
+    assert!(shown.starts_with("user: alice\n"), "{shown}");
+}
+
+#[test]
+fn a_secret_alone_is_enough_to_sign_with() {
+    let home = tempfile::tempdir().unwrap();
+    let secret = home.path().join("my.secret");
+    std::fs::write(&secret, "0123456789abcdef0123456789abcdef").unwrap();
+    let path = secret.to_str().unwrap();
+    let server = Server::start_with(&["--secret-file", path]);
+    let token = in_home(home.path(), &["token", "create", "--secret-file", path]).text();
+    let who = ["whoami", "--url", &server.url, "--token", token.trim()];
+    assert!(
+        in_home(home.path(), &who)
+            .text()
+            .starts_with("user: tester\n")
+    );
+
+    let config = home.path().join("kv.toml");
+    std::fs::write(
+        &config,
+        format!("secret-file = [\"{path}\"]\nlisten = \"0.0.0.0:80\"\n"),
+    )
+    .unwrap();
+    let config = config.to_str().unwrap();
+    let token = in_home(home.path(), &["token", "create", "--config", config]).text();
+    let who = ["whoami", "--url", &server.url, "--token", token.trim()];
+    assert!(
+        in_home(home.path(), &who)
+            .text()
+            .starts_with("user: tester\n")
+    );
+}
+
+#[test]
+fn without_a_secret_it_says_where_it_looked() {
+    let complaint = alone(&["token", "create"]).complaint(2);
+    assert!(
+        complaint.contains("job-token.secret") && complaint.contains("--data-dir"),
+        "{complaint}"
+    );
+}
+
+#[test]
+fn a_misspelt_scope_never_makes_an_unlimited_token() {
+    let server = Server::start();
+    for scope in ["storge.read:/in", "read:/in", "", "storage.read"] {
+        let arguments = ["token", "create", "--scope", scope];
+        let complaint = in_home(server.home.path(), &arguments).complaint(2);
+        assert!(
+            complaint.contains("storage.read:/PATH"),
+            "{scope}: {complaint}"
+        );
+    }
+}
+
+#[test]
+fn a_token_is_read_from_argument_standard_input_and_environment() {
+    let server = Server::start();
+    let me = server.user("me");
+    let expected = me.run(&["token", "inspect"]).text();
+    assert!(expected.starts_with("user: me\n"), "{expected}");
+    assert!(expected.contains("signature: not checked"), "{expected}");
+    let home = server.home.path();
+    let named = in_home(home, &["token", "inspect", &me.token]).text();
+    assert!(named.starts_with("user: me\n"), "{named}");
+    let mut inspect = clean(PROGRAM, home);
+    inspect.args(["token", "inspect", "-"]);
+    let piped = run_with_input(&mut inspect, format!("{}\n", me.token).as_bytes()).text();
+    assert!(piped.starts_with("user: me\n"), "{piped}");
+    let json = in_home(home, &["token", "inspect", "--json", &me.token]).text();
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["header"]["alg"], "HS256");
+    assert_eq!(json["claims"]["username"], "me");
+}
+
+#[test]
+fn an_expired_token_is_shown_as_expired() {
+    // {"alg":"HS256"} and {"username":"old\u001b[2J","exp":1000000000}
+    let token = "eyJhbGciOiJIUzI1NiJ9.\
+                 eyJ1c2VybmFtZSI6Im9sZFx1MDAxYlsySiIsImV4cCI6MTAwMDAwMDAwMH0.c2ln";
+    let shown = alone(&["token", "inspect", token]).text();
+    assert!(
+        shown.contains("expires: 2001-09-09T01:46:40.000Z (expired "),
+        "{shown}"
+    );
+    assert!(
+        !shown.contains('\u{1b}'),
+        "what it says can't steer a terminal"
+    );
+}
+
+#[test]
+fn what_is_no_token_is_said_to_be_none() {
+    let complaint = alone(&["token", "inspect", "opaque"]).complaint(2);
+    assert!(complaint.contains("whoami"), "{complaint}");
+    let complaint = alone(&["token", "inspect"]).complaint(2);
+    assert!(complaint.contains("PROMINENCE_TOKEN"), "{complaint}");
+}

@@ -1,0 +1,135 @@
+//! Where the service is.
+
+use std::fmt;
+
+use prominence_api::name;
+use ureq::http::Uri;
+use ureq::http::uri::Scheme;
+
+/// The address that every path is appended to, such as
+/// `https://kv.example.org/prominence/v1`; what `PROMINENCE_URL` holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BaseUrl {
+    /// Without a trailing `/`.
+    text: String,
+    encrypted: bool,
+}
+
+/// Why a text is no address of the service.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BaseUrlError {
+    /// It is no absolute `http` or `https` URL.
+    #[error("\"{0}\" is no URL; it looks like http://HOST:PORT{base}", base = name::BASE)]
+    NotHttp(String),
+    /// It says more than where the service is.
+    #[error("the URL \"{given}\" must not have {part}")]
+    Superfluous {
+        /// What was given.
+        given: String,
+        /// What there is too much of.
+        part: &'static str,
+    },
+    /// It names a machine, but no interface on it.
+    #[error("the URL \"{0}\" lacks the path of the interface; write {0}{base}", base = name::BASE)]
+    NoPath(String),
+}
+
+impl BaseUrl {
+    /// Parses an absolute `http` or `https` URL.
+    ///
+    /// # Errors
+    /// See [`BaseUrlError`].
+    pub fn parse(text: &str) -> Result<Self, BaseUrlError> {
+        let given = text.trim();
+        let not_http = || BaseUrlError::NotHttp(given.to_owned());
+        let superfluous = |part| BaseUrlError::Superfluous {
+            // A password must not end up in an error message.
+            given: given.split_once('@').map_or(given, |(_, rest)| rest).into(),
+            part,
+        };
+        // The parser drops fragments without a word.
+        if given.contains('#') {
+            return Err(superfluous("a fragment"));
+        }
+        let uri: Uri = given.parse().map_err(|_| not_http())?;
+        let encrypted = match uri.scheme() {
+            Some(scheme) if *scheme == Scheme::HTTP => false,
+            Some(scheme) if *scheme == Scheme::HTTPS => true,
+            _ => return Err(not_http()),
+        };
+        let authority = uri.authority().ok_or_else(not_http)?;
+        if authority.as_str().contains('@') {
+            return Err(superfluous("a user name or password"));
+        }
+        if authority.host().is_empty() {
+            return Err(not_http());
+        }
+        if uri.query().is_some() {
+            return Err(superfluous("a query"));
+        }
+        let text = given.trim_end_matches('/').to_owned();
+        if uri.path().trim_end_matches('/').is_empty() {
+            return Err(BaseUrlError::NoPath(text));
+        }
+        Ok(Self { text, encrypted })
+    }
+
+    /// The address without a trailing `/`.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether it is `https`.
+    #[must_use]
+    pub fn is_encrypted(&self) -> bool {
+        self.encrypted
+    }
+}
+
+impl fmt::Display for BaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_absolute_http_url_is_taken_without_its_trailing_slash() {
+        let url = BaseUrl::parse(" http://[::1]:8080/prominence/v1// ").unwrap();
+        assert_eq!(url.as_str(), "http://[::1]:8080/prominence/v1");
+        assert!(!url.is_encrypted());
+        let url = BaseUrl::parse("HTTPS://kv.example.org/site/prominence/v1").unwrap();
+        assert!(url.is_encrypted());
+    }
+
+    #[test]
+    fn nonsense_is_refused_with_what_is_wrong() {
+        for (text, word) in [
+            ("", "no URL"),
+            ("localhost:8080", "no URL"),
+            ("127.0.0.1:8080/prominence/v1", "no URL"),
+            ("/prominence/v1", "no URL"),
+            ("ftp://h/prominence/v1", "no URL"),
+            ("http:///prominence/v1", "no URL"),
+            ("http://h/a b", "no URL"),
+            ("http://h/prominence/v1?x", "a query"),
+            ("http://h/prominence/v1#x", "a fragment"),
+            ("http://h:8080", "write http://h:8080/prominence/v1"),
+            ("http://h:8080/", "write http://h:8080/prominence/v1"),
+        ] {
+            let error = BaseUrl::parse(text).unwrap_err().to_string();
+            assert!(error.contains(word), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_password_in_a_url_is_refused_and_not_repeated() {
+        let error = BaseUrl::parse("http://me:hunter2@h/prominence/v1").unwrap_err();
+        assert!(error.to_string().contains("password"), "{error}");
+        assert!(!error.to_string().contains("hunter2"), "{error}");
+    }
+}

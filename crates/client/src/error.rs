@@ -1,0 +1,181 @@
+//! What can go wrong, as what a caller can do about it.
+
+use std::fmt;
+use std::io;
+
+use prominence_api::ErrorCode;
+pub use prominence_core::error::Fate;
+use ureq::Timeout;
+
+/// Why a request was not done.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The key does not exist.
+    #[error("{0}")]
+    NoSuchKey(Refusal),
+    /// A condition did not hold; nothing was changed.
+    #[error("{0}")]
+    PreconditionFailed(Refusal),
+    /// An addition to what is no integer, or an overflow; nothing was changed.
+    #[error("{0}")]
+    NotANumber(Refusal),
+    /// The value has more bytes than the server takes.
+    #[error("{0}")]
+    TooLarge(Refusal),
+    /// The namespace is full.
+    #[error("{0}")]
+    QuotaExceeded(Refusal),
+    /// The request itself is wrong.
+    #[error("{0}")]
+    BadRequest(Refusal),
+    /// The token is missing, expired or not accepted.
+    #[error("{0}")]
+    Unauthenticated(Refusal),
+    /// The token does not cover this.
+    #[error("{0}")]
+    Forbidden(Refusal),
+    /// Too many requests, for longer than was waited.
+    #[error("{0}")]
+    RateLimited(Refusal),
+    /// The server can't answer now.
+    #[error("{refusal}")]
+    Unavailable {
+        /// What it said.
+        refusal: Refusal,
+        /// Whether a change may have happened.
+        fate: Fate,
+    },
+    /// Any other refusal: a bug or damage on the server's side, or what this server can't do.
+    #[error("{refusal}")]
+    Failed {
+        /// What it said.
+        refusal: Refusal,
+        /// Whether a change may have happened.
+        fate: Fate,
+    },
+    /// No answer came.
+    #[error("cannot reach {url}: {}", explain(.cause))]
+    Unreachable {
+        /// Where.
+        url: String,
+        /// Why not.
+        #[source]
+        cause: Box<ureq::Error>,
+        /// Whether a change may have happened.
+        fate: Fate,
+    },
+    /// What answered is not this service, or the answer did not arrive whole.
+    #[error("{url} gave an answer that makes no sense: {what}")]
+    BadAnswer {
+        /// Where.
+        url: String,
+        /// What is odd about it.
+        what: String,
+        /// Whether a change may have happened.
+        fate: Fate,
+    },
+    /// This machine has no list of certificate authorities.
+    #[error("there are no certificate authorities on this machine to check the server with: {0}")]
+    NoAuthorities(String),
+}
+
+/// What the server said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The HTTP status.
+    pub status: u16,
+    /// What programs tell errors apart by; `None` for one that this version does not know.
+    pub code: Option<ErrorCode>,
+    /// The sentence for a person.
+    pub message: String,
+    /// Names the request in the server's log.
+    pub request_id: Option<String>,
+}
+
+impl Error {
+    /// Whether a change that was asked for may have happened all the same.
+    #[must_use]
+    pub fn fate(&self) -> Fate {
+        match self {
+            Self::Unavailable { fate, .. }
+            | Self::Failed { fate, .. }
+            | Self::Unreachable { fate, .. }
+            | Self::BadAnswer { fate, .. } => *fate,
+            _ => Fate::NotApplied,
+        }
+    }
+
+    /// Whether the same request may succeed in a moment.
+    pub(crate) fn is_transient(&self) -> bool {
+        match self {
+            Self::RateLimited(_) | Self::Unavailable { .. } => true,
+            Self::Unreachable { cause, .. } => match &**cause {
+                // A certificate that is not accepted shows as invalid data.
+                ureq::Error::Io(error) => error.kind() != io::ErrorKind::InvalidData,
+                ureq::Error::HostNotFound | ureq::Error::ConnectionFailed => true,
+                // Where a connection stands, patience has run out already.
+                ureq::Error::Timeout(phase) => matches!(phase, Timeout::Resolve | Timeout::Connect),
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        match &self.request_id {
+            Some(id) => write!(f, " (request {id})"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What is known about a change after this error of the transport: nothing was sent where no
+/// connection stood.
+pub(crate) fn fate_of(error: &ureq::Error) -> Fate {
+    let connected = match error {
+        ureq::Error::Io(error) => !matches!(
+            error.kind(),
+            io::ErrorKind::ConnectionRefused
+                | io::ErrorKind::HostUnreachable
+                | io::ErrorKind::NetworkUnreachable
+                | io::ErrorKind::AddrNotAvailable
+                | io::ErrorKind::InvalidData
+        ),
+        ureq::Error::Timeout(phase) => !matches!(phase, Timeout::Resolve | Timeout::Connect),
+        ureq::Error::HostNotFound
+        | ureq::Error::ConnectionFailed
+        | ureq::Error::BadUri(_)
+        | ureq::Error::Http(_)
+        | ureq::Error::InvalidProxyUrl
+        | ureq::Error::ConnectProxyFailed(_)
+        | ureq::Error::Tls(_)
+        | ureq::Error::Rustls(_) => false,
+        _ => true,
+    };
+    if connected {
+        Fate::Unknown
+    } else {
+        Fate::NotApplied
+    }
+}
+
+/// The cause in a person's words.
+fn explain(error: &ureq::Error) -> String {
+    match error {
+        ureq::Error::Io(error) => {
+            let text = error.to_string();
+            let end = text.find(" (os error").unwrap_or(text.len());
+            text[..end].to_lowercase()
+        }
+        ureq::Error::HostNotFound => "there is no machine of this name".to_owned(),
+        ureq::Error::Timeout(Timeout::Resolve | Timeout::Connect) => {
+            "the connection took too long".to_owned()
+        }
+        ureq::Error::Timeout(_) => "the answer took too long".to_owned(),
+        other => other.to_string(),
+    }
+}

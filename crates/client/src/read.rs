@@ -1,0 +1,106 @@
+//! Reading one key.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use prominence_api::time::parse_rfc3339;
+use prominence_api::{name, path};
+use prominence_core::limits::MAX_VALUE_BYTES;
+use prominence_core::{Key, Revision, Timestamp};
+use ureq::http::{Method, header};
+
+use crate::error::{Error, Fate};
+use crate::reply::Reply;
+use crate::request::{Client, Request};
+
+/// A value and what is known about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The bytes.
+    pub value: Vec<u8>,
+    /// Everything else.
+    pub metadata: Metadata,
+}
+
+/// What is known about a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Metadata {
+    /// The commit that last touched the entry.
+    pub revision: Revision,
+    /// Bytes of the value.
+    pub size: u64,
+    /// When the value was last set, to the second.
+    pub modified: Option<Timestamp>,
+    /// From when on the entry is gone.
+    pub expires: Option<Timestamp>,
+    /// The job whose token wrote it.
+    pub job: Option<String>,
+    /// Until when a worker holds it.
+    pub claimed_until: Option<Timestamp>,
+}
+
+impl Client {
+    /// The value of a key with its metadata, or `None` where there is no such key.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn get(&self, key: &Key) -> Result<Option<Entry>, Error> {
+        let Some(reply) = self.look(key, Method::GET)? else {
+            return Ok(None);
+        };
+        let metadata = self.metadata(&reply, reply.body.len() as u64)?;
+        let value = reply.body;
+        Ok(Some(Entry { value, metadata }))
+    }
+
+    /// What is known about a key, or `None` where there is no such key.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn head(&self, key: &Key) -> Result<Option<Metadata>, Error> {
+        let Some(reply) = self.look(key, Method::HEAD)? else {
+            return Ok(None);
+        };
+        let size = reply.header(header::CONTENT_LENGTH.as_str());
+        let size = size
+            .and_then(|text| text.parse().ok())
+            .ok_or_else(|| self.bad_answer("it does not say how long it is", Fate::NotApplied))?;
+        self.metadata(&reply, size).map(Some)
+    }
+
+    fn look(&self, key: &Key, method: Method) -> Result<Option<Reply>, Error> {
+        let request = Request {
+            method,
+            ..Request::read(path::of_key(key), MAX_VALUE_BYTES as u64)
+        };
+        match self.send(&request) {
+            Ok(reply) => Ok(Some(reply)),
+            Err(Error::NoSuchKey(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn metadata(&self, reply: &Reply, size: u64) -> Result<Metadata, Error> {
+        let tag = reply.header(header::ETAG.as_str());
+        let revision = tag
+            .and_then(|tag| tag.strip_prefix("W/").unwrap_or(tag).strip_prefix('"'))
+            .and_then(|rest| rest.strip_suffix('"')?.parse().ok())
+            .ok_or_else(|| self.bad_answer("it has no revision", Fate::NotApplied))?;
+        let instant = |name| reply.header(name).and_then(parse_rfc3339);
+        Ok(Metadata {
+            revision: Revision::new(revision),
+            size,
+            modified: reply
+                .header(header::LAST_MODIFIED.as_str())
+                .and_then(|text| httpdate::parse_http_date(text).ok())
+                .and_then(timestamp),
+            expires: instant(name::EXPIRES),
+            job: reply.header(name::JOB).map(str::to_owned),
+            claimed_until: instant(name::CLAIMED_UNTIL),
+        })
+    }
+}
+
+fn timestamp(time: SystemTime) -> Option<Timestamp> {
+    let since = time.duration_since(UNIX_EPOCH).ok()?;
+    Some(Timestamp::from_secs(since.as_secs()))
+}

@@ -1,0 +1,183 @@
+//! One answer, read whole: what it says, or what it refuses.
+
+use std::time::Duration;
+
+use prominence_api::ErrorCode;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use ureq::http::{HeaderMap, Method, Response, StatusCode, header};
+
+use crate::error::{Error, Fate, Refusal};
+use crate::request::Request;
+
+/// Bytes of an answer that is one small JSON object, or an error.
+pub(crate) const MAX_SMALL: u64 = 1 << 20;
+
+/// An answer that has arrived whole.
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+    /// Whether the end of the body could be told from a broken connection.
+    delimited: bool,
+}
+
+/// An error's body, read leniently: a later server may have codes that this version lacks.
+#[derive(Deserialize)]
+struct ErrorBody {
+    error: String,
+    code: serde_json::Value,
+    request_id: Option<String>,
+}
+
+impl Reply {
+    /// Reads an answer to its end.
+    pub(crate) fn read(
+        response: Response<ureq::Body>,
+        request: &Request<'_>,
+    ) -> Result<Self, ureq::Error> {
+        let (parts, mut body) = response.into_parts();
+        let delimited = parts.headers.contains_key(header::CONTENT_LENGTH)
+            || parts.headers.contains_key(header::TRANSFER_ENCODING);
+        let body = body
+            .with_config()
+            .limit(request.limit.max(MAX_SMALL))
+            .read_to_vec()?;
+        Ok(Self {
+            status: parts.status,
+            headers: parts.headers,
+            body,
+            delimited,
+        })
+    }
+
+    /// The server's `Retry-After`, where it is a number of seconds (RFC 9110, section 10.2.3).
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        let seconds = self.header(header::RETRY_AFTER.as_str())?.trim().parse();
+        seconds.ok().map(Duration::from_secs)
+    }
+
+    /// A header's text, where it has one that is UTF-8.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        std::str::from_utf8(self.headers.get(name)?.as_bytes()).ok()
+    }
+
+    /// The body as JSON.
+    pub(crate) fn json<T: DeserializeOwned>(&self) -> Result<T, String> {
+        serde_json::from_slice(&self.body).map_err(|error| error.to_string())
+    }
+
+    /// This answer where it is a success, and otherwise what it refuses.
+    pub(crate) fn success(self, request: &Request<'_>, url: &str) -> Result<Self, Error> {
+        let odd = |what: String| Error::BadAnswer {
+            url: url.to_owned(),
+            what,
+            fate: request.fate(Fate::Unknown),
+        };
+        if self.status.is_success() {
+            let whole = self.delimited || request.method == Method::HEAD;
+            return if whole {
+                Ok(self)
+            } else {
+                // Half a value would look like a whole one.
+                Err(odd("it does not say where it ends".to_owned()))
+            };
+        }
+        if self.status.is_redirection() {
+            let place = self.header("location").unwrap_or("somewhere else");
+            return Err(odd(format!("it points to {place}")));
+        }
+        // An answer to HEAD has a status and no body.
+        if request.method == Method::HEAD {
+            return match code_of_status(self.status) {
+                Some(code) => Err(refuse(
+                    self.status,
+                    Some(code),
+                    self.reason(),
+                    None,
+                    request,
+                )),
+                None => Err(odd(format!("status {}", self.status))),
+            };
+        }
+        match self.json::<ErrorBody>() {
+            Ok(body) => {
+                let code = serde_json::from_value(body.code).ok();
+                let (status, id) = (self.status, body.request_id);
+                Err(refuse(status, code, body.error, id, request))
+            }
+            // A proxy in front says so in its own words.
+            Err(_) if self.status == StatusCode::SERVICE_UNAVAILABLE => {
+                let code = Some(ErrorCode::Unavailable);
+                Err(refuse(self.status, code, self.reason(), None, request))
+            }
+            Err(_) => Err(odd(format!("status {}", self.status))),
+        }
+    }
+
+    fn reason(&self) -> String {
+        let reason = self.status.canonical_reason().unwrap_or("no reason");
+        format!("the server answered {} ({reason})", self.status.as_u16())
+    }
+}
+
+/// What a status without a body stands for.
+fn code_of_status(status: StatusCode) -> Option<ErrorCode> {
+    [
+        ErrorCode::BadRequest,
+        ErrorCode::Unauthenticated,
+        ErrorCode::Forbidden,
+        ErrorCode::NoSuchKey,
+        ErrorCode::PreconditionFailed,
+        ErrorCode::RateLimited,
+        ErrorCode::Internal,
+        ErrorCode::Unavailable,
+    ]
+    .into_iter()
+    .find(|code| code.status() == status.as_u16())
+}
+
+fn refuse(
+    status: StatusCode,
+    code: Option<ErrorCode>,
+    message: String,
+    request_id: Option<String>,
+    request: &Request<'_>,
+) -> Error {
+    let refusal = Refusal {
+        status: status.as_u16(),
+        code,
+        message,
+        request_id,
+    };
+    let open = if status.is_server_error() {
+        Fate::Unknown
+    } else {
+        Fate::NotApplied
+    };
+    let fate = request.fate(open);
+    match code {
+        Some(ErrorCode::NoSuchKey) => Error::NoSuchKey(refusal),
+        Some(ErrorCode::PreconditionFailed) => Error::PreconditionFailed(refusal),
+        Some(ErrorCode::NotANumber) => Error::NotANumber(refusal),
+        Some(ErrorCode::ValueTooLarge) => Error::TooLarge(refusal),
+        Some(ErrorCode::QuotaExceeded) => Error::QuotaExceeded(refusal),
+        Some(ErrorCode::BadKey | ErrorCode::BadRequest) => Error::BadRequest(refusal),
+        Some(ErrorCode::Unauthenticated) => Error::Unauthenticated(refusal),
+        Some(ErrorCode::Forbidden) => Error::Forbidden(refusal),
+        Some(ErrorCode::RateLimited) => Error::RateLimited(refusal),
+        Some(ErrorCode::Unavailable) => Error::Unavailable { refusal, fate },
+        // Refused before anything was done.
+        Some(
+            ErrorCode::NotFound
+            | ErrorCode::MethodNotAllowed
+            | ErrorCode::NotImplemented
+            | ErrorCode::Compacted
+            | ErrorCode::RequestTimeout,
+        ) => Error::Failed {
+            refusal,
+            fate: Fate::NotApplied,
+        },
+        Some(ErrorCode::Internal) | None => Error::Failed { refusal, fate },
+    }
+}

@@ -1,0 +1,176 @@
+//! One request: sent, and sent again where that is safe.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ureq::Agent;
+use ureq::http::{self, HeaderName, HeaderValue, Method, header};
+
+use crate::config::Config;
+use crate::error::{Error, Fate, fate_of};
+use crate::reply::Reply;
+use crate::retry::{Backoff, Repeat};
+use crate::tls;
+
+/// A connection to the service as one user. Cheap to clone; connections are kept open and shared.
+#[derive(Clone)]
+pub struct Client {
+    agent: Agent,
+    config: Arc<Config>,
+    pause: Arc<dyn Fn(Duration) + Send + Sync>,
+}
+
+/// What to ask for.
+pub(crate) struct Request<'a> {
+    pub(crate) method: Method,
+    /// Below the base URL, with its query string.
+    pub(crate) target: String,
+    pub(crate) headers: Vec<(HeaderName, String)>,
+    pub(crate) body: Option<&'a [u8]>,
+    pub(crate) repeat: Repeat,
+    /// The longest answer that makes sense.
+    pub(crate) limit: u64,
+}
+
+impl Client {
+    /// A client. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// For an `https` URL, when this machine has no certificate authorities.
+    pub fn new(config: Config) -> Result<Self, Error> {
+        Self::with_pause(config, std::thread::sleep)
+    }
+
+    /// A client that waits between tries in its own way.
+    ///
+    /// # Errors
+    /// As [`Client::new`].
+    pub fn with_pause(
+        config: Config,
+        pause: impl Fn(Duration) + Send + Sync + 'static,
+    ) -> Result<Self, Error> {
+        let mut agent = Agent::config_builder()
+            .http_status_as_error(false)
+            // A redirect would carry values to somewhere else than the caller named.
+            .max_redirects(0)
+            .timeout_connect(Some(config.timeouts.connect))
+            .timeout_recv_response(Some(config.timeouts.silence))
+            .timeout_per_read(Some(config.timeouts.silence))
+            .timeout_per_write(Some(config.timeouts.silence))
+            .user_agent(concat!("prominence/", env!("CARGO_PKG_VERSION")));
+        if config.url.is_encrypted() {
+            agent = agent.tls_config(tls::config(config.certificates)?);
+        }
+        Ok(Self {
+            agent: agent.build().into(),
+            config: Arc::new(config),
+            pause: Arc::new(pause),
+        })
+    }
+
+    /// Sends a request, and again where that is safe and may help, and answers its success.
+    pub(crate) fn send(&self, request: &Request<'_>) -> Result<Reply, Error> {
+        let mut backoff = Backoff::new();
+        loop {
+            let started = Instant::now();
+            let mut asked = None;
+            let outcome = self.attempt(request).and_then(|reply| {
+                asked = reply.retry_after();
+                reply.success(request, self.config.url.as_str())
+            });
+            let error = match outcome {
+                Ok(reply) => return Ok(reply),
+                Err(error) => error,
+            };
+            let safe = request.repeat == Repeat::Safe || error.fate() == Fate::NotApplied;
+            if !(safe && error.is_transient()) {
+                return Err(error);
+            }
+            match backoff.pause(started.elapsed(), asked) {
+                Some(pause) => (self.pause)(pause),
+                None => return Err(error),
+            }
+        }
+    }
+
+    /// Says what is odd about an answer that came with a status of success.
+    pub(crate) fn bad_answer(&self, what: impl Into<String>, fate: Fate) -> Error {
+        Error::BadAnswer {
+            url: self.config.url.to_string(),
+            what: what.into(),
+            fate,
+        }
+    }
+
+    fn attempt(&self, request: &Request<'_>) -> Result<Reply, Error> {
+        let failed = |cause: ureq::Error| {
+            let fate = request.fate(fate_of(&cause));
+            match cause {
+                ureq::Error::Protocol(_)
+                | ureq::Error::BodyExceedsLimit(_)
+                | ureq::Error::LargeResponseHeader(..) => self.bad_answer(cause.to_string(), fate),
+                cause => Error::Unreachable {
+                    url: self.config.url.to_string(),
+                    cause: Box::new(cause),
+                    fate,
+                },
+            }
+        };
+        let mut builder = http::Request::builder()
+            .method(&request.method)
+            .uri(format!("{}{}", self.config.url, request.target))
+            .header(header::AUTHORIZATION, self.authorization());
+        for (name, value) in &request.headers {
+            builder = builder.header(name, value);
+        }
+        let response = match request.body {
+            Some(body) => builder
+                .body(body)
+                .map_err(ureq::Error::from)
+                .and_then(|built| self.agent.run(built)),
+            None => builder
+                .body(())
+                .map_err(ureq::Error::from)
+                .and_then(|built| self.agent.run(built)),
+        };
+        Reply::read(response.map_err(failed)?, request).map_err(failed)
+    }
+
+    fn authorization(&self) -> HeaderValue {
+        let text = format!("Bearer {}", self.config.token.reveal());
+        // A token consists of characters that a header can carry.
+        let mut value =
+            HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static("Bearer"));
+        value.set_sensitive(true);
+        value
+    }
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client")
+            .field("config", &self.config)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Request<'_> {
+    /// A request without a body that changes nothing.
+    pub(crate) fn read(target: String, limit: u64) -> Self {
+        Request {
+            method: Method::GET,
+            target,
+            headers: Vec::new(),
+            body: None,
+            repeat: Repeat::Safe,
+            limit,
+        }
+    }
+
+    /// What is known about the change asked for, where the transport or the server leaves it
+    /// open: a read changes nothing.
+    pub(crate) fn fate(&self, fate: Fate) -> Fate {
+        let reads = self.method == Method::GET || self.method == Method::HEAD;
+        if reads { Fate::NotApplied } else { fate }
+    }
+}

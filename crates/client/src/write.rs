@@ -1,0 +1,157 @@
+//! Setting a value, and adding to a number.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
+use prominence_api::name::parameter;
+use prominence_api::time::format_duration;
+use prominence_api::{Added, Set, path};
+use prominence_core::{Key, Precondition, Revision};
+use ureq::http::{HeaderName, Method, StatusCode, header};
+
+use crate::error::{Error, Fate};
+use crate::reply::{MAX_SMALL, Reply};
+use crate::request::{Client, Request};
+use crate::retry::Repeat;
+
+/// How a value is set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetOptions {
+    /// How long it stays.
+    pub lifetime: Lifetime,
+    /// What must hold of the key before.
+    pub condition: Option<Precondition>,
+}
+
+/// How long a value stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lifetime {
+    /// Until it is deleted.
+    Permanent,
+    /// This long, in whole seconds.
+    For(Duration),
+    /// As long as the token that writes it.
+    Job,
+}
+
+/// What a write did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// The commit.
+    pub revision: Revision,
+    /// Whether the key is new. A write that had to be repeated may find its own first try.
+    pub stored: Stored,
+}
+
+/// Whether a key was there before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stored {
+    /// It was not.
+    Created,
+    /// It was.
+    Replaced,
+}
+
+impl Client {
+    /// Stores a value; when this returns, it is on disk.
+    ///
+    /// A write without a condition is repeated on errors that may pass; one with a condition is
+    /// repeated only where it is certain that it did not happen, because its own first try could
+    /// make it fail.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn set(&self, key: &Key, value: &[u8], options: &SetOptions) -> Result<Written, Error> {
+        let mut target = path::of_key(key);
+        match options.lifetime {
+            Lifetime::Permanent => {}
+            Lifetime::Job => add_parameter(&mut target, parameter::TTL, "job"),
+            Lifetime::For(duration) => {
+                add_parameter(&mut target, parameter::TTL, &format_duration(duration));
+            }
+        }
+        let mut headers = Vec::new();
+        match &options.condition {
+            None => {}
+            Some(Precondition::Absent) => headers.push((header::IF_NONE_MATCH, "*".to_owned())),
+            Some(Precondition::Present) => headers.push((header::IF_MATCH, "*".to_owned())),
+            Some(Precondition::Revision(revision)) => headers.push(if_match(*revision)),
+            Some(Precondition::Value(value)) => {
+                let value = percent_encode(value.as_bytes(), NON_ALPHANUMERIC).to_string();
+                add_parameter(&mut target, parameter::PREV, &value);
+            }
+        }
+        let repeat = match options.condition {
+            None => Repeat::Safe,
+            Some(_) => Repeat::IfNotApplied,
+        };
+        let reply = self.send(&Request {
+            method: Method::PUT,
+            target,
+            headers,
+            body: Some(value),
+            repeat,
+            limit: MAX_SMALL,
+        })?;
+        let set: Set = self.acknowledged(&reply)?;
+        Ok(Written {
+            revision: Revision::new(set.revision),
+            stored: if reply.status == StatusCode::CREATED {
+                Stored::Created
+            } else {
+                Stored::Replaced
+            },
+        })
+    }
+
+    /// Adds to a decimal integer in one atomic step and answers the sum; an absent key counts
+    /// as 0. Never repeated where it may have happened.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn add(&self, key: &Key, by: i64) -> Result<Added, Error> {
+        let mut target = path::of_key(key);
+        add_parameter(&mut target, parameter::ADD, &by.to_string());
+        let reply = self.send(&Request {
+            method: Method::POST,
+            target,
+            headers: Vec::new(),
+            body: Some(&[]),
+            repeat: Repeat::IfNotApplied,
+            limit: MAX_SMALL,
+        })?;
+        self.acknowledged(&reply)
+    }
+
+    /// The body of an answer to a change. One that can't be read leaves open what happened.
+    pub(crate) fn acknowledged<T: serde::de::DeserializeOwned>(
+        &self,
+        reply: &Reply,
+    ) -> Result<T, Error> {
+        reply
+            .json()
+            .map_err(|what| self.bad_answer(what, Fate::Unknown))
+    }
+}
+
+impl Default for SetOptions {
+    /// Permanent, whatever was there.
+    fn default() -> Self {
+        Self {
+            lifetime: Lifetime::Permanent,
+            condition: None,
+        }
+    }
+}
+
+/// The header that demands one revision (RFC 9110, section 13.1.1).
+pub(crate) fn if_match(revision: Revision) -> (HeaderName, String) {
+    (header::IF_MATCH, format!("\"{revision}\""))
+}
+
+fn add_parameter(target: &mut String, name: &str, value: &str) {
+    let separator = if target.contains('?') { '&' } else { '?' };
+    // Writing to a string can't fail.
+    let _ = write!(target, "{separator}{name}={value}");
+}

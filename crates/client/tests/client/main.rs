@@ -1,0 +1,13 @@
+//! The client against a server that answers by script: what is repeated, what is an error, and
+//! what no broken answer may look like.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "tests say what went wrong by failing"
+)]
+
+mod answers;
+mod listing;
+mod repeating;
+mod script;

@@ -1,0 +1,100 @@
+//! A server that answers each connection with the next line of a script.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use prominence_client::{BaseUrl, Client, Config, Token};
+
+/// The server; when the script is over, nobody listens any more.
+pub(crate) struct Script {
+    url: String,
+    requests: Arc<Mutex<Vec<String>>>,
+    pub(crate) pauses: Arc<Mutex<Vec<Duration>>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Script {
+    /// Serves these answers, one a connection. An empty one closes the connection without a word.
+    pub(crate) fn new(answers: &[String]) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/prominence/v1", listener.local_addr().unwrap());
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let (log, answers) = (Arc::clone(&requests), answers.to_vec());
+        let thread = std::thread::spawn(move || {
+            for answer in answers {
+                let (stream, _) = listener.accept().unwrap();
+                log.lock().unwrap().push(converse(stream, &answer));
+            }
+        });
+        Self {
+            url,
+            requests,
+            pauses: Arc::default(),
+            thread: Some(thread),
+        }
+    }
+
+    /// A client of it that notes its pauses instead of waiting.
+    pub(crate) fn client(&self) -> Client {
+        let url = BaseUrl::parse(&self.url).unwrap();
+        let pauses = Arc::clone(&self.pauses);
+        let pause = move |pause| pauses.lock().unwrap().push(pause);
+        Client::with_pause(Config::new(url, Token::parse("t").unwrap()), pause).unwrap()
+    }
+
+    /// The requests that came, each with its head and body, after the whole script was played.
+    pub(crate) fn played(mut self) -> Vec<String> {
+        self.thread.take().unwrap().join().unwrap();
+        self.requests.lock().unwrap().clone()
+    }
+
+    /// The pauses that were made so far.
+    pub(crate) fn pauses(&self) -> Vec<Duration> {
+        self.pauses.lock().unwrap().clone()
+    }
+}
+
+/// An answer with a length.
+pub(crate) fn answer(status: &str, headers: &str, body: &str) -> String {
+    let length = body.len();
+    format!(
+        "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n{headers}\r\n{body}"
+    )
+}
+
+/// An answer that is an error.
+pub(crate) fn refusal(status: &str, code: &str, headers: &str) -> String {
+    let body = format!("{{\"error\": \"as the script says\", \"code\": \"{code}\"}}");
+    answer(status, headers, &body)
+}
+
+/// A value with revision 7.
+pub(crate) fn value(text: &str) -> String {
+    answer("200 OK", "ETag: \"7\"\r\n", text)
+}
+
+fn converse(mut stream: TcpStream, answer: &str) -> String {
+    let mut reader = BufReader::new(stream.try_clone().unwrap());
+    let mut request = String::new();
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).unwrap();
+        if let Some(digits) = line.to_lowercase().strip_prefix("content-length:") {
+            length = digits.trim().parse().unwrap();
+        }
+        let end = line.trim().is_empty();
+        request.push_str(&line);
+        if end {
+            break;
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).unwrap();
+    request.push_str(&String::from_utf8(body).unwrap());
+    stream.write_all(answer.as_bytes()).unwrap();
+    request
+}

@@ -10,5 +10,6 @@
 mod crash;
 mod examples;
 mod folder;
+mod memory;
 mod newcomer;
 mod pypi;

@@ -1,8 +1,8 @@
 //! What each route does: extract, call through a permit, render.
 
 pub(crate) mod delete;
-pub(crate) mod health;
 pub(crate) mod kv;
 pub(crate) mod list;
+pub(crate) mod service;
 mod value;
 pub(crate) mod write;

@@ -3,7 +3,7 @@
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use crate::handler::{delete, health, kv, write};
+use crate::handler::{delete, kv, service, write};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -19,10 +19,10 @@ use crate::handler::{delete, health, kv, write};
         write::put,
         delete::delete_key,
         delete::delete_namespace,
-        health::whoami,
-        health::healthz,
-        health::metrics,
-        health::readyz,
+        service::whoami,
+        service::healthz,
+        service::metrics,
+        service::readyz,
     ),
     tags(
         (name = "kv", description = "Keys and values"),

@@ -7,7 +7,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::app::App;
-use crate::handler::{delete, health, kv, write};
+use crate::handler::{delete, kv, service, write};
 use crate::{middleware, openapi};
 
 /// The whole service.
@@ -25,14 +25,14 @@ pub fn router(app: App) -> Router {
         .route("/prominence/v1/kv", namespace.clone())
         .route("/prominence/v1/kv/", namespace)
         .route("/prominence/v1/kv/{*key}", key)
-        .route("/prominence/v1/whoami", get(health::whoami))
+        .route("/prominence/v1/whoami", get(service::whoami))
         .layer(from_fn(middleware::private));
 
     let public = Router::new()
-        .route("/", get(health::index))
-        .route("/healthz", get(health::healthz))
-        .route("/metrics", get(health::metrics))
-        .route("/readyz", get(health::readyz))
+        .route("/", get(service::index))
+        .route("/healthz", get(service::healthz))
+        .route("/metrics", get(service::metrics))
+        .route("/readyz", get(service::readyz))
         .merge(SwaggerUi::new("/docs").url("/openapi.json", openapi::document()));
 
     Router::new()

@@ -19,7 +19,7 @@ use crate::query::Query;
 use crate::target::Target;
 
 /// Parameters of what later versions hold back or stream.
-const LATER: [&str; 4] = [
+pub(super) const LATER: [&str; 4] = [
     parameter::WAIT,
     parameter::AT_LEAST,
     parameter::WATCH,

@@ -14,6 +14,7 @@ use prominence_core::limits::MAX_PAGE_KEYS;
 use prominence_core::permit::{ListPermit, Principal};
 use prominence_core::{Depth, Item, Page, PageLimit, Prefix, Projection, StoreError};
 
+use super::kv;
 use crate::app::App;
 use crate::failure::Failure;
 use crate::query::Query;
@@ -100,12 +101,7 @@ pub(crate) async fn answer(
     mut query: Query<'_>,
     headers: &HeaderMap,
 ) -> Result<Response, Failure> {
-    query.not_yet(&[
-        parameter::WAIT,
-        parameter::AT_LEAST,
-        parameter::WATCH,
-        parameter::SINCE,
-    ])?;
+    query.not_yet(&kv::LATER)?;
     let Listing::Items(form) = listing else {
         query.finish("?count")?;
         let count = app.gate.list(who, target.prefix()?)?.count().await?;

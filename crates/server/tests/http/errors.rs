@@ -155,19 +155,28 @@ fn every_answer_names_its_request() {
     assert_eq!(second.header("x-content-type-options"), "nosniff");
 }
 
-/// A store that fails as it is told to.
-struct Failing(fn() -> StoreError);
+/// A store that fails as it is told to, or never answers where it is told nothing.
+struct Failing(fn() -> Option<StoreError>);
+
+impl Failing {
+    async fn fail<T>(&self) -> Result<T, StoreError> {
+        match self.0() {
+            Some(error) => Err(error),
+            None => std::future::pending().await,
+        }
+    }
+}
 
 #[async_trait]
 impl Store for Failing {
     async fn get(&self, _: &Namespace, _: &Key) -> Result<Option<Entry>, StoreError> {
-        Err(self.0())
+        self.fail().await
     }
     async fn scan(&self, _: &Namespace, _: &Scan) -> Result<Page, StoreError> {
-        Err(self.0())
+        self.fail().await
     }
     async fn count(&self, _: &Namespace, _: &Prefix, _: Visibility) -> Result<u64, StoreError> {
-        Err(self.0())
+        self.fail().await
     }
     async fn commit(
         &self,
@@ -175,20 +184,20 @@ impl Store for Failing {
         _: Option<&Job>,
         _: Commit,
     ) -> Result<Committed, StoreError> {
-        Err(self.0())
+        self.fail().await
     }
     async fn changes(&self, _: &Namespace, _: &Prefix, _: Cursor) -> Result<Changes, StoreError> {
-        Err(self.0())
+        self.fail().await
     }
     async fn usage(&self, _: &Namespace) -> Result<Usage, StoreError> {
-        Err(self.0())
+        self.fail().await
     }
     async fn ready(&self) -> Result<(), StoreError> {
-        Err(self.0())
+        self.fail().await
     }
 }
 
-fn failing(error: fn() -> StoreError) -> Server {
+fn failing(error: fn() -> Option<StoreError>) -> Server {
     Server::with(Setup {
         store: Some(Arc::new(Failing(error))),
         ..Setup::default()
@@ -197,11 +206,13 @@ fn failing(error: fn() -> StoreError) -> Server {
 
 #[test]
 fn an_engine_that_cannot_answer_is_503_and_says_whether_a_write_may_have_happened() {
-    let server = failing(|| StoreError::Unavailable {
-        reason: "the disk is full".into(),
-        fate: Fate::Unknown,
-        retry_after: Duration::from_millis(1_500),
-        cause: None,
+    let server = failing(|| {
+        Some(StoreError::Unavailable {
+            reason: "the disk is full".into(),
+            fate: Fate::Unknown,
+            retry_after: Duration::from_millis(1_500),
+            cause: None,
+        })
     });
     let alice = server.user("alice");
     for answer in [
@@ -226,8 +237,9 @@ fn an_engine_that_cannot_answer_is_503_and_says_whether_a_write_may_have_happene
 
 #[test]
 fn damaged_data_is_an_error_and_not_an_absence() {
-    let server = failing(|| StoreError::Corrupt {
-        what: "entries: secret key name".into(),
+    let server = failing(|| {
+        let what = "entries: secret key name".into();
+        Some(StoreError::Corrupt { what })
     });
     let error = server.user("alice").get("/kv/a").error(500, "internal");
     assert!(
@@ -244,43 +256,10 @@ fn a_bug_in_the_engine_costs_one_request() {
     assert_eq!(server.anonymous().get("//healthz").status, 200);
 }
 
-/// A store that never answers.
-struct Stuck;
-
-#[async_trait]
-impl Store for Stuck {
-    async fn get(&self, _: &Namespace, _: &Key) -> Result<Option<Entry>, StoreError> {
-        std::future::pending().await
-    }
-    async fn scan(&self, _: &Namespace, _: &Scan) -> Result<Page, StoreError> {
-        std::future::pending().await
-    }
-    async fn count(&self, _: &Namespace, _: &Prefix, _: Visibility) -> Result<u64, StoreError> {
-        std::future::pending().await
-    }
-    async fn commit(
-        &self,
-        _: &Namespace,
-        _: Option<&Job>,
-        _: Commit,
-    ) -> Result<Committed, StoreError> {
-        std::future::pending().await
-    }
-    async fn changes(&self, _: &Namespace, _: &Prefix, _: Cursor) -> Result<Changes, StoreError> {
-        std::future::pending().await
-    }
-    async fn usage(&self, _: &Namespace) -> Result<Usage, StoreError> {
-        std::future::pending().await
-    }
-    async fn ready(&self) -> Result<(), StoreError> {
-        std::future::pending().await
-    }
-}
-
 #[test]
 fn a_request_is_answered_within_its_deadline_whatever_the_engine_does() {
     let mut setup = Setup {
-        store: Some(Arc::new(Stuck)),
+        store: Some(Arc::new(Failing(|| None))),
         ..Setup::default()
     };
     setup.bounds.answer_within = Duration::from_millis(100);

@@ -1,4 +1,4 @@
-//! Whether the service works, and who the caller is.
+//! What the service says of itself, and of the caller.
 
 use axum::Json;
 use axum::extract::State;
@@ -18,7 +18,7 @@ pub(crate) async fn index() -> impl IntoResponse {
     let policy = "default-src 'none'; style-src 'unsafe-inline'";
     (
         [(header::CONTENT_SECURITY_POLICY, policy)],
-        Html(include_str!("index.html")),
+        Html(include_str!("service.html")),
     )
 }
 

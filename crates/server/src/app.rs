@@ -7,7 +7,7 @@ use prominence_core::{Clock, Gate, Quota};
 
 use crate::rate::RateLimit;
 use crate::telemetry::Telemetry;
-use crate::token::Verifier;
+use crate::token::{CachingVerifier, Verifier};
 
 /// The service's state; cheap to clone. The store is within, behind its gate.
 #[derive(Clone)]
@@ -16,7 +16,7 @@ pub struct App(Arc<Inner>);
 /// Fields of [`App`].
 pub struct Inner {
     pub(crate) gate: Gate,
-    pub(crate) verifier: Verifier,
+    pub(crate) verifier: CachingVerifier,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) bounds: Bounds,
     pub(crate) rate: Option<RateLimit>,
@@ -44,6 +44,7 @@ impl App {
     pub fn new(gate: Gate, verifier: Verifier, clock: Arc<dyn Clock>, bounds: Bounds) -> Self {
         let rate = RateLimit::new(bounds.requests_per_second);
         let telemetry = Telemetry::new();
+        let verifier = CachingVerifier::new(verifier);
         Self(Arc::new(Inner {
             gate,
             verifier,

@@ -1,5 +1,7 @@
 //! `Authorization` becomes a principal.
 
+use std::sync::Arc;
+
 use axum::extract::FromRequestParts;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
@@ -13,7 +15,7 @@ use crate::failure::Failure;
 ///
 /// Handlers take it before anything else, so that a request without a good token learns nothing
 /// about the rest of what it asked.
-pub(crate) struct Caller(pub(crate) Principal);
+pub(crate) struct Caller(pub(crate) Arc<Principal>);
 
 impl FromRequestParts<App> for Caller {
     type Rejection = Failure;

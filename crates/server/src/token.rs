@@ -4,10 +4,12 @@
 //! Claims: `username` (whose namespace it is), `exp`, and optionally `job`, `groups`, `email`,
 //! `scope`, `nbf` and `iss`. Everything else is left aside.
 
+mod cache;
 mod mint;
 mod secret;
 mod verify;
 
+pub use cache::CachingVerifier;
 pub use mint::{NewToken, mint};
 pub use secret::{Secret, SecretError, SecretSource, find, load_or_create};
 pub use verify::{Rejected, Verifier};

@@ -59,9 +59,9 @@ pub(crate) async fn whoami(Caller(who): Caller, target: Target) -> Result<Json<W
     Query::parse(target.query())?.finish("/whoami")?;
     Ok(Json(WhoAmI {
         user: who.user.to_string(),
-        job: who.job.map(|job| job.to_string()),
+        job: who.job.as_ref().map(ToString::to_string),
         scopes: who.scopes.words(),
         expires: rfc3339(who.expires),
-        issuer: who.issuer,
+        issuer: who.issuer.clone(),
     }))
 }

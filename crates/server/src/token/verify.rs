@@ -90,7 +90,7 @@ impl Verifier {
         let unusable = |what: &dyn std::fmt::Display| Rejected::Claims(what.to_string());
 
         let expires = numeric_date(claims.exp).ok_or_else(|| unusable(&"exp is not a time"))?;
-        if now >= expires.after(self.leeway) {
+        if self.has_ended(expires, now) {
             return Err(Rejected::Expired);
         }
         if let Some(nbf) = claims.nbf {
@@ -120,6 +120,15 @@ impl Verifier {
             expires,
             issuer,
         })
+    }
+
+    /// Whether a token that was accepted before still is: only its end can have come since.
+    pub(super) fn is_current(&self, principal: &Principal, now: Timestamp) -> bool {
+        !self.has_ended(principal.expires, now)
+    }
+
+    fn has_ended(&self, expires: Timestamp, now: Timestamp) -> bool {
+        now >= expires.after(self.leeway)
     }
 
     /// Where the token names a secret by `kid`, that one alone is tried; otherwise all are.

@@ -54,7 +54,7 @@ pub enum Operation {
         /// How long it stays.
         lifetime: Lifetime,
     },
-    /// Adds to a decimal integer; an absent key counts as 0. The lifetime is kept.
+    /// Adds to a decimal integer; an absent key counts as 0. The lifetime is kept, a claim cleared.
     Add {
         /// The key.
         key: Key,

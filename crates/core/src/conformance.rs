@@ -58,7 +58,7 @@ pub const SMALL: Quota = Quota {
 
 /// How long one case, or one sequence of the model, may take before it counts as stuck. Far above
 /// what the slowest engine needs on a busy machine.
-pub const DEADLINE: Duration = Duration::from_secs(120);
+pub const DEADLINE: Duration = Duration::from_secs(60);
 
 /// One engine, empty, with a clock that the cases move.
 #[async_trait]

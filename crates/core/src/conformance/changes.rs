@@ -223,7 +223,7 @@ pub async fn the_log_replayed_is_the_state(subject: &dyn Subject) {
         let name = |n: usize| format!("/{}", (round * 7 + n) % 12);
         let lent = set_for(&name(1), "1", Lifetime::For(seconds(3)));
         let batch = vec![set(&name(0), "1"), lent, delete(&name(2)), add(&name(3), 0)];
-        // An addition may meet a text that is no number only if the arithmetic above changes.
+        // Every value here is a number, so that the addition is never refused.
         alice.commit(batch).await;
         subject.clock().advance(seconds(1));
         subject.sweep().await;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use super::Crowd;
 use super::shorthand::{delete, limit, scan, set, told, yield_now};
@@ -222,6 +222,40 @@ pub async fn a_follower_misses_no_change_and_sees_none_twice(crowd: &Crowd) {
         .await;
     everything.await;
     one.await;
+}
+
+pub async fn a_change_made_while_a_reader_looks_for_it_wakes_it(crowd: &Crowd) {
+    const ROUNDS: usize = 200;
+    // What does not match makes each look through the log take a while.
+    let noise: Vec<_> = (0..3_000).map(|n| format!("/noise/{n}")).collect();
+    alice(crowd.subject()).fill(&noise).await;
+    let looking = Arc::new(AtomicUsize::new(0));
+    let reader = crowd.start(|subject| {
+        let looking = Arc::clone(&looking);
+        async move {
+            let alice = alice(&*subject);
+            for round in 1..=ROUNDS {
+                let name = format!("/wanted/{round:03}");
+                looking.store(round, Ordering::SeqCst);
+                let (changes, _) = alice.changes(&name, Cursor::START).await;
+                assert_eq!(told(&changes), [format!("put {name}")]);
+            }
+        }
+    });
+    let writer = crowd.start(|subject| {
+        let looking = Arc::clone(&looking);
+        async move {
+            let alice = alice(&*subject);
+            for round in 1..=ROUNDS {
+                while looking.load(Ordering::SeqCst) < round {
+                    yield_now().await;
+                }
+                alice.set(&format!("/wanted/{round:03}"), "1").await;
+            }
+        }
+    });
+    writer.await;
+    reader.await;
 }
 
 pub async fn everyone_who_waits_is_woken_by_their_own_key(crowd: &Crowd) {

@@ -150,6 +150,8 @@ impl Space<'_> {
         let mut pages = Vec::new();
         loop {
             let page = self.page(&scan).await;
+            let goes_on = page.next.is_none() || page.next > scan.after;
+            assert!(goes_on, "{:?} leads to {:?}", scan.after, page.next);
             scan.after = page.next.clone();
             pages.push(page);
             if scan.after.is_none() {

@@ -156,6 +156,7 @@ macro_rules! conformance_suite {
             everyone_reads_their_own_write_at_once,
             pages_show_each_lasting_key_once_while_others_write,
             a_follower_misses_no_change_and_sees_none_twice,
+            a_change_made_while_a_reader_looks_for_it_wakes_it,
             everyone_who_waits_is_woken_by_their_own_key,
         ] }
         $crate::conformance_cases! { $make, sequences, model: [

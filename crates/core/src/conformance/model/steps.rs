@@ -171,8 +171,8 @@ fn on_key() -> impl Strategy<Value = Operation> {
         6 => set,
         2 => (keys(), by).prop_map(|(key, by)| Operation::Add { key, by }),
         2 => keys().prop_map(|key| Operation::Delete { key }),
-        1 => (keys(), moments(0)).prop_map(|(key, hold)| Operation::Renew { key, hold }),
-        1 => keys().prop_map(|key| Operation::Release { key }),
+        2 => (claimed(), moments(0)).prop_map(|(key, hold)| Operation::Renew { key, hold }),
+        1 => claimed().prop_map(|key| Operation::Release { key }),
     ]
 }
 
@@ -219,6 +219,14 @@ fn spaces() -> impl Strategy<Value = usize> {
 
 fn keys() -> impl Strategy<Value = Key> {
     sample::select(&KEYS).prop_map(key)
+}
+
+/// Keys that are the first of a prefix, so that a claim is likely to have taken them.
+fn claimed() -> impl Strategy<Value = Key> {
+    prop_oneof![
+        3 => sample::select(&["/a", "/a/b", "/b"][..]).prop_map(key),
+        1 => keys(),
+    ]
 }
 
 fn prefixes() -> impl Strategy<Value = Prefix> {

@@ -15,7 +15,7 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 20)]
     kills: u32,
 
-    /// Passed on to `cargo test`, such as a test's name.
+    /// Passed on to `cargo test`, such as a package (-p NAME) or a test's name.
     #[arg(last = true)]
     rest: Vec<String>,
 }
@@ -26,9 +26,13 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         sh::apt_install(&["curl"])?;
     }
     let venv = python_environment()?;
+    // Cargo would otherwise leave the choice of a package aside.
+    let chosen = |word: &String| word == "-p" || word.starts_with("--package");
+    let everything = (!options.rest.iter().any(chosen)).then_some("--workspace");
     sh::run(
         sh::cargo()
-            .args(["test", "--workspace", "--all-features"])
+            .args(["test", "--all-features"])
+            .args(everything)
             .args(&options.rest)
             .env("PROMINENCE_TEST_PYTHON", venv.join("bin/python"))
             .env("PROMINENCE_TEST_KILLS", options.kills.to_string()),

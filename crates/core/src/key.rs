@@ -9,6 +9,9 @@ use crate::limits::MAX_KEY_BYTES;
 /// The segment that marks keys for the platform's own use. See [`Prefix::shows`].
 const INTERNAL: &str = "_internal_";
 
+/// What a prefix that reaches inside such a segment contains.
+const INSIDE: &str = "/_internal_/";
+
 /// The name of one entry: a path such as `/input/param1`.
 ///
 /// The canonical form starts with one `/`, has no empty, `.` or `..` segment, no control
@@ -71,12 +74,12 @@ impl Key {
         Self::parse(std::str::from_utf8(raw).map_err(|_| KeyError::NotUtf8)?)
     }
 
-    /// A key that an engine kept, already in canonical form.
-    ///
-    /// # Errors
-    /// When it is not, which means that the stored data is damaged.
-    pub fn stored(raw: &[u8]) -> Result<Self, KeyError> {
-        Self::from_bytes(raw)
+    /// A key that an engine kept; `None` where the bytes are not the canonical form of one, which
+    /// means that the stored data is damaged.
+    #[must_use]
+    pub fn stored(raw: &[u8]) -> Option<Self> {
+        let key = Self::from_bytes(raw).ok()?;
+        (key.as_str().as_bytes() == raw).then_some(key)
     }
 
     /// The canonical form.
@@ -139,8 +142,8 @@ impl Prefix {
     /// everything below that segment.
     #[must_use]
     pub fn hidden_part(&self, key: &Key) -> Option<usize> {
-        let inside = format!("/{INTERNAL}/");
-        if self.0.contains(&inside) {
+        // Every key of a listing comes through here, and hardly any has such a segment.
+        if !key.0.contains(INTERNAL) || self.0.contains(INSIDE) {
             return None;
         }
         let mut start = 1;
@@ -256,6 +259,14 @@ mod tests {
         assert_eq!(Key::parse("/a\0"), Err(KeyError::Control('\0')));
         assert_eq!(Key::parse("/a\u{7f}"), Err(KeyError::Control('\u{7f}')));
         assert_eq!(Key::from_bytes(b"/\xff"), Err(KeyError::NotUtf8));
+    }
+
+    #[test]
+    fn a_stored_key_in_another_form_is_damage_and_not_another_spelling() {
+        assert_eq!(Key::stored(b"/a/b"), Some(key("/a/b")));
+        for raw in [&b"a/b"[..], b"/a//b", b"/a/", b"/\xff", b""] {
+            assert_eq!(Key::stored(raw), None, "{raw:?}");
+        }
     }
 
     #[test]

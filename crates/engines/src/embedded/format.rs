@@ -9,7 +9,9 @@ mod row;
 
 use bytes::Bytes;
 use prominence_core::entry::{Entry, Metadata};
-use prominence_core::{Change, ChangeKind, Cursor, Revision, StoreError, Timestamp, Usage, Value};
+use prominence_core::{
+    Change, ChangeKind, Cursor, Key, Revision, StoreError, Timestamp, Usage, Value,
+};
 
 use super::keys;
 use row::{Body, Row, readable};
@@ -147,7 +149,7 @@ pub(super) fn decode_change(key: &[u8], row: &[u8]) -> Result<Change, StoreError
             _ => return None,
         };
         let job = body.optional_job()?;
-        let key = keys::canonical(body.0)?;
+        let key = Key::stored(body.0)?;
         Some(Change {
             at,
             key,

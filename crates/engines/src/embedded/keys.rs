@@ -66,7 +66,7 @@ pub(super) fn after_prefix(prefix: &[u8]) -> Option<Vec<u8>> {
 /// The key in an entry's row.
 pub(super) fn read_entry(namespace: &Namespace, row: &[u8]) -> Option<Key> {
     let key = row.strip_prefix(namespace.as_str().as_bytes())?;
-    canonical(key.strip_prefix(&[END])?)
+    Key::stored(key.strip_prefix(&[END])?)
 }
 
 /// The place in a change's row.
@@ -84,7 +84,7 @@ pub(super) fn read_expiry(row: &[u8]) -> Option<(Timestamp, Namespace, Key)> {
     let (instant, rest) = row.split_first_chunk()?;
     let end = rest.iter().position(|byte| *byte == END)?;
     let namespace = read_namespace(&rest[..=end])?;
-    let key = canonical(&rest[end + 1..])?;
+    let key = Key::stored(&rest[end + 1..])?;
     let instant = Timestamp::from_millis(u64::from_be_bytes(*instant));
     Some((instant, namespace, key))
 }
@@ -93,12 +93,6 @@ pub(super) fn read_expiry(row: &[u8]) -> Option<(Timestamp, Namespace, Key)> {
 pub(super) fn read_namespace(row: &[u8]) -> Option<Namespace> {
     let name = std::str::from_utf8(row.strip_suffix(&[END])?).ok()?;
     Namespace::parse(name).ok()
-}
-
-/// A key that is stored in another than its one form is damage, not another spelling.
-pub(super) fn canonical(raw: &[u8]) -> Option<Key> {
-    let key = Key::stored(raw).ok()?;
-    (key.as_str().as_bytes() == raw).then_some(key)
 }
 
 fn joined(namespace: &Namespace, rest: &[u8]) -> Vec<u8> {

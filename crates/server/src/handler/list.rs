@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use axum::BoxError;
 use axum::Json;
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, header};
@@ -12,7 +13,7 @@ use prominence_api::name::{self, parameter};
 use prominence_api::{Counted, Detail, ErrorCode, Listed, Text, path};
 use prominence_core::limits::MAX_PAGE_KEYS;
 use prominence_core::permit::{ListPermit, Principal};
-use prominence_core::{Depth, Item, Page, PageLimit, Prefix, Projection, StoreError};
+use prominence_core::{Depth, Item, Page, PageLimit, Prefix, Projection};
 
 use super::kv;
 use crate::app::App;
@@ -141,7 +142,7 @@ pub(crate) async fn answer(
         framing,
         first: true,
     };
-    lines.write(&mut body, page.items)?;
+    lines.write(&mut body, page.items).map_err(internal)?;
     body.extend_from_slice(framing.close());
     let mut response = respond(framing, Body::from(body));
     if let Some(next) = page.next {
@@ -182,26 +183,22 @@ async fn stream(
                 None => return Ok(None),
                 Some(Next::Ready(page)) => page,
                 Some(Next::After(at)) => {
-                    permit
-                        .page(Some(at), limit, depth, form.projection())
-                        .await?
+                    let page = permit.page(Some(at), limit, depth, form.projection()).await;
+                    // The caller sees a broken connection; the reason stands only here.
+                    page.inspect_err(|error| tracing::warn!(%error, "a listing was broken off"))?
                 }
             };
             let mut chunk = Vec::new();
             if lines.first {
                 chunk.extend_from_slice(framing.open());
             }
-            lines
-                .write(&mut chunk, page.items)
-                .map_err(|failure| StoreError::Corrupt {
-                    what: failure.message().to_owned(),
-                })?;
+            lines.write(&mut chunk, page.items)?;
             lines.first = false;
             let next = page.next.map(Next::After);
             if next.is_none() {
                 chunk.extend_from_slice(framing.close());
             }
-            Ok::<_, StoreError>(Some((Bytes::from(chunk), (permit, lines, next))))
+            Ok::<_, BoxError>(Some((Bytes::from(chunk), (permit, lines, next))))
         },
     );
     Ok(respond(framing, Body::from_stream(chunks)))
@@ -222,15 +219,14 @@ struct Lines {
 }
 
 impl Lines {
-    fn write(&mut self, to: &mut Vec<u8>, items: Vec<Item>) -> Result<(), Failure> {
+    fn write(&mut self, to: &mut Vec<u8>, items: Vec<Item>) -> serde_json::Result<()> {
         for item in items {
             if let Framing::Array = self.framing
                 && !std::mem::take(&mut self.first)
             {
                 to.push(b',');
             }
-            serde_json::to_writer(&mut *to, &self.form.line(item))
-                .map_err(|error| Failure::new(ErrorCode::Internal, error.to_string()))?;
+            serde_json::to_writer(&mut *to, &self.form.line(item))?;
             if let Framing::Lines = self.framing {
                 to.push(b'\n');
             }
@@ -352,6 +348,10 @@ fn link(
     if form.detail {
         address.push_str("&detail");
     }
-    HeaderValue::try_from(format!("<{address}>; rel=\"next\""))
-        .map_err(|error| Failure::new(ErrorCode::Internal, error.to_string()))
+    HeaderValue::try_from(format!("<{address}>; rel=\"next\"")).map_err(internal)
+}
+
+/// What can only be a bug.
+fn internal(error: impl std::fmt::Display) -> Failure {
+    Failure::new(ErrorCode::Internal, error.to_string())
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use prominence_core::error::Fate;
 use prominence_core::{
-    Changes, Commit, Committed, Cursor, Entry, Job, Key, Namespace, Page, Prefix, Quota, Scan,
-    Store, StoreError, Usage, Visibility,
+    Changes, Commit, Committed, Cursor, Entry, Item, Job, Key, Namespace, Page, Prefix, Quota,
+    Scan, Store, StoreError, Usage, Visibility,
 };
 
 use crate::common::{Server, Setup};
@@ -155,12 +155,18 @@ fn every_answer_names_its_request() {
     assert_eq!(second.header("x-content-type-options"), "nosniff");
 }
 
-/// A store that fails as it is told to, or never answers where it is told nothing.
-struct Failing(fn() -> Option<StoreError>);
+/// A store that fails as it is told to, or never answers where it is told nothing. It lists one
+/// key first, with more to follow, where there is a first page.
+struct Failing {
+    error: fn() -> Option<StoreError>,
+    first_page: Page,
+}
 
 impl Failing {
     async fn fail<T>(&self) -> Result<T, StoreError> {
-        match self.0() {
+        // As a real engine would, so that what was answered before is on its way.
+        tokio::task::yield_now().await;
+        match (self.error)() {
             Some(error) => Err(error),
             None => std::future::pending().await,
         }
@@ -172,7 +178,10 @@ impl Store for Failing {
     async fn get(&self, _: &Namespace, _: &Key) -> Result<Option<Entry>, StoreError> {
         self.fail().await
     }
-    async fn scan(&self, _: &Namespace, _: &Scan) -> Result<Page, StoreError> {
+    async fn scan(&self, _: &Namespace, scan: &Scan) -> Result<Page, StoreError> {
+        if scan.after.is_none() && self.first_page.next.is_some() {
+            return Ok(self.first_page.clone());
+        }
         self.fail().await
     }
     async fn count(&self, _: &Namespace, _: &Prefix, _: Visibility) -> Result<u64, StoreError> {
@@ -199,7 +208,10 @@ impl Store for Failing {
 
 fn failing(error: fn() -> Option<StoreError>) -> Server {
     Server::with(Setup {
-        store: Some(Arc::new(Failing(error))),
+        store: Some(Arc::new(Failing {
+            error,
+            first_page: Page::default(),
+        })),
         ..Setup::default()
     })
 }
@@ -236,6 +248,42 @@ fn an_engine_that_cannot_answer_is_503_and_says_whether_a_write_may_have_happene
 }
 
 #[test]
+fn a_listing_that_fails_midway_breaks_off_and_is_never_a_shorter_one() {
+    let key = Key::parse("/a").unwrap();
+    let first_page = Page {
+        next: Some(Prefix::from(&key)),
+        items: vec![Item::Key(key)],
+    };
+    let error = || {
+        Some(StoreError::Corrupt {
+            what: "planted".into(),
+        })
+    };
+    let store: Arc<dyn Store> = Arc::new(Failing { error, first_page });
+    let server = Server::with(Setup {
+        store: Some(store),
+        ..Setup::default()
+    });
+    for (accept, shown) in [("*/*", "[\"/a\""), ("application/x-ndjson", "\"/a\"\n")] {
+        let answer = server.raw(
+            format!(
+                "GET /prominence/v1/kv?list HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\
+                 Accept: {accept}\r\n\r\n",
+                server.token("alice")
+            )
+            .as_bytes(),
+        );
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        assert!(answer.contains(shown), "{answer}");
+        // Neither the array nor the chunked body (RFC 9112, section 7.1) comes to its end.
+        assert!(
+            !answer.contains(']') && !answer.ends_with("0\r\n\r\n"),
+            "{answer}"
+        );
+    }
+}
+
+#[test]
 fn damaged_data_is_an_error_and_not_an_absence() {
     let server = failing(|| {
         let what = "entries: secret key name".into();
@@ -258,8 +306,12 @@ fn a_bug_in_the_engine_costs_one_request() {
 
 #[test]
 fn a_request_is_answered_within_its_deadline_whatever_the_engine_does() {
+    let stuck = Failing {
+        error: || None,
+        first_page: Page::default(),
+    };
     let mut setup = Setup {
-        store: Some(Arc::new(Failing(|| None))),
+        store: Some(Arc::new(stuck)),
         ..Setup::default()
     };
     setup.bounds.answer_within = Duration::from_millis(100);

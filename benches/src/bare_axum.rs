@@ -4,6 +4,9 @@
 use axum::Router;
 use axum::routing::get;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> std::io::Result<()> {
     let value = "x".repeat(1_000);
     let router = Router::new().route("/", get(move || std::future::ready(value.clone())));

@@ -91,13 +91,14 @@ impl MemoryStore {
 #[async_trait]
 impl Store for MemoryStore {
     async fn get(&self, namespace: &Namespace, key: &Key) -> Result<Option<Entry>, StoreError> {
-        Ok(self.read(namespace, |space, now| {
-            space
-                .entries
-                .get(key)
-                .filter(|entry| entry.metadata.is_live(now))
-                .cloned()
-        }))
+        Ok(self.get_cached(namespace, key))
+    }
+
+    fn get_cached(&self, namespace: &Namespace, key: &Key) -> Option<Entry> {
+        self.read(namespace, |space, now| {
+            let entry = space.entries.get(key);
+            entry.filter(|entry| entry.metadata.is_live(now)).cloned()
+        })
     }
 
     async fn scan(&self, namespace: &Namespace, scan: &Scan) -> Result<Page, StoreError> {

@@ -135,6 +135,16 @@ impl Gate {
         })
     }
 
+    /// Reads a key where memory can answer at once and a scope covers it; otherwise ask for a
+    /// permit. See [`Store::get_cached`].
+    #[must_use]
+    pub fn read_cached(&self, who: &Principal, key: &Key) -> Option<Entry> {
+        if !who.scopes.allow(Access::Read, key) {
+            return None;
+        }
+        self.store.get_cached(&who.user, key)
+    }
+
     /// Asks to list, count or watch a prefix.
     ///
     /// # Errors

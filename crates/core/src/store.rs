@@ -35,6 +35,10 @@ pub trait Store: Send + Sync {
     /// The entry of one key, or `None`.
     async fn get(&self, namespace: &Namespace, key: &Key) -> Result<Option<Entry>, StoreError>;
 
+    /// The entry of one key where memory can answer at once. `None` says nothing about the key:
+    /// then [`Store::get`] has to be asked. What is answered keeps all of the promises.
+    fn get_cached(&self, namespace: &Namespace, key: &Key) -> Option<Entry>;
+
     /// One page of the keys that a prefix shows, in byte order, from one consistent snapshot.
     ///
     /// The page ends after [`Scan::limit`] items or about

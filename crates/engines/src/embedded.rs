@@ -1,7 +1,7 @@
 //! The embedded engine: one process, one folder, an LSM tree (fjall).
 //!
 //! ```text
-//! get ─────────────────────────────┐
+//! get ──── entries read lately ────┐
 //! scan, count, usage, changes ─────┤ snapshots
 //!                                  ▼
 //! commit ─ queue ─ committer ─▶ database ─▶ hub ─▶ those who wait for changes
@@ -16,7 +16,7 @@
 //! | `database`, `shelf` | fjall itself, and where readers find it |
 //! | `queue`, `committer`, `group`, `view`, `upkeep` | writing |
 //! | `health`, `recovery` | whether writes are taken, and taking them again after a failure |
-//! | `scan`, `log` | reading |
+//! | `hot`, `scan`, `log` | reading |
 //!
 //! **Invariant:** nobody is answered before what the answer rests on is synced, and only the
 //! committer writes.
@@ -28,6 +28,7 @@ mod folder;
 mod format;
 mod group;
 mod health;
+mod hot;
 mod journal;
 mod keys;
 mod log;
@@ -61,6 +62,7 @@ use database::{Database, Snapshot};
 use error::unavailable;
 use folder::Folder;
 use health::Health;
+use hot::HotEntries;
 use log::Look;
 use options::{MAX_LOOKS, MAX_SCANS, MAX_WAITING_SCANS, RETRY_LATER, RETRY_SOON};
 use queue::{CommitRequest, Counting, Pass, QueuedBytes, Request, UpkeepRequest};
@@ -86,6 +88,7 @@ struct Shared {
     options: Options,
     clock: Arc<dyn Clock>,
     shelf: Shelf,
+    hot: HotEntries,
     hub: Hub,
     health: Health,
     counters: Counting,
@@ -99,9 +102,10 @@ impl EmbeddedStore {
     /// See [`OpenError`].
     pub fn open(options: Options, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         let folder = Arc::new(Folder::take(&options.folder)?);
-        let database = Database::open(&folder, options.cache_bytes)?;
+        let database = Database::open(&folder, options.block_cache_bytes())?;
         let (requests, received) = sync_channel(options.queue.max(1));
         let shared = Arc::new(Shared {
+            hot: HotEntries::new(options.hot_cache_bytes()),
             options,
             clock,
             shelf: Shelf::new(database),
@@ -230,9 +234,19 @@ impl Store for EmbeddedStore {
         // On this thread, although it may read a block from the disk: most come from memory in a
         // few microseconds, and handing each over to another thread would cost more than that.
         let database = self.shared.shelf.get().await?;
-        let entry = database.snapshot().entry(namespace, key)?;
+        let row = keys::entry(namespace, key);
+        let read = || database.snapshot().entry_row(&row);
+        let entry = self.shared.hot.get_or_read(&row, read)?;
         let now = self.shared.clock.now();
         Ok(entry.filter(|entry| entry.metadata.is_live(now)))
+    }
+
+    fn get_cached(&self, namespace: &Namespace, key: &Key) -> Option<Entry> {
+        let entry = self.shared.hot.get(&keys::entry(namespace, key))?;
+        entry
+            .metadata
+            .is_live(self.shared.clock.now())
+            .then_some(entry)
     }
 
     async fn scan(&self, namespace: &Namespace, scan: &Scan) -> Result<Page, StoreError> {

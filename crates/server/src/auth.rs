@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
+use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use prominence_api::ErrorCode;
@@ -21,28 +22,34 @@ impl FromRequestParts<App> for Caller {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failure> {
-        let token = bearer(parts)?;
+        let token = bearer(&parts.headers)?;
         let principal = app
             .verifier
             .verify(token, app.clock.now())
             .map_err(|rejected| {
                 Failure::unauthenticated(&format!("{rejected}; get a new one"), true)
             })?;
-        if let Some(rate) = &app.rate {
-            rate.admit(&principal.user).map_err(|wait| {
-                let limit = app.bounds.requests_per_second;
-                let message = format!("more than {limit} requests a second");
-                Failure::new(ErrorCode::RateLimited, message).retry_after(wait)
-            })?;
-        }
+        admit(app, &principal)?;
         Ok(Self(principal))
     }
 }
 
+/// Takes one request from the caller's rate.
+pub(crate) fn admit(app: &App, who: &Principal) -> Result<(), Failure> {
+    let Some(rate) = &app.rate else {
+        return Ok(());
+    };
+    rate.admit(&who.user).map_err(|wait| {
+        let limit = app.bounds.requests_per_second;
+        let message = format!("more than {limit} requests a second");
+        Failure::new(ErrorCode::RateLimited, message).retry_after(wait)
+    })
+}
+
 /// The token of `Authorization: Bearer TOKEN` (RFC 6750, section 2.1).
-fn bearer(parts: &Parts) -> Result<&str, Failure> {
+pub(crate) fn bearer(headers: &HeaderMap) -> Result<&str, Failure> {
     let missing = "a token is needed; send it as \"Authorization: Bearer TOKEN\"";
-    let mut headers = parts.headers.get_all(AUTHORIZATION).iter();
+    let mut headers = headers.get_all(AUTHORIZATION).iter();
     let Some(header) = headers.next() else {
         return Err(Failure::unauthenticated(missing, false));
     };

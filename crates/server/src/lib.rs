@@ -7,6 +7,7 @@
 //! | [`settings`] | flags, environment and file become one valid [`Config`] |
 //! | [`serve`] | opens the engine, binds, listens, stops |
 //! | `listener` | connections: limits, TLS, time-outs, graceful stop |
+//! | `front` | the short way for reads that memory can answer |
 //! | `router` | every route on one screen |
 //! | `middleware` | what happens to every request: its name, its deadline, its headers |
 //! | `auth` | `Authorization` becomes a principal |
@@ -22,6 +23,7 @@ mod auth;
 mod clock;
 mod conditional;
 mod failure;
+mod front;
 mod handler;
 mod listener;
 mod middleware;
@@ -37,8 +39,8 @@ pub mod token;
 
 pub use app::{App, Bounds};
 pub use clock::SystemClock;
+pub use front::Front;
 pub use listener::{Limits, Tls, run};
 pub use openapi::document;
-pub use router::router;
 pub use serve::{ServeError, Started, serve};
 pub use settings::{Config, ConfigError, Settings};

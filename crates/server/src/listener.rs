@@ -6,11 +6,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -18,6 +16,8 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{self, ServerConfig};
+
+use crate::front::Front;
 
 /// Bytes of a request's head. A token takes about one KiB, the longest key three.
 const MAX_HEAD_BYTES: usize = 64 * 1_024;
@@ -99,7 +99,7 @@ impl Tls {
 /// [`Limits::stop_within`] is over.
 pub async fn run(
     listener: TcpListener,
-    router: Router,
+    service: Front,
     tls: Option<Tls>,
     limits: Limits,
     stop: impl Future<Output = ()>,
@@ -121,7 +121,7 @@ pub async fn run(
             }
         };
         let connection = Connection {
-            router: router.clone(),
+            service: service.clone(),
             head_within: limits.head_within,
             watcher: graceful.watcher(),
             _slot: slot,
@@ -156,7 +156,7 @@ async fn accept(
 }
 
 struct Connection {
-    router: Router,
+    service: Front,
     head_within: Duration,
     watcher: hyper_util::server::graceful::Watcher,
     _slot: OwnedSemaphorePermit,
@@ -177,7 +177,7 @@ impl Connection {
             .header_read_timeout(self.head_within)
             .max_buf_size(MAX_HEAD_BYTES)
             .max_headers(MAX_HEADERS)
-            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(self.router));
+            .serve_connection(TokioIo::new(stream), self.service);
         if let Err(error) = self.watcher.watch(connection).await {
             tracing::debug!(%error, "a connection ended early");
         }

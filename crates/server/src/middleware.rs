@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use prominence_api::{ErrorCode, name};
@@ -26,7 +26,7 @@ const MAX_REQUEST_ID: usize = 128;
 pub(crate) async fn finish(State(app): State<App>, request: Request, next: Next) -> Response {
     let started = Instant::now();
     let method = request.method().clone();
-    let id = sane_id(&request).unwrap_or_else(new_id);
+    let id = request_id(request.headers());
     let mut response = next.run(request).await;
     if let Some(failure) = response.extensions_mut().remove::<Failure>() {
         if response.status().is_server_error() {
@@ -44,13 +44,23 @@ pub(crate) async fn finish(State(app): State<App>, request: Request, next: Next)
     }
     app.telemetry
         .answered(&method, response.status(), started.elapsed());
+    sign(&mut response, id);
+    response
+}
+
+/// The headers that every answer has.
+pub(crate) fn sign(response: &mut Response, id: HeaderValue) {
     let headers = response.headers_mut();
     headers.insert(REQUEST_ID, id);
     headers.insert(
         header::X_CONTENT_TYPE_OPTIONS,
         HeaderValue::from_static("nosniff"),
     );
-    response
+}
+
+/// The caller's own name for the request, or a new one.
+pub(crate) fn request_id(headers: &HeaderMap) -> HeaderValue {
+    sane_id(headers).unwrap_or_else(new_id)
 }
 
 /// Answers 503 where a handler does not begin to answer in time. Bodies that are streamed may
@@ -102,17 +112,22 @@ pub(crate) async fn method_not_allowed(request: Request) -> Failure {
 /// Values are private, and every use of a copy asks whether it is still the current one.
 pub(crate) async fn private(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
+    keep_private(&mut response);
+    response
+}
+
+/// Says so in the answer.
+pub(crate) fn keep_private(response: &mut Response) {
     let status = response.status();
     if status.is_success() || status == StatusCode::NOT_MODIFIED {
         let value = HeaderValue::from_static("private, no-cache");
         response.headers_mut().insert(header::CACHE_CONTROL, value);
     }
-    response
 }
 
 /// The caller's name for the request, where it can stand in a log without doing harm.
-fn sane_id(request: &Request) -> Option<HeaderValue> {
-    let id = request.headers().get(REQUEST_ID)?;
+fn sane_id(headers: &HeaderMap) -> Option<HeaderValue> {
+    let id = headers.get(REQUEST_ID)?;
     let sane = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(byte);
     let fits = !id.is_empty() && id.len() <= MAX_REQUEST_ID && id.as_bytes().iter().all(sane);
     fits.then(|| id.clone())

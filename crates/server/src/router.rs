@@ -11,7 +11,7 @@ use crate::handler::{delete, kv, service, write};
 use crate::{middleware, openapi};
 
 /// The whole service.
-pub fn router(app: App) -> Router {
+pub(crate) fn router(app: App) -> Router {
     let namespace = get(kv::get_namespace)
         .post(write::batch)
         .put(write::no_key)

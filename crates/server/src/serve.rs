@@ -13,8 +13,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::app::App;
 use crate::clock::SystemClock;
+use crate::front::Front;
 use crate::listener::{self, Tls, TlsError};
-use crate::router::router;
 use crate::settings::Config;
 use crate::telemetry;
 use crate::token::{self, Secret, SecretError, SecretSource, Verifier};
@@ -129,7 +129,7 @@ async fn run(config: Config, announce: impl FnOnce(&Started)) -> Result<(), Serv
         }
         tracing::info!("stopping; requests in flight are finished first");
     };
-    listener::run(listener, router(app), tls, config.limits, stop).await;
+    listener::run(listener, Front::new(app), tls, config.limits, stop).await;
 
     counting.abort();
     // What is left in the data folder would send clients to whoever takes the port next.

@@ -17,6 +17,12 @@ pub(crate) struct Target {
 }
 
 impl Target {
+    /// The target of a request that names a key and has no parameters; `None` for all others.
+    pub(crate) fn of_plain_key(uri: &Uri) -> Option<Self> {
+        let target = Self { uri: uri.clone() };
+        (target.query().is_empty() && target.raw().len() > 1).then_some(target)
+    }
+
     /// The path as a key.
     pub(crate) fn key(&self) -> Result<Key, Failure> {
         Key::from_bytes(&self.decoded()?).map_err(bad_key)
@@ -32,12 +38,11 @@ impl Target {
         self.uri.query().unwrap_or_default()
     }
 
+    /// The path after `/kv`; empty where it leads elsewhere, which the router sends nowhere near.
     fn raw(&self) -> &str {
         let below = self.uri.path().strip_prefix(name::BASE);
-        // The router sends nothing else here.
-        below
-            .and_then(|rest| rest.strip_prefix("/kv"))
-            .unwrap_or_default()
+        let below = below.and_then(|rest| rest.strip_prefix("/kv"));
+        below.filter(|key| key.starts_with('/')).unwrap_or_default()
     }
 
     fn decoded(&self) -> Result<std::borrow::Cow<'_, [u8]>, Failure> {

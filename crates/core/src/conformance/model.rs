@@ -129,7 +129,10 @@ async fn do_step(subject: &dyn Subject, state: &mut State, step: &Step) -> TestC
         }
         Step::Get(number, key) => {
             let found = store.get(&namespace(*number), key).await.map_err(broken)?;
-            prop_assert_eq!(found, state.get(*number, key));
+            prop_assert_eq!(&found, &state.get(*number, key));
+            if let Some(cached) = store.get_cached(&namespace(*number), key) {
+                prop_assert_eq!(Some(cached), found);
+            }
         }
         Step::Scan(number, scan) => {
             let page = store.scan(&namespace(*number), scan).await;

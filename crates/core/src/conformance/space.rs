@@ -127,7 +127,13 @@ impl Space<'_> {
     }
 
     pub(super) async fn get(&self, name: &str) -> Option<Entry> {
-        self.store.get(&self.namespace, &key(name)).await.unwrap()
+        let (namespace, key) = (&self.namespace, key(name));
+        let found = self.store.get(namespace, &key).await.unwrap();
+        // What memory has is the same; and what was just read may well be there.
+        if let Some(cached) = self.store.get_cached(namespace, &key) {
+            assert_eq!(Some(&cached), found.as_ref(), "{name} in memory");
+        }
+        found
     }
 
     /// An entry that must be there.

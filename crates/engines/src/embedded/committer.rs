@@ -152,7 +152,10 @@ impl Committer {
         }
         let mut batch = database.batch();
         group.fill(&mut batch);
-        match batch.write() {
+        let writing = self.shared.hot.writing(group.rows());
+        let written = batch.write();
+        drop(writing);
+        match written {
             Ok(()) => {
                 self.shared.counters.add_sync();
                 self.shared.health.writable();

@@ -223,9 +223,13 @@ impl<'a> Snapshot<'a> {
         namespace: &Namespace,
         key: &Key,
     ) -> Result<Option<Entry>, StoreError> {
-        let row_key = keys::entry(namespace, key);
-        match self.get(Table::Entries, &row_key)? {
-            Some(row) => format::decode_entry(&row_key, &row).map(Some),
+        self.entry_row(&keys::entry(namespace, key))
+    }
+
+    /// The same by the key of its row.
+    pub(super) fn entry_row(&self, row_key: &[u8]) -> Result<Option<Entry>, StoreError> {
+        match self.get(Table::Entries, row_key)? {
+            Some(row) => format::decode_entry(row_key, &row).map(Some),
             None => Ok(None),
         }
     }

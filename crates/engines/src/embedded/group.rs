@@ -241,6 +241,16 @@ impl<'a> Group<'a> {
         }
     }
 
+    /// The rows of the entries that the group changes.
+    pub(super) fn rows(&self) -> Vec<Vec<u8>> {
+        let spaces = self.spaces.iter();
+        let keys = spaces.flat_map(|(namespace, space)| {
+            let keys = space.entries.keys();
+            keys.map(move |key| keys::entry(namespace, key))
+        });
+        keys.collect()
+    }
+
     /// Wakes those who wait for what the group changed, once it can be seen.
     pub(super) fn publish(&self, hub: &Hub) {
         for (namespace, space) in &self.spaces {

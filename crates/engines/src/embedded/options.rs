@@ -16,7 +16,7 @@ pub struct Options {
     pub retention: Retention,
     /// Commits that may wait for the committer before more are refused.
     pub queue: usize,
-    /// Bytes of stored blocks kept in memory.
+    /// Bytes of stored blocks, and of entries read lately, kept in memory.
     pub cache_bytes: u64,
     /// Writes are refused while the disk has less room than this. It is what flushes and
     /// compactions need to go on, so that the store stops before they fail. 0 turns the check off.
@@ -47,6 +47,18 @@ impl Options {
             min_free_disk: 64 << 20,
             upkeep_every: Duration::from_secs(1),
         }
+    }
+}
+
+impl Options {
+    /// What of the cache is for entries: they serve single reads best, and blocks serve all else.
+    pub(super) fn hot_cache_bytes(&self) -> u64 {
+        self.cache_bytes / 4
+    }
+
+    /// What of the cache is for stored blocks.
+    pub(super) fn block_cache_bytes(&self) -> u64 {
+        self.cache_bytes - self.hot_cache_bytes()
     }
 }
 

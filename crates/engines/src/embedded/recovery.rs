@@ -69,6 +69,9 @@ impl Recovery {
         match opened {
             Ok(database) => {
                 self.failure = None;
+                // The failed group may be seen from now on. No reader is left that could still
+                // keep an entry of the state before it.
+                shared.hot.clear();
                 shared.shelf.put(database);
                 shared.health.writable();
                 // What the failed group wrote may be there now, and nobody was told.
@@ -94,7 +97,7 @@ fn has_room(shared: &Shared, folder: &Folder) -> bool {
 
 fn open(shared: &Shared, folder: &Arc<Folder>) -> Result<Database, Trouble> {
     journal::renew(&folder.store()).map_err(Trouble::from_io)?;
-    Database::open(folder, shared.options.cache_bytes).map_err(|error| Trouble {
+    Database::open(folder, shared.options.block_cache_bytes()).map_err(|error| Trouble {
         reason: "the store could not be opened again".to_owned(),
         retry_after: RETRY_LATER,
         cause: Some(Arc::new(error)),

@@ -139,7 +139,7 @@ async fn usage(app: &App, who: &Principal) -> Result<Response, Failure> {
     .into_response())
 }
 
-fn render(entry: Entry, conditions: &ReadConditions<'_>) -> Result<Response, Failure> {
+pub(crate) fn render(entry: Entry, conditions: &ReadConditions<'_>) -> Result<Response, Failure> {
     let Entry { value, metadata } = entry;
     if !conditions.hold(metadata.revision) {
         let message = format!("the key has revision {}", metadata.revision);

@@ -57,16 +57,24 @@ impl CachingVerifier {
     /// # Errors
     /// See [`Rejected`].
     pub fn verify(&self, token: &str, now: Timestamp) -> Result<Arc<Principal>, Rejected> {
-        if let Some(principal) = self.accepted.get(token) {
-            if self.verifier.is_current(&principal, now) {
-                return Ok(principal);
-            }
-            self.accepted.remove(token);
-            return Err(Rejected::Expired);
+        if let Some(principal) = self.remembered(token, now) {
+            return Ok(principal);
         }
+        // Not, or no longer: then it is forgotten here, and verifying it says why.
+        self.accepted.remove(token);
         let principal = Arc::new(self.verifier.verify(token, now)?);
         self.accepted.insert(token.into(), Arc::clone(&principal));
         Ok(principal)
+    }
+}
+
+impl CachingVerifier {
+    /// The bearer of a token that was verified lately and is still good.
+    pub(crate) fn remembered(&self, token: &str, now: Timestamp) -> Option<Arc<Principal>> {
+        let principal = self.accepted.get(token)?;
+        self.verifier
+            .is_current(&principal, now)
+            .then_some(principal)
     }
 }
 

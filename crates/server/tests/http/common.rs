@@ -10,7 +10,7 @@ use prominence_core::permit::Scopes;
 use prominence_core::{Clock, Gate, Job, Namespace, Quota, Store, Timestamp};
 use prominence_engines::embedded::{EmbeddedStore, Options};
 use prominence_server::token::{NewToken, Secret, Verifier, mint};
-use prominence_server::{App, Bounds, Limits, Tls, router, run};
+use prominence_server::{App, Bounds, Front, Limits, Tls, run};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
@@ -94,7 +94,7 @@ impl Server {
         runtime.spawn(async move {
             let listener = tokio::net::TcpListener::from_std(listener).unwrap();
             let stop = async { drop(told_to_stop.await) };
-            run(listener, router(app), setup.tls, setup.limits, stop).await;
+            run(listener, Front::new(app), setup.tls, setup.limits, stop).await;
             let _ = ended.send(());
         });
         Self {

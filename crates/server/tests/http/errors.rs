@@ -178,6 +178,9 @@ impl Store for Failing {
     async fn get(&self, _: &Namespace, _: &Key) -> Result<Option<Entry>, StoreError> {
         self.fail().await
     }
+    fn get_cached(&self, _: &Namespace, _: &Key) -> Option<Entry> {
+        None
+    }
     async fn scan(&self, _: &Namespace, scan: &Scan) -> Result<Page, StoreError> {
         if scan.after.is_none() && self.first_page.next.is_some() {
             return Ok(self.first_page.clone());

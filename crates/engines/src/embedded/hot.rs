@@ -1,0 +1,228 @@
+//! Entries read lately, kept in memory.
+//!
+//! A read that finds its entry here needs neither a snapshot nor a block. The committer, the only
+//! writer, keeps the cache coherent:
+//!
+//! 1. Before it writes, it marks the keys that it is about to change. Who reads a marked key goes
+//!    to a snapshot, and nothing is kept of what it finds.
+//! 2. It writes, syncs, and the new state becomes visible.
+//! 3. It removes the keys from the cache and takes the marks away, and only then answers.
+//!
+//! So an entry that is found here is never older than what another reader may have seen before,
+//! nor than what was acknowledged. A reader that took its snapshot before step 2 and wants to
+//! keep its entry after step 3 finds its place in the cache gone.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use prominence_core::{Entry, StoreError, Value};
+use quick_cache::Weighter;
+use quick_cache::sync::{Cache, GuardResult};
+use xxhash_rust::xxh3::xxh3_64;
+
+/// Marks; keys share them by their hash. With the largest group of commits under way a quarter of
+/// all reads meets a mark of another key, which costs them a snapshot and nothing else.
+const MARKS: usize = 4_096;
+
+/// What an entry takes beside its value and its key (twice, for the row and in the cache).
+const OVERHEAD: usize = 256;
+
+/// An entry's usual weight, from which the cache guesses how many there will be.
+const USUAL_BYTES: u64 = 1_024;
+
+/// Entries by the key of their row.
+pub(super) struct HotEntries {
+    entries: Cache<Vec<u8>, Entry, ByBytes>,
+    /// How many groups are about to change a key with this hash.
+    marks: Box<[AtomicU32]>,
+}
+
+/// Keys that are being written. Dropping it, whatever became of the write, removes them from the
+/// cache.
+pub(super) struct Writing<'a> {
+    hot: &'a HotEntries,
+    rows: Vec<Vec<u8>>,
+}
+
+/// Weighs an entry by its memory.
+#[derive(Clone)]
+struct ByBytes;
+
+impl Weighter<Vec<u8>, Entry> for ByBytes {
+    fn weight(&self, row: &Vec<u8>, entry: &Entry) -> u64 {
+        (2 * row.len() + entry.value.len() + OVERHEAD) as u64
+    }
+}
+
+impl HotEntries {
+    /// Keeps entries of about so many bytes altogether.
+    pub(super) fn new(bytes: u64) -> Self {
+        let usual = usize::try_from(bytes / USUAL_BYTES).unwrap_or(usize::MAX);
+        Self {
+            entries: Cache::with_weighter(usual, bytes, ByBytes),
+            marks: (0..MARKS).map(|_| AtomicU32::new(0)).collect(),
+        }
+    }
+
+    /// The entry, expired or not, if it is here and nobody is about to change it.
+    pub(super) fn get(&self, row: &[u8]) -> Option<Entry> {
+        if self.is_marked(row) {
+            return None;
+        }
+        self.entries.get(row)
+    }
+
+    /// The entry from here or else from `read`, which must look at a state that it takes after
+    /// it was called.
+    pub(super) fn get_or_read(
+        &self,
+        row: &[u8],
+        read: impl FnOnce() -> Result<Option<Entry>, StoreError>,
+    ) -> Result<Option<Entry>, StoreError> {
+        if self.is_marked(row) {
+            return read();
+        }
+        // Nobody waits for another's read: two that read the same are quicker than one that waits.
+        match self.entries.get_value_or_guard(row, Some(Duration::ZERO)) {
+            GuardResult::Value(entry) => Ok(Some(entry)),
+            GuardResult::Timeout => read(),
+            GuardResult::Guard(place) => {
+                let entry = read()?;
+                if let Some(entry) = &entry {
+                    // Refused where the committer has removed the key meanwhile.
+                    let _ = place.insert(detached(entry));
+                }
+                Ok(entry)
+            }
+        }
+    }
+
+    /// Says which rows are about to change.
+    pub(super) fn writing(&self, rows: Vec<Vec<u8>>) -> Writing<'_> {
+        for row in &rows {
+            self.mark(row).fetch_add(1, Ordering::SeqCst);
+        }
+        Writing { hot: self, rows }
+    }
+
+    /// Forgets everything.
+    pub(super) fn clear(&self) {
+        self.entries.clear();
+    }
+
+    fn mark(&self, row: &[u8]) -> &AtomicU32 {
+        // The remainder is far below the size of any pointer.
+        let index = usize::try_from(xxh3_64(row) % MARKS as u64).unwrap_or_default();
+        &self.marks[index]
+    }
+
+    fn is_marked(&self, row: &[u8]) -> bool {
+        self.mark(row).load(Ordering::SeqCst) > 0
+    }
+}
+
+impl Drop for Writing<'_> {
+    fn drop(&mut self) {
+        for row in &self.rows {
+            self.hot.entries.remove(row);
+            self.hot.mark(row).fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+}
+
+/// The entry with a value of its own: as it was read it shares the memory of a whole block.
+fn detached(entry: &Entry) -> Entry {
+    Entry {
+        value: Value::stored(Bytes::copy_from_slice(entry.value.as_bytes())),
+        metadata: entry.metadata.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use prominence_core::entry::Metadata;
+    use prominence_core::{Revision, Timestamp};
+
+    fn entry(revision: u64, bytes: usize) -> Entry {
+        let instant = Timestamp::from_millis(1);
+        Entry {
+            value: Value::stored(vec![7; bytes].into()),
+            metadata: Metadata {
+                revision: Revision::new(revision),
+                created: instant,
+                modified: instant,
+                expires: None,
+                job: None,
+                claimed_until: None,
+                size: bytes,
+            },
+        }
+    }
+
+    fn read(hot: &HotEntries, row: &[u8], revision: u64) -> u64 {
+        let found = hot.get_or_read(row, || Ok(Some(entry(revision, 3))));
+        found.unwrap().unwrap().metadata.revision.get()
+    }
+
+    #[test]
+    fn an_entry_that_was_read_is_kept_until_it_is_written() {
+        let hot = HotEntries::new(1 << 20);
+        assert_eq!(hot.get(b"a"), None);
+        assert_eq!(read(&hot, b"a", 1), 1);
+        assert_eq!(read(&hot, b"a", 2), 1);
+        drop(hot.writing(vec![b"a".to_vec()]));
+        assert_eq!(hot.get(b"a"), None);
+        assert_eq!(read(&hot, b"a", 3), 3);
+    }
+
+    #[test]
+    fn while_a_key_is_written_it_is_neither_found_nor_kept() {
+        let hot = HotEntries::new(1 << 20);
+        assert_eq!(read(&hot, b"a", 1), 1);
+        let writing = hot.writing(vec![b"a".to_vec()]);
+        assert_eq!(hot.get(b"a"), None);
+        assert_eq!(read(&hot, b"a", 2), 2);
+        drop(writing);
+        assert_eq!(
+            read(&hot, b"a", 3),
+            3,
+            "what was read meanwhile is forgotten"
+        );
+    }
+
+    #[test]
+    fn a_read_that_began_before_a_write_is_not_kept_after_it() {
+        let hot = HotEntries::new(1 << 20);
+        let old = hot.get_or_read(b"a", || {
+            drop(hot.writing(vec![b"a".to_vec()]));
+            Ok(Some(entry(1, 3)))
+        });
+        assert_eq!(old.unwrap().unwrap().metadata.revision.get(), 1);
+        assert_eq!(hot.get(b"a"), None);
+    }
+
+    #[test]
+    fn absence_and_errors_are_not_kept() {
+        let hot = HotEntries::new(1 << 20);
+        assert_eq!(hot.get_or_read(b"a", || Ok(None)).unwrap(), None);
+        let damaged = || StoreError::Corrupt {
+            what: "it".to_owned(),
+        };
+        assert!(hot.get_or_read(b"a", || Err(damaged())).is_err());
+        assert_eq!(read(&hot, b"a", 1), 1);
+    }
+
+    #[test]
+    fn its_memory_is_bounded() {
+        let bytes = 1 << 20;
+        let hot = HotEntries::new(bytes);
+        for number in 0..10_000_u32 {
+            let row = number.to_be_bytes();
+            drop(hot.get_or_read(&row, || Ok(Some(entry(1, 1_000)))));
+        }
+        assert!(hot.entries.weight() <= bytes, "{}", hot.entries.weight());
+        assert!(hot.entries.weight() > bytes / 2, "{}", hot.entries.weight());
+    }
+}

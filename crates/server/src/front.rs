@@ -1,0 +1,78 @@
+//! The short way for the commonest request: reading one key that memory holds.
+//!
+//! Most requests are reads of a few hot keys: the router's layers, extractors and boxed futures
+//! would cost several times what the answer itself costs. A plain `GET` of a key, with a token
+//! that was verified lately and an entry that is in memory, is answered here. Whatever is unusual
+//! about a request, errors included, goes on to the router, which answers the same to all that
+//! could have been answered here.
+
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::time::Instant;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Method, Request, Response};
+use axum::routing::future::RouteFuture;
+use futures_util::future::Either;
+use hyper::body::{Body as _, Incoming};
+use tower_service::Service as _;
+
+use crate::app::App;
+use crate::auth;
+use crate::conditional::ReadConditions;
+use crate::handler::kv;
+use crate::middleware;
+use crate::router::router;
+use crate::target::Target;
+
+/// The whole service, as connections call it.
+#[derive(Clone)]
+pub struct Front {
+    app: App,
+    router: Router,
+}
+
+impl Front {
+    /// The short way, and the router behind it.
+    #[must_use]
+    pub fn new(app: App) -> Self {
+        let router = router(app.clone());
+        Self { app, router }
+    }
+
+    /// The answer to a plain read, where memory has all that it takes.
+    fn quick(&self, request: &Request<Incoming>) -> Option<Response<Body>> {
+        let started = Instant::now();
+        if request.method() != Method::GET || !request.body().is_end_stream() {
+            return None;
+        }
+        let target = Target::of_plain_key(request.uri())?;
+        let headers = request.headers();
+        let token = auth::bearer(headers).ok()?;
+        let who = self.app.verifier.remembered(token, self.app.clock.now())?;
+        let conditions = ReadConditions::of(headers).ok()?;
+        let entry = self.app.gate.read_cached(&who, &target.key().ok()?)?;
+        let mut response = kv::render(entry, &conditions).ok()?;
+        // Last of what may fail, because the router would take from the rate once more.
+        auth::admit(&self.app, &who).ok()?;
+        middleware::keep_private(&mut response);
+        middleware::sign(&mut response, middleware::request_id(headers));
+        let telemetry = &self.app.telemetry;
+        telemetry.answered(request.method(), response.status(), started.elapsed());
+        Some(response)
+    }
+}
+
+impl hyper::service::Service<Request<Incoming>> for Front {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Either<Ready<Result<Self::Response, Infallible>>, RouteFuture<Infallible>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        if let Some(response) = self.quick(&request) {
+            return Either::Left(ready(Ok(response)));
+        }
+        Either::Right(self.router.clone().call(request))
+    }
+}

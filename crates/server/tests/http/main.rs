@@ -12,6 +12,7 @@ mod common;
 mod connection;
 mod document;
 mod errors;
+mod front;
 mod isolation;
 mod keys;
 mod listing;

@@ -83,9 +83,7 @@ pub fn plan(
     commit: &Commit,
     circumstances: Circumstances<'_>,
 ) -> Result<Plan, StoreError> {
-    for condition in commit.conditions() {
-        check(view, condition, circumstances.now)?;
-    }
+    check(view, commit, circumstances.now)?;
     let before = view.usage();
     let mut planner = Planner {
         view,
@@ -117,6 +115,17 @@ pub fn plan(
     })
 }
 
+/// Checks the conditions of a commit.
+///
+/// # Errors
+/// [`StoreError::PreconditionFailed`] for the first one that does not hold.
+pub fn check(view: &impl View, commit: &Commit, now: Timestamp) -> Result<(), StoreError> {
+    commit
+        .conditions()
+        .iter()
+        .try_for_each(|condition| check_one(view, condition, now))
+}
+
 /// Plans the removal of entries whose time has come; the others among `due` are left alone.
 #[must_use]
 pub fn expire(
@@ -142,7 +151,7 @@ pub fn expire(
     }
 }
 
-fn check(view: &impl View, condition: &Condition, now: Timestamp) -> Result<(), StoreError> {
+fn check_one(view: &impl View, condition: &Condition, now: Timestamp) -> Result<(), StoreError> {
     let found = view
         .get(&condition.key)?
         .filter(|entry| entry.metadata.is_live(now));

@@ -14,7 +14,7 @@
 //! | `folder`, `journal` | the files that are not fjall's, and the one of fjall's that is touched |
 //! | `keys`, `format` | how rows are encoded |
 //! | `database`, `shelf` | fjall itself, and where readers find it |
-//! | `queue`, `committer`, `group`, `view`, `upkeep` | writing |
+//! | `queue`, `committer`, `group`, `view`, `deletion`, `upkeep` | writing |
 //! | `health`, `recovery` | whether writes are taken, and taking them again after a failure |
 //! | `hot`, `scan`, `log` | reading |
 //!
@@ -23,6 +23,7 @@
 
 mod committer;
 mod database;
+mod deletion;
 mod error;
 mod folder;
 mod format;
@@ -58,7 +59,7 @@ pub use queue::Counters;
 
 use crate::hub::{Hub, Wake};
 use committer::Committer;
-use database::{Database, Snapshot};
+use database::Snapshot;
 use error::unavailable;
 use folder::Folder;
 use health::Health;
@@ -102,7 +103,7 @@ impl EmbeddedStore {
     /// See [`OpenError`].
     pub fn open(options: Options, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         let folder = Arc::new(Folder::take(&options.folder)?);
-        let database = Database::open(&folder, options.block_cache_bytes())?;
+        let database = deletion::open(&folder, options.block_cache_bytes())?;
         let (requests, received) = sync_channel(options.queue.max(1));
         let shared = Arc::new(Shared {
             hot: HotEntries::new(options.hot_cache_bytes()),
@@ -190,14 +191,18 @@ impl EmbeddedStore {
     async fn read<T: Send + 'static>(
         &self,
         permits: &Arc<Semaphore>,
-        read: impl FnOnce(&Snapshot<'_>, Timestamp) -> Result<T, StoreError> + Send + 'static,
+        namespace: &Namespace,
+        read: impl FnOnce(&Snapshot<'_>, &Namespace, Timestamp) -> Result<T, StoreError>
+        + Send
+        + 'static,
     ) -> Result<T, StoreError> {
         let permit = Arc::clone(permits).acquire_owned().await;
         let database = self.shared.shelf.get().await?;
         let clock = Arc::clone(&self.shared.clock);
+        let namespace = namespace.clone();
         let task = tokio::task::spawn_blocking(move || {
             let _permit = permit;
-            read(&database.snapshot(), clock.now())
+            read(&database.snapshot_of(&namespace), &namespace, clock.now())
         });
         match task.await {
             Ok(result) => result,
@@ -212,13 +217,16 @@ impl EmbeddedStore {
     /// The same for scans, of which only so many may wait.
     async fn read_many<T: Send + 'static>(
         &self,
-        read: impl FnOnce(&Snapshot<'_>, Timestamp) -> Result<T, StoreError> + Send + 'static,
+        namespace: &Namespace,
+        read: impl FnOnce(&Snapshot<'_>, &Namespace, Timestamp) -> Result<T, StoreError>
+        + Send
+        + 'static,
     ) -> Result<T, StoreError> {
         let _place = self
             .all_scans
             .try_acquire()
             .map_err(|_| busy("too many listings are waiting"))?;
-        self.read(&self.scans, read).await
+        self.read(&self.scans, namespace, read).await
     }
 }
 
@@ -235,7 +243,7 @@ impl Store for EmbeddedStore {
         // few microseconds, and handing each over to another thread would cost more than that.
         let database = self.shared.shelf.get().await?;
         let row = keys::entry(namespace, key);
-        let read = || database.snapshot().entry_row(&row);
+        let read = || database.snapshot_of(namespace).entry_row(&row);
         let entry = self.shared.hot.get_or_read(&row, read)?;
         let now = self.shared.clock.now();
         Ok(entry.filter(|entry| entry.metadata.is_live(now)))
@@ -250,9 +258,11 @@ impl Store for EmbeddedStore {
     }
 
     async fn scan(&self, namespace: &Namespace, scan: &Scan) -> Result<Page, StoreError> {
-        let (namespace, scan) = (namespace.clone(), scan.clone());
-        self.read_many(move |snapshot, now| scan::page(snapshot, &namespace, &scan, now))
-            .await
+        let scan = scan.clone();
+        self.read_many(namespace, move |snapshot, namespace, now| {
+            scan::page(snapshot, namespace, &scan, now)
+        })
+        .await
     }
 
     async fn count(
@@ -261,9 +271,9 @@ impl Store for EmbeddedStore {
         prefix: &Prefix,
         visibility: Visibility,
     ) -> Result<u64, StoreError> {
-        let (namespace, prefix) = (namespace.clone(), prefix.clone());
-        self.read_many(move |snapshot, now| {
-            scan::count(snapshot, &namespace, &prefix, visibility, now)
+        let prefix = prefix.clone();
+        self.read_many(namespace, move |snapshot, namespace, now| {
+            scan::count(snapshot, namespace, &prefix, visibility, now)
         })
         .await
     }
@@ -300,10 +310,10 @@ impl Store for EmbeddedStore {
             // Listening before looking, so that a change in between is not slept through.
             let listener = self.shared.hub.listen(namespace, prefix);
             let listener = listener.map_err(|_| busy("too many requests wait for changes"))?;
-            let (space, under) = (namespace.clone(), prefix.clone());
+            let under = prefix.clone();
             let shared = Arc::clone(&self.shared);
-            let look = self.read(&self.looks, move |snapshot, _| {
-                let look = log::look(snapshot, &space, &under, after);
+            let look = self.read(&self.looks, namespace, move |snapshot, namespace, _| {
+                let look = log::look(snapshot, namespace, &under, after);
                 shared.counters.add_look();
                 look
             });
@@ -324,9 +334,10 @@ impl Store for EmbeddedStore {
     }
 
     async fn usage(&self, namespace: &Namespace) -> Result<Usage, StoreError> {
-        let namespace = namespace.clone();
-        self.read_many(move |snapshot, now| scan::usage(snapshot, &namespace, now))
-            .await
+        self.read_many(namespace, |snapshot, namespace, now| {
+            scan::usage(snapshot, namespace, now)
+        })
+        .await
     }
 
     async fn ready(&self) -> Result<(), StoreError> {

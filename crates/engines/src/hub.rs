@@ -126,6 +126,14 @@ impl Hub {
         waiting.total -= woken;
     }
 
+    /// Wakes those who wait in a namespace, for when many keys of it changed.
+    pub fn wake_namespace(&self, namespace: &Namespace) {
+        let mut waiting = self.lock();
+        if let Some(mut space) = waiting.spaces.remove(namespace) {
+            waiting.total -= space.wake_all(Wake::LookAgain);
+        }
+    }
+
     /// Wakes everyone, for when it is not known what changed.
     pub fn wake_all(&self) {
         let mut waiting = self.lock();

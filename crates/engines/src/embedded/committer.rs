@@ -3,9 +3,13 @@
 //! It takes all commits that wait, plans them one after another, writes and syncs them together,
 //! and then answers each. A refusal is also answered only then, as it may rest on what a
 //! predecessor in the group did.
+//!
+//! A large deletion is done in pieces in between (see `deletion`), while commits to its namespace
+//! wait.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
 
 use prominence_core::error::Fate;
@@ -13,7 +17,8 @@ use prominence_core::{Committed, StoreError};
 use tokio::sync::oneshot;
 
 use super::Shared;
-use super::database::{Database, WriteFailure};
+use super::database::{Batch, Database, WriteFailure};
+use super::deletion::{self, Deletion, Piece, Written};
 use super::error::{DISK_FULL, Trouble};
 use super::folder::{Folder, free_space};
 use super::group::{Author, Group};
@@ -30,6 +35,9 @@ pub(super) struct Committer {
     round: Round,
     next_upkeep: Instant,
     recovery: Recovery,
+    deletion: Option<Deletion>,
+    /// Commits to the namespace of the deletion, and other large deletions.
+    deferred: VecDeque<CommitRequest>,
 }
 
 /// What a commit that was planned will be answered.
@@ -53,23 +61,15 @@ impl Committer {
             requests,
             round: Round::default(),
             recovery: Recovery::default(),
+            deletion: None,
+            deferred: VecDeque::new(),
         }
     }
 
     /// Works until it is told to close.
     pub(super) fn run(mut self) {
         let _farewell = Farewell(Arc::clone(&self.shared));
-        loop {
-            let now = Instant::now();
-            if now >= self.next_upkeep {
-                self.tick();
-            }
-            let timeout = self.next_upkeep.saturating_duration_since(now);
-            let request = match self.requests.recv_timeout(timeout) {
-                Ok(request) => request,
-                Err(RecvTimeoutError::Timeout) => continue,
-                Err(RecvTimeoutError::Disconnected) => break,
-            };
+        while let Some(request) = self.next_request() {
             let mut next = Some(request);
             while let Some(request) = next.take() {
                 match request {
@@ -82,6 +82,44 @@ impl Committer {
         self.close();
     }
 
+    /// Waits for a request, and does what is to be done meanwhile. `None` where there will be no
+    /// more.
+    fn next_request(&mut self) -> Option<Request> {
+        loop {
+            if self.deletion.is_some() {
+                match self.requests.try_recv() {
+                    Ok(request) => return Some(request),
+                    Err(TryRecvError::Empty) => self.advance(),
+                    Err(TryRecvError::Disconnected) => return None,
+                }
+                continue;
+            }
+            if let Some(request) = self.waiting() {
+                return Some(request);
+            }
+            let now = Instant::now();
+            if now >= self.next_upkeep {
+                self.tick();
+            }
+            let timeout = self.next_upkeep.saturating_duration_since(now);
+            match self.requests.recv_timeout(timeout) {
+                Ok(request) => return Some(request),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return None,
+            }
+        }
+    }
+
+    /// A request that waits, if there is one.
+    fn waiting(&mut self) -> Option<Request> {
+        if self.deletion.is_none()
+            && let Some(request) = self.deferred.pop_front()
+        {
+            return Some(Request::Commit(Box::new(request)));
+        }
+        self.requests.try_recv().ok()
+    }
+
     /// Commits this one and those that wait behind it. Returns another request that was met.
     fn serve(&mut self, first: CommitRequest) -> Option<Request> {
         let database = match self.writable() {
@@ -92,21 +130,32 @@ impl Committer {
                 return None;
             }
         };
+        let first = self.divert(&database, first)?;
         let mut group = self.group(&database);
         let mut answers = vec![self.plan(&mut group, first)];
         let mut next = None;
         while answers.len() < MAX_GROUP_COMMITS && !group.is_full() {
-            match self.requests.try_recv() {
-                Ok(Request::Commit(request)) => answers.push(self.plan(&mut group, *request)),
-                Ok(other) => {
+            match self.waiting() {
+                // It has to be looked at after this group.
+                Some(Request::Commit(request))
+                    if deletion::prefix_of(&request.commit).is_some() =>
+                {
+                    next = Some(Request::Commit(request));
+                    break;
+                }
+                Some(Request::Commit(request)) if self.has_to_wait(&request) => {
+                    self.defer(*request);
+                }
+                Some(Request::Commit(request)) => answers.push(self.plan(&mut group, *request)),
+                Some(other) => {
                     next = Some(other);
                     break;
                 }
-                Err(_) => break,
+                None => break,
             }
         }
         group.trim_touched(self.shared.clock.now());
-        let written = self.write(&database, &group);
+        let written = self.write_group(&database, &group);
         self.shared.counters.add_commits(answers.len());
         for answer in answers {
             let result = match &written {
@@ -117,6 +166,115 @@ impl Committer {
             let _ = answer.to.send(result);
         }
         next
+    }
+
+    /// Puts a commit off that has to wait, and begins a large deletion. Gives back what can be
+    /// planned now.
+    fn divert(&mut self, database: &Database, request: CommitRequest) -> Option<CommitRequest> {
+        if self.has_to_wait(&request) {
+            self.defer(request);
+            return None;
+        }
+        let Some(prefix) = deletion::prefix_of(&request.commit).cloned() else {
+            return Some(request);
+        };
+        let mut group = self.group(database);
+        let now = self.shared.clock.now();
+        let mut look = || {
+            if !deletion::is_large(database, &request.namespace, &prefix)? {
+                return Ok(None);
+            }
+            group.check(&request.namespace, &request.commit, now)?;
+            let space = group.snapshot().namespace(&request.namespace)?;
+            Ok(Some(space.usage.revision.next()))
+        };
+        match look() {
+            Ok(None) => return Some(request),
+            Ok(Some(_)) if self.deletion.is_some() => self.defer(request),
+            Ok(Some(revision)) => {
+                database.pin(&request.namespace);
+                self.deletion = Some(Deletion::begin(request, prefix, revision, now));
+            }
+            Err(error) => {
+                let _ = request.answer.send(Err(error));
+            }
+        }
+        None
+    }
+
+    /// Whether a commit has to wait for the deletion under way.
+    fn has_to_wait(&self, request: &CommitRequest) -> bool {
+        let deletion = self.deletion.as_ref();
+        deletion.is_some_and(|deletion| *deletion.namespace() == request.namespace)
+    }
+
+    fn defer(&mut self, request: CommitRequest) {
+        if self.deferred.len() < self.shared.options.queue {
+            self.deferred.push_back(request);
+            return;
+        }
+        let busy = Trouble::new("too many writes are waiting for a deletion", RETRY_SOON);
+        let _ = request.answer.send(Err(busy.answer(Fate::NotApplied)));
+    }
+
+    /// Does the next piece of the deletion under way.
+    fn advance(&mut self) {
+        let Some(mut deletion) = self.deletion.take() else {
+            return;
+        };
+        let database = match self.writable() {
+            Ok(database) => database,
+            Err(trouble) => return deletion.fail(&trouble),
+        };
+        match deletion.advance(&database) {
+            Ok(Piece::Read) => self.deletion = Some(deletion),
+            Ok(Piece::Write(written)) => self.write_piece(&database, deletion, written),
+            Ok(Piece::Nothing) => {
+                database.unpin(deletion.namespace());
+                deletion.succeed();
+            }
+            // Nothing has been written.
+            Err(error) if deletion.fate() == Fate::NotApplied => {
+                database.unpin(deletion.namespace());
+                deletion.answer(Err(error));
+            }
+            Err(error) => {
+                let trouble = self.fail(Some(Trouble::from_damage(error)));
+                deletion.fail(&trouble);
+            }
+        }
+    }
+
+    /// Writes a piece. It may use the room that is otherwise kept free, as it makes room.
+    fn write_piece(&mut self, database: &Database, mut deletion: Deletion, written: Written) {
+        let mut batch = database.batch();
+        if let Err(error) = written.fill(database, &mut batch) {
+            let trouble = self.fail(Some(Trouble::from_damage(error)));
+            return deletion.fail(&trouble);
+        }
+        let is_last = written.is_last;
+        let shared = Arc::clone(&self.shared);
+        let writing = is_last.then(|| shared.hot.writing_many());
+        match self.write_batch(batch) {
+            Ok(()) => deletion.done(written),
+            // It is tried again.
+            Err((_, Fate::NotApplied)) if !database.has_failed() => {
+                self.deletion = Some(deletion);
+                return;
+            }
+            // The namespace stays as it was for its readers until the database is opened again,
+            // which finishes the deletion.
+            Err((trouble, _)) => return deletion.fail(&trouble),
+        }
+        if !is_last {
+            self.deletion = Some(deletion);
+            return;
+        }
+        database.unpin(deletion.namespace());
+        drop(writing);
+        shared.hub.wake_namespace(deletion.namespace());
+        shared.counters.add_commits(1);
+        deletion.succeed();
     }
 
     fn plan(&self, group: &mut Group<'_>, request: CommitRequest) -> Answer {
@@ -143,7 +301,11 @@ impl Committer {
     }
 
     /// Writes a group and makes it seen, or says why not and what is known of it.
-    fn write(&mut self, database: &Database, group: &Group<'_>) -> Result<(), (Trouble, Fate)> {
+    fn write_group(
+        &mut self,
+        database: &Database,
+        group: &Group<'_>,
+    ) -> Result<(), (Trouble, Fate)> {
         if group.is_empty() {
             return Ok(());
         }
@@ -152,15 +314,22 @@ impl Committer {
         }
         let mut batch = database.batch();
         group.fill(&mut batch);
-        let writing = self.shared.hot.writing(group.rows());
-        let written = batch.write();
+        let shared = Arc::clone(&self.shared);
+        let writing = shared.hot.writing(group.rows());
+        let written = self.write_batch(batch);
         drop(writing);
-        match written {
+        written?;
+        shared.health.writable();
+        group.publish(&shared.hub);
+        Ok(())
+    }
+
+    /// Writes and syncs a batch.
+    fn write_batch(&mut self, batch: Batch<'_>) -> Result<(), (Trouble, Fate)> {
+        match batch.write() {
             Ok(()) => {
                 self.shared.counters.add_sync();
-                self.shared.health.writable();
                 self.recovery.succeeded();
-                group.publish(&self.shared.hub);
                 Ok(())
             }
             Err(WriteFailure::Behind) => {
@@ -203,6 +372,10 @@ impl Committer {
     fn fail(&mut self, met: Option<Trouble>) -> Trouble {
         let trouble = self.recovery.failed(&self.folder, met);
         self.shared.health.unwritable(&trouble);
+        // What it has written is finished when the database is opened again.
+        if let Some(deletion) = self.deletion.take() {
+            deletion.fail(&trouble);
+        }
         trouble
     }
 
@@ -228,6 +401,11 @@ impl Committer {
         if request.pass == Pass::First {
             self.round.restart();
         }
+        if self.deletion.is_some() {
+            // Removing expired entries of its namespace would spoil what its readers see.
+            let _ = request.answer.send(Ok(Left::Backlog));
+            return;
+        }
         let _ = request.answer.send(self.upkeep());
     }
 
@@ -244,13 +422,26 @@ impl Committer {
         let mut group = self.group(&database);
         let expired = upkeep::expire(&mut group, now)?;
         let trimmed = upkeep::trim(&mut group, &mut self.round, now)?;
-        let written = self.write(&database, &group);
+        let written = self.write_group(&database, &group);
         written.map_err(|(trouble, fate)| trouble.answer(fate))?;
         Ok(expired.max(trimmed))
     }
 
-    /// Answers those that came too late, and closes the store.
-    fn close(self) {
+    /// Finishes what was taken up, answers those that came too late, and closes the store.
+    fn close(mut self) {
+        loop {
+            while self.deletion.is_some() {
+                self.advance();
+            }
+            let Some(request) = self.deferred.pop_front() else {
+                break;
+            };
+            match self.serve(request) {
+                Some(Request::Commit(request)) => self.deferred.push_back(*request),
+                Some(Request::Upkeep(request)) => self.answer_upkeep(request),
+                Some(Request::Close) | None => {}
+            }
+        }
         let closed = Trouble::new("the store is closed", RETRY_LATER);
         self.shared.health.stopped(closed.clone());
         for request in self.requests.try_iter() {

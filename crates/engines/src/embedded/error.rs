@@ -158,6 +158,15 @@ impl Trouble {
         }
     }
 
+    /// What damage means that is met when it is too late to refuse a commit.
+    pub(super) fn from_damage(error: StoreError) -> Self {
+        Self {
+            reason: "the stored data is damaged".to_owned(),
+            retry_after: RETRY_LATER,
+            cause: Some(Arc::new(error)),
+        }
+    }
+
     /// The answer to one commit.
     pub(super) fn answer(&self, fate: Fate) -> StoreError {
         let cause = self.cause.clone().map(|cause| Box::new(cause) as Box<_>);

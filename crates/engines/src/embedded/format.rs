@@ -10,7 +10,8 @@ mod row;
 use bytes::Bytes;
 use prominence_core::entry::{Entry, Metadata};
 use prominence_core::{
-    Change, ChangeKind, Cursor, Key, Revision, StoreError, Timestamp, Usage, Value,
+    Change, ChangeKind, Cursor, Job, Key, Namespace, Prefix, Revision, StoreError, Timestamp,
+    Usage, Value,
 };
 
 use super::keys;
@@ -27,13 +28,14 @@ const HAS_JOB: u8 = 4;
 const PUT: u8 = 0;
 const DELETE: u8 = 1;
 const EXPIRE: u8 = 2;
+const DELETE_MANY: u8 = 3;
 
 /// A namespace's row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct NamespaceRow {
     /// What is stored, entries that have expired and are not yet removed included.
     pub(super) usage: Usage,
-    /// Rows in the log.
+    /// Changes in the log.
     pub(super) log_rows: u64,
     /// Nothing up to and including this place is in the log any more.
     pub(super) log_floor: Cursor,
@@ -126,39 +128,139 @@ pub(super) fn encode_change(key: &[u8], change: &Change) -> Vec<u8> {
     row.0.push(kind);
     row.u64(size);
     row.u64(change.time.as_millis());
-    match &change.job {
-        Some(job) => row.job(job),
-        // No job has an empty identifier.
-        None => row.u16(0),
-    }
+    row.optional_job(change.job.as_ref());
     row.0.extend_from_slice(change.key.as_str().as_bytes());
     row.finish(Kind::Change, key)
 }
 
-pub(super) fn decode_change(key: &[u8], row: &[u8]) -> Result<Change, StoreError> {
+/// Many deletions of one commit in one row, which stands at the place of the last of them.
+pub(super) fn encode_deletions(
+    key: &[u8],
+    author: Option<&Job>,
+    time: Timestamp,
+    deleted: &[Key],
+) -> Vec<u8> {
+    let mut row = Row::new(
+        64 + deleted
+            .iter()
+            .map(|key| key.as_str().len() + 2)
+            .sum::<usize>(),
+    );
+    row.0.push(DELETE_MANY);
+    row.u64(deleted.len() as u64);
+    row.u64(time.as_millis());
+    row.optional_job(author);
+    for key in deleted {
+        row.text(key.as_str());
+    }
+    row.finish(Kind::Change, key)
+}
+
+/// The changes in a row of the log, of which only deletions of one commit share a row.
+pub(super) fn decode_changes(key: &[u8], row: &[u8]) -> Result<Vec<Change>, StoreError> {
     let mut body = Body::open(Kind::Change, key, row)?;
     let read = || {
         let at = keys::read_change(key)?;
         let kind = body.u8()?;
         let size = usize::try_from(body.u64()?).ok()?;
         let time = body.instant()?;
+        let job = body.optional_job()?;
         let kind = match kind {
             PUT => ChangeKind::Put { size },
             DELETE => ChangeKind::Delete,
             EXPIRE => ChangeKind::Expire,
+            DELETE_MANY => return read_deletions(&mut body, at, size, &job, time),
             _ => return None,
         };
-        let job = body.optional_job()?;
         let key = Key::stored(body.0)?;
-        Some(Change {
+        Some(vec![Change {
             at,
             key,
             kind,
             job,
             time,
-        })
+        }])
     };
     readable(Kind::Change, key, read)
+}
+
+fn read_deletions(
+    body: &mut Body<'_>,
+    last: Cursor,
+    count: usize,
+    job: &Option<Job>,
+    time: Timestamp,
+) -> Option<Vec<Change>> {
+    let count = u32::try_from(count).ok().filter(|count| *count > 0)?;
+    let first = last.index.checked_sub(count - 1)?;
+    let mut changes = Vec::new();
+    for index in first..=last.index {
+        changes.push(Change {
+            at: Cursor {
+                revision: last.revision,
+                index,
+            },
+            key: Key::stored(body.text()?)?,
+            kind: ChangeKind::Delete,
+            job: job.clone(),
+            time,
+        });
+    }
+    body.0.is_empty().then_some(changes)
+}
+
+/// How far a deletion in pieces is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Progress {
+    pub(super) namespace: Namespace,
+    pub(super) prefix: Prefix,
+    pub(super) author: Option<Job>,
+    /// When it began; what is live then is deleted.
+    pub(super) time: Timestamp,
+    pub(super) revision: Revision,
+    /// Keys deleted so far.
+    pub(super) keys: u64,
+    /// Bytes that they and their values counted for.
+    pub(super) bytes: u64,
+}
+
+impl Progress {
+    /// The place in the log of the last deletion so far.
+    pub(super) fn last_place(&self) -> Option<Cursor> {
+        let index = u32::try_from(self.keys.checked_sub(1)?).ok()?;
+        Some(Cursor {
+            revision: self.revision,
+            index,
+        })
+    }
+}
+
+pub(super) fn encode_progress(progress: &Progress) -> Vec<u8> {
+    let mut row = Row::new(128 + progress.prefix.as_str().len());
+    row.text(progress.namespace.as_str());
+    row.text(progress.prefix.as_str());
+    row.optional_job(progress.author.as_ref());
+    row.u64(progress.time.as_millis());
+    row.u64(progress.revision.get());
+    row.u64(progress.keys);
+    row.u64(progress.bytes);
+    row.finish(Kind::Deletion, keys::DELETION)
+}
+
+pub(super) fn decode_progress(row: &[u8]) -> Result<Progress, StoreError> {
+    let mut body = Body::open(Kind::Deletion, keys::DELETION, row)?;
+    readable(Kind::Deletion, keys::DELETION, || {
+        let progress = Progress {
+            namespace: Namespace::parse(std::str::from_utf8(body.text()?).ok()?).ok()?,
+            prefix: Prefix::from_bytes(body.text()?).ok()?,
+            author: body.optional_job()?,
+            time: body.instant()?,
+            revision: Revision::new(body.u64()?),
+            keys: body.u64()?,
+            bytes: body.u64()?,
+        };
+        body.0.is_empty().then_some(progress)
+    })
 }
 
 /// An expiry row holds what the entry counts for, so that usage need not read the entry.

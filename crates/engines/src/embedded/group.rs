@@ -120,6 +120,22 @@ impl<'a> Group<'a> {
         })
     }
 
+    /// Checks what a commit demands, without planning it.
+    pub(super) fn check(
+        &mut self,
+        namespace: &Namespace,
+        commit: &Commit,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let space = load(&mut self.spaces, &self.snapshot, namespace)?;
+        let view = SpaceView {
+            snapshot: &self.snapshot,
+            namespace,
+            space,
+        };
+        rules::check(&view, commit, now)
+    }
+
     /// Plans the removal of entries that have expired.
     pub(super) fn expire(
         &mut self,
@@ -162,16 +178,21 @@ impl<'a> Group<'a> {
         };
         let mut count = 0;
         for row in log::stored(&self.snapshot, namespace, space.row.log_floor) {
-            let (place, change) = row?;
-            let is_old = change.is_ok_and(|change| change.time.after(retention.age) <= now);
-            if count == most || (count >= surplus && !is_old) {
+            let (place, changes) = row?;
+            // A row that can't be read counts as one, and is kept as long as any other.
+            let changes = changes.unwrap_or_default();
+            let is_old = changes
+                .first()
+                .is_some_and(|change| change.time.after(retention.age) <= now);
+            if count >= most || (count >= surplus && !is_old) {
                 break;
             }
+            let trimmed = changes.len().max(1) as u64;
             space.trimmed.push(place);
             space.row.log_floor = place;
-            space.row.log_rows = space.row.log_rows.saturating_sub(1);
+            space.row.log_rows = space.row.log_rows.saturating_sub(trimmed);
             self.weight += CHANGE_OVERHEAD;
-            count += 1;
+            count += trimmed;
         }
         Ok(count)
     }

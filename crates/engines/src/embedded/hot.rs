@@ -36,13 +36,16 @@ pub(super) struct HotEntries {
     entries: Cache<Vec<u8>, Entry, ByBytes>,
     /// How many groups are about to change a key with this hash.
     marks: Box<[AtomicU32]>,
+    /// How many groups are about to change more keys than are worth marking.
+    all_marked: AtomicU32,
 }
 
 /// Keys that are being written. Dropping it, whatever became of the write, removes them from the
 /// cache.
 pub(super) struct Writing<'a> {
     hot: &'a HotEntries,
-    rows: Vec<Vec<u8>>,
+    /// `None` stands for every key.
+    rows: Option<Vec<Vec<u8>>>,
 }
 
 /// Weighs an entry by its memory.
@@ -62,6 +65,7 @@ impl HotEntries {
         Self {
             entries: Cache::with_weighter(usual, bytes, ByBytes),
             marks: (0..MARKS).map(|_| AtomicU32::new(0)).collect(),
+            all_marked: AtomicU32::new(0),
         }
     }
 
@@ -103,7 +107,19 @@ impl HotEntries {
         for row in &rows {
             self.mark(row).fetch_add(1, Ordering::SeqCst);
         }
-        Writing { hot: self, rows }
+        Writing {
+            hot: self,
+            rows: Some(rows),
+        }
+    }
+
+    /// Says that any row may be about to change.
+    pub(super) fn writing_many(&self) -> Writing<'_> {
+        self.all_marked.fetch_add(1, Ordering::SeqCst);
+        Writing {
+            hot: self,
+            rows: None,
+        }
     }
 
     /// Forgets everything.
@@ -118,13 +134,18 @@ impl HotEntries {
     }
 
     fn is_marked(&self, row: &[u8]) -> bool {
-        self.mark(row).load(Ordering::SeqCst) > 0
+        self.all_marked.load(Ordering::SeqCst) > 0 || self.mark(row).load(Ordering::SeqCst) > 0
     }
 }
 
 impl Drop for Writing<'_> {
     fn drop(&mut self) {
-        for row in &self.rows {
+        let Some(rows) = &self.rows else {
+            self.hot.clear();
+            self.hot.all_marked.fetch_sub(1, Ordering::SeqCst);
+            return;
+        };
+        for row in rows {
             self.hot.entries.remove(row);
             self.hot.mark(row).fetch_sub(1, Ordering::SeqCst);
         }
@@ -195,12 +216,27 @@ mod tests {
     #[test]
     fn a_read_that_began_before_a_write_is_not_kept_after_it() {
         let hot = HotEntries::new(1 << 20);
-        let old = hot.get_or_read(b"a", || {
-            drop(hot.writing(vec![b"a".to_vec()]));
-            Ok(Some(entry(1, 3)))
-        });
-        assert_eq!(old.unwrap().unwrap().metadata.revision.get(), 1);
+        let one = || drop(hot.writing(vec![b"a".to_vec()]));
+        let many = || drop(hot.writing_many());
+        for write in [&one as &dyn Fn(), &many] {
+            let old = hot.get_or_read(b"a", || {
+                write();
+                Ok(Some(entry(1, 3)))
+            });
+            assert_eq!(old.unwrap().unwrap().metadata.revision.get(), 1);
+            assert_eq!(hot.get(b"a"), None);
+        }
+    }
+
+    #[test]
+    fn while_many_keys_are_written_nothing_is_found_or_kept() {
+        let hot = HotEntries::new(1 << 20);
+        assert_eq!(read(&hot, b"a", 1), 1);
+        let writing = hot.writing_many();
         assert_eq!(hot.get(b"a"), None);
+        assert_eq!(read(&hot, b"a", 2), 2);
+        drop(writing);
+        assert_eq!(read(&hot, b"a", 3), 3);
     }
 
     #[test]

@@ -15,6 +15,9 @@ use prominence_core::{Cursor, Key, Namespace, Prefix, Revision, Timestamp};
 /// Where the row of the expiry floor is. No namespace begins with U+0000.
 pub(super) const EXPIRY_FLOOR: &[u8] = b"\0expiry floor";
 
+/// Where a deletion in pieces says how far it is.
+pub(super) const DELETION: &[u8] = b"\0deletion";
+
 /// Sorts after every key of the `namespaces` keyspace that is not a namespace's.
 pub(super) const FIRST_NAMESPACE: &[u8] = b"\x01";
 

@@ -8,7 +8,7 @@ use prominence_core::{Change, Changes, Cursor, Namespace, Prefix, StoreError};
 use super::database::{Snapshot, Table};
 use super::format::{self, Kind};
 use super::keys;
-use super::options::MAX_ROWS_PER_LOOK;
+use super::options::MAX_CHANGES_PER_LOOK;
 
 /// What one look into the log found.
 pub(super) enum Look {
@@ -20,7 +20,7 @@ pub(super) enum Look {
     End(Cursor),
 }
 
-/// Looks for changes after a place, among at most [`MAX_ROWS_PER_LOOK`] rows.
+/// Looks for changes after a place, among at most [`MAX_CHANGES_PER_LOOK`] of them.
 pub(super) fn look(
     snapshot: &Snapshot<'_>,
     namespace: &Namespace,
@@ -35,36 +35,43 @@ pub(super) fn look(
             oldest: space.log_floor.revision,
         });
     }
-    let mut changes = Vec::new();
+    let mut found = Vec::new();
     let mut next = after;
-    let mut rows = 0;
-    for row in stored(snapshot, namespace, after) {
-        let (place, change) = row?;
-        let change = change?;
-        next = place;
-        rows += 1;
-        if prefix.shows(&change.key) {
-            changes.push(change);
-        }
-        if changes.len() == MAX_CHANGES.get() || rows == MAX_ROWS_PER_LOOK {
-            break;
+    let mut looked_at = 0;
+    'rows: for row in stored(snapshot, namespace, after) {
+        let (_, changes) = row?;
+        for change in changes? {
+            // A row of many changes may have been read in part.
+            if change.at <= after {
+                continue;
+            }
+            next = change.at;
+            looked_at += 1;
+            if prefix.shows(&change.key) {
+                found.push(change);
+            }
+            if found.len() == MAX_CHANGES.get() || looked_at == MAX_CHANGES_PER_LOOK {
+                break 'rows;
+            }
         }
     }
-    if !changes.is_empty() {
+    if !found.is_empty() {
+        let changes = found;
         return Ok(Look::Found(Changes { changes, next }));
     }
-    if rows == MAX_ROWS_PER_LOOK {
+    if looked_at == MAX_CHANGES_PER_LOOK {
         return Ok(Look::GoOn(next));
     }
     Ok(Look::End(next))
 }
 
-/// The places of the changes after a place, in order, and the changes as far as they can be read.
+/// The rows that hold the changes after a place, in order: where the last change of each stands,
+/// and the changes as far as they can be read.
 pub(super) fn stored<'a>(
     snapshot: &Snapshot<'a>,
     namespace: &Namespace,
     after: Cursor,
-) -> impl Iterator<Item = Result<(Cursor, Result<Change, StoreError>), StoreError>> + use<'a> {
+) -> impl Iterator<Item = Result<(Cursor, Result<Vec<Change>, StoreError>), StoreError>> + use<'a> {
     // A namespace's row ends in a zero byte, so there is always an end.
     let end = keys::after_prefix(&keys::namespace(namespace)).unwrap_or_default();
     let start = Bound::Excluded(keys::change(namespace, after));
@@ -72,6 +79,6 @@ pub(super) fn stored<'a>(
         let (key, row) = row?;
         let place = keys::read_change(&key)
             .ok_or_else(|| format::damaged(Kind::Change, &key, "has no legal key"))?;
-        Ok((place, format::decode_change(&key, &row)))
+        Ok((place, format::decode_changes(&key, &row)))
     })
 }

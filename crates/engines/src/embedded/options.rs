@@ -104,8 +104,8 @@ pub(super) const MAX_WAITING_SCANS: usize = 1_024;
 /// How many wait is bounded by the hub.
 pub(super) const MAX_LOOKS: usize = 4;
 
-/// Rows of the log looked at before others get a turn.
-pub(super) const MAX_ROWS_PER_LOOK: usize = 10_000;
+/// Changes in the log looked at before others get a turn.
+pub(super) const MAX_CHANGES_PER_LOOK: usize = 10_000;
 
 /// How long a read waits while the database is closed and opened again.
 pub(super) const REOPEN_WAIT: Duration = Duration::from_secs(5);

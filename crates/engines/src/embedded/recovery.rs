@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::Shared;
 use super::database::Database;
+use super::deletion;
 use super::error::{DISK_FULL, Trouble};
 use super::folder::{Folder, free_space};
 use super::journal;
@@ -97,7 +98,7 @@ fn has_room(shared: &Shared, folder: &Folder) -> bool {
 
 fn open(shared: &Shared, folder: &Arc<Folder>) -> Result<Database, Trouble> {
     journal::renew(&folder.store()).map_err(Trouble::from_io)?;
-    Database::open(folder, shared.options.block_cache_bytes()).map_err(|error| Trouble {
+    deletion::open(folder, shared.options.block_cache_bytes()).map_err(|error| Trouble {
         reason: "the store could not be opened again".to_owned(),
         retry_after: RETRY_LATER,
         cause: Some(Arc::new(error)),

@@ -122,7 +122,8 @@ pub(super) fn trim(
         let (row, _) = row?;
         if let Some(namespace) = keys::read_namespace(&row) {
             match group.trim(&namespace, budget, now) {
-                Ok(trimmed) => budget -= trimmed,
+                // The last row of many changes may go beyond it.
+                Ok(trimmed) => budget = budget.saturating_sub(trimmed),
                 Err(StoreError::Corrupt { what }) => {
                     tracing::error!(what, "a log can't be trimmed");
                 }

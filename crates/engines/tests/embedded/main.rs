@@ -7,6 +7,7 @@
 )]
 
 mod conformance;
+mod deletion;
 mod disk;
 mod opening;
 mod support;

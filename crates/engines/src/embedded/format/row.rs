@@ -17,6 +17,7 @@ pub(in crate::embedded) enum Kind {
     Expiry,
     Namespace,
     ExpiryFloor,
+    Deletion,
 }
 
 /// The error for a row that can't be what was written.
@@ -27,6 +28,7 @@ pub(in crate::embedded) fn damaged(kind: Kind, key: &[u8], how: &str) -> StoreEr
         Kind::Expiry => "expiry row",
         Kind::Namespace => "namespace row",
         Kind::ExpiryFloor => "expiry floor",
+        Kind::Deletion => "state of a deletion",
     };
     StoreError::Corrupt {
         what: format!("the {name} at \"{}\" {how}", key.escape_ascii()),
@@ -49,6 +51,7 @@ fn checksum(kind: Kind, key: &[u8], version_and_body: &[u8]) -> u64 {
         Kind::Expiry => b'x',
         Kind::Namespace => b'n',
         Kind::ExpiryFloor => b'f',
+        Kind::Deletion => b'd',
     };
     let mut hash = Xxh3::new();
     hash.update(&[kind]);
@@ -78,10 +81,21 @@ impl Row {
     }
 
     pub(super) fn job(&mut self, job: &Job) {
-        let id = job.as_str().as_bytes();
-        // A job's identifier is a few hundred bytes at most.
-        self.u16(u16::try_from(id.len()).unwrap_or(u16::MAX));
-        self.0.extend_from_slice(id);
+        self.text(job.as_str());
+    }
+
+    pub(super) fn optional_job(&mut self, job: Option<&Job>) {
+        match job {
+            Some(job) => self.job(job),
+            // No job has an empty identifier.
+            None => self.u16(0),
+        }
+    }
+
+    /// A text with its length before it; keys and names are far shorter than that can tell.
+    pub(super) fn text(&mut self, text: &str) {
+        self.u16(u16::try_from(text.len()).unwrap_or(u16::MAX));
+        self.0.extend_from_slice(text.as_bytes());
     }
 
     pub(super) fn finish(mut self, kind: Kind, key: &[u8]) -> Vec<u8> {
@@ -131,15 +145,21 @@ impl<'a> Body<'a> {
         self.u64().map(Timestamp::from_millis)
     }
 
+    /// What [`Row::text`] wrote.
+    pub(super) fn text(&mut self) -> Option<&'a [u8]> {
+        let length = usize::from(u16::from_be_bytes(self.take()?));
+        let (text, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        Some(text)
+    }
+
     pub(super) fn job(&mut self) -> Option<Job> {
         self.optional_job()?
     }
 
     /// The outer `None` is damage, the inner one no job.
     pub(super) fn optional_job(&mut self) -> Option<Option<Job>> {
-        let length = usize::from(u16::from_be_bytes(self.take()?));
-        let (id, rest) = self.0.split_at_checked(length)?;
-        self.0 = rest;
+        let id = self.text()?;
         if id.is_empty() {
             return Some(None);
         }

@@ -132,16 +132,64 @@ fn changes_of_every_kind_are_read_back() {
                 ..change.clone()
             };
             let row = encode_change(&key, &change);
-            assert_eq!(decode_change(&key, &row).unwrap(), change);
+            assert_eq!(decode_changes(&key, &row).unwrap(), [change]);
         }
     }
+}
+
+#[test]
+fn many_deletions_are_read_back_from_one_row() {
+    let (_, change) = change();
+    let at = |index| Cursor { index, ..change.at };
+    let key = keys::change(&Namespace::parse("alice").unwrap(), at(6));
+    let deleted: Vec<_> = ["/a", "/b/c", "/é"]
+        .map(|key| Key::parse(key).unwrap())
+        .into();
+    for job in [None, change.job.clone()] {
+        let row = encode_deletions(&key, job.as_ref(), change.time, &deleted);
+        let changes = decode_changes(&key, &row).unwrap();
+        assert_eq!(changes.len(), 3);
+        for ((index, key), found) in (4..).zip(&deleted).zip(changes) {
+            assert_eq!(found.at, at(index));
+            assert_eq!(&found.key, key);
+            assert_eq!(found.kind, ChangeKind::Delete);
+            assert_eq!((found.job, found.time), (job.clone(), change.time));
+        }
+        for damaged in damages(&row) {
+            assert!(is_corrupt(&decode_changes(&key, &damaged)));
+        }
+    }
+    // More than there is room for before their place.
+    let early = keys::change(&Namespace::parse("alice").unwrap(), at(1));
+    let row = encode_deletions(&early, None, change.time, &deleted);
+    assert!(is_corrupt(&decode_changes(&early, &row)));
+}
+
+#[test]
+fn the_state_of_a_deletion_is_read_back() {
+    let progress = Progress {
+        namespace: Namespace::parse("alice").unwrap(),
+        prefix: Prefix::parse("/a/").unwrap(),
+        author: change().1.job,
+        time: Timestamp::from_millis(3),
+        revision: Revision::new(4),
+        keys: 5,
+        bytes: 6,
+    };
+    let row = encode_progress(&progress);
+    assert_eq!(decode_progress(&row).unwrap(), progress);
+    assert!(
+        damages(&row)
+            .into_iter()
+            .all(|damaged| is_corrupt(&decode_progress(&damaged)))
+    );
 }
 
 #[test]
 fn every_flipped_bit_and_every_cut_of_the_other_rows_is_noticed() {
     let (key, change) = change();
     for damaged in damages(&encode_change(&key, &change)) {
-        assert!(is_corrupt(&decode_change(&key, &damaged)));
+        assert!(is_corrupt(&decode_changes(&key, &damaged)));
     }
     for damaged in damages(&encode_namespace(b"alice\0", &space())) {
         assert!(is_corrupt(&decode_namespace(b"alice\0", &damaged)));

@@ -1,6 +1,7 @@
 //! Every row: what it is called, what it does, what of it is shown, and what it has to reach.
 
-mod data;
+mod footprint;
+mod many_keys;
 mod speed;
 
 use super::figures::{Figures, Unit};
@@ -52,7 +53,8 @@ pub(crate) enum Target {
 
 /// All rows in the order of the table.
 pub(crate) fn rows() -> impl Iterator<Item = &'static Row> {
-    speed::ROWS.iter().chain(data::ROWS)
+    let all = [speed::ROWS, many_keys::ROWS, footprint::ROWS];
+    all.into_iter().flatten()
 }
 
 /// A line without a peer.

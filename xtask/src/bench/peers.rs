@@ -13,9 +13,8 @@ use crate::sh;
 /// What a peer keeps under one key: as many bytes as ours.
 pub(crate) const VALUE_BYTES: usize = 1_000;
 
-/// Requests of redis-benchmark for each second of a measurement; it counts requests, not time.
-const REDIS_GETS_A_SECOND: u32 = 50_000;
-const REDIS_SETS_A_SECOND: u32 = 15_000;
+/// Requests from which redis-benchmark's rate is guessed: it counts requests, not time.
+const TRIAL_REQUESTS: u32 = 10_000;
 
 /// A peer that speaks HTTP.
 pub(crate) struct Peer {
@@ -143,22 +142,30 @@ impl Redis {
 
     /// Gets of one key a second, over 64 connections.
     pub(crate) fn gets(&self, lab: &Lab) -> anyhow::Result<f64> {
-        self.benchmark(&["-t", "set", "-c", "1", "-n", "10"])?;
-        let requests = (lab.seconds * REDIS_GETS_A_SECOND).to_string();
-        Ok(self
-            .benchmark(&["-t", "get", "-c", "64", "-n", &requests])?
-            .0)
+        self.benchmark(&["-t", "set", "-c", "1"], 1)?;
+        Ok(self.timed(lab, &["-t", "get", "-c", "64"])?.0)
     }
 
     /// Durable sets of random keys a second, over 128 connections, and their 99th percentile in
     /// milliseconds.
     pub(crate) fn sets(&self, lab: &Lab) -> anyhow::Result<(f64, f64)> {
-        let requests = (lab.seconds * REDIS_SETS_A_SECOND).to_string();
-        self.benchmark(&["-t", "set", "-c", "128", "-r", "1000000", "-n", &requests])
+        self.timed(lab, &["-t", "set", "-c", "128", "-r", "1000000"])
     }
 
-    fn benchmark(&self, arguments: &[&str]) -> anyhow::Result<(f64, f64)> {
+    /// As many requests as take about as long as the other measurements.
+    fn timed(&self, lab: &Lab, arguments: &[&str]) -> anyhow::Result<(f64, f64)> {
+        let (mut rate, _) = self.benchmark(arguments, TRIAL_REQUESTS)?;
+        let mut requests = lab.seconds * TRIAL_REQUESTS;
+        while rate >= f64::from(TRIAL_REQUESTS) * 2.0 {
+            rate /= 2.0;
+            requests *= 2;
+        }
+        self.benchmark(arguments, requests)
+    }
+
+    fn benchmark(&self, arguments: &[&str], requests: u32) -> anyhow::Result<(f64, f64)> {
         let mut benchmark = Command::new("redis-benchmark");
+        benchmark.args(["-n", &requests.to_string()]);
         benchmark.args(["-p", &self.port, "--csv", "-d", &VALUE_BYTES.to_string()]);
         let report = sh::output(benchmark.args(arguments))?;
         // It counts errors as answers, so the server is asked whether it gave any.

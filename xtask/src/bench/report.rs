@@ -67,12 +67,10 @@ pub(crate) fn table(outcomes: &[Outcome], old: &str) -> String {
         let outcome = outcomes.iter().find(|one| one.row.name == row.name);
         for line in row.lines {
             let cells = match outcome {
-                Some(outcome) if outcome.failure.is_some() => Some(format!(
-                    "| {} | failed | | | {} | |",
-                    line.what,
-                    target(line)
-                )),
-                Some(outcome) => Some(cells(line, &outcome.samples)),
+                Some(outcome) => Some(match &outcome.failure {
+                    Some(failure) => failed(line, failure),
+                    None => cells(line, &outcome.samples),
+                }),
                 None => kept(old, line.what),
             };
             if let Some(cells) = cells {
@@ -90,6 +88,17 @@ fn kept(old: &str, what: &str) -> Option<String> {
     old.lines()
         .find(|line| line.starts_with(&begin))
         .map(str::to_owned)
+}
+
+/// A line of a row that could not be measured, with the reason as far as it fits.
+fn failed(line: &Line, failure: &anyhow::Error) -> String {
+    let reason = failure.to_string().replace('|', "/");
+    let reason = reason.lines().next().unwrap_or_default();
+    format!(
+        "| {} | failed: {reason} |  |  | {} |  |",
+        line.what,
+        target(line)
+    )
 }
 
 fn cells(line: &Line, samples: &Samples) -> String {
@@ -185,6 +194,17 @@ mod tests {
         );
         assert!(
             table.contains("| nginx, static file: missing |  | ≥ 1.00 × the peer |  |"),
+            "{table}"
+        );
+    }
+
+    #[test]
+    fn a_row_that_failed_says_why_in_one_cell() {
+        let mut outcome = measured("instructions", &[]);
+        outcome.failure = Some(anyhow::anyhow!("a | b\nand more"));
+        let table = table(&[outcome], "| one GET of 1 KB | as it was |");
+        assert!(
+            table.contains("| one GET of 1 KB | failed: a / b |  |  |  |  |"),
             "{table}"
         );
     }

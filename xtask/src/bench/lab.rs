@@ -90,11 +90,17 @@ impl Lab {
         programs.iter().any(|program| !self.has(program))
     }
 
-    /// A program of this workspace.
+    /// A program of this workspace, without anything that whoever measures has set for themselves.
     pub(crate) fn own(&self, program: &str) -> Command {
         let target = std::env::var_os("CARGO_TARGET_DIR");
         let target = target.map_or_else(|| sh::root().join("target"), PathBuf::from);
-        Command::new(target.join("release").join(program))
+        let mut command = Command::new(target.join("release").join(program));
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("PROMINENCE_") {
+                command.env_remove(name);
+            }
+        }
+        command
     }
 }
 

@@ -88,7 +88,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let outcomes = measure(&lab, &rows, options.rounds);
     let old = std::fs::read_to_string(report::path()).unwrap_or_default();
     let page = report::page(options, &outcomes, &old)?;
-    println!("\n{}", report::table(&outcomes, ""));
+    println!("\n{}", report::table(&outcomes, report::Others::LeaveOut));
     if options.scale == Scale::Small {
         println!("Stores held a hundredth of the keys that the lines speak of.");
     }

@@ -37,6 +37,14 @@ in the table as missing.
 const HEAD: &str =
     "| what | ours | peer | ratio | target | met |\n| --- | --- | --- | --- | --- | --- |\n";
 
+/// What becomes of rows that were not measured now.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Others<'a> {
+    /// Their lines stay as they stand in this page.
+    Keep(&'a str),
+    LeaveOut,
+}
+
 /// The page that is written.
 pub(crate) fn path() -> PathBuf {
     sh::root().join("docs/benchmarks.md")
@@ -52,7 +60,7 @@ pub(crate) fn page(options: &Options, outcomes: &[Outcome], old: &str) -> anyhow
         options.seconds,
         machine::describe()?
     )?;
-    page.push_str(&table(outcomes, old));
+    page.push_str(&table(outcomes, Others::Keep(old)));
     page.push_str(AGAIN);
     for row in catalogue::rows() {
         writeln!(page, "- `{}`: {}", row.name, row.about)?;
@@ -60,34 +68,35 @@ pub(crate) fn page(options: &Options, outcomes: &[Outcome], old: &str) -> anyhow
     Ok(page)
 }
 
-/// The table alone: what was measured now, and other lines as they stand in the `old` page.
-pub(crate) fn table(outcomes: &[Outcome], old: &str) -> String {
+/// The table alone.
+pub(crate) fn table(outcomes: &[Outcome], others: Others<'_>) -> String {
     let mut table = HEAD.to_owned();
     for row in catalogue::rows() {
         let outcome = outcomes.iter().find(|one| one.row.name == row.name);
         for line in row.lines {
-            let cells = match outcome {
-                Some(outcome) => Some(match &outcome.failure {
+            let cells = match (outcome, others) {
+                (Some(outcome), _) => match &outcome.failure {
                     Some(failure) => failed(line, failure),
                     None => cells(line, &outcome.samples),
-                }),
-                None => kept(old, line.what),
+                },
+                (None, Others::Keep(old)) => kept(old, line),
+                (None, Others::LeaveOut) => continue,
             };
-            if let Some(cells) = cells {
-                table.push_str(&cells);
-                table.push('\n');
-            }
+            table.push_str(&cells);
+            table.push('\n');
         }
     }
     table
 }
 
-/// The line of an earlier page that begins with these words.
-fn kept(old: &str, what: &str) -> Option<String> {
-    let begin = format!("| {what} |");
-    old.lines()
-        .find(|line| line.starts_with(&begin))
-        .map(str::to_owned)
+/// The line of an earlier page that begins with the same words.
+fn kept(old: &str, line: &Line) -> String {
+    let begin = format!("| {} |", line.what);
+    let found = old.lines().find(|line| line.starts_with(&begin));
+    found.map_or_else(
+        || format!("{begin} not measured yet |  |  | {} |  |", target(line)),
+        str::to_owned,
+    )
 }
 
 /// A line of a row that could not be measured, with the reason as far as it fits.
@@ -174,7 +183,7 @@ mod tests {
     fn a_line_shows_both_sides_the_ratio_and_the_verdict() {
         let peer = "append + fdatasync, one by one";
         let outcome = measured("set-1", &[&[("ours", 1_000.0), (peer, 2_000.0)]]);
-        let table = table(&[outcome], "");
+        let table = table(&[outcome], Others::LeaveOut);
         let line = table.lines().nth(2).unwrap();
         let wanted = "| durable set, 1 connection | 1,000/s | append + fdatasync, one by one: \
                       2,000/s | 0.50 | ≥ 0.80 × the peer | **not met** |";
@@ -187,7 +196,7 @@ mod tests {
             "get-hot",
             &[&[("ours", 9.0), ("bare axum", 10.0), ("ours, p99", 1.0)]],
         );
-        let table = table(&[outcome], "");
+        let table = table(&[outcome], Others::LeaveOut);
         assert!(
             table.contains("| bare axum: 10.0/s | 0.90 | ≥ 0.90 × the peer | met |"),
             "{table}"
@@ -202,7 +211,7 @@ mod tests {
     fn a_row_that_failed_says_why_in_one_cell() {
         let mut outcome = measured("instructions", &[]);
         outcome.failure = Some(anyhow::anyhow!("a | b\nand more"));
-        let table = table(&[outcome], "| one GET of 1 KB | as it was |");
+        let table = table(&[outcome], Others::Keep("| one GET of 1 KB | as it was |"));
         assert!(
             table.contains("| one GET of 1 KB | failed: a / b |  |  |  |  |"),
             "{table}"
@@ -213,7 +222,7 @@ mod tests {
     fn rows_that_were_not_measured_keep_their_lines() {
         let old = "| durable set, 1 connection | as it was |\n| something gone | 1 |\n";
         let outcome = measured("idle", &[&[("ready", 90.0), ("memory", 20.0)]]);
-        let table = table(&[outcome], old);
+        let table = table(&[outcome], Others::Keep(old));
         assert!(
             table.contains("| durable set, 1 connection | as it was |"),
             "{table}"
@@ -223,5 +232,9 @@ mod tests {
             "{table}"
         );
         assert!(!table.contains("something gone"), "{table}");
+        assert!(
+            table.contains("| one level, p99 | not measured yet |"),
+            "{table}"
+        );
     }
 }

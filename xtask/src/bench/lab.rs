@@ -50,7 +50,10 @@ impl Lab {
         let missing = install();
         ensure!(!missing.contains(&"wrk"), "nothing is measured without wrk");
         // Below the build folder, because a temporary folder may be in memory.
-        let scratch = tempfile::tempdir_in(sh::root().join("target"))?;
+        let target = sh::root().join("target");
+        let scratch = tempfile::Builder::new()
+            .prefix("bench-")
+            .tempdir_in(target)?;
         Ok(Self {
             seconds: options.seconds,
             scale: options.scale,

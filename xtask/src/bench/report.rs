@@ -26,7 +26,7 @@ const AGAIN: &str = "
 rows whose name contains one of these words, and leaves the other lines as they are. `--list` lists
 the rows, `--rounds` and `--seconds` say how often and how long, `--no-write` only prints, and
 `--scale small` tries everything out in a few minutes with a hundredth of the keys. Stores of up to
-10 million keys are filled once and kept in `target/bench-data` (some 6 GB) until the engine's source
+10 million keys are filled once and kept in `target/bench-data` (some 5 GB) until the engine's source
 changes. What is missing of wrk, nginx, Redis, etcd and valgrind is installed with apt-get, or named
 in the table as missing.
 
@@ -55,7 +55,7 @@ pub(crate) fn page(options: &Options, outcomes: &[Outcome], old: &str) -> anyhow
     let mut page = INTRODUCTION.to_owned();
     writeln!(
         page,
-        "\nMeasured last with {} rounds, {} s for each speed. {}\n",
+        "\nMeasured last with `--rounds {} --seconds {}`; lines of other rows stand as they were. {}\n",
         options.rounds,
         options.seconds,
         machine::describe()?

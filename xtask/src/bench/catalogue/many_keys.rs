@@ -22,9 +22,9 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         name: "list-all",
-        about: "Lists a million keys without a limit and counts them as they come. The same \
-                listing runs once before, so that the cache, which has a limit of its own, is \
-                full; growth is the peak of resident memory less what there was.",
+        about: "Lists a million keys without a limit and counts them as they come. All of them are \
+                read in pages before, so that the cache, which has a limit of its own, is full; \
+                growth is the peak of resident memory less what there was.",
         turns: Turns::EveryRound,
         programs: &[],
         measure: pages::listing,

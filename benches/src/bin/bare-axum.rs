@@ -9,7 +9,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> std::io::Result<()> {
     let value = "x".repeat(1_000);
-    let router = Router::new().route("/", get(move || std::future::ready(value.clone())));
+    // Whatever the path, so that it can be asked for random keys as well.
+    let router = Router::new().fallback(get(move || std::future::ready(value.clone())));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;

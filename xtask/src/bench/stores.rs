@@ -1,0 +1,210 @@
+//! Stores with up to ten million keys, filled once and kept under target/bench-data.
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Context as _;
+
+use super::lab::{Lab, OldStores, Scale};
+use crate::sh;
+
+/// Raised when what the loader writes changes.
+const LOADER_VERSION: u32 = 1;
+
+/// What a store holds, at full scale.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Contents {
+    name: &'static str,
+    pub(crate) users: u64,
+    /// Keys of each user.
+    pub(crate) keys: u64,
+    /// Bytes of each value.
+    pub(crate) bytes: u64,
+    /// Folders that the keys are spread over; 0 for none.
+    folders: u64,
+    shrinks: Shrinks,
+}
+
+/// What is a hundredth at small scale.
+#[derive(Clone, Copy, Debug)]
+enum Shrinks {
+    Keys,
+    Users,
+    Nothing,
+}
+
+const ONE_USER: Contents = Contents {
+    name: "",
+    users: 1,
+    keys: 0,
+    bytes: 100,
+    folders: 0,
+    shrinks: Shrinks::Keys,
+};
+
+/// A million entries of 1 KB.
+pub(crate) const KILOBYTES: Contents = Contents {
+    name: "million-of-1000-bytes",
+    keys: 1_000_000,
+    bytes: 1_000,
+    ..ONE_USER
+};
+
+/// Ten million entries of 100 bytes.
+pub(crate) const TEN_MILLION: Contents = Contents {
+    name: "ten-million",
+    keys: 10_000_000,
+    ..ONE_USER
+};
+
+/// Ten thousand entries of 100 bytes.
+pub(crate) const TEN_THOUSAND: Contents = Contents {
+    name: "ten-thousand",
+    keys: 10_000,
+    shrinks: Shrinks::Nothing,
+    ..ONE_USER
+};
+
+/// A million entries of 100 bytes in a hundred folders.
+pub(crate) const FOLDERS: Contents = Contents {
+    name: "hundred-folders",
+    keys: 1_000_000,
+    folders: 100,
+    ..ONE_USER
+};
+
+/// A hundred thousand users with a hundred entries of 100 bytes each.
+pub(crate) const MANY_USERS: Contents = Contents {
+    name: "many-users",
+    users: 100_000,
+    keys: 100,
+    shrinks: Shrinks::Users,
+    ..ONE_USER
+};
+
+impl Contents {
+    /// The same in the scale of this run.
+    pub(crate) fn scaled(self, lab: &Lab) -> Self {
+        match self.shrinks {
+            Shrinks::Keys => Self {
+                keys: lab.scaled(self.keys),
+                ..self
+            },
+            Shrinks::Users => Self {
+                users: lab.scaled(self.users),
+                ..self
+            },
+            Shrinks::Nothing => self,
+        }
+    }
+
+    /// The command that fills `folder` with this.
+    pub(crate) fn loader(&self, lab: &Lab, folder: &Path) -> Command {
+        let mut load = lab.own("load");
+        load.arg(folder);
+        let counts = [
+            ("--users", self.users),
+            ("--keys", self.keys),
+            ("--bytes", self.bytes),
+            ("--folders", self.folders),
+        ];
+        for (flag, count) in counts {
+            load.arg(flag).arg(count.to_string());
+        }
+        load
+    }
+}
+
+/// The folder of a store that is only read; filled where it is missing or out of date.
+pub(crate) fn prepared(lab: &Lab, contents: Contents) -> anyhow::Result<PathBuf> {
+    let scale = match lab.scale {
+        Scale::Full => "full",
+        Scale::Small => "small",
+    };
+    let home = sh::root().join("target/bench-data").join(scale);
+    let (folder, stamp) = (
+        home.join(contents.name),
+        home.join(format!("{}.stamp", contents.name)),
+    );
+    let contents = contents.scaled(lab);
+    let wanted = format!("{LOADER_VERSION} {contents:?} {}\n", engine()?);
+    match std::fs::read_to_string(&stamp) {
+        Ok(stamped) if stamped == wanted || lab.old_stores == OldStores::Use => return Ok(folder),
+        _ => {}
+    }
+    if folder.exists() {
+        std::fs::remove_file(&stamp).or_else(absent_is_fine)?;
+        std::fs::remove_dir_all(&folder)?;
+    }
+    std::fs::create_dir_all(&home)?;
+    sh::run(&mut contents.loader(lab, &folder))?;
+    std::fs::write(&stamp, wanted)?;
+    Ok(folder)
+}
+
+/// A copy of a store that may be changed; it goes away with what is answered.
+pub(crate) fn copied(lab: &Lab, contents: Contents) -> anyhow::Result<tempfile::TempDir> {
+    let from = prepared(lab, contents)?;
+    let to = lab.folder()?;
+    sh::output(
+        Command::new("cp")
+            .args(["-a", "--reflink=auto"])
+            .arg(from.join("."))
+            .arg(to.path()),
+    )?;
+    settle_disk()?;
+    Ok(to)
+}
+
+/// Waits until the disk has what was written, so that it doesn't slow down what comes next.
+pub(crate) fn settle_disk() -> anyhow::Result<()> {
+    sh::output(&mut Command::new("sync"))?;
+    Ok(())
+}
+
+/// Bytes of disk that a folder takes.
+pub(crate) fn disk(folder: &Path) -> anyhow::Result<f64> {
+    let listed = sh::output(Command::new("du").args(["-s", "-B1"]).arg(folder))?;
+    let bytes = listed
+        .split_whitespace()
+        .next()
+        .context("du prints a size")?;
+    Ok(bytes.parse()?)
+}
+
+/// Tells versions of the engine apart: its source, and the versions of the libraries below it.
+/// A store that another version laid out would be measured as if this one had.
+fn engine() -> anyhow::Result<String> {
+    let mut hasher = DefaultHasher::new();
+    let mut folders = vec![sh::root().join("crates/engines/src")];
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder)? {
+            let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                folders.push(entry.path());
+            } else {
+                files.push(entry.path());
+            }
+        }
+    }
+    files.sort();
+    for file in files {
+        std::fs::read(file)?.hash(&mut hasher);
+    }
+    let lock = std::fs::read_to_string(sh::root().join("Cargo.lock"))?;
+    for library in ["fjall", "lsm-tree"] {
+        let name = format!("name = \"{library}\"\n");
+        let package = lock.split("\n\n").find(|package| package.contains(&name));
+        package.hash(&mut hasher);
+    }
+    Ok(format!("{:016x}", hasher.finish()))
+}
+
+fn absent_is_fine(error: std::io::Error) -> std::io::Result<()> {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => Ok(()),
+        _ => Err(error),
+    }
+}

@@ -17,10 +17,12 @@
 //! | `queue`, `committer`, `group`, `view`, `upkeep` | writing |
 //! | `health`, `recovery` | whether writes are taken, and taking them again after a failure |
 //! | `hot`, `scan`, `log` | reading |
+//! | `check` | whether what is stored is whole |
 //!
 //! **Invariant:** nobody is answered before what the answer rests on is synced, and only the
 //! committer writes.
 
+pub mod check;
 mod committer;
 mod database;
 mod error;

@@ -76,6 +76,14 @@ impl Folder {
         })
     }
 
+    /// The same where a store has to be there already.
+    pub(super) fn take_store(path: &Path) -> Result<Self, OpenError> {
+        match path.join(FORMAT_FILE).symlink_metadata() {
+            Ok(_) => Self::take(path),
+            Err(error) => Err(OpenError::from_io(path.to_owned(), error)),
+        }
+    }
+
     /// The folder itself.
     pub(super) fn path(&self) -> &Path {
         &self.path

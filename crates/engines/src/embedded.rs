@@ -17,6 +17,7 @@
 //! | `queue`, `committer`, `group`, `view`, `upkeep` | writing |
 //! | `health`, `recovery` | whether writes are taken, and taking them again after a failure |
 //! | `hot`, `scan`, `log` | reading |
+//! | `soundness` | whether the files may be opened at all |
 //! | `check` | whether what is stored is whole |
 //!
 //! **Invariant:** nobody is answered before what the answer rests on is synced, and only the
@@ -39,6 +40,7 @@ mod queue;
 mod recovery;
 mod scan;
 mod shelf;
+mod soundness;
 mod upkeep;
 mod view;
 

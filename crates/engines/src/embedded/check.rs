@@ -31,6 +31,7 @@ use super::error::{OpenError, unavailable};
 use super::folder::Folder;
 use super::keys;
 use super::options::RETRY_SOON;
+use super::soundness::{self, DamagedFile};
 use walk::{At, Walker, shown};
 
 /// Sorts after every key of a table that this program could have written, and after most of
@@ -52,7 +53,7 @@ impl EmbeddedStore {
             let reason = "the store is closed, or being opened again";
             unavailable(reason, Fate::NotApplied, RETRY_SOON)
         })?;
-        check(&database.snapshot(), on_progress)
+        check(&database.snapshot(), CheckReport::default(), on_progress)
     }
 }
 
@@ -68,36 +69,52 @@ pub fn check_folder(
     on_progress: &mut dyn FnMut(u64),
 ) -> Result<CheckReport, OpenError> {
     let taken = Arc::new(Folder::take_store(folder)?);
-    let database = match Database::open(&taken, CACHE_BYTES) {
+    let mut report = CheckReport::default();
+    // First, as the store writes and removes tables while it is open.
+    let compared = soundness::compare_tables(&taken, &mut |DamagedFile { file, how }| {
+        report.add(damaged_file(file, how));
+    });
+    let opened = compared.and_then(|()| Database::open(&taken, CACHE_BYTES));
+    let database = match opened {
         Ok(database) => database,
-        Err(OpenError::Damaged { cause, .. }) => return Ok(refused(cause.as_ref())),
+        Err(OpenError::DamagedFile { file, how, .. }) => {
+            let finding = damaged_file(file, how);
+            if !report.findings.contains(&finding) {
+                report.add(finding);
+            }
+            return Ok(report);
+        }
+        Err(OpenError::Damaged { cause, .. }) => {
+            let how = format!("the storage engine can't open it: {cause}");
+            report.add(damaged_file("store".to_owned(), how));
+            return Ok(report);
+        }
         Err(error) => return Err(error),
     };
-    let checked = check(&database.snapshot(), on_progress);
+    let checked = check(&database.snapshot(), report, on_progress);
+    database.close();
     checked.map_err(|error| OpenError::Io {
         folder: folder.to_owned(),
         cause: std::io::Error::other(error),
     })
 }
 
-/// The report about a store that can't be opened.
-fn refused(cause: &(dyn std::error::Error + 'static)) -> CheckReport {
-    let mut report = CheckReport::default();
-    report.add(Finding {
+fn damaged_file(file: String, how: String) -> Finding {
+    Finding {
         kind: FindingKind::DamagedFile,
-        place: Place::File("store".to_owned()),
+        place: Place::File(file),
         namespace: None,
         key: None,
-        explanation: format!("the store can't be opened: {cause}"),
-    });
-    report
+        explanation: how,
+    }
 }
 
 fn check(
     snapshot: &Snapshot<'_>,
+    report: CheckReport,
     on_progress: &mut dyn FnMut(u64),
 ) -> Result<CheckReport, StoreError> {
-    let mut walker = Walker::new(snapshot, on_progress);
+    let mut walker = Walker::new(snapshot, report, on_progress);
     check_other_rows(&mut walker)?;
     let mut next = NextName::default();
     while let Some(name) = next.find(&mut walker)? {

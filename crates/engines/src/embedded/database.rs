@@ -19,6 +19,7 @@ use super::folder::Folder;
 use super::format::{self, Kind, NamespaceRow};
 use super::keys;
 use super::options::RETRY_SOON;
+use super::soundness;
 
 /// Bytes of all journals together. It bounds what is replayed after a crash, and with it how
 /// long that takes: about a second.
@@ -59,7 +60,7 @@ pub(super) struct Database {
     /// Set when long reads are to end, so that the database can be closed.
     retiring: AtomicBool,
     /// Stays taken as long as anything of the database is open.
-    _folder: Arc<Folder>,
+    folder: Arc<Folder>,
 }
 
 /// One of the keyspaces.
@@ -80,8 +81,13 @@ pub(super) struct Snapshot<'a> {
 /// Rows of a table in the order of their keys.
 pub(super) struct Rows<'a> {
     database: &'a Database,
-    /// `None` where the range is empty by its bounds.
+    table: Table,
+    /// Where they begin.
+    from: Box<[u8]>,
+    /// `None` where the range is empty by its bounds, or after an error.
     rows: Option<fjall::Iter>,
+    /// Why there are none.
+    failed: Option<StoreError>,
     taken: u32,
 }
 
@@ -104,14 +110,34 @@ pub(super) enum WriteFailure {
 impl Database {
     /// Opens the database in a folder, and replays its journal.
     pub(super) fn open(folder: &Arc<Folder>, cache_bytes: u64) -> Result<Self, OpenError> {
+        soundness::examine(folder)?;
         // fjall panics on some kinds of damage; to its caller that is one more way to say so.
-        match catch_unwind(AssertUnwindSafe(|| Self::open_files(folder, cache_bytes))) {
-            Ok(Ok(database)) => Ok(database),
-            Ok(Err(error)) => Err(OpenError::from_storage(folder.path().to_owned(), error)),
-            Err(panic) => Err(OpenError::Damaged {
+        let opened = match catch_unwind(AssertUnwindSafe(|| Self::open_files(folder, cache_bytes)))
+        {
+            Ok(Ok(database)) => return Ok(database),
+            Ok(Err(error)) => OpenError::from_storage(folder.path().to_owned(), error),
+            Err(panic) => OpenError::Damaged {
                 folder: folder.path().to_owned(),
                 cause: panic_text(panic.as_ref()).into(),
-            }),
+            },
+        };
+        Err(match opened {
+            // fjall doesn't say which file it is.
+            OpenError::Damaged { .. } => soundness::blame(folder).unwrap_or(opened),
+            other => other,
+        })
+    }
+
+    /// Closes the database, and notes what is in its journals if all of it is synced.
+    pub(super) fn close(self) {
+        let folder = Arc::clone(&self.folder);
+        let synced = self.persist();
+        drop(self);
+        let noted = synced.and_then(|()| {
+            soundness::note_closed(&folder).map_err(|cause| read_failed(cause.into()))
+        });
+        if let Err(error) = noted {
+            tracing::warn!(%error, "the store could not be synced while it was closed");
         }
     }
 
@@ -138,7 +164,7 @@ impl Database {
             namespaces: keyspace("namespaces", INDEX_IN_MEMORY)?,
             database,
             retiring: AtomicBool::new(false),
-            _folder: Arc::clone(folder),
+            folder: Arc::clone(folder),
         })
     }
 
@@ -190,6 +216,22 @@ impl Database {
             Table::Log => &self.log,
             Table::Expiry => &self.expiry,
             Table::Namespaces => &self.namespaces,
+        }
+    }
+
+    /// Says where damage was met: in which files, and in whose rows.
+    fn located(&self, table: Table, key: &[u8], error: StoreError) -> StoreError {
+        let StoreError::Corrupt { what } = error else {
+            return error;
+        };
+        let files = self.table(table).path();
+        let files = files.strip_prefix(self.folder.path()).unwrap_or(files);
+        StoreError::Corrupt {
+            what: format!(
+                "{what}, in the files of {}, reading from \"{}\" on",
+                files.display(),
+                key.escape_ascii()
+            ),
         }
     }
 
@@ -257,18 +299,34 @@ impl<'a> Snapshot<'a> {
             Bound::Included(from) | Bound::Excluded(from) => from.as_slice() >= end,
             Bound::Unbounded => end.is_empty(),
         };
+        let from = match &start {
+            Bound::Included(from) | Bound::Excluded(from) => from.as_slice().into(),
+            Bound::Unbounded => Box::default(),
+        };
         let bounds = (start, Bound::Excluded(end.to_vec()));
+        let range = || Ok(self.at.range(self.database.table(table), bounds));
+        let rows = (!is_empty).then(|| caught(range));
+        let (rows, failed) = match rows.transpose() {
+            Ok(rows) => (rows, None),
+            Err(error) => (None, Some(error)),
+        };
         Rows {
             database: self.database,
-            rows: (!is_empty).then(|| self.at.range(self.database.table(table), bounds)),
+            table,
+            from,
+            rows,
+            failed,
             taken: 0,
         }
     }
 
     /// One row.
     pub(super) fn get(&self, table: Table, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
-        let row = self.at.get(self.database.table(table), key);
-        Ok(row.map_err(read_failed)?.map(Bytes::from))
+        let found = caught(|| self.at.get(self.database.table(table), key));
+        match found {
+            Ok(row) => Ok(row.map(Bytes::from)),
+            Err(error) => Err(self.database.located(table, key, error)),
+        }
     }
 }
 
@@ -283,11 +341,18 @@ impl Iterator for Rows<'_> {
             let reason = "the store is being opened again";
             return Some(Err(unavailable(reason, Fate::NotApplied, RETRY_SOON)));
         }
-        let row = self.rows.as_mut()?.next()?.into_inner();
-        Some(
-            row.map(|(key, row)| (key.into(), row.into()))
-                .map_err(read_failed),
-        )
+        if let Some(error) = self.failed.take() {
+            return Some(Err(self.database.located(self.table, &self.from, error)));
+        }
+        let rows = self.rows.as_mut()?;
+        match caught(|| rows.next().map(fjall::Guard::into_inner).transpose()) {
+            Ok(row) => row.map(|(key, row)| Ok((key.into(), row.into()))),
+            Err(error) => {
+                // What comes behind a block that can't be read is not the next row.
+                self.rows = None;
+                Some(Err(self.database.located(self.table, &self.from, error)))
+            }
+        }
     }
 }
 
@@ -321,6 +386,19 @@ impl Batch<'_> {
             fjall::Error::Poisoned => WriteFailure::Stopped,
             error => WriteFailure::Failed(error),
         })
+    }
+}
+
+/// What a read of the storage engine answers. It panics on some kinds of damage.
+fn caught<T>(read: impl FnOnce() -> fjall::Result<T>) -> Result<T, StoreError> {
+    match catch_unwind(AssertUnwindSafe(read)) {
+        Ok(found) => found.map_err(read_failed),
+        Err(panic) => Err(StoreError::Corrupt {
+            what: format!(
+                "the storage engine panicked while it read: {}",
+                panic_text(panic.as_ref())
+            ),
+        }),
     }
 }
 

@@ -65,13 +65,25 @@ pub enum OpenError {
         folder: PathBuf,
     },
     /// The stored data is damaged.
-    #[error("the data in {} is damaged; restore a backup", .folder.display())]
+    #[error("the data in {} is damaged; look with `prominence admin check`, and bring a backup \
+        back with `prominence admin restore`", .folder.display())]
     Damaged {
         /// What was to be opened.
         folder: PathBuf,
         /// How that was noticed.
         #[source]
         cause: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A file of the stored data is damaged.
+    #[error("{}/{file} is damaged: {how}; look with `prominence admin check`, and bring a backup \
+        back with `prominence admin restore`", .folder.display())]
+    DamagedFile {
+        /// What was to be opened.
+        folder: PathBuf,
+        /// Which of its files, by the path within it.
+        file: String,
+        /// What is wrong with it.
+        how: String,
     },
     /// The operating system refused for another reason.
     #[error("{} can't be opened: {}", .folder.display(), describe(.cause))]
@@ -101,7 +113,9 @@ impl OpenError {
     /// The error for what the storage engine said about `folder`.
     pub(super) fn from_storage(folder: PathBuf, cause: fjall::Error) -> Self {
         match cause {
-            fjall::Error::Io(cause) | fjall::Error::Storage(fjall::LsmError::Io(cause)) => {
+            fjall::Error::Io(cause) | fjall::Error::Storage(fjall::LsmError::Io(cause))
+                if cause.raw_os_error().is_some() =>
+            {
                 Self::from_io(folder, cause)
             }
             fjall::Error::Locked => Self::Locked { folder, pid: None },
@@ -168,7 +182,10 @@ impl Trouble {
 /// What a failed read of the storage engine means.
 pub(super) fn read_failed(error: fjall::Error) -> StoreError {
     match error {
-        fjall::Error::Storage(fjall::LsmError::Io(cause)) | fjall::Error::Io(cause) => {
+        // The others are fjall's own, such as for a file that ends too soon.
+        fjall::Error::Storage(fjall::LsmError::Io(cause)) | fjall::Error::Io(cause)
+            if cause.raw_os_error().is_some() =>
+        {
             unavailable_because(
                 disk_reason(&cause),
                 Fate::NotApplied,

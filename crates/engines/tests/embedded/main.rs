@@ -9,6 +9,7 @@
 mod conformance;
 mod disk;
 mod opening;
+mod rot;
 mod support;
 mod upkeep;
 mod writing;

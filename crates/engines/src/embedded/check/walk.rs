@@ -48,10 +48,14 @@ impl<'n> At<'n> {
 }
 
 impl<'c, 'a> Walker<'c, 'a> {
-    pub(super) fn new(snapshot: &'c Snapshot<'a>, on_progress: &'c mut dyn FnMut(u64)) -> Self {
+    pub(super) fn new(
+        snapshot: &'c Snapshot<'a>,
+        report: CheckReport,
+        on_progress: &'c mut dyn FnMut(u64),
+    ) -> Self {
         Self {
             snapshot,
-            report: CheckReport::default(),
+            report,
             rows: 0,
             on_progress,
         }

@@ -122,8 +122,11 @@ impl Database {
             },
         };
         Err(match opened {
-            // fjall doesn't say which file it is.
-            OpenError::Damaged { .. } => soundness::blame(folder).unwrap_or(opened),
+            // fjall doesn't say which file it is. It may also ask the system for what makes no
+            // sense, such as an offset that a damaged file gave, and pass its answer on.
+            OpenError::Damaged { .. } | OpenError::Io { .. } => {
+                soundness::blame(folder).unwrap_or(opened)
+            }
             other => other,
         })
     }

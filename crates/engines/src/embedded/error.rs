@@ -114,7 +114,7 @@ impl OpenError {
     pub(super) fn from_storage(folder: PathBuf, cause: fjall::Error) -> Self {
         match cause {
             fjall::Error::Io(cause) | fjall::Error::Storage(fjall::LsmError::Io(cause))
-                if cause.raw_os_error().is_some() =>
+                if is_disk(&cause) =>
             {
                 Self::from_io(folder, cause)
             }
@@ -182,9 +182,10 @@ impl Trouble {
 /// What a failed read of the storage engine means.
 pub(super) fn read_failed(error: fjall::Error) -> StoreError {
     match error {
-        // The others are fjall's own, such as for a file that ends too soon.
+        // The others are fjall's own, such as for a file that ends too soon, or the system's
+        // answer to an offset that a damaged file gave.
         fjall::Error::Storage(fjall::LsmError::Io(cause)) | fjall::Error::Io(cause)
-            if cause.raw_os_error().is_some() =>
+            if is_disk(&cause) =>
         {
             unavailable_because(
                 disk_reason(&cause),
@@ -246,6 +247,11 @@ fn describe(error: &io::Error) -> String {
         Some(code) => io::Error::from_raw_os_error(code).to_string(),
         None => error.kind().to_string(),
     }
+}
+
+/// Whether the operating system failed at something that made sense.
+fn is_disk(error: &io::Error) -> bool {
+    error.raw_os_error().is_some() && error.kind() != io::ErrorKind::InvalidInput
 }
 
 /// Names the process that holds a lock.

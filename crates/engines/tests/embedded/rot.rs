@@ -35,7 +35,7 @@ fn number(name: &str) -> Option<u64> {
 
 fn seed() -> u64 {
     let seed = number("PROMINENCE_TEST_SEED").unwrap_or_else(|| fastrand::u64(..));
-    eprintln!("PROMINENCE_TEST_SEED={seed}");
+    println!("PROMINENCE_TEST_SEED={seed}");
     seed
 }
 

@@ -17,7 +17,7 @@
 //! | `queue`, `committer`, `group`, `view`, `upkeep` | writing |
 //! | `health`, `recovery` | whether writes are taken, and taking them again after a failure |
 //! | `hot`, `scan`, `log` | reading |
-//! | `soundness` | whether the files may be opened at all |
+//! | `soundness`, `panics` | whether the files may be opened at all; what fjall says by panicking |
 //! | `check` | whether what is stored is whole |
 //!
 //! **Invariant:** nobody is answered before what the answer rests on is synced, and only the
@@ -36,6 +36,7 @@ mod journal;
 mod keys;
 mod log;
 mod options;
+mod panics;
 mod queue;
 mod recovery;
 mod scan;
@@ -205,7 +206,7 @@ impl EmbeddedStore {
         });
         match task.await {
             Ok(result) => result,
-            // fjall panics on some kinds of damage.
+            // Nothing of ours should; the caller is told what it may rest on.
             Err(error) if error.is_panic() => Err(StoreError::Corrupt {
                 what: "the storage engine panicked while it read".to_owned(),
             }),

@@ -1,10 +1,8 @@
 //! The rows in fjall: opening, snapshots, and batches that are synced.
 //!
-//! This file and `error.rs` are the only ones that name the storage engine's types.
+//! This file, `error.rs` and `panics.rs` are the only ones that name the storage engine's types.
 
-use std::any::Any;
 use std::ops::Bound;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -19,6 +17,7 @@ use super::folder::Folder;
 use super::format::{self, Kind, NamespaceRow};
 use super::keys;
 use super::options::RETRY_SOON;
+use super::panics::{answer, no_panic};
 use super::soundness;
 
 /// Bytes of all journals together. It bounds what is replayed after a crash, and with it how
@@ -111,14 +110,12 @@ impl Database {
     /// Opens the database in a folder, and replays its journal.
     pub(super) fn open(folder: &Arc<Folder>, cache_bytes: u64) -> Result<Self, OpenError> {
         soundness::examine(folder)?;
-        // fjall panics on some kinds of damage; to its caller that is one more way to say so.
-        let opened = match catch_unwind(AssertUnwindSafe(|| Self::open_files(folder, cache_bytes)))
-        {
+        let opened = match no_panic(|| Self::open_files(folder, cache_bytes)) {
             Ok(Ok(database)) => return Ok(database),
             Ok(Err(error)) => OpenError::from_storage(folder.path().to_owned(), error),
             Err(panic) => OpenError::Damaged {
                 folder: folder.path().to_owned(),
-                cause: panic_text(panic.as_ref()).into(),
+                cause: panic.into(),
             },
         };
         Err(match opened {
@@ -308,7 +305,7 @@ impl<'a> Snapshot<'a> {
         };
         let bounds = (start, Bound::Excluded(end.to_vec()));
         let range = || Ok(self.at.range(self.database.table(table), bounds));
-        let rows = (!is_empty).then(|| caught(range));
+        let rows = (!is_empty).then(|| answer(range));
         let (rows, failed) = match rows.transpose() {
             Ok(rows) => (rows, None),
             Err(error) => (None, Some(error)),
@@ -325,7 +322,7 @@ impl<'a> Snapshot<'a> {
 
     /// One row.
     pub(super) fn get(&self, table: Table, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
-        let found = caught(|| self.at.get(self.database.table(table), key));
+        let found = answer(|| self.at.get(self.database.table(table), key));
         match found {
             Ok(row) => Ok(row.map(Bytes::from)),
             Err(error) => Err(self.database.located(table, key, error)),
@@ -348,7 +345,7 @@ impl Iterator for Rows<'_> {
             return Some(Err(self.database.located(self.table, &self.from, error)));
         }
         let rows = self.rows.as_mut()?;
-        match caught(|| rows.next().map(fjall::Guard::into_inner).transpose()) {
+        match answer(|| rows.next().map(fjall::Guard::into_inner).transpose()) {
             Ok(row) => row.map(|(key, row)| Ok((key.into(), row.into()))),
             Err(error) => {
                 // What comes behind a block that can't be read is not the next row.
@@ -390,25 +387,4 @@ impl Batch<'_> {
             error => WriteFailure::Failed(error),
         })
     }
-}
-
-/// What a read of the storage engine answers. It panics on some kinds of damage.
-fn caught<T>(read: impl FnOnce() -> fjall::Result<T>) -> Result<T, StoreError> {
-    match catch_unwind(AssertUnwindSafe(read)) {
-        Ok(found) => found.map_err(read_failed),
-        Err(panic) => Err(StoreError::Corrupt {
-            what: format!(
-                "the storage engine panicked while it read: {}",
-                panic_text(panic.as_ref())
-            ),
-        }),
-    }
-}
-
-fn panic_text(panic: &(dyn Any + Send)) -> String {
-    let text = panic
-        .downcast_ref::<&str>()
-        .map(|text| (*text).to_owned())
-        .or_else(|| panic.downcast_ref::<String>().cloned());
-    text.unwrap_or_else(|| "the storage engine panicked".to_owned())
 }

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `FORMAT` | one line, the format's name and number; written whole before anything is stored |
 //! | `LOCK` | held by the process that owns the folder; its text is that process's id |
+//! | `CLOSED` | what the journals were when the store was closed; not there while it is open |
 //! | `store/` | the storage engine's own |
 
 use std::fs::{self, DirBuilder, File, OpenOptions};

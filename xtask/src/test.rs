@@ -11,7 +11,7 @@ const PYPI_CLIENT: &str = "prominence==0.21.0";
 /// Options of `cargo xtask test`.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Kills of the server in the crash test (a longer run: 1000).
+    /// Kills in each of the crash tests (a longer run: 1000).
     #[arg(long, default_value_t = 20)]
     kills: u32,
 

@@ -17,10 +17,13 @@
 //! | `queue`, `committer`, `group`, `view`, `deletion`, `upkeep` | writing |
 //! | `health`, `recovery` | whether writes are taken, and taking them again after a failure |
 //! | `hot`, `scan`, `log` | reading |
+//! | `soundness`, `panics` | whether the files may be opened at all; what fjall says by panicking |
+//! | `check` | whether what is stored is whole |
 //!
 //! **Invariant:** nobody is answered before what the answer rests on is synced, and only the
 //! committer writes.
 
+pub mod check;
 mod committer;
 mod database;
 mod deletion;
@@ -34,10 +37,12 @@ mod journal;
 mod keys;
 mod log;
 mod options;
+mod panics;
 mod queue;
 mod recovery;
 mod scan;
 mod shelf;
+mod soundness;
 mod upkeep;
 mod view;
 
@@ -206,7 +211,7 @@ impl EmbeddedStore {
         });
         match task.await {
             Ok(result) => result,
-            // fjall panics on some kinds of damage.
+            // Nothing of ours should; the caller is told what it may rest on.
             Err(error) if error.is_panic() => Err(StoreError::Corrupt {
                 what: "the storage engine panicked while it read".to_owned(),
             }),

@@ -13,3 +13,4 @@ mod folder;
 mod memory;
 mod newcomer;
 mod pypi;
+mod rot;

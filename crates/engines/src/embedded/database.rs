@@ -1,11 +1,9 @@
 //! The rows in fjall: opening, snapshots, and batches that are synced.
 //!
-//! This file and `error.rs` are the only ones that name the storage engine's types.
+//! This file, `error.rs` and `panics.rs` are the only ones that name the storage engine's types.
 
-use std::any::Any;
 use std::collections::HashMap;
 use std::ops::Bound;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -20,6 +18,8 @@ use super::folder::Folder;
 use super::format::{self, Kind, NamespaceRow, Progress};
 use super::keys;
 use super::options::RETRY_SOON;
+use super::panics::{answer, no_panic};
+use super::soundness;
 
 /// Bytes of all journals together. It bounds what is replayed after a crash, and with it how
 /// long that takes: about a second.
@@ -56,6 +56,9 @@ const MAX_LEVEL_0_RUNS: usize = 28;
 /// How long a batch waits for the background threads.
 const BACKLOG_WAIT: Duration = Duration::from_secs(10);
 
+/// How long who wants to see everything waits for a deletion under way: some million keys.
+const DELETION_WAIT: Duration = Duration::from_secs(20);
+
 /// How often it looks whether they are done.
 const BACKLOG_PAUSE: Duration = Duration::from_millis(5);
 
@@ -74,11 +77,11 @@ pub(super) struct Database {
     /// Set when long reads are to end, so that the database can be closed.
     retiring: AtomicBool,
     /// Stays taken as long as anything of the database is open.
-    _folder: Arc<Folder>,
+    folder: Arc<Folder>,
 }
 
 /// One of the keyspaces.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Table {
     Entries,
     Log,
@@ -95,8 +98,13 @@ pub(super) struct Snapshot<'a> {
 /// Rows of a table in the order of their keys.
 pub(super) struct Rows<'a> {
     database: &'a Database,
-    /// `None` where the range is empty by its bounds.
+    table: Table,
+    /// Where they begin.
+    from: Box<[u8]>,
+    /// `None` where the range is empty by its bounds, or after an error.
     rows: Option<fjall::Iter>,
+    /// Why there are none.
+    failed: Option<StoreError>,
     taken: u32,
 }
 
@@ -119,14 +127,35 @@ pub(super) enum WriteFailure {
 impl Database {
     /// Opens the database in a folder, and replays its journal.
     pub(super) fn open(folder: &Arc<Folder>, cache_bytes: u64) -> Result<Self, OpenError> {
-        // fjall panics on some kinds of damage; to its caller that is one more way to say so.
-        match catch_unwind(AssertUnwindSafe(|| Self::open_files(folder, cache_bytes))) {
-            Ok(Ok(database)) => Ok(database),
-            Ok(Err(error)) => Err(OpenError::from_storage(folder.path().to_owned(), error)),
-            Err(panic) => Err(OpenError::Damaged {
+        soundness::examine(folder)?;
+        let opened = match no_panic(|| Self::open_files(folder, cache_bytes)) {
+            Ok(Ok(database)) => return Ok(database),
+            Ok(Err(error)) => OpenError::from_storage(folder.path().to_owned(), error),
+            Err(panic) => OpenError::Damaged {
                 folder: folder.path().to_owned(),
-                cause: panic_text(panic.as_ref()).into(),
-            }),
+                cause: panic.into(),
+            },
+        };
+        Err(match opened {
+            // fjall doesn't say which file it is. It may also ask the system for what makes no
+            // sense, such as an offset that a damaged file gave, and pass its answer on.
+            OpenError::Damaged { .. } | OpenError::Io { .. } => {
+                soundness::blame(folder).unwrap_or(opened)
+            }
+            other => other,
+        })
+    }
+
+    /// Closes the database, and notes what is in its journals if all of it is synced.
+    pub(super) fn close(self) {
+        let folder = Arc::clone(&self.folder);
+        let synced = self.persist();
+        drop(self);
+        let noted = synced.and_then(|()| {
+            soundness::note_closed(&folder).map_err(|cause| read_failed(cause.into()))
+        });
+        if let Err(error) = noted {
+            tracing::warn!(%error, "the store could not be synced while it was closed");
         }
     }
 
@@ -162,7 +191,7 @@ impl Database {
             database,
             pinned: RwLock::default(),
             retiring: AtomicBool::new(false),
-            _folder: Arc::clone(folder),
+            folder: Arc::clone(folder),
         })
     }
 
@@ -184,6 +213,26 @@ impl Database {
             None => self.database.snapshot(),
         };
         Snapshot { database: self, at }
+    }
+
+    /// The latest state with no deletion half done; waits for one that is under way.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] where that takes too long.
+    pub(super) fn whole_snapshot(&self) -> Result<Snapshot<'_>, StoreError> {
+        let deadline = Instant::now() + DELETION_WAIT;
+        loop {
+            let pinned = self.pinned.read().unwrap_or_else(PoisonError::into_inner);
+            if pinned.is_empty() {
+                return Ok(self.snapshot());
+            }
+            drop(pinned);
+            if Instant::now() >= deadline || self.retiring.load(Ordering::Relaxed) {
+                let reason = "a large deletion is under way";
+                return Err(unavailable(reason, Fate::NotApplied, RETRY_SOON));
+            }
+            std::thread::sleep(BACKLOG_PAUSE);
+        }
     }
 
     /// Shows readers of a namespace the state of now, until [`Database::unpin`].
@@ -238,6 +287,22 @@ impl Database {
             Table::Log => &self.log,
             Table::Expiry => &self.expiry,
             Table::Namespaces => &self.namespaces,
+        }
+    }
+
+    /// Says where damage was met: in which files, and in whose rows.
+    fn located(&self, table: Table, key: &[u8], error: StoreError) -> StoreError {
+        let StoreError::Corrupt { what } = error else {
+            return error;
+        };
+        let files = self.table(table).path();
+        let files = files.strip_prefix(self.folder.path()).unwrap_or(files);
+        StoreError::Corrupt {
+            what: format!(
+                "{what}, in the files of {}, reading from \"{}\" on",
+                files.display(),
+                key.escape_ascii()
+            ),
         }
     }
 
@@ -313,17 +378,34 @@ impl<'a> Snapshot<'a> {
             Bound::Included(from) | Bound::Excluded(from) => from.as_slice() >= end,
             Bound::Unbounded => end.is_empty(),
         };
+        let from = match &start {
+            Bound::Included(from) | Bound::Excluded(from) => from.as_slice().into(),
+            Bound::Unbounded => Box::default(),
+        };
         let bounds = (start, Bound::Excluded(end.to_vec()));
+        let range = || Ok(self.at.range(self.database.table(table), bounds));
+        let rows = (!is_empty).then(|| answer(range));
+        let (rows, failed) = match rows.transpose() {
+            Ok(rows) => (rows, None),
+            Err(error) => (None, Some(error)),
+        };
         Rows {
             database: self.database,
-            rows: (!is_empty).then(|| self.at.range(self.database.table(table), bounds)),
+            table,
+            from,
+            rows,
+            failed,
             taken: 0,
         }
     }
 
-    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
-        let row = self.at.get(self.database.table(table), key);
-        Ok(row.map_err(read_failed)?.map(Bytes::from))
+    /// One row.
+    pub(super) fn get(&self, table: Table, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
+        let found = answer(|| self.at.get(self.database.table(table), key));
+        match found {
+            Ok(row) => Ok(row.map(Bytes::from)),
+            Err(error) => Err(self.database.located(table, key, error)),
+        }
     }
 }
 
@@ -338,11 +420,18 @@ impl Iterator for Rows<'_> {
             let reason = "the store is being opened again";
             return Some(Err(unavailable(reason, Fate::NotApplied, RETRY_SOON)));
         }
-        let row = self.rows.as_mut()?.next()?.into_inner();
-        Some(
-            row.map(|(key, row)| (key.into(), row.into()))
-                .map_err(read_failed),
-        )
+        if let Some(error) = self.failed.take() {
+            return Some(Err(self.database.located(self.table, &self.from, error)));
+        }
+        let rows = self.rows.as_mut()?;
+        match answer(|| rows.next().map(fjall::Guard::into_inner).transpose()) {
+            Ok(row) => row.map(|(key, row)| Ok((key.into(), row.into()))),
+            Err(error) => {
+                // What comes behind a block that can't be read is not the next row.
+                self.rows = None;
+                Some(Err(self.database.located(self.table, &self.from, error)))
+            }
+        }
     }
 }
 
@@ -377,12 +466,4 @@ impl Batch<'_> {
             error => WriteFailure::Failed(error),
         })
     }
-}
-
-fn panic_text(panic: &(dyn Any + Send)) -> String {
-    let text = panic
-        .downcast_ref::<&str>()
-        .map(|text| (*text).to_owned())
-        .or_else(|| panic.downcast_ref::<String>().cloned());
-    text.unwrap_or_else(|| "the storage engine panicked".to_owned())
 }

@@ -65,13 +65,25 @@ pub enum OpenError {
         folder: PathBuf,
     },
     /// The stored data is damaged.
-    #[error("the data in {} is damaged; restore a backup", .folder.display())]
+    #[error("the data in {} is damaged; look with `prominence admin check`, and bring a backup \
+        back with `prominence admin restore`", .folder.display())]
     Damaged {
         /// What was to be opened.
         folder: PathBuf,
         /// How that was noticed.
         #[source]
         cause: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A file of the stored data is damaged.
+    #[error("{}/{file} is damaged: {how}; look with `prominence admin check`, and bring a backup \
+        back with `prominence admin restore`", .folder.display())]
+    DamagedFile {
+        /// What was to be opened.
+        folder: PathBuf,
+        /// Which of its files, by the path within it.
+        file: String,
+        /// What is wrong with it.
+        how: String,
     },
     /// The operating system refused for another reason.
     #[error("{} can't be opened: {}", .folder.display(), describe(.cause))]
@@ -101,7 +113,9 @@ impl OpenError {
     /// The error for what the storage engine said about `folder`.
     pub(super) fn from_storage(folder: PathBuf, cause: fjall::Error) -> Self {
         match cause {
-            fjall::Error::Io(cause) | fjall::Error::Storage(fjall::LsmError::Io(cause)) => {
+            fjall::Error::Io(cause) | fjall::Error::Storage(fjall::LsmError::Io(cause))
+                if is_disk(&cause) =>
+            {
                 Self::from_io(folder, cause)
             }
             fjall::Error::Locked => Self::Locked { folder, pid: None },
@@ -177,7 +191,11 @@ impl Trouble {
 /// What a failed read of the storage engine means.
 pub(super) fn read_failed(error: fjall::Error) -> StoreError {
     match error {
-        fjall::Error::Storage(fjall::LsmError::Io(cause)) | fjall::Error::Io(cause) => {
+        // The others are fjall's own, such as for a file that ends too soon, or the system's
+        // answer to an offset that a damaged file gave.
+        fjall::Error::Storage(fjall::LsmError::Io(cause)) | fjall::Error::Io(cause)
+            if is_disk(&cause) =>
+        {
             unavailable_because(
                 disk_reason(&cause),
                 Fate::NotApplied,
@@ -238,6 +256,11 @@ fn describe(error: &io::Error) -> String {
         Some(code) => io::Error::from_raw_os_error(code).to_string(),
         None => error.kind().to_string(),
     }
+}
+
+/// Whether the operating system failed at something that made sense.
+fn is_disk(error: &io::Error) -> bool {
+    error.raw_os_error().is_some() && error.kind() != io::ErrorKind::InvalidInput
 }
 
 /// Names the process that holds a lock.

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `FORMAT` | one line, the format's name and number; written whole before anything is stored |
 //! | `LOCK` | held by the process that owns the folder; its text is that process's id |
+//! | `CLOSED` | what the journals were when the store was closed; not there while it is open |
 //! | `store/` | the storage engine's own |
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -74,6 +75,14 @@ impl Folder {
             path: path.to_owned(),
             _lock: lock,
         })
+    }
+
+    /// The same where a store has to be there already.
+    pub(super) fn take_store(path: &Path) -> Result<Self, OpenError> {
+        match path.join(FORMAT_FILE).symlink_metadata() {
+            Ok(_) => Self::take(path),
+            Err(error) => Err(OpenError::from_io(path.to_owned(), error)),
+        }
     }
 
     /// The folder itself.

@@ -90,10 +90,9 @@ impl Shelf {
         let Held::Open(database) = self.0.send_replace(Held::Closed) else {
             return;
         };
-        if let Err(error) = database.persist() {
-            tracing::warn!(%error, "the store could not be synced while it was closed");
+        if let Ok(database) = sole(database) {
+            database.close();
         }
-        drop(sole(database));
     }
 }
 

@@ -3,13 +3,16 @@
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
-    reason = "a test's helpers say what went wrong by failing, as its tests do"
+    clippy::print_stdout,
+    reason = "a test's helpers say what went wrong by failing, and which seed shows it again"
 )]
 
 mod conformance;
 mod deletion;
 mod disk;
+mod kill;
 mod opening;
+mod rot;
 mod support;
 mod upkeep;
 mod writing;

@@ -1,0 +1,181 @@
+//! A store whose content is known, with data in tables and in a journal.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use prominence_core::{
+    Changes, Commit, Cursor, Depth, Lifetime, Namespace, Operation, Page, PageLimit, Projection,
+    Scan, Store, StoreError, Usage,
+};
+use prominence_engines::EmbeddedStore;
+
+use crate::support::{eventually, everything, key, open, set};
+
+const NAMESPACES: [&str; 3] = ["alice", "alice2", "bob é"];
+const KEYS: usize = 60;
+
+/// The store, closed, and what it answers.
+pub(super) struct Template {
+    folder: tempfile::TempDir,
+    right: BTreeMap<Question, Seen>,
+}
+
+/// Something to ask the store.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Question {
+    Get(&'static str, String),
+    List(&'static str),
+    Changes(&'static str),
+    Usage(&'static str),
+}
+
+/// What it answered.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Seen {
+    Value(Option<Vec<u8>>),
+    Page(Page),
+    Changes(Changes),
+    Usage(Usage),
+}
+
+impl Template {
+    pub(super) async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(folder.path());
+        write(&store, 1).await;
+        store.close();
+        make_tables(folder.path()).await;
+        let store = open(folder.path());
+        write(&store, 2).await;
+        let mut template = Self {
+            folder,
+            right: BTreeMap::new(),
+        };
+        for (question, seen) in template.look(&store).await {
+            template.right.insert(question, seen.unwrap());
+        }
+        store.close();
+        template
+    }
+
+    /// A copy to damage.
+    pub(super) fn copy(&self) -> tempfile::TempDir {
+        let copy = tempfile::tempdir().unwrap();
+        for file in files(self.folder.path()) {
+            let to = copy.path().join(&file);
+            fs::create_dir_all(to.parent().unwrap()).unwrap();
+            fs::copy(self.folder.path().join(&file), to).unwrap();
+        }
+        copy
+    }
+
+    /// What the store answered when it was sound.
+    pub(super) fn right(&self, question: &Question) -> Option<&Seen> {
+        self.right.get(question)
+    }
+
+    /// Asks for everything, in every way.
+    pub(super) async fn look(
+        &self,
+        store: &EmbeddedStore,
+    ) -> Vec<(Question, Result<Seen, StoreError>)> {
+        let mut answers = Vec::new();
+        for name in NAMESPACES {
+            let space = Namespace::parse(name).unwrap();
+            // Some of these keys were deleted, and some never were.
+            for n in 0..KEYS + 5 {
+                let path = path(n);
+                let entry = store.get(&space, &key(&path)).await;
+                let value = entry
+                    .map(|entry| Seen::Value(entry.map(|entry| entry.value.as_bytes().to_vec())));
+                answers.push((Question::Get(name, path), value));
+            }
+            let scan = Scan {
+                prefix: everything(),
+                after: None,
+                limit: PageLimit::MAX,
+                depth: Depth::All,
+                projection: Projection::Entries,
+            };
+            let page = store.scan(&space, &scan).await;
+            answers.push((Question::List(name), page.map(Seen::Page)));
+            let changes = store.changes(&space, &everything(), Cursor::START).await;
+            answers.push((Question::Changes(name), changes.map(Seen::Changes)));
+            let usage = store.usage(&space).await;
+            answers.push((Question::Usage(name), usage.map(Seen::Usage)));
+        }
+        answers
+    }
+}
+
+fn path(n: usize) -> String {
+    format!("/folder{}/key{n}", n % 3)
+}
+
+/// Writes all keys, or overwrites and deletes some of them.
+async fn write(store: &EmbeddedStore, round: usize) {
+    for name in NAMESPACES {
+        let space = Namespace::parse(name).unwrap();
+        for n in (0..KEYS).step_by(round * round) {
+            let lifetime = match n % 4 {
+                0 => Lifetime::For(Duration::from_hours(1)),
+                _ => Lifetime::Permanent,
+            };
+            let value = format!("{name} {n} {round} ").repeat(80);
+            let commit = match (round, n % 5) {
+                (2, 0) => Commit::single(None, Operation::Delete { key: key(&path(n)) }),
+                _ => set(&path(n), value, lifetime),
+            };
+            store.commit(&space, None, commit).await.unwrap();
+        }
+    }
+}
+
+/// Has the journal written out into tables: with a newer one beside it, it counts as full.
+async fn make_tables(folder: &Path) {
+    let journals: Vec<u64> = files(folder)
+        .iter()
+        .filter(|file| file.extension().is_some_and(|found| found == "jnl"))
+        .map(|file| file.file_stem().unwrap().to_str().unwrap().parse().unwrap())
+        .collect();
+    let next = journals.iter().max().unwrap() + 1;
+    fs::write(folder.join(format!("store/{next}.jnl")), "").unwrap();
+    fs::remove_file(folder.join("CLOSED")).unwrap();
+    let store = open(folder);
+    eventually(async || {
+        let old = folder.join(format!("store/{}.jnl", next - 1));
+        match old.exists() {
+            true => Err("the old journal is still there"),
+            false => Ok(()),
+        }
+    })
+    .await;
+    store.close();
+    for keyspace in 1..=4 {
+        let tables = folder.join(format!("store/keyspaces/{keyspace}/tables"));
+        assert!(
+            fs::read_dir(tables).unwrap().count() > 0,
+            "there are no tables"
+        );
+    }
+}
+
+/// All files of a folder, by their paths within it.
+pub(super) fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in fs::read_dir(next).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                found.push(path.strip_prefix(folder).unwrap().to_owned());
+            }
+        }
+    }
+    found.sort();
+    found
+}

@@ -17,10 +17,13 @@
 //! | `queue`, `committer`, `group`, `view`, `upkeep` | writing |
 //! | `health`, `recovery` | whether writes are taken, and taking them again after a failure |
 //! | `hot`, `scan`, `log` | reading |
+//! | `audit`, `backup`, `namespaces`, `offline` | reading everything, for an administrator |
 //!
 //! **Invariant:** nobody is answered before what the answer rests on is synced, and only the
 //! committer writes.
 
+mod audit;
+mod backup;
 mod committer;
 mod database;
 mod error;
@@ -32,6 +35,8 @@ mod hot;
 mod journal;
 mod keys;
 mod log;
+mod namespaces;
+mod offline;
 mod options;
 mod queue;
 mod recovery;
@@ -50,9 +55,12 @@ use prominence_core::{
     Changes, Clock, Commit, Committed, Cursor, Entry, Job, Key, Namespace, Page, Prefix, Revision,
     Scan, Store, StoreError, Timestamp, Usage, Visibility,
 };
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
+pub use backup::{BackupError, BackupSummary, RestoreError, restore, verify};
 pub use error::OpenError;
+pub use namespaces::{Namespaces, Ranking};
+pub use offline::OfflineStore;
 pub use options::{Options, Retention};
 pub use queue::Counters;
 
@@ -64,7 +72,7 @@ use folder::Folder;
 use health::Health;
 use hot::HotEntries;
 use log::Look;
-use options::{MAX_LOOKS, MAX_SCANS, MAX_WAITING_SCANS, RETRY_LATER, RETRY_SOON};
+use options::{MAX_AUDITS, MAX_LOOKS, MAX_SCANS, MAX_WAITING_SCANS, RETRY_LATER, RETRY_SOON};
 use queue::{CommitRequest, Counting, Pass, QueuedBytes, Request, UpkeepRequest};
 use shelf::Shelf;
 use upkeep::Left;
@@ -81,6 +89,7 @@ pub struct EmbeddedStore {
     /// Those that run and those that wait to.
     all_scans: Semaphore,
     looks: Arc<Semaphore>,
+    audits: Arc<Semaphore>,
 }
 
 /// What readers and the committer share.
@@ -129,6 +138,7 @@ impl EmbeddedStore {
             scans: Arc::new(Semaphore::new(MAX_SCANS)),
             all_scans: Semaphore::new(MAX_WAITING_SCANS),
             looks: Arc::new(Semaphore::new(MAX_LOOKS)),
+            audits: Arc::new(Semaphore::new(MAX_AUDITS)),
         })
     }
 
@@ -192,7 +202,19 @@ impl EmbeddedStore {
         permits: &Arc<Semaphore>,
         read: impl FnOnce(&Snapshot<'_>, Timestamp) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let permit = Arc::clone(permits).acquire_owned().await;
+        let permit = Arc::clone(permits)
+            .acquire_owned()
+            .await
+            .map_err(|_| gone())?;
+        self.read_with(permit, read).await
+    }
+
+    /// The same with a permit that is there already.
+    async fn read_with<T: Send + 'static>(
+        &self,
+        permit: OwnedSemaphorePermit,
+        read: impl FnOnce(&Snapshot<'_>, Timestamp) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
         let database = self.shared.shelf.get().await?;
         let clock = Arc::clone(&self.shared.clock);
         let task = tokio::task::spawn_blocking(move || {

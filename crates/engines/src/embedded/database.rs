@@ -2,6 +2,8 @@
 //!
 //! This file and `error.rs` are the only ones that name the storage engine's types.
 
+mod bulk;
+
 use std::any::Any;
 use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -194,7 +196,7 @@ impl Database {
     }
 
     /// Waits until a batch would not be held up inside the storage engine.
-    fn wait_for_background(&self) -> Result<(), WriteFailure> {
+    pub(super) fn wait_for_background(&self) -> Result<(), WriteFailure> {
         let deadline = Instant::now() + BACKLOG_WAIT;
         loop {
             if self.has_failed() {

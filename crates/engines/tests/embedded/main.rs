@@ -6,8 +6,11 @@
     reason = "a test's helpers say what went wrong by failing, as its tests do"
 )]
 
+mod backup;
 mod conformance;
 mod disk;
+mod fixture;
+mod formats;
 mod opening;
 mod support;
 mod upkeep;

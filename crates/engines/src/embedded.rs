@@ -18,12 +18,14 @@
 //! | `health`, `recovery` | whether writes are taken, and taking them again after a failure |
 //! | `hot`, `scan`, `log` | reading |
 //! | `audit`, `backup`, `namespaces`, `offline` | reading everything, for an administrator |
+//! | `check` | whether what is stored is whole |
 //!
 //! **Invariant:** nobody is answered before what the answer rests on is synced, and only the
 //! committer writes.
 
 mod audit;
 mod backup;
+pub mod check;
 mod committer;
 mod database;
 mod error;

@@ -65,7 +65,7 @@ pub(super) struct Database {
 }
 
 /// One of the keyspaces.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Table {
     Entries,
     Log,
@@ -267,7 +267,8 @@ impl<'a> Snapshot<'a> {
         }
     }
 
-    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
+    /// One row.
+    pub(super) fn get(&self, table: Table, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
         let row = self.at.get(self.database.table(table), key);
         Ok(row.map_err(read_failed)?.map(Bytes::from))
     }

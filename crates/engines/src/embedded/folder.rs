@@ -74,7 +74,7 @@ impl Folder {
     }
 
     /// Takes a folder in which there is a store, and makes nothing where there is none.
-    pub(super) fn take_existing(path: &Path) -> Result<Self, OpenError> {
+    pub(super) fn take_store(path: &Path) -> Result<Self, OpenError> {
         let format = path.join(FORMAT_FILE);
         match format.try_exists() {
             Ok(true) => Self::take(path),

@@ -95,6 +95,12 @@ pub(super) fn read_namespace(row: &[u8]) -> Option<Namespace> {
     Namespace::parse(name).ok()
 }
 
+/// What a row of any table but the expiry index has in the place of a namespace's name.
+pub(super) fn name_of(row: &[u8]) -> &[u8] {
+    let end = row.iter().position(|byte| *byte == END);
+    &row[..end.unwrap_or(row.len())]
+}
+
 fn joined(namespace: &Namespace, rest: &[u8]) -> Vec<u8> {
     let name = namespace.as_str().as_bytes();
     let mut row = Vec::with_capacity(name.len() + 1 + rest.len());

@@ -29,7 +29,7 @@ impl OfflineStore {
     /// # Errors
     /// See [`OpenError`]; there has to be a store in the folder.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
-        let folder = Arc::new(Folder::take_existing(path)?);
+        let folder = Arc::new(Folder::take_store(path)?);
         let database = Database::open(&folder, CACHE_BYTES)?;
         Ok(Self { database })
     }

@@ -102,6 +102,7 @@ pub(super) struct Chunks {
     to: mpsc::Sender<Bytes>,
     runtime: Handle,
     written: Vec<u8>,
+    stall_within: Duration,
     until: Instant,
 }
 
@@ -111,6 +112,7 @@ impl Chunks {
             to,
             runtime,
             written: Vec::with_capacity(CHUNK_BYTES),
+            stall_within: STALL_WITHIN,
             until: Instant::now() + BACKUP_WITHIN,
         }
     }
@@ -122,7 +124,7 @@ impl Chunks {
         let chunk = std::mem::replace(&mut self.written, Vec::with_capacity(CHUNK_BYTES));
         let left = self.until.saturating_duration_since(Instant::now());
         let send = async {
-            tokio::time::timeout(STALL_WITHIN.min(left), self.to.send(chunk.into())).await
+            tokio::time::timeout(self.stall_within.min(left), self.to.send(chunk.into())).await
         };
         match self.runtime.block_on(send) {
             Ok(Ok(())) => Ok(()),
@@ -184,12 +186,15 @@ impl IntoResponse for Refusal {
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_receiver_that_stalls_ends_the_backup_although_it_is_still_there() {
         let (sender, mut received) = mpsc::channel(1);
         let runtime = Handle::current();
         let writing = tokio::task::spawn_blocking(move || {
-            let mut chunks = Chunks::new(sender, runtime);
+            let mut chunks = Chunks {
+                stall_within: Duration::from_millis(1),
+                ..Chunks::new(sender, runtime)
+            };
             let full = vec![7; CHUNK_BYTES];
             chunks.write_all(&full)?;
             chunks.write_all(&full)

@@ -1,5 +1,7 @@
 //! What can be typed. Text becomes valid values here, and nowhere after.
 
+#[cfg(feature = "server")]
+pub(crate) mod admin;
 pub(crate) mod kv;
 #[cfg(feature = "server")]
 pub(crate) mod run;
@@ -97,6 +99,10 @@ pub(crate) enum Command {
 Environment:
   PROMINENCE_LOG  what to log: error, warn, info (the default), debug or trace")]
     Serve(Box<prominence_server::Settings>),
+
+    /// Look after a server's data: back it up, restore it, check it.
+    #[cfg(feature = "server")]
+    Admin(admin::Admin),
 
     /// Print a completion script for a shell.
     #[command(after_help = "Examples:

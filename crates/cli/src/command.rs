@@ -1,6 +1,8 @@
 //! What each command does, one file for each.
 
 mod add;
+#[cfg(feature = "server")]
+mod admin;
 mod completions;
 mod delete;
 #[cfg(feature = "server")]
@@ -57,6 +59,8 @@ pub(crate) fn run(arguments: Arguments, output: &mut Output) -> Result<(), Failu
         Command::Exec(options) => exec::run(options, &connection),
         #[cfg(feature = "server")]
         Command::Serve(settings) => serve::run(*settings, output),
+        #[cfg(feature = "server")]
+        Command::Admin(admin) => admin::run(&admin.command, output),
         Command::Completions { shell } => completions::run(shell, output),
         Command::Man(options) => man::run(&options, output),
     }

@@ -32,6 +32,9 @@ pub(crate) enum Failure {
     /// The server can't start or go on.
     #[cfg(feature = "server")]
     Serve(String),
+    /// A store can't be reached, or not be read or written.
+    #[cfg(feature = "server")]
+    Store(String),
 }
 
 /// Done.
@@ -68,6 +71,8 @@ impl Failure {
             Self::Start { .. } => NOT_EXECUTABLE,
             #[cfg(feature = "server")]
             Self::Serve(_) => NOT_SERVED,
+            #[cfg(feature = "server")]
+            Self::Store(_) => NO_SERVER,
         }
     }
 
@@ -96,7 +101,7 @@ impl fmt::Display for Failure {
             #[cfg(feature = "server")]
             Self::Start { program, cause } => write!(f, "cannot run {program}: {cause}"),
             #[cfg(feature = "server")]
-            Self::Serve(message) => f.write_str(message),
+            Self::Serve(message) | Self::Store(message) => f.write_str(message),
         }
     }
 }

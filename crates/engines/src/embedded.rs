@@ -18,11 +18,14 @@
 //! | `health`, `recovery` | whether writes are taken, and taking them again after a failure |
 //! | `hot`, `scan`, `log` | reading |
 //! | `soundness`, `panics` | whether the files may be opened at all; what fjall says by panicking |
+//! | `audit`, `backup`, `namespaces`, `offline` | reading everything, for an administrator |
 //! | `check` | whether what is stored is whole |
 //!
 //! **Invariant:** nobody is answered before what the answer rests on is synced, and only the
 //! committer writes.
 
+mod audit;
+mod backup;
 pub mod check;
 mod committer;
 mod database;
@@ -36,6 +39,8 @@ mod hot;
 mod journal;
 mod keys;
 mod log;
+mod namespaces;
+mod offline;
 mod options;
 mod panics;
 mod queue;
@@ -56,21 +61,24 @@ use prominence_core::{
     Changes, Clock, Commit, Committed, Cursor, Entry, Job, Key, Namespace, Page, Prefix, Revision,
     Scan, Store, StoreError, Timestamp, Usage, Visibility,
 };
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
+pub use backup::{BackupError, BackupSummary, RestoreError, restore, verify};
 pub use error::OpenError;
+pub use namespaces::{Namespaces, Ranking};
+pub use offline::OfflineStore;
 pub use options::{Options, Retention};
 pub use queue::Counters;
 
 use crate::hub::{Hub, Wake};
 use committer::Committer;
-use database::Snapshot;
+use database::{Database, Snapshot};
 use error::unavailable;
 use folder::Folder;
 use health::Health;
 use hot::HotEntries;
 use log::Look;
-use options::{MAX_LOOKS, MAX_SCANS, MAX_WAITING_SCANS, RETRY_LATER, RETRY_SOON};
+use options::{MAX_AUDITS, MAX_LOOKS, MAX_SCANS, MAX_WAITING_SCANS, RETRY_LATER, RETRY_SOON};
 use queue::{CommitRequest, Counting, Pass, QueuedBytes, Request, UpkeepRequest};
 use shelf::Shelf;
 use upkeep::Left;
@@ -87,6 +95,7 @@ pub struct EmbeddedStore {
     /// Those that run and those that wait to.
     all_scans: Semaphore,
     looks: Arc<Semaphore>,
+    audits: Arc<Semaphore>,
 }
 
 /// What readers and the committer share.
@@ -135,6 +144,7 @@ impl EmbeddedStore {
             scans: Arc::new(Semaphore::new(MAX_SCANS)),
             all_scans: Semaphore::new(MAX_WAITING_SCANS),
             looks: Arc::new(Semaphore::new(MAX_LOOKS)),
+            audits: Arc::new(Semaphore::new(MAX_AUDITS)),
         })
     }
 
@@ -201,13 +211,28 @@ impl EmbeddedStore {
         + Send
         + 'static,
     ) -> Result<T, StoreError> {
-        let permit = Arc::clone(permits).acquire_owned().await;
+        let permit = Arc::clone(permits)
+            .acquire_owned()
+            .await
+            .map_err(|_| gone())?;
+        let namespace = namespace.clone();
+        self.read_with(permit, move |database, now| {
+            read(&database.snapshot_of(&namespace), &namespace, now)
+        })
+        .await
+    }
+
+    /// The same with a permit that is there already, and of the whole database.
+    async fn read_with<T: Send + 'static>(
+        &self,
+        permit: OwnedSemaphorePermit,
+        read: impl FnOnce(&Database, Timestamp) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
         let database = self.shared.shelf.get().await?;
         let clock = Arc::clone(&self.shared.clock);
-        let namespace = namespace.clone();
         let task = tokio::task::spawn_blocking(move || {
             let _permit = permit;
-            read(&database.snapshot_of(&namespace), &namespace, clock.now())
+            read(&database, clock.now())
         });
         match task.await {
             Ok(result) => result,

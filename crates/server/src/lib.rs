@@ -16,8 +16,10 @@
 //! | `handler` | extract, call through a permit, render |
 //! | `failure` | what went wrong becomes a status and a JSON body |
 //! | `telemetry` | what is counted, for `/metrics` |
+//! | [`admin`] | backups, checks and usage for whoever runs the server, on a socket of their own |
 //! | `openapi` | the interface, as a document |
 
+pub mod admin;
 mod app;
 mod auth;
 mod clock;

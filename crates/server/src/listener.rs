@@ -27,7 +27,7 @@ const MAX_HEADERS: usize = 100;
 
 /// After a failed accept (too many open files, say) the next try waits this long, so that the
 /// loop doesn't spin.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Limits on connections.
 #[derive(Clone, Copy, Debug)]

@@ -11,6 +11,7 @@ use prominence_engines::embedded::{EmbeddedStore, OpenError, Options, Retention}
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::admin::{self, Admin, AdminSocket};
 use crate::app::App;
 use crate::clock::SystemClock;
 use crate::front::Front;
@@ -113,6 +114,7 @@ async fn run(config: Config, announce: impl FnOnce(&Started)) -> Result<(), Serv
     };
     let verifier = Verifier::new(&secrets, config.token_leeway);
     let app = App::new(Gate::new(engine.clone()), verifier, clock, config.bounds);
+    let administration = administration(&config.data_dir, &engine).map(tokio::spawn);
     announce(&Started {
         address,
         url,
@@ -128,6 +130,10 @@ async fn run(config: Config, announce: impl FnOnce(&Started)) -> Result<(), Serv
             _ = interrupt.recv() => {}
         }
         tracing::info!("stopping; requests in flight are finished first");
+        if let Some(administration) = administration {
+            // A backup in flight ends here, and its receiver sees that it is not whole.
+            administration.abort();
+        }
     };
     listener::run(listener, Front::new(app), tls, config.limits, stop).await;
 
@@ -136,6 +142,23 @@ async fn run(config: Config, announce: impl FnOnce(&Started)) -> Result<(), Serv
     let _ = std::fs::remove_file(config.data_dir.join(LISTENING));
     engine.close();
     Ok(())
+}
+
+/// Serves administrators, where that is possible. Users are served in any case.
+fn administration(
+    folder: &Path,
+    engine: &Arc<EmbeddedStore>,
+) -> Option<impl Future<Output = ()> + use<>> {
+    match AdminSocket::bind(folder) {
+        Ok(socket) => {
+            let routes = admin::router(Admin::new(Arc::clone(engine)));
+            Some(socket.serve(routes))
+        }
+        Err(error) => {
+            tracing::warn!(%error, "there is no socket for prominence admin");
+            None
+        }
+    }
 }
 
 fn options(config: &Config) -> Options {

@@ -7,6 +7,7 @@
     reason = "tests say what went wrong by failing"
 )]
 
+mod admin;
 mod crash;
 mod examples;
 mod folder;

@@ -34,6 +34,10 @@ fn every_command_that_does_something_shows_examples() {
         "token inspect",
         "exec",
         "serve",
+        "admin backup",
+        "admin restore",
+        "admin check",
+        "admin usage",
         "completions",
         "man",
     ] {

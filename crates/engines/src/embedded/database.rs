@@ -2,6 +2,8 @@
 //!
 //! This file, `error.rs` and `panics.rs` are the only ones that name the storage engine's types.
 
+mod bulk;
+
 use std::collections::HashMap;
 use std::ops::Bound;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -307,7 +309,7 @@ impl Database {
     }
 
     /// Waits until a batch would not be held up inside the storage engine.
-    fn wait_for_background(&self) -> Result<(), WriteFailure> {
+    pub(super) fn wait_for_background(&self) -> Result<(), WriteFailure> {
         let deadline = Instant::now() + BACKLOG_WAIT;
         loop {
             if self.has_failed() {

@@ -39,16 +39,49 @@ pub enum OpenError {
         /// The other process, where the lock tells.
         pid: Option<u32>,
     },
-    /// Another version of this program wrote it.
-    #[error("{} has the format {found:?}, and this version reads {supported:?}; \
-        use the version that wrote it, or migrate", .folder.display())]
+    /// A later version of this program wrote it.
+    #[error("{} has the format {found}, and this version of the program reads up to \
+        {supported}; use the version that wrote it, or a later one", .folder.display())]
+    LaterFormat {
+        /// What was to be opened.
+        folder: PathBuf,
+        /// The format's number.
+        found: u32,
+        /// The latest number that is known here.
+        supported: u32,
+    },
+    /// A version of this program wrote it whose format is no longer read.
+    #[error("{} has the format {found}, which is too old; run \"prominence admin backup FILE\" \
+        with the version that wrote it, and then \"prominence admin restore FILE --data-dir \
+        NEW\" with this one", .folder.display())]
+    OldFormat {
+        /// What was to be opened.
+        folder: PathBuf,
+        /// The format's number.
+        found: u32,
+    },
+    /// `FORMAT` says something that no version of this program writes.
+    #[error("{} says in its file FORMAT {found:?}, which no version of this program writes; \
+        restore a backup into a new folder, or choose another", .folder.display())]
     UnknownFormat {
         /// What was to be opened.
         folder: PathBuf,
-        /// What stands in its file `FORMAT`.
+        /// What stands in the file.
         found: String,
-        /// What would have to stand there.
-        supported: &'static str,
+    },
+    /// A backup was being restored into it.
+    #[error("the restore into {} did not finish; run it again, or choose another folder",
+        .folder.display())]
+    UnfinishedRestore {
+        /// What was to be opened.
+        folder: PathBuf,
+    },
+    /// There is no store, where there has to be one.
+    #[error("there is no store in {}; name the server's data folder with --data-dir",
+        .folder.display())]
+    NoStore {
+        /// What was to be opened.
+        folder: PathBuf,
     },
     /// It holds something else.
     #[error("{} holds {found:?}, which is not from a store; choose an empty folder", .folder.display())]

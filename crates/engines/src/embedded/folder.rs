@@ -6,6 +6,10 @@
 //! | `LOCK` | held by the process that owns the folder; its text is that process's id |
 //! | `CLOSED` | what the journals were when the store was closed; not there while it is open |
 //! | `store/` | the storage engine's own |
+//! | `restore.draft/` | there while a backup is restored |
+
+mod draft;
+mod format;
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
@@ -13,9 +17,6 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::error::OpenError;
-
-/// What stands in `FORMAT`.
-const FORMAT: &str = "prominence-kv 1\n";
 
 const FORMAT_FILE: &str = "FORMAT";
 const FORMAT_DRAFT: &str = "FORMAT.new";
@@ -40,6 +41,8 @@ const MAX_TEXT: u64 = 256;
 #[derive(Debug)]
 pub(super) struct Folder {
     path: PathBuf,
+    /// Where the storage engine's files are, below the folder.
+    store: PathBuf,
     /// The lock goes when the file is closed.
     _lock: File,
 }
@@ -58,14 +61,7 @@ impl Folder {
         let lock = lock(path)?;
         refuse_foreign(path)?;
         match read_text(&path.join(FORMAT_FILE)) {
-            Ok(found) if found == FORMAT => {}
-            Ok(found) => {
-                return Err(OpenError::UnknownFormat {
-                    folder: path.to_owned(),
-                    found: found.trim_end().to_owned(),
-                    supported: FORMAT.trim_end(),
-                });
-            }
+            Ok(found) => format::check(path, &found)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 write_format(path).map_err(failed)?;
             }
@@ -73,15 +69,20 @@ impl Folder {
         }
         Ok(Self {
             path: path.to_owned(),
+            store: STORE_FOLDER.into(),
             _lock: lock,
         })
     }
 
-    /// The same where a store has to be there already.
+    /// Takes a folder in which there is a store, and makes nothing where there is none.
     pub(super) fn take_store(path: &Path) -> Result<Self, OpenError> {
-        match path.join(FORMAT_FILE).symlink_metadata() {
-            Ok(_) => Self::take(path),
-            Err(error) => Err(OpenError::from_io(path.to_owned(), error)),
+        let format = path.join(FORMAT_FILE);
+        match format.try_exists() {
+            Ok(true) => Self::take(path),
+            Ok(false) => Err(OpenError::NoStore {
+                folder: path.to_owned(),
+            }),
+            Err(cause) => Err(OpenError::from_io(path.to_owned(), cause)),
         }
     }
 
@@ -92,7 +93,7 @@ impl Folder {
 
     /// Where the storage engine keeps its files.
     pub(super) fn store(&self) -> PathBuf {
-        self.path.join(STORE_FOLDER)
+        self.path.join(&self.store)
     }
 }
 
@@ -111,6 +112,15 @@ fn refuse_foreign(path: &Path) -> Result<(), OpenError> {
     let failed = |cause| OpenError::from_io(path.to_owned(), cause);
     if path.join(FORMAT_FILE).try_exists().map_err(failed)? {
         return Ok(());
+    }
+    if path
+        .join(draft::DRAFT_FOLDER)
+        .try_exists()
+        .map_err(failed)?
+    {
+        return Err(OpenError::UnfinishedRestore {
+            folder: path.to_owned(),
+        });
     }
     for entry in fs::read_dir(path).map_err(failed)? {
         let name = entry.map_err(failed)?.file_name();
@@ -165,7 +175,7 @@ fn write_format(folder: &Path) -> io::Result<()> {
         .truncate(true)
         .mode(0o600)
         .open(&draft)?;
-    file.write_all(FORMAT.as_bytes())?;
+    file.write_all(format::line().as_bytes())?;
     file.sync_all()?;
     fs::rename(&draft, folder.join(FORMAT_FILE))?;
     sync_folder(folder)
@@ -191,7 +201,10 @@ mod tests {
         assert_eq!(folder.store(), path.join("store"));
         let mode = fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o700);
-        assert_eq!(fs::read_to_string(path.join("FORMAT")).unwrap(), FORMAT);
+        assert_eq!(
+            fs::read_to_string(path.join("FORMAT")).unwrap(),
+            "prominence-kv 1\n"
+        );
     }
 
     #[test]
@@ -215,19 +228,6 @@ mod tests {
         fs::write(folder.path().join("FORMAT.new"), "promi").unwrap();
         drop(Folder::take(folder.path()).unwrap());
         assert!(!folder.path().join("FORMAT.new").exists());
-    }
-
-    #[test]
-    fn a_format_that_is_unknown_or_incomplete_is_refused() {
-        for text in ["prominence-kv 2\n", "prominence-kv 1", ""] {
-            let folder = tempfile::tempdir().unwrap();
-            fs::write(folder.path().join("FORMAT"), text).unwrap();
-            let refused = Folder::take(folder.path()).unwrap_err();
-            assert!(
-                matches!(refused, OpenError::UnknownFormat { .. }),
-                "{text:?}"
-            );
-        }
     }
 
     #[test]

@@ -15,9 +15,9 @@ use prominence_core::{
 };
 
 use super::keys;
-use row::{Body, Row, readable};
+use row::{Row, readable};
 
-pub(super) use row::{Kind, damaged};
+pub(super) use row::{Body, Kind, damaged};
 
 /// Which of the optional fields of an entry follow.
 const HAS_EXPIRES: u8 = 1;

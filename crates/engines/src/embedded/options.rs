@@ -100,6 +100,10 @@ pub(super) const MAX_SCANS: usize = 8;
 /// Scans, counts and usages that wait or run. Each holds little until it runs.
 pub(super) const MAX_WAITING_SCANS: usize = 1_024;
 
+/// Backups and other reads of the whole store that run at once, apart from scans so that users
+/// keep theirs. None waits: who asks for a third can see what the first two do.
+pub(super) const MAX_AUDITS: usize = 2;
+
 /// Looks into the log that run at once, apart from scans so that long ones don't delay watchers.
 /// How many wait is bounded by the hub.
 pub(super) const MAX_LOOKS: usize = 4;

@@ -7,9 +7,12 @@
     reason = "a test's helpers say what went wrong by failing, and which seed shows it again"
 )]
 
+mod backup;
 mod conformance;
 mod deletion;
 mod disk;
+mod fixture;
+mod formats;
 mod kill;
 mod opening;
 mod rot;

@@ -106,7 +106,7 @@ impl Row {
 }
 
 /// What is left to read of a row's body.
-pub(super) struct Body<'a>(pub(super) &'a [u8]);
+pub(in crate::embedded) struct Body<'a>(pub(in crate::embedded) &'a [u8]);
 
 impl<'a> Body<'a> {
     pub(super) fn open(kind: Kind, key: &[u8], row: &'a [u8]) -> Result<Self, StoreError> {
@@ -122,26 +122,26 @@ impl<'a> Body<'a> {
         }
     }
 
-    pub(super) fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+    pub(in crate::embedded) fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (taken, rest) = self.0.split_first_chunk()?;
         self.0 = rest;
         Some(*taken)
     }
 
-    pub(super) fn u8(&mut self) -> Option<u8> {
+    pub(in crate::embedded) fn u8(&mut self) -> Option<u8> {
         self.take().map(u8::from_be_bytes)
     }
 
-    pub(super) fn u64(&mut self) -> Option<u64> {
+    pub(in crate::embedded) fn u64(&mut self) -> Option<u64> {
         self.take().map(u64::from_be_bytes)
     }
 
-    pub(super) fn last_u64(&mut self) -> Option<u64> {
+    pub(in crate::embedded) fn last_u64(&mut self) -> Option<u64> {
         let number = self.u64()?;
         self.0.is_empty().then_some(number)
     }
 
-    pub(super) fn instant(&mut self) -> Option<Timestamp> {
+    pub(in crate::embedded) fn instant(&mut self) -> Option<Timestamp> {
         self.u64().map(Timestamp::from_millis)
     }
 
@@ -153,12 +153,12 @@ impl<'a> Body<'a> {
         Some(text)
     }
 
-    pub(super) fn job(&mut self) -> Option<Job> {
+    pub(in crate::embedded) fn job(&mut self) -> Option<Job> {
         self.optional_job()?
     }
 
     /// The outer `None` is damage, the inner one no job.
-    pub(super) fn optional_job(&mut self) -> Option<Option<Job>> {
+    pub(in crate::embedded) fn optional_job(&mut self) -> Option<Option<Job>> {
         let id = self.text()?;
         if id.is_empty() {
             return Some(None);

@@ -1,0 +1,164 @@
+//! The arguments of `prominence admin`.
+
+use std::convert::Infallible;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::{Args, Subcommand};
+use prominence_server::admin::{MAX_NAMESPACES, Ranking};
+
+/// Namespaces shown where nothing else is said: as many as one looks through.
+const DEFAULT_NAMESPACES: &str = "100";
+
+/// What stands for standard input or output.
+const STREAM: &str = "-";
+
+/// Look after a server's data: back it up, restore it, check it.
+#[derive(Args)]
+#[command(after_help = "\
+A running server is reached through the file admin.sock in its data folder, which only its own
+user and root may use. Where no server runs, the folder itself is opened.")]
+pub(crate) struct Admin {
+    #[command(subcommand)]
+    pub(crate) command: AdminCommand,
+}
+
+/// What to do with a server's data.
+#[derive(Subcommand)]
+pub(crate) enum AdminCommand {
+    /// Write everything into one file, also while the server takes writes.
+    Backup(Backup),
+    /// Make a new data folder of a backup.
+    Restore(Restore),
+    /// Look for damage, also while the server runs.
+    Check(Check),
+    /// Show how much each user has stored.
+    Usage(Usage),
+}
+
+/// Whose data.
+#[derive(Args)]
+pub(crate) struct Folder {
+    /// The server's data folder [default: where a server of yours keeps its data].
+    #[arg(long, value_name = "DIR", env = "PROMINENCE_SERVE_DATA_DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+
+    /// The server's configuration file, which says where its data is.
+    #[arg(long, value_name = "FILE", env = "PROMINENCE_SERVE_CONFIG")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+/// What to back up, and where to.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  prominence admin backup /backup/kv-monday --data-dir /var/lib/prominence
+  prominence admin backup - --data-dir /var/lib/prominence | zstd > kv.zst
+
+The backup is of one instant: everything that was acknowledged before, and nothing half done. It
+holds every user's data, and not the signing secret.")]
+pub(crate) struct Backup {
+    /// The file to write; - for standard output.
+    #[arg(value_name = "DEST")]
+    pub(crate) to: FileOrStream,
+
+    /// Replace the file where there is one already.
+    #[arg(long)]
+    pub(crate) force: bool,
+
+    #[command(flatten)]
+    pub(crate) folder: Folder,
+}
+
+/// What to restore, and where to.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  prominence admin restore /backup/kv-monday --data-dir /var/lib/prominence
+  zstd -d < kv.zst | prominence admin restore - --data-dir /var/lib/prominence
+
+The folder becomes a data folder only once the whole backup was read and found to be right.")]
+pub(crate) struct Restore {
+    /// The backup; - for standard input.
+    #[arg(value_name = "FILE")]
+    pub(crate) from: FileOrStream,
+
+    /// The folder to restore into; it has to be empty or missing.
+    #[arg(long, value_name = "DIR", env = "PROMINENCE_SERVE_DATA_DIR")]
+    pub(crate) data_dir: PathBuf,
+}
+
+/// What to check.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  prominence admin check --data-dir /var/lib/prominence
+  prominence admin check --json
+  prominence admin check --backup /backup/kv-monday
+
+Exit status:
+  0  nothing is damaged
+  1  something is damaged
+  3  it can't be checked")]
+pub(crate) struct Check {
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Check this backup rather than a server's data; - for standard input.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) backup: Option<FileOrStream>,
+
+    #[command(flatten)]
+    pub(crate) folder: Folder,
+}
+
+/// What to show of the users.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  prominence admin usage --data-dir /var/lib/prominence
+  prominence admin usage --sort keys --limit 10
+  prominence admin usage --json
+
+Keys that have expired count until they are removed, a moment later.")]
+pub(crate) struct Usage {
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Show so many users, at most 100000; the totals are always of all.
+    #[arg(long, value_name = "N", default_value = DEFAULT_NAMESPACES, value_parser = limit)]
+    pub(crate) limit: NonZeroUsize,
+
+    /// Which come first: those with the most bytes, with the most keys, or by name.
+    #[arg(long, value_name = "ORDER", default_value = "bytes")]
+    pub(crate) sort: Ranking,
+
+    #[command(flatten)]
+    pub(crate) folder: Folder,
+}
+
+/// A file, or standard input or output.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum FileOrStream {
+    /// A file's path.
+    File(PathBuf),
+    /// `-`.
+    Stream,
+}
+
+impl FromStr for FileOrStream {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(match text {
+            STREAM => Self::Stream,
+            path => Self::File(path.into()),
+        })
+    }
+}
+
+fn limit(text: &str) -> Result<NonZeroUsize, String> {
+    match text.parse::<NonZeroUsize>() {
+        Ok(limit) if limit.get() <= MAX_NAMESPACES => Ok(limit),
+        _ => Err(format!("it can be 1 to {MAX_NAMESPACES}")),
+    }
+}

@@ -1,0 +1,107 @@
+//! `prominence admin`: looking after a server's data.
+
+mod backup;
+mod check;
+mod restore;
+mod usage;
+
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::path::PathBuf;
+
+use prominence_server::Settings;
+use prominence_server::admin::{AdminError, Backup, RestoreError};
+use prominence_server::settings::data_folders;
+
+use crate::args::admin::{AdminCommand, FileOrStream, Folder};
+use crate::failure::Failure;
+use crate::output::Output;
+
+/// Bytes of a backup that are read together.
+const BUFFER_BYTES: usize = 256 << 10;
+
+pub(super) fn run(command: &AdminCommand, output: &mut Output) -> Result<(), Failure> {
+    match command {
+        AdminCommand::Backup(options) => backup::run(options, output),
+        AdminCommand::Restore(options) => restore::run(options, output),
+        AdminCommand::Check(options) => check::run(options, output),
+        AdminCommand::Usage(options) => usage::run(options, output),
+    }
+}
+
+/// The data folder that is meant.
+fn folder(given: &Folder) -> Result<PathBuf, Failure> {
+    if given.config.is_some() {
+        let settings = Settings {
+            config: given.config.clone(),
+            data_dir: given.data_dir.clone(),
+            // Nothing listens here, so it doesn't matter how safely.
+            insecure: Some(true),
+            ..Settings::default()
+        };
+        let config = settings.resolve();
+        return config
+            .map(|config| config.data_dir)
+            .map_err(|error| Failure::Usage(error.to_string()));
+    }
+    if let Some(folder) = &given.data_dir {
+        return Ok(folder.clone());
+    }
+    let folders = data_folders();
+    let used = folders.iter().find(|folder| folder.exists());
+    used.or(folders.first()).cloned().ok_or_else(|| {
+        Failure::Usage(
+            "there is no home folder to look for data in; name the server's data folder with \
+             --data-dir"
+                .to_owned(),
+        )
+    })
+}
+
+/// A backup to read.
+fn open(from: &FileOrStream) -> Result<Box<dyn Read>, Failure> {
+    let reader: Box<dyn Read> = match from {
+        FileOrStream::Stream => Box::new(io::stdin()),
+        FileOrStream::File(path) => Box::new(File::open(path).map_err(|error| {
+            Failure::Store(format!(
+                "cannot read {}: {error}; give the path of a backup",
+                path.display()
+            ))
+        })?),
+    };
+    Ok(Box::new(BufReader::with_capacity(BUFFER_BYTES, reader)))
+}
+
+/// What a backup holds, in words.
+fn contents(backup: &Backup) -> String {
+    format!(
+        "{} keys of {} users ({} bytes) and {} changes",
+        backup.entries, backup.namespaces, backup.bytes, backup.changes
+    )
+}
+
+impl From<AdminError> for Failure {
+    fn from(error: AdminError) -> Self {
+        match error {
+            AdminError::Failed(_) | AdminError::Garbled(_) => Self::No(error.to_string()),
+            error => Self::Store(error.to_string()),
+        }
+    }
+}
+
+impl From<RestoreError> for Failure {
+    fn from(error: RestoreError) -> Self {
+        match error {
+            RestoreError::NotABackup
+            | RestoreError::LaterVersion { .. }
+            | RestoreError::Truncated { .. }
+            | RestoreError::Damaged { .. } => Self::No(error.to_string()),
+            RestoreError::NotEmpty { .. } | RestoreError::IsAStore { .. } => {
+                Self::Usage(error.to_string())
+            }
+            RestoreError::Read(_) | RestoreError::Folder(_) | RestoreError::Store { .. } => {
+                Self::Store(error.to_string())
+            }
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! What stands in the frames of a backup.
+//!
+//! Numbers are big-endian, instants milliseconds since 1970. A text is its length (2 bytes) and
+//! its bytes, except at the end of a record, where it is what is left.
+
+use bytes::Bytes;
+use prominence_core::{
+    Change, ChangeKind, Cursor, Entry, Job, Key, Metadata, Namespace, Revision, Value,
+};
+
+use super::super::format::Body;
+
+/// How the records are told from each other.
+const NAMESPACE: u8 = b'n';
+const ENTRY: u8 = b'e';
+const CHANGE: u8 = b'c';
+const END: u8 = b'z';
+
+/// Which of the optional fields of an entry follow.
+const HAS_EXPIRES: u8 = 1;
+const HAS_CLAIM: u8 = 2;
+const HAS_JOB: u8 = 4;
+
+/// How a change is told from the others.
+const PUT: u8 = 0;
+const DELETE: u8 = 1;
+const EXPIRE: u8 = 2;
+
+/// One record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Record {
+    /// A namespace; its entries follow, and then its changes.
+    Namespace(Space),
+    Entry(Key, Entry),
+    Change(Change),
+    /// The last record of every backup.
+    End(End),
+}
+
+/// What is known of a namespace beside its entries and changes. Its usage is not stored, as it
+/// is the sum of its entries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Space {
+    pub(super) namespace: Namespace,
+    /// The latest revision.
+    pub(super) revision: Revision,
+    /// Nothing up to and including this place is in the log any more.
+    pub(super) log_floor: Cursor,
+}
+
+/// How many records there were, and the checksum of all bytes before this one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct End {
+    pub(super) namespaces: u64,
+    pub(super) entries: u64,
+    pub(super) changes: u64,
+    pub(super) whole: u64,
+}
+
+impl Record {
+    /// The kind and the body of its frame.
+    pub(super) fn encode(&self) -> (u8, Vec<u8>) {
+        match self {
+            Self::Namespace(space) => (NAMESPACE, encode_space(space)),
+            Self::Entry(key, entry) => (ENTRY, encode_entry(key, entry)),
+            Self::Change(change) => (CHANGE, encode_change(change)),
+            Self::End(end) => {
+                let numbers = [end.namespaces, end.entries, end.changes, end.whole];
+                (END, numbers.map(u64::to_be_bytes).concat())
+            }
+        }
+    }
+
+    /// What a frame holds; `None` where that makes no sense.
+    pub(super) fn decode(kind: u8, body: Vec<u8>) -> Option<Self> {
+        let body = Bytes::from(body);
+        match kind {
+            NAMESPACE => decode_space(Body(&body)).map(Self::Namespace),
+            ENTRY => decode_entry(&body).map(|(key, entry)| Self::Entry(key, entry)),
+            CHANGE => decode_change(Body(&body)).map(Self::Change),
+            END => decode_end(Body(&body)).map(Self::End),
+            _ => None,
+        }
+    }
+}
+
+fn encode_space(space: &Space) -> Vec<u8> {
+    let mut body = Vec::new();
+    body.extend_from_slice(&space.revision.get().to_be_bytes());
+    put_cursor(&mut body, space.log_floor);
+    body.extend_from_slice(space.namespace.as_str().as_bytes());
+    body
+}
+
+fn decode_space(mut body: Body<'_>) -> Option<Space> {
+    let revision = Revision::new(body.u64()?);
+    let log_floor = take_cursor(&mut body)?;
+    let name = std::str::from_utf8(body.0).ok()?;
+    Some(Space {
+        namespace: Namespace::parse(name).ok()?,
+        revision,
+        log_floor,
+    })
+}
+
+fn encode_entry(key: &Key, entry: &Entry) -> Vec<u8> {
+    let metadata = &entry.metadata;
+    let mut body = Vec::with_capacity(64 + key.as_str().len() + entry.value.len());
+    put_text(&mut body, key.as_str());
+    for number in [
+        metadata.revision.get(),
+        metadata.created.as_millis(),
+        metadata.modified.as_millis(),
+    ] {
+        body.extend_from_slice(&number.to_be_bytes());
+    }
+    let flag = |is_there: bool, flag| if is_there { flag } else { 0 };
+    body.push(
+        flag(metadata.expires.is_some(), HAS_EXPIRES)
+            | flag(metadata.claimed_until.is_some(), HAS_CLAIM)
+            | flag(metadata.job.is_some(), HAS_JOB),
+    );
+    for instant in [metadata.expires, metadata.claimed_until]
+        .into_iter()
+        .flatten()
+    {
+        body.extend_from_slice(&instant.as_millis().to_be_bytes());
+    }
+    if let Some(job) = &metadata.job {
+        put_text(&mut body, job.as_str());
+    }
+    body.extend_from_slice(entry.value.as_bytes());
+    body
+}
+
+fn decode_entry(bytes: &Bytes) -> Option<(Key, Entry)> {
+    let mut body = Body(bytes);
+    let key = Key::stored(take_text(&mut body)?)?;
+    let revision = Revision::new(body.u64()?);
+    let created = body.instant()?;
+    let modified = body.instant()?;
+    let flags = body.u8()?;
+    if flags & !(HAS_EXPIRES | HAS_CLAIM | HAS_JOB) != 0 {
+        return None;
+    }
+    let mut instant = |flag| {
+        if flags & flag == 0 {
+            Some(None)
+        } else {
+            body.instant().map(Some)
+        }
+    };
+    let expires = instant(HAS_EXPIRES)?;
+    let claimed_until = instant(HAS_CLAIM)?;
+    let job = if flags & HAS_JOB == 0 {
+        None
+    } else {
+        Some(body.job()?)
+    };
+    let value = Value::stored(bytes.slice_ref(body.0));
+    let metadata = Metadata {
+        revision,
+        created,
+        modified,
+        expires,
+        job,
+        claimed_until,
+        size: value.len(),
+    };
+    Some((key, Entry { value, metadata }))
+}
+
+fn encode_change(change: &Change) -> Vec<u8> {
+    let (kind, size) = match change.kind {
+        ChangeKind::Put { size } => (PUT, size as u64),
+        ChangeKind::Delete => (DELETE, 0),
+        ChangeKind::Expire => (EXPIRE, 0),
+    };
+    let mut body = Vec::with_capacity(64 + change.key.as_str().len());
+    put_cursor(&mut body, change.at);
+    body.push(kind);
+    body.extend_from_slice(&size.to_be_bytes());
+    body.extend_from_slice(&change.time.as_millis().to_be_bytes());
+    // No job has an empty identifier.
+    put_text(&mut body, change.job.as_ref().map_or("", Job::as_str));
+    body.extend_from_slice(change.key.as_str().as_bytes());
+    body
+}
+
+fn decode_change(mut body: Body<'_>) -> Option<Change> {
+    let at = take_cursor(&mut body)?;
+    let kind = body.u8()?;
+    let size = usize::try_from(body.u64()?).ok()?;
+    let time = body.instant()?;
+    let kind = match kind {
+        PUT => ChangeKind::Put { size },
+        DELETE => ChangeKind::Delete,
+        EXPIRE => ChangeKind::Expire,
+        _ => return None,
+    };
+    let job = body.optional_job()?;
+    let key = Key::stored(body.0)?;
+    Some(Change {
+        at,
+        key,
+        kind,
+        job,
+        time,
+    })
+}
+
+fn decode_end(mut body: Body<'_>) -> Option<End> {
+    Some(End {
+        namespaces: body.u64()?,
+        entries: body.u64()?,
+        changes: body.u64()?,
+        whole: body.last_u64()?,
+    })
+}
+
+fn put_cursor(body: &mut Vec<u8>, at: Cursor) {
+    body.extend_from_slice(&at.revision.get().to_be_bytes());
+    body.extend_from_slice(&at.index.to_be_bytes());
+}
+
+fn take_cursor(body: &mut Body<'_>) -> Option<Cursor> {
+    Some(Cursor {
+        revision: Revision::new(body.u64()?),
+        index: u32::from_be_bytes(body.take()?),
+    })
+}
+
+fn put_text(body: &mut Vec<u8>, text: &str) {
+    // Keys have at most 1,024 bytes and jobs fewer.
+    let length = u16::try_from(text.len()).unwrap_or(u16::MAX);
+    body.extend_from_slice(&length.to_be_bytes());
+    body.extend_from_slice(text.as_bytes());
+}
+
+fn take_text<'a>(body: &mut Body<'a>) -> Option<&'a [u8]> {
+    let length = usize::from(u16::from_be_bytes(body.take()?));
+    let (text, rest) = body.0.split_at_checked(length)?;
+    body.0 = rest;
+    Some(text)
+}

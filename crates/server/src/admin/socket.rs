@@ -1,0 +1,137 @@
+//! The socket in the data folder: where it is, who may use it, and serving on it.
+
+use std::fs::{self, File, Permissions};
+use std::io;
+use std::os::fd::AsRawFd as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{UnixListener, UnixSocket, UnixStream};
+use tokio::task::JoinSet;
+
+use super::routes::BACKUP_WITHIN;
+
+/// The socket's name in the data folder.
+pub(super) const SOCKET: &str = "admin.sock";
+
+/// What it is called until nobody but its owner can use it.
+const DRAFT: &str = "admin.sock.new";
+
+/// The longest path of a socket: `sun_path` has 108 bytes, one of them for the end (unix(7)).
+const MAX_SOCKET_PATH: usize = 107;
+
+/// Connections open at once; further ones wait in the operating system's queue. More people
+/// don't look after one server at the same time.
+const MAX_CONNECTIONS: usize = 16;
+
+/// Connections that may wait there.
+const BACKLOG: u32 = 16;
+
+/// For a request's head.
+const HEAD_WITHIN: Duration = Duration::from_secs(20);
+
+/// The longest life of a connection: the longest backup, and what it takes to say how it ended.
+const CONNECTION_WITHIN: Duration = BACKUP_WITHIN.saturating_add(Duration::from_mins(1));
+
+/// A socket that is listened on. Its file goes with it.
+pub(crate) struct AdminSocket {
+    listener: UnixListener,
+    file: PathBuf,
+}
+
+impl AdminSocket {
+    /// Listens in a data folder, which has to be this process's own: a socket that is there
+    /// already is what a killed server left, and is replaced.
+    pub(crate) fn bind(folder: &Path) -> io::Result<Self> {
+        let near = Near::new(folder)?;
+        let draft = near.path.join(DRAFT);
+        match fs::remove_file(&draft) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let socket = UnixSocket::new_stream()?;
+        socket.bind(&draft)?;
+        // Until it listens nobody can connect, so that there is no moment at which others could.
+        fs::set_permissions(&draft, Permissions::from_mode(0o600))?;
+        let listener = socket.listen(BACKLOG)?;
+        fs::rename(&draft, near.path.join(SOCKET))?;
+        Ok(Self {
+            listener,
+            file: folder.join(SOCKET),
+        })
+    }
+
+    /// Serves until the future is dropped, which cuts what is in flight: a backup must not hold
+    /// up the end of a server, and can be made again.
+    pub(crate) async fn serve(self, router: Router) {
+        let mut connections = JoinSet::new();
+        loop {
+            tokio::select! {
+                accepted = self.listener.accept(), if connections.len() < MAX_CONNECTIONS => {
+                    match accepted {
+                        Ok((stream, _)) => drop(connections.spawn(serve(stream, router.clone()))),
+                        Err(error) => {
+                            tracing::warn!(%error, "cannot accept a connection for administrators");
+                            tokio::time::sleep(crate::listener::ACCEPT_PAUSE).await;
+                        }
+                    }
+                }
+                Some(_) = connections.join_next(), if !connections.is_empty() => {}
+            }
+        }
+    }
+}
+
+impl Drop for AdminSocket {
+    fn drop(&mut self) {
+        // Where it stays, the next server replaces it.
+        let _ = fs::remove_file(&self.file);
+    }
+}
+
+/// Connects to the server that has a folder open.
+pub(super) async fn connect(folder: &Path) -> io::Result<UnixStream> {
+    let near = Near::new(folder)?;
+    UnixStream::connect(near.path.join(SOCKET)).await
+}
+
+async fn serve(stream: UnixStream, router: Router) {
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_WITHIN)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    match tokio::time::timeout(CONNECTION_WITHIN, connection).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::debug!(%error, "an administrator's connection ended early"),
+        Err(_) => tracing::warn!("an administrator's connection was open for too long"),
+    }
+}
+
+/// A path to a folder that leaves room for a socket's name.
+struct Near {
+    path: PathBuf,
+    /// What a short path leads through.
+    _folder: Option<File>,
+}
+
+impl Near {
+    fn new(folder: &Path) -> io::Result<Self> {
+        if folder.as_os_str().as_bytes().len() + 1 + DRAFT.len() <= MAX_SOCKET_PATH {
+            return Ok(Self {
+                path: folder.to_owned(),
+                _folder: None,
+            });
+        }
+        let opened = File::open(folder)?;
+        Ok(Self {
+            path: format!("/proc/self/fd/{}", opened.as_raw_fd()).into(),
+            _folder: Some(opened),
+        })
+    }
+}

@@ -6,6 +6,8 @@
     reason = "only tests use this"
 )]
 
+pub mod power;
+
 use std::fmt;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};

@@ -102,7 +102,7 @@ impl EmbeddedStore {
     /// See [`OpenError`].
     pub fn open(options: Options, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         let folder = Arc::new(Folder::take(&options.folder)?);
-        let database = Database::open(&folder, options.block_cache_bytes())?;
+        let database = Database::open(&folder, &options)?;
         let (requests, received) = sync_channel(options.queue.max(1));
         let shared = Arc::new(Shared {
             hot: HotEntries::new(options.hot_cache_bytes()),

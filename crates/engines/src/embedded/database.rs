@@ -18,21 +18,18 @@ use super::error::{OpenError, read_failed, unavailable};
 use super::folder::Folder;
 use super::format::{self, Kind, NamespaceRow};
 use super::keys;
-use super::options::RETRY_SOON;
+use super::options::{Options, RETRY_SOON};
 
 /// Bytes of all journals together. It bounds what is replayed after a crash, and with it how
 /// long that takes: about a second.
 const MAX_JOURNAL_BYTES: u64 = 256 << 20;
 
-/// Bytes of entries kept in memory before they are written out: large enough for few, long
-/// files, small enough that several of them fit beside the cache.
-const ENTRIES_IN_MEMORY: u64 = 32 << 20;
-
-/// The same for the log, whose rows are small.
-const LOG_IN_MEMORY: u64 = 16 << 20;
+/// The log's rows are small, and so is its part of the memory that entries have before they are
+/// written out.
+const LOG_SHARE: u64 = 2;
 
 /// The same for the expiry index and the namespaces, which are smaller still.
-const INDEX_IN_MEMORY: u64 = 8 << 20;
+const INDEX_SHARE: u64 = 4;
 
 /// Full memtables of a keyspace, and runs of its level 0, from which on a batch waits for the
 /// background threads. Just below where fjall itself waits: it would do so inside the commit and
@@ -103,9 +100,9 @@ pub(super) enum WriteFailure {
 
 impl Database {
     /// Opens the database in a folder, and replays its journal.
-    pub(super) fn open(folder: &Arc<Folder>, cache_bytes: u64) -> Result<Self, OpenError> {
+    pub(super) fn open(folder: &Arc<Folder>, options: &Options) -> Result<Self, OpenError> {
         // fjall panics on some kinds of damage; to its caller that is one more way to say so.
-        match catch_unwind(AssertUnwindSafe(|| Self::open_files(folder, cache_bytes))) {
+        match catch_unwind(AssertUnwindSafe(|| Self::open_files(folder, options))) {
             Ok(Ok(database)) => Ok(database),
             Ok(Err(error)) => Err(OpenError::from_storage(folder.path().to_owned(), error)),
             Err(panic) => Err(OpenError::Damaged {
@@ -115,15 +112,16 @@ impl Database {
         }
     }
 
-    fn open_files(folder: &Arc<Folder>, cache_bytes: u64) -> fjall::Result<Self> {
+    fn open_files(folder: &Arc<Folder>, options: &Options) -> fjall::Result<Self> {
         let database = fjall::Database::builder(folder.store())
-            .cache_size(cache_bytes)
+            .cache_size(options.block_cache_bytes())
             // Batches say themselves when they are to be synced.
             .manual_journal_persist(true)
             // A journal is short-lived; compressing it would slow every write down.
             .journal_compression(fjall::CompressionType::None)
             .max_journaling_size(MAX_JOURNAL_BYTES)
             .open()?;
+        let in_memory = options.memtable_bytes;
         let keyspace = |name, in_memory| {
             database.keyspace(name, || {
                 KeyspaceCreateOptions::default()
@@ -132,10 +130,10 @@ impl Database {
             })
         };
         Ok(Self {
-            entries: keyspace("entries", ENTRIES_IN_MEMORY)?,
-            log: keyspace("log", LOG_IN_MEMORY)?,
-            expiry: keyspace("expiry", INDEX_IN_MEMORY)?,
-            namespaces: keyspace("namespaces", INDEX_IN_MEMORY)?,
+            entries: keyspace("entries", in_memory)?,
+            log: keyspace("log", in_memory / LOG_SHARE)?,
+            expiry: keyspace("expiry", in_memory / INDEX_SHARE)?,
+            namespaces: keyspace("namespaces", in_memory / INDEX_SHARE)?,
             database,
             retiring: AtomicBool::new(false),
             _folder: Arc::clone(folder),

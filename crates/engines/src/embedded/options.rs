@@ -18,6 +18,10 @@ pub struct Options {
     pub queue: usize,
     /// Bytes of stored blocks, and of entries read lately, kept in memory.
     pub cache_bytes: u64,
+    /// Bytes of entries kept in memory before they are written out: large enough for few, long
+    /// files, small enough that several of them fit beside the cache. A store keeps what it was
+    /// made with.
+    pub memtable_bytes: u64,
     /// Writes are refused while the disk has less room than this. It is what flushes and
     /// compactions need to go on, so that the store stops before they fail. 0 turns the check off.
     pub min_free_disk: u64,
@@ -44,6 +48,7 @@ impl Options {
             retention: Retention::default(),
             queue: 4_096,
             cache_bytes: 64 << 20,
+            memtable_bytes: 32 << 20,
             min_free_disk: 64 << 20,
             upkeep_every: Duration::from_secs(1),
         }

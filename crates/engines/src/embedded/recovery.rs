@@ -97,7 +97,7 @@ fn has_room(shared: &Shared, folder: &Folder) -> bool {
 
 fn open(shared: &Shared, folder: &Arc<Folder>) -> Result<Database, Trouble> {
     journal::renew(&folder.store()).map_err(Trouble::from_io)?;
-    Database::open(folder, shared.options.block_cache_bytes()).map_err(|error| Trouble {
+    Database::open(folder, &shared.options).map_err(|error| Trouble {
         reason: "the store could not be opened again".to_owned(),
         retry_after: RETRY_LATER,
         cause: Some(Arc::new(error)),

@@ -43,8 +43,19 @@ fn a_read_that_memory_answers_is_answered_as_the_router_answers_it() {
         "If-None-Match: \"1\"\r\nIf-None-Match: \"2\"\r\n",
     ];
     for path in [
-        "/text", "//text", "/%74ext", "/bytes", "/empty", "/lasting", "/in/side", "/absent", "/",
-        "/text/", "/%zz", "/text?list", "",
+        "/text",
+        "//text",
+        "/%74ext",
+        "/bytes",
+        "/empty",
+        "/lasting",
+        "/in/side",
+        "/absent",
+        "/",
+        "/text/",
+        "/%zz",
+        "/text?list",
+        "",
     ] {
         for token in [&job, &narrow, &format!("{job}x")] {
             for more in conditions {

@@ -1,10 +1,11 @@
 //! The rows in fjall: opening, snapshots, and batches that are synced.
 //!
-//! This file and `error.rs` are the only ones that name the storage engine's types.
+//! This file, `creation.rs` and `error.rs` are the only ones that name the storage engine's types.
 
 use std::any::Any;
 use std::ops::Bound;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -14,9 +15,11 @@ use fjall::{AbstractTree, KeyspaceCreateOptions, PersistMode, Readable};
 use prominence_core::error::Fate;
 use prominence_core::{Entry, Key, Namespace, StoreError, Timestamp};
 
+use super::creation;
 use super::error::{OpenError, read_failed, unavailable};
-use super::folder::Folder;
+use super::folder::{Folder, LastEnd};
 use super::format::{self, Kind, NamespaceRow};
+use super::journal::{self, JournalError};
 use super::keys;
 use super::options::{Options, RETRY_SOON};
 
@@ -56,7 +59,7 @@ pub(super) struct Database {
     /// Set when long reads are to end, so that the database can be closed.
     retiring: AtomicBool,
     /// Stays taken as long as anything of the database is open.
-    _folder: Arc<Folder>,
+    folder: Arc<Folder>,
 }
 
 /// One of the keyspaces.
@@ -99,11 +102,30 @@ pub(super) enum WriteFailure {
 }
 
 impl Database {
-    /// Opens the database in a folder, and replays its journal.
-    pub(super) fn open(folder: &Arc<Folder>, options: &Options) -> Result<Self, OpenError> {
+    /// Opens the database in a folder, and replays its journal; makes one where there is none.
+    pub(super) fn open(
+        folder: &Arc<Folder>,
+        last_end: LastEnd,
+        options: &Options,
+    ) -> Result<Self, OpenError> {
+        let make_and_open = || {
+            creation::ensure(folder, |draft| {
+                Self::open_files(folder, draft, options).map(drop)
+            })?;
+            match journal::mend(&folder.store(), last_end) {
+                Ok(()) => {}
+                Err(JournalError::Io(error)) => return Err(error.into()),
+                Err(damage) => return Ok(Err(damage)),
+            }
+            Self::open_files(folder, &folder.store(), options).map(Ok)
+        };
         // fjall panics on some kinds of damage; to its caller that is one more way to say so.
-        match catch_unwind(AssertUnwindSafe(|| Self::open_files(folder, options))) {
-            Ok(Ok(database)) => Ok(database),
+        match catch_unwind(AssertUnwindSafe(make_and_open)) {
+            Ok(Ok(Ok(database))) => Ok(database),
+            Ok(Ok(Err(damage))) => Err(OpenError::Damaged {
+                folder: folder.path().to_owned(),
+                cause: Box::new(damage),
+            }),
             Ok(Err(error)) => Err(OpenError::from_storage(folder.path().to_owned(), error)),
             Err(panic) => Err(OpenError::Damaged {
                 folder: folder.path().to_owned(),
@@ -112,8 +134,8 @@ impl Database {
         }
     }
 
-    fn open_files(folder: &Arc<Folder>, options: &Options) -> fjall::Result<Self> {
-        let database = fjall::Database::builder(folder.store())
+    fn open_files(folder: &Arc<Folder>, store: &Path, options: &Options) -> fjall::Result<Self> {
+        let database = fjall::Database::builder(store)
             .cache_size(options.block_cache_bytes())
             // Batches say themselves when they are to be synced.
             .manual_journal_persist(true)
@@ -136,7 +158,7 @@ impl Database {
             namespaces: keyspace("namespaces", in_memory / INDEX_SHARE)?,
             database,
             retiring: AtomicBool::new(false),
-            _folder: Arc::clone(folder),
+            folder: Arc::clone(folder),
         })
     }
 
@@ -175,11 +197,11 @@ impl Database {
         self.retiring.store(false, Ordering::Relaxed);
     }
 
-    /// Makes everything durable before the database is closed.
-    pub(super) fn persist(&self) -> Result<(), StoreError> {
-        self.database
-            .persist(PersistMode::SyncAll)
-            .map_err(read_failed)
+    /// Makes everything durable before the database is closed for good.
+    pub(super) fn finish(&self) -> Result<(), StoreError> {
+        let synced = self.database.persist(PersistMode::SyncAll);
+        let noted = synced.and_then(|()| Ok(self.folder.end_cleanly()?));
+        noted.map_err(read_failed)
     }
 
     fn table(&self, table: Table) -> &fjall::Keyspace {

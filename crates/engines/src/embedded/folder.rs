@@ -3,8 +3,9 @@
 //! | name | what it is |
 //! | --- | --- |
 //! | `FORMAT` | one line, the format's name and number; written whole before anything is stored |
-//! | `LOCK` | held by the process that owns the folder; its text is that process's id |
+//! | `LOCK` | held by the process that owns the folder; its text is that process's id, and empty after a clean end |
 //! | `store/` | the storage engine's own |
+//! | `store.new/` | a store that is being made |
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
@@ -20,6 +21,7 @@ const FORMAT_FILE: &str = "FORMAT";
 const FORMAT_DRAFT: &str = "FORMAT.new";
 const LOCK_FILE: &str = "LOCK";
 const STORE_FOLDER: &str = "store";
+const STORE_DRAFT: &str = "store.new";
 
 /// What may stand in a folder before it becomes a store: what an interrupted first start left,
 /// what the server puts beside its store (its signing secret and its address), and what a file
@@ -40,21 +42,27 @@ const MAX_TEXT: u64 = 256;
 pub(super) struct Folder {
     path: PathBuf,
     /// The lock goes when the file is closed.
-    _lock: File,
+    lock: File,
+    last_end: LastEnd,
+}
+
+/// How the last process that owned a folder ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LastEnd {
+    /// It synced everything and closed the store, or there was none.
+    Clean,
+    /// In any other way.
+    Unclean,
 }
 
 impl Folder {
     /// Takes the folder, and makes it a store's where it is empty or missing.
     pub(super) fn take(path: &Path) -> Result<Self, OpenError> {
         let failed = |cause| OpenError::from_io(path.to_owned(), cause);
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(path)
-            .map_err(failed)?;
+        make(path).map_err(failed)?;
         // Before the lock, so that nothing is left in a folder that is somebody else's.
         refuse_foreign(path)?;
-        let lock = lock(path)?;
+        let (lock, last_end) = lock(path)?;
         refuse_foreign(path)?;
         match read_text(&path.join(FORMAT_FILE)) {
             Ok(found) if found == FORMAT => {}
@@ -67,18 +75,41 @@ impl Folder {
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 write_format(path).map_err(failed)?;
+                // Somebody else may have made the folder and not cared.
+                match sync_entry(path) {
+                    Err(error) if error.kind() != io::ErrorKind::PermissionDenied => {
+                        return Err(failed(error));
+                    }
+                    Ok(()) | Err(_) => {}
+                }
             }
             Err(error) => return Err(failed(error)),
         }
         Ok(Self {
             path: path.to_owned(),
-            _lock: lock,
+            lock,
+            last_end,
         })
+    }
+
+    /// How the last process that owned it ended.
+    pub(super) fn last_end(&self) -> LastEnd {
+        self.last_end
+    }
+
+    /// Notes that everything is synced and nothing more will be written.
+    pub(super) fn end_cleanly(&self) -> io::Result<()> {
+        self.lock.set_len(0)
     }
 
     /// The folder itself.
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Where they are while they are being made.
+    pub(super) fn draft(&self) -> PathBuf {
+        self.path.join(STORE_DRAFT)
     }
 
     /// Where the storage engine keeps its files.
@@ -98,6 +129,23 @@ pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 
+/// Makes a folder with its parents so that they survive a power cut.
+fn make(path: &Path) -> io::Result<()> {
+    let is_missing = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.exists();
+    let missing: Vec<_> = path.ancestors().take_while(is_missing).collect();
+    DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    missing.into_iter().rev().try_for_each(sync_entry)
+}
+
+/// Makes the entry of a folder in its parent survive a power cut.
+fn sync_entry(folder: &Path) -> io::Result<()> {
+    match folder.parent() {
+        None => Ok(()),
+        Some(parent) if parent.as_os_str().is_empty() => sync_folder(Path::new(".")),
+        Some(parent) => sync_folder(parent),
+    }
+}
+
 fn refuse_foreign(path: &Path) -> Result<(), OpenError> {
     let failed = |cause| OpenError::from_io(path.to_owned(), cause);
     if path.join(FORMAT_FILE).try_exists().map_err(failed)? {
@@ -115,7 +163,7 @@ fn refuse_foreign(path: &Path) -> Result<(), OpenError> {
     Ok(())
 }
 
-fn lock(folder: &Path) -> Result<File, OpenError> {
+fn lock(folder: &Path) -> Result<(File, LastEnd), OpenError> {
     let failed = |cause| OpenError::from_io(folder.to_owned(), cause);
     let path = folder.join(LOCK_FILE);
     let mut file = OpenOptions::new()
@@ -139,12 +187,19 @@ fn lock(folder: &Path) -> Result<File, OpenError> {
         Err(fs::TryLockError::Error(error)) => return Err(failed(error)),
     }
     let mut note = || {
+        let last_end = match file.metadata()?.len() {
+            0 => LastEnd::Clean,
+            _ => LastEnd::Unclean,
+        };
         file.set_len(0)?;
         file.rewind()?;
-        writeln!(file, "{}", std::process::id())
+        writeln!(file, "{}", std::process::id())?;
+        // Also after a power cut it has to be known that this process was not done.
+        file.sync_all()?;
+        Ok(last_end)
     };
-    note().map_err(failed)?;
-    Ok(file)
+    let last_end = note().map_err(failed)?;
+    Ok((file, last_end))
 }
 
 /// A reader finds the whole line or no file, also after a power cut.

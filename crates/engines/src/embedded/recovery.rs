@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::Shared;
 use super::database::Database;
 use super::error::{DISK_FULL, Trouble};
-use super::folder::{Folder, free_space};
+use super::folder::{Folder, LastEnd, free_space};
 use super::journal;
 use super::options::{MAX_REOPEN_PAUSE, REOPEN_ROOM, RETRY_LATER};
 
@@ -96,8 +96,8 @@ fn has_room(shared: &Shared, folder: &Folder) -> bool {
 }
 
 fn open(shared: &Shared, folder: &Arc<Folder>) -> Result<Database, Trouble> {
-    journal::renew(&folder.store()).map_err(Trouble::from_io)?;
-    Database::open(folder, &shared.options).map_err(|error| Trouble {
+    // What a failed sync left in the operating system's cache is not trusted.
+    Database::open(folder, LastEnd::Unclean, &shared.options).map_err(|error| Trouble {
         reason: "the store could not be opened again".to_owned(),
         retry_after: RETRY_LATER,
         cause: Some(Arc::new(error)),

@@ -90,7 +90,7 @@ impl Shelf {
         let Held::Open(database) = self.0.send_replace(Held::Closed) else {
             return;
         };
-        if let Err(error) = database.persist() {
+        if let Err(error) = database.finish() {
             tracing::warn!(%error, "the store could not be synced while it was closed");
         }
         drop(sole(database));

@@ -7,5 +7,7 @@
     reason = "tests say what went wrong by failing"
 )]
 
+mod io_errors;
 mod power_cut;
 mod recording;
+mod slow_disk;

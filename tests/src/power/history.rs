@@ -123,9 +123,9 @@ pub struct Follower {
 }
 
 impl Follower {
-    /// Follows what happens below `root`, which is as it was before the first call, and what is
-    /// written to the file `notes`.
-    pub fn new(root: &Path, notes: &Path) -> Self {
+    /// Follows what happens below `root`, which was like `base` before the first call, and what
+    /// is written to the file `notes`.
+    pub fn new(base: &Path, root: &Path, notes: &Path) -> Self {
         let mut follower = Self {
             root: root.to_owned(),
             notes: notes.to_owned(),
@@ -134,7 +134,7 @@ impl Follower {
             descriptors: HashMap::new(),
             changes: Vec::new(),
         };
-        follower.find_existing(root, ROOT);
+        follower.find_existing(base, ROOT);
         follower
     }
 

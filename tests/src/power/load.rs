@@ -21,6 +21,9 @@ const KEYS: u64 = 40;
 /// Bytes of one value of the filling: the largest that is stored by default.
 const FILLING_BYTES: usize = 16_000;
 
+/// Values of the filling in one commit.
+const FILLING_AT_ONCE: usize = 50;
+
 /// When the clock of a recorded run starts; any time will do.
 pub const START: Timestamp = Timestamp::from_secs(1_000_000_000);
 
@@ -65,15 +68,15 @@ pub fn filled() -> Namespace {
 /// The commits that fill a journal with about so many bytes.
 pub fn filling(bytes: usize) -> impl Iterator<Item = Commit> {
     let mut random = fastrand::Rng::with_seed(0);
-    (0..bytes.div_ceil(FILLING_BYTES)).map(move |number| {
-        Commit::single(
-            None,
-            Operation::Set {
-                key: key(&format!("/{number}")),
-                value: value(&mut random, FILLING_BYTES),
-                lifetime: Lifetime::Permanent,
-            },
-        )
+    let numbers: Vec<_> = (0..bytes.div_ceil(FILLING_BYTES)).collect();
+    let commits: Vec<_> = numbers.chunks(FILLING_AT_ONCE).map(<[_]>::to_vec).collect();
+    commits.into_iter().map(move |numbers| {
+        let operations = numbers.into_iter().map(|number| Operation::Set {
+            key: key(&format!("/{number}")),
+            value: value(&mut random, FILLING_BYTES),
+            lifetime: Lifetime::Permanent,
+        });
+        Commit::new(vec![], operations.collect()).unwrap()
     })
 }
 

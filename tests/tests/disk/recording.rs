@@ -10,16 +10,25 @@ use prominence_tests::power::disk::{Cut, Disk};
 use prominence_tests::power::history::{Change, Follower};
 use prominence_tests::power::trace::{self, CALLS, MAX_TEXT};
 use prominence_tests::succeed;
+use tempfile::TempDir;
 
 const LOAD: &str = env!("CARGO_BIN_EXE_recorded-load");
 
 /// A run of the engine and all that it did to its folder.
+///
+/// | in `home` | what it is |
+/// | --- | --- |
+/// | `base/` | what was there before |
+/// | `root/` | what the run left |
+/// | `trace` | the system calls of the run, in which `root` has its path |
 pub(crate) struct Recording {
     /// The first ones make what was there before the run.
     pub(crate) changes: Vec<Change>,
     /// How many these are.
     pub(crate) before: usize,
-    home: tempfile::TempDir,
+    pub(crate) home: PathBuf,
+    /// Takes `home` along when it goes.
+    pub(crate) cleanup: Option<TempDir>,
 }
 
 /// How a recorded run ends.
@@ -39,18 +48,18 @@ impl Recording {
         fs::create_dir(home.path().join("root")).unwrap();
         if filling > 0 {
             let mut fill = Command::new(LOAD);
-            fill.arg("fill")
-                .arg(home.path().join("root/data"))
-                .arg(filling.to_string());
-            succeed(&mut fill);
+            fill.arg("fill").arg(home.path().join("root/data"));
+            succeed(fill.arg(filling.to_string()));
         }
         Self::go_on(home, seed, steps, end)
     }
 
-    /// Lets them do so on what is in `home`.
-    pub(crate) fn go_on(home: tempfile::TempDir, seed: u64, steps: usize, end: End) -> Self {
+    /// Lets them do so on what is in the folder `root` of `home`.
+    pub(crate) fn go_on(home: TempDir, seed: u64, steps: usize, end: End) -> Self {
         let path = |name: &str| home.path().join(name);
-        let follower = Follower::new(&path("root"), &path("notes"));
+        let mut copy = Command::new("cp");
+        copy.args(["--recursive", "--sparse=always", "--no-target-directory"]);
+        succeed(copy.arg(path("root")).arg(path("base")));
         let mut strace = Command::new("strace");
         strace
             .args([
@@ -72,19 +81,22 @@ impl Recording {
             .arg(path("notes"))
             .args([seed.to_string(), steps.to_string()]);
         succeed(&mut strace);
+        Self::read(home.path().to_owned(), Some(home))
+    }
+
+    /// Reads what was recorded.
+    pub(crate) fn read(home: PathBuf, cleanup: Option<TempDir>) -> Self {
+        let path = |name: &str| home.join(name);
         let trace = File::open(path("trace")).unwrap();
         let calls = trace::parse(BufReader::new(trace)).unwrap();
+        let follower = Follower::new(&path("base"), &path("root"), &path("notes"));
         let (changes, before) = follower.follow(calls);
         Self {
             changes,
             before,
             home,
+            cleanup,
         }
-    }
-
-    /// The folder that the run was in, as it left it.
-    pub(crate) fn root(&self) -> PathBuf {
-        self.home.path().join("root")
     }
 }
 
@@ -111,8 +123,8 @@ fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 fn all_recorded_changes_together_make_the_folder_that_the_engine_left() {
     for (steps, filling, end) in [(300, 0, End::Close), (100, 1_000_000, End::Crash)] {
         let recording = Recording::run(fastrand::u64(..), steps, filling, end);
-        let root = recording.root();
-        let again = recording.home.path().join("again");
+        let root = recording.home.join("root");
+        let again = recording.home.join("again");
         let mut disk = Disk::default();
         for (place, change) in recording.changes.into_iter().enumerate() {
             disk.apply(place, change);

@@ -12,7 +12,7 @@
 mod batches;
 
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -77,7 +77,16 @@ fn renew(store: &Path, journal: &Path, length: u64) -> io::Result<()> {
     let draft = journal.with_extension("new");
     let mut from = File::open(journal)?.take(length);
     let mut to = File::create(&draft)?;
-    io::copy(&mut from, &mut to)?;
+    // Through memory: `io::copy` would have the system do it, which on some file systems lets
+    // both files share what is on the disk, and that is just what can't be trusted.
+    let mut chunk = vec![0; batches::CHUNK];
+    loop {
+        let read = from.read(&mut chunk)?;
+        if read == 0 {
+            break;
+        }
+        to.write_all(&chunk[..read])?;
+    }
     to.sync_all()?;
     fs::rename(&draft, journal)?;
     sync_folder(store)

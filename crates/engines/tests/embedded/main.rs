@@ -9,6 +9,7 @@
 mod conformance;
 mod disk;
 mod opening;
+mod power;
 mod support;
 mod upkeep;
 mod writing;

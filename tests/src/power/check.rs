@@ -72,6 +72,11 @@ impl Known {
         }
     }
 
+    /// Whether anything was acknowledged in the run.
+    pub fn has_acknowledged(&self) -> bool {
+        !self.revisions.is_empty()
+    }
+
     /// Opens the store in a folder and says what is wrong with it.
     pub fn check(&self, folder: &Path) -> Result<(), String> {
         let mut runtime = tokio::runtime::Builder::new_current_thread();

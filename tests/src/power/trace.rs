@@ -43,7 +43,7 @@ impl Call {
     pub fn number(&self, place: usize) -> i64 {
         let word = self.word(place);
         word.parse()
-            .unwrap_or_else(|_| panic!("{} is no number in {self:?}", word))
+            .unwrap_or_else(|_| panic!("{word} is no number in {self:?}"))
     }
 
     /// The argument at this place as flags.

@@ -103,7 +103,7 @@ pub(super) fn extent(journal: &File) -> io::Result<Extent> {
 
 /// The bytes from `start` on, without the zeros at the end.
 fn rest(mut journal: &File, start: u64) -> io::Result<Vec<u8>> {
-    const ZEROS: [u8; CHUNK] = [0; CHUNK];
+    static ZEROS: [u8; CHUNK] = [0; CHUNK];
     journal.seek(SeekFrom::Start(start))?;
     let mut chunk = vec![0; CHUNK];
     let (mut rest, mut zeros) = (Vec::new(), 0);

@@ -6,6 +6,9 @@
     reason = "only tests use this"
 )]
 
+pub mod fault;
+pub mod power;
+
 use std::fmt;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -253,6 +256,10 @@ impl fmt::Display for Lost {
     }
 }
 
+fn lost(error: ureq::Error) -> Lost {
+    Lost(error.to_string())
+}
+
 fn agent() -> ureq::Agent {
     ureq::Agent::config_builder()
         .http_status_as_error(false)
@@ -276,14 +283,7 @@ impl Client {
     /// # Errors
     /// When no answer came.
     pub fn send(&self, method: &str, path: &str, body: &[u8]) -> Result<(u16, Vec<u8>), Lost> {
-        let lost = |error: ureq::Error| Lost(error.to_string());
-        let request = ureq::http::Request::builder()
-            .method(method)
-            .uri(format!("{}{path}", self.url))
-            .header("authorization", format!("Bearer {}", self.token))
-            .body(body)
-            .unwrap();
-        let mut response = self.agent.run(request).map_err(lost)?;
+        let mut response = self.exchange(method, path, body)?;
         let status = response.status().as_u16();
         let body = response
             .body_mut()
@@ -292,6 +292,30 @@ impl Client {
             .read_to_vec()
             .map_err(lost)?;
         Ok((status, body))
+    }
+
+    fn exchange(
+        &self,
+        method: &str,
+        path: &str,
+        body: &[u8],
+    ) -> Result<ureq::http::Response<ureq::Body>, Lost> {
+        let request = ureq::http::Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.url))
+            .header("authorization", format!("Bearer {}", self.token))
+            .body(body)
+            .unwrap();
+        self.agent.run(request).map_err(lost)
+    }
+
+    /// Sends a request that has to be answered; answers the status and when to try again.
+    #[track_caller]
+    pub fn ask_when(&self, method: &str, path: &str, body: &[u8]) -> (u16, Option<String>) {
+        let response = self.exchange(method, path, body).unwrap();
+        let header = response.headers().get("retry-after");
+        let wait = header.map(|wait| wait.to_str().unwrap().to_owned());
+        (response.status().as_u16(), wait)
     }
 
     /// Sends a request that has to be answered.

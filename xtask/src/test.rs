@@ -25,6 +25,10 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         // The README's examples and the job scripts use it.
         sh::apt_install(&["curl"])?;
     }
+    if !sh::has("strace") {
+        // It records what the engine does to its disk, and makes disks fail.
+        sh::apt_install(&["strace"])?;
+    }
     let venv = python_environment()?;
     // Cargo would otherwise leave the choice of a package aside.
     let chosen = |word: &String| word == "-p" || word.starts_with("--package");

@@ -11,7 +11,7 @@
 //! | module | what it holds |
 //! | --- | --- |
 //! | `options`, `error` | how to open a store, every limit, and what can go wrong |
-//! | `folder`, `journal` | the files that are not fjall's, and the one of fjall's that is touched |
+//! | `folder`, `creation`, `journal` | the files that are not fjall's, and what of fjall's is made, checked and mended before it is opened |
 //! | `keys`, `format` | how rows are encoded |
 //! | `database`, `shelf` | fjall itself, and where readers find it |
 //! | `queue`, `committer`, `group`, `view`, `deletion`, `upkeep` | writing |
@@ -28,6 +28,7 @@ mod audit;
 mod backup;
 pub mod check;
 mod committer;
+mod creation;
 mod database;
 mod deletion;
 mod error;
@@ -117,7 +118,7 @@ impl EmbeddedStore {
     /// See [`OpenError`].
     pub fn open(options: Options, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         let folder = Arc::new(Folder::take(&options.folder)?);
-        let database = deletion::open(&folder, options.block_cache_bytes())?;
+        let database = deletion::open(&folder, options.tuning())?;
         let (requests, received) = sync_channel(options.queue.max(1));
         let shared = Arc::new(Shared {
             hot: HotEntries::new(options.hot_cache_bytes()),

@@ -31,7 +31,7 @@ use super::deletion;
 use super::error::{OpenError, unavailable};
 use super::folder::Folder;
 use super::keys;
-use super::options::RETRY_SOON;
+use super::options::{RETRY_SOON, Tuning};
 use super::soundness::{self, DamagedFile};
 use walk::{At, Walker, shown};
 
@@ -79,7 +79,7 @@ pub fn check_folder(
     let compared = soundness::compare_tables(&taken, &mut |DamagedFile { file, how }| {
         report.add(damaged_file(file, how));
     });
-    let opened = compared.and_then(|()| deletion::open(&taken, CACHE_BYTES));
+    let opened = compared.and_then(|()| deletion::open(&taken, Tuning::once(CACHE_BYTES)));
     let database = match opened {
         Ok(database) => database,
         Err(OpenError::DamagedFile { file, how, .. }) => {

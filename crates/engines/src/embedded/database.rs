@@ -1,25 +1,28 @@
 //! The rows in fjall: opening, snapshots, and batches that are synced.
 //!
-//! This file, `error.rs` and `panics.rs` are the only ones that name the storage engine's types.
+//! This file, `creation.rs`, `error.rs` and `panics.rs` are the only ones that name the storage
+//! engine's types.
 
 mod bulk;
 
 use std::collections::HashMap;
 use std::ops::Bound;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use fjall::{AbstractTree, KeyspaceCreateOptions, KvSeparationOptions, PersistMode, Readable};
+use fjall::{AbstractTree, KeyspaceCreateOptions, PersistMode, Readable};
 use prominence_core::error::Fate;
 use prominence_core::{Entry, Key, Namespace, StoreError, Timestamp};
 
+use super::creation;
 use super::error::{OpenError, read_failed, unavailable};
 use super::folder::Folder;
 use super::format::{self, Kind, NamespaceRow, Progress};
 use super::keys;
-use super::options::RETRY_SOON;
+use super::options::{RETRY_SOON, Tuning};
 use super::panics::{answer, no_panic};
 use super::soundness;
 
@@ -32,22 +35,12 @@ const MAX_JOURNAL_BYTES: u64 = 256 << 20;
 /// pause: on two cores that took a tenth of all the time there was.
 const BACKGROUND_THREADS: usize = 1;
 
-/// Values from this size on are kept apart from the keys, so that compactions, which rewrite all
-/// that they touch, move a reference instead. Smaller ones are read faster beside their keys.
-const APART_FROM_BYTES: u32 = 4_096;
-
-/// The part of a file of such values that is garbage before the rest is copied to a new one.
-const GARBAGE: f32 = 0.5;
-
-/// Bytes of entries kept in memory before they are written out: large enough for few, long
-/// files, small enough that several of them fit beside the cache.
-const ENTRIES_IN_MEMORY: u64 = 32 << 20;
-
-/// The same for the log, whose rows are small.
-const LOG_IN_MEMORY: u64 = 16 << 20;
+/// The log's rows are small, and so is its part of the memory that entries have before they are
+/// written out.
+const LOG_SHARE: u64 = 2;
 
 /// The same for the expiry index and the namespaces, which are smaller still.
-const INDEX_IN_MEMORY: u64 = 8 << 20;
+const INDEX_SHARE: u64 = 4;
 
 /// Full memtables of a keyspace, and runs of its level 0, from which on a batch waits for the
 /// background threads. Just below where fjall itself waits: it would do so inside the commit and
@@ -127,12 +120,15 @@ pub(super) enum WriteFailure {
 }
 
 impl Database {
-    /// Opens the database in a folder, and replays its journal.
-    pub(super) fn open(folder: &Arc<Folder>, cache_bytes: u64) -> Result<Self, OpenError> {
+    /// Opens the database in a folder, and replays its journal; makes one where there is none.
+    pub(super) fn open(folder: &Arc<Folder>, tuning: Tuning) -> Result<Self, OpenError> {
+        let failed = |error| OpenError::from_storage(folder.path().to_owned(), error);
+        let make = |draft: &Path| Self::open_files(folder, draft, tuning).map(drop);
+        creation::ensure(folder, make).map_err(failed)?;
         soundness::examine(folder)?;
-        let opened = match no_panic(|| Self::open_files(folder, cache_bytes)) {
+        let opened = match no_panic(|| Self::open_files(folder, &folder.store(), tuning)) {
             Ok(Ok(database)) => return Ok(database),
-            Ok(Err(error)) => OpenError::from_storage(folder.path().to_owned(), error),
+            Ok(Err(error)) => failed(error),
             Err(panic) => OpenError::Damaged {
                 folder: folder.path().to_owned(),
                 cause: panic.into(),
@@ -161,9 +157,9 @@ impl Database {
         }
     }
 
-    fn open_files(folder: &Arc<Folder>, cache_bytes: u64) -> fjall::Result<Self> {
-        let database = fjall::Database::builder(folder.store())
-            .cache_size(cache_bytes)
+    fn open_files(folder: &Arc<Folder>, store: &Path, tuning: Tuning) -> fjall::Result<Self> {
+        let database = fjall::Database::builder(store)
+            .cache_size(tuning.cache_bytes)
             // Batches say themselves when they are to be synced.
             .manual_journal_persist(true)
             // A journal is short-lived; compressing it would slow every write down.
@@ -171,25 +167,19 @@ impl Database {
             .max_journaling_size(MAX_JOURNAL_BYTES)
             .worker_threads(BACKGROUND_THREADS)
             .open()?;
-        let keyspace = |name, in_memory, apart| {
+        let in_memory = tuning.memtable_bytes;
+        let keyspace = |name, in_memory| {
             database.keyspace(name, || {
                 KeyspaceCreateOptions::default()
                     .manual_journal_persist(true)
                     .max_memtable_size(in_memory)
-                    .with_kv_separation(apart)
             })
         };
-        let apart = KvSeparationOptions::default()
-            .separation_threshold(APART_FROM_BYTES)
-            .staleness_threshold(GARBAGE)
-            .age_cutoff(1.0)
-            // What is worth it is compressed already, and the rest would cost time.
-            .compression(fjall::CompressionType::None);
         Ok(Self {
-            entries: keyspace("entries", ENTRIES_IN_MEMORY, Some(apart))?,
-            log: keyspace("log", LOG_IN_MEMORY, None)?,
-            expiry: keyspace("expiry", INDEX_IN_MEMORY, None)?,
-            namespaces: keyspace("namespaces", INDEX_IN_MEMORY, None)?,
+            entries: keyspace("entries", in_memory)?,
+            log: keyspace("log", in_memory / LOG_SHARE)?,
+            expiry: keyspace("expiry", in_memory / INDEX_SHARE)?,
+            namespaces: keyspace("namespaces", in_memory / INDEX_SHARE)?,
             database,
             pinned: RwLock::default(),
             retiring: AtomicBool::new(false),
@@ -276,8 +266,8 @@ impl Database {
         self.retiring.store(false, Ordering::Relaxed);
     }
 
-    /// Makes everything durable before the database is closed.
-    pub(super) fn persist(&self) -> Result<(), StoreError> {
+    /// Makes everything durable.
+    fn persist(&self) -> Result<(), StoreError> {
         self.database
             .persist(PersistMode::SyncAll)
             .map_err(read_failed)

@@ -25,6 +25,7 @@ use super::error::{OpenError, Trouble};
 use super::folder::Folder;
 use super::format::{self, Progress};
 use super::keys;
+use super::options::Tuning;
 use super::queue::CommitRequest;
 
 /// Entries in one piece: a few milliseconds of work, for which the commits of others wait.
@@ -226,8 +227,8 @@ impl Written {
 }
 
 /// Opens the database, and finishes a deletion that was interrupted, before anybody reads.
-pub(super) fn open(folder: &Arc<Folder>, cache_bytes: u64) -> Result<Database, OpenError> {
-    let database = Database::open(folder, cache_bytes)?;
+pub(super) fn open(folder: &Arc<Folder>, tuning: Tuning) -> Result<Database, OpenError> {
+    let database = Database::open(folder, tuning)?;
     let damaged = |cause: StoreError| OpenError::Damaged {
         folder: folder.path().to_owned(),
         cause: cause.into(),

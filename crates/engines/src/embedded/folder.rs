@@ -6,6 +6,7 @@
 //! | `LOCK` | held by the process that owns the folder; its text is that process's id |
 //! | `CLOSED` | what the journals were when the store was closed; not there while it is open |
 //! | `store/` | the storage engine's own |
+//! | `store.new/` | a store that is being made |
 //! | `restore.draft/` | there while a backup is restored |
 
 mod draft;
@@ -51,11 +52,7 @@ impl Folder {
     /// Takes the folder, and makes it a store's where it is empty or missing.
     pub(super) fn take(path: &Path) -> Result<Self, OpenError> {
         let failed = |cause| OpenError::from_io(path.to_owned(), cause);
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(path)
-            .map_err(failed)?;
+        make(path).map_err(failed)?;
         // Before the lock, so that nothing is left in a folder that is somebody else's.
         refuse_foreign(path)?;
         let lock = lock(path)?;
@@ -64,6 +61,13 @@ impl Folder {
             Ok(found) => format::check(path, &found)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 write_format(path).map_err(failed)?;
+                // Somebody else may have made the folder and not cared.
+                match sync_entry(path) {
+                    Err(error) if error.kind() != io::ErrorKind::PermissionDenied => {
+                        return Err(failed(error));
+                    }
+                    Ok(()) | Err(_) => {}
+                }
             }
             Err(error) => return Err(failed(error)),
         }
@@ -91,6 +95,11 @@ impl Folder {
         &self.path
     }
 
+    /// Where they are while they are being made.
+    pub(super) fn draft(&self) -> PathBuf {
+        self.store().with_extension("new")
+    }
+
     /// Where the storage engine keeps its files.
     pub(super) fn store(&self) -> PathBuf {
         self.path.join(&self.store)
@@ -106,6 +115,23 @@ pub(super) fn free_space(path: &Path) -> io::Result<u64> {
 /// Makes what was created in or renamed within a folder survive a power cut.
 pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
+}
+
+/// Makes a folder with its parents so that they survive a power cut.
+fn make(path: &Path) -> io::Result<()> {
+    let is_missing = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.exists();
+    let missing: Vec<_> = path.ancestors().take_while(is_missing).collect();
+    DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    missing.into_iter().rev().try_for_each(sync_entry)
+}
+
+/// Makes the entry of a folder in its parent survive a power cut.
+fn sync_entry(folder: &Path) -> io::Result<()> {
+    match folder.parent() {
+        None => Ok(()),
+        Some(parent) if parent.as_os_str().is_empty() => sync_folder(Path::new(".")),
+        Some(parent) => sync_folder(parent),
+    }
 }
 
 fn refuse_foreign(path: &Path) -> Result<(), OpenError> {

@@ -14,6 +14,7 @@ use super::deletion;
 use super::error::OpenError;
 use super::folder::Folder;
 use super::namespaces::{self, Namespaces, Ranking};
+use super::options::Tuning;
 
 /// Bytes of stored blocks kept in memory: everything is read once, from beginning to end.
 const CACHE_BYTES: u64 = 16 << 20;
@@ -31,7 +32,7 @@ impl OfflineStore {
     /// See [`OpenError`]; there has to be a store in the folder.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         let folder = Arc::new(Folder::take_store(path)?);
-        let database = deletion::open(&folder, CACHE_BYTES)?;
+        let database = deletion::open(&folder, Tuning::once(CACHE_BYTES))?;
         Ok(Self { database })
     }
 

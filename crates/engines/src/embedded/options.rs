@@ -18,6 +18,10 @@ pub struct Options {
     pub queue: usize,
     /// Bytes of stored blocks, and of entries read lately, kept in memory.
     pub cache_bytes: u64,
+    /// Bytes of entries kept in memory before they are written out: large enough for few, long
+    /// files, small enough that several of them fit beside the cache. A store keeps what it was
+    /// made with.
+    pub memtable_bytes: u64,
     /// Writes are refused while the disk has less room than this. It is what flushes and
     /// compactions need to go on, so that the store stops before they fail. 0 turns the check off.
     pub min_free_disk: u64,
@@ -44,6 +48,7 @@ impl Options {
             retention: Retention::default(),
             queue: 4_096,
             cache_bytes: 64 << 20,
+            memtable_bytes: MEMTABLE_BYTES,
             min_free_disk: 64 << 20,
             upkeep_every: Duration::from_secs(1),
         }
@@ -56,11 +61,36 @@ impl Options {
         self.cache_bytes / 4
     }
 
-    /// What of the cache is for stored blocks.
-    pub(super) fn block_cache_bytes(&self) -> u64 {
-        self.cache_bytes - self.hot_cache_bytes()
+    /// What the storage engine gets.
+    pub(super) fn tuning(&self) -> Tuning {
+        Tuning {
+            cache_bytes: self.cache_bytes - self.hot_cache_bytes(),
+            memtable_bytes: self.memtable_bytes,
+        }
     }
 }
+
+/// How the storage engine uses memory.
+#[derive(Clone, Copy)]
+pub(super) struct Tuning {
+    /// Bytes of stored blocks kept in memory.
+    pub(super) cache_bytes: u64,
+    /// See [`Options::memtable_bytes`].
+    pub(super) memtable_bytes: u64,
+}
+
+impl Tuning {
+    /// For a store that is read or written once, from beginning to end.
+    pub(super) fn once(cache_bytes: u64) -> Self {
+        Self {
+            cache_bytes,
+            memtable_bytes: MEMTABLE_BYTES,
+        }
+    }
+}
+
+/// Large enough for few, long files, small enough that several fit beside the cache.
+const MEMTABLE_BYTES: u64 = 32 << 20;
 
 impl Default for Retention {
     /// A day for a watcher to come back, and some 10 MiB a namespace at the most.

@@ -97,8 +97,9 @@ fn has_room(shared: &Shared, folder: &Folder) -> bool {
 }
 
 fn open(shared: &Shared, folder: &Arc<Folder>) -> Result<Database, Trouble> {
-    journal::renew(&folder.store()).map_err(Trouble::from_io)?;
-    deletion::open(folder, shared.options.block_cache_bytes()).map_err(|error| Trouble {
+    // Its journal is renewed, as what a failed sync left in the operating system's cache is not
+    // trusted.
+    deletion::open(folder, shared.options.tuning()).map_err(|error| Trouble {
         reason: "the store could not be opened again".to_owned(),
         retry_after: RETRY_LATER,
         cause: Some(Arc::new(error)),

@@ -21,6 +21,7 @@ use std::io;
 
 use super::error::OpenError;
 use super::folder::Folder;
+use super::journal;
 
 /// A file that is not what was written, by its path within the folder of the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,13 +61,16 @@ impl Unsound {
     }
 }
 
-/// Looks at what can be looked at in the time of a replay, and cuts off what a crash tore. To be
-/// called before the database is opened.
+/// Looks at what can be looked at in the time of a replay, cuts off what a crash tore, and renews
+/// the journal after anything but a clean end. To be called before the database is opened.
 pub(super) fn examine(folder: &Folder) -> Result<(), OpenError> {
     let look = || {
         let was_closed = closed::read(folder.path())?;
         manifests::examine(&folder.store())?;
-        journals::examine(&folder.store(), was_closed.as_ref())?;
+        let newest = journals::examine(&folder.store(), was_closed.as_ref())?;
+        if let (Some((journal, length)), None) = (newest, &was_closed) {
+            journal::renew(&folder.store(), &journal, length)?;
+        }
         // From here on it is out of date.
         closed::remove(folder.path())
     };

@@ -15,6 +15,7 @@ mod fixture;
 mod formats;
 mod kill;
 mod opening;
+mod power;
 mod rot;
 mod support;
 mod upkeep;

@@ -12,7 +12,7 @@ use super::super::error::{Trouble, unavailable};
 use super::super::folder::Folder;
 use super::super::format::{self, NamespaceRow};
 use super::super::keys;
-use super::super::options::RETRY_LATER;
+use super::super::options::{RETRY_LATER, Tuning};
 use super::read::Records;
 use super::record::{Record, Space};
 use super::{BackupSummary, RestoreError};
@@ -52,7 +52,7 @@ pub fn restore(path: &Path, from: impl Read) -> Result<BackupSummary, RestoreErr
 
 /// Puts all records into a new database, and closes it.
 fn fill<R: Read>(folder: &Arc<Folder>, records: &mut Records<R>) -> Result<(), RestoreError> {
-    let database = Database::open(folder, CACHE_BYTES)?;
+    let database = Database::open(folder, Tuning::once(CACHE_BYTES))?;
     let failed = |cause| RestoreError::Store {
         folder: folder.path().to_owned(),
         cause,

@@ -56,8 +56,12 @@ impl Journal {
     }
 }
 
-/// Refuses damaged journals, and cuts off what a crash tore.
-pub(super) fn examine(store: &Path, closed: Option<&Closed>) -> Result<(), Unsound> {
+/// Refuses damaged journals, and cuts off what a crash tore. Answers the newest journal, and where
+/// its last batch ends.
+pub(super) fn examine(
+    store: &Path,
+    closed: Option<&Closed>,
+) -> Result<Option<(PathBuf, u64)>, Unsound> {
     let journals = list(store)?;
     if let Some(closed) = closed {
         let found: Vec<_> = journals.iter().map(Journal::file).collect();
@@ -67,9 +71,11 @@ pub(super) fn examine(store: &Path, closed: Option<&Closed>) -> Result<(), Unsou
         }
     }
     let mut last = None;
+    let mut newest = None;
     for (place, journal) in journals.iter().enumerate() {
         let whole = read_whole(journal, last)?;
         last = whole.last;
+        newest = Some((journal.path.clone(), whole.end));
         let expected = closed.map(|closed| closed.sum(&journal.file()));
         if let Some(expected) = expected
             && expected != Some((whole.end, whole.sum))
@@ -86,7 +92,7 @@ pub(super) fn examine(store: &Path, closed: Option<&Closed>) -> Result<(), Unsou
         }
         cut(journal, whole.end)?;
     }
-    Ok(())
+    Ok(newest)
 }
 
 /// What the journals are, each to its last whole batch.

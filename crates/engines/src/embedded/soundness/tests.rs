@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::*;
 use crate::embedded::database::{Database, Table};
+use crate::embedded::options::Tuning;
 
 /// Bytes of the end of a batch.
 const END: usize = 13;
@@ -13,7 +14,7 @@ const END: usize = 13;
 fn written(values: &[&[u8]]) -> (tempfile::TempDir, Folder) {
     let folder = tempfile::tempdir().unwrap();
     let taken = std::sync::Arc::new(Folder::take(folder.path()).unwrap());
-    let database = Database::open(&taken, 1 << 20).unwrap();
+    let database = Database::open(&taken, Tuning::once(1 << 20)).unwrap();
     for (n, value) in values.iter().enumerate() {
         let mut batch = database.batch();
         batch.put(Table::Entries, format!("k{n}").into_bytes(), value.to_vec());
@@ -45,7 +46,7 @@ fn content(path: &Path) -> Vec<u8> {
 
 /// How many rows of [`written`] are there once the store is open, or why it isn't.
 fn rows(folder: Folder) -> Result<usize, OpenError> {
-    let database = Database::open(&std::sync::Arc::new(folder), 1 << 20)?;
+    let database = Database::open(&std::sync::Arc::new(folder), Tuning::once(1 << 20))?;
     let snapshot = database.snapshot();
     let is_there = |n: &usize| {
         let key = format!("k{n}");

@@ -1,0 +1,250 @@
+//! System calls as `strace -f -o FILE` writes them down.
+//!
+//! A call that another thread's call interrupts stands in two lines. It is answered here as one,
+//! at the place where it ended, together with the place where it began: what a sync covers is
+//! what was written before it began.
+
+use std::collections::HashMap;
+use std::io::{self, BufRead};
+
+/// The system calls that change files or folders, and those that tell which file is meant.
+pub const CALLS: &str = "open,openat,creat,close,dup,dup2,dup3,fcntl,lseek,write,pwrite64,writev,\
+    pwritev,pwritev2,sendfile,copy_file_range,splice,mmap,io_uring_setup,fsync,fdatasync,sync,syncfs,\
+    sync_file_range,ftruncate,truncate,fallocate,rename,renameat,renameat2,unlink,unlinkat,rmdir,\
+    mkdir,mkdirat,link,linkat,symlink,symlinkat";
+
+/// The longest text that strace is asked to show; a longer one stops the parser.
+pub const MAX_TEXT: usize = 4 << 20;
+
+/// One call.
+#[derive(Debug)]
+pub struct Call {
+    /// Its name, such as `write`.
+    pub name: String,
+    /// What it was given.
+    pub arguments: Vec<Argument>,
+    /// What it answered; an error is negative.
+    pub result: i64,
+    /// How many calls had ended when this one began.
+    pub began: usize,
+}
+
+/// One argument, or a part of one that has a structure.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Argument {
+    /// In quotes: a path or data.
+    Text(Vec<u8>),
+    /// Anything else: numbers and flags.
+    Word(String),
+}
+
+impl Call {
+    /// The argument at this place as a number.
+    pub fn number(&self, place: usize) -> i64 {
+        let word = self.word(place);
+        word.parse()
+            .unwrap_or_else(|_| panic!("{word} is no number in {self:?}"))
+    }
+
+    /// The argument at this place as flags.
+    pub fn word(&self, place: usize) -> &str {
+        match self.arguments.get(place) {
+            Some(Argument::Word(word)) => word,
+            other => panic!("a word is expected, not {other:?}, in {}", self.name),
+        }
+    }
+
+    /// The argument at this place as a path.
+    pub fn path(&self, place: usize) -> &str {
+        match self.arguments.get(place) {
+            Some(Argument::Text(text)) => std::str::from_utf8(text).expect("paths are UTF-8"),
+            other => panic!("a path is expected, not {other:?}, in {}", self.name),
+        }
+    }
+
+    /// All data that it was given, one piece after another.
+    pub fn data(&self) -> Vec<u8> {
+        let mut data = Vec::new();
+        for argument in &self.arguments {
+            if let Argument::Text(text) = argument {
+                data.extend_from_slice(text);
+            }
+        }
+        data
+    }
+}
+
+/// Reads a whole trace.
+///
+/// # Errors
+/// When it can't be read.
+pub fn parse(mut trace: impl BufRead) -> io::Result<Vec<Call>> {
+    let mut calls = Vec::new();
+    let mut unfinished: HashMap<String, (Vec<u8>, usize)> = HashMap::new();
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        if trace.read_until(b'\n', &mut line)? == 0 {
+            return Ok(calls);
+        }
+        let line = line.trim_ascii_end();
+        let space = line.iter().position(|byte| *byte == b' ');
+        let space = space.expect("a line begins with the thread's id");
+        let thread = String::from_utf8_lossy(&line[..space]).into_owned();
+        let rest = line[space..].trim_ascii_start();
+        if rest.starts_with(b"+++") || rest.starts_with(b"---") {
+            continue;
+        }
+        if let Some(head) = rest.strip_suffix(b"<unfinished ...>") {
+            if head.starts_with(b"close(") {
+                // Another thread can get the number before this call is seen to end.
+                let mut whole = head.trim_ascii_end().to_vec();
+                whole.extend_from_slice(b") = 0");
+                calls.extend(call(&whole, calls.len()));
+            }
+            unfinished.insert(thread, (head.to_vec(), calls.len()));
+        } else if rest.starts_with(b"<... ") {
+            let (mut head, began) = unfinished.remove(&thread).expect("it was begun");
+            if head.starts_with(b"close(") {
+                continue;
+            }
+            let resumed = find(rest, b" resumed>").expect("it is resumed");
+            head.extend_from_slice(&rest[resumed + b" resumed>".len()..]);
+            calls.extend(call(&head, began));
+        } else {
+            calls.extend(call(rest, calls.len()));
+        }
+    }
+}
+
+/// Reads one call; `None` where the process ended in it.
+fn call(line: &[u8], began: usize) -> Option<Call> {
+    let open = find(line, b"(").unwrap_or_else(|| panic!("no call: {}", lossy(line)));
+    let (arguments, rest) = arguments(&line[open + 1..]);
+    let rest = lossy(rest);
+    let answer = rest.trim_start().strip_prefix("= ");
+    let answer = answer.unwrap_or_else(|| panic!("no answer: {}", lossy(line)));
+    let number = answer.split_whitespace().next()?;
+    let result = match number.strip_prefix("0x") {
+        Some(address) => i64::from_str_radix(address, 16).ok()?,
+        None => number.parse().ok()?,
+    };
+    Some(Call {
+        name: lossy(&line[..open]),
+        arguments,
+        result,
+        began,
+    })
+}
+
+/// Reads arguments up to the closing parenthesis, and answers what follows it.
+fn arguments(mut line: &[u8]) -> (Vec<Argument>, &[u8]) {
+    let mut arguments = Vec::new();
+    let mut word = Vec::new();
+    let mut depth = 0_u32;
+    let end_word = |word: &mut Vec<u8>, arguments: &mut Vec<Argument>| {
+        let text = lossy(word.trim_ascii());
+        if !text.is_empty() {
+            arguments.push(Argument::Word(text));
+        }
+        word.clear();
+    };
+    while let Some((first, rest)) = line.split_first() {
+        line = rest;
+        match first {
+            b'"' => {
+                word.clear();
+                let (text, rest) = quoted(line);
+                assert!(!rest.starts_with(b"..."), "a text was cut short");
+                arguments.push(Argument::Text(text));
+                line = rest;
+            }
+            b')' if depth == 0 => {
+                end_word(&mut word, &mut arguments);
+                return (arguments, line);
+            }
+            b',' => end_word(&mut word, &mut arguments),
+            b'(' | b'[' | b'{' => depth += 1,
+            b')' | b']' | b'}' => depth -= 1,
+            other => word.push(*other),
+        }
+    }
+    panic!("a call has no end");
+}
+
+/// Reads a text up to its closing quote, and answers what follows it.
+fn quoted(mut line: &[u8]) -> (Vec<u8>, &[u8]) {
+    let mut text = Vec::new();
+    loop {
+        let special = line.iter().position(|byte| matches!(byte, b'"' | b'\\'));
+        let special = special.expect("a text has an end");
+        text.extend_from_slice(&line[..special]);
+        let is_end = line[special] == b'"';
+        line = &line[special + 1..];
+        if is_end {
+            return (text, line);
+        }
+        let digits = line.iter().take(3);
+        let digits = digits
+            .take_while(|byte| (b'0'..=b'7').contains(byte))
+            .count();
+        if digits > 0 {
+            let octal = line[..digits].iter();
+            let code = octal.fold(0_u32, |code, digit| code * 8 + u32::from(digit - b'0'));
+            text.push(u8::try_from(code).expect("a byte"));
+            line = &line[digits..];
+            continue;
+        }
+        text.push(match line[0] {
+            b'n' => b'\n',
+            b't' => b'\t',
+            b'r' => b'\r',
+            b'v' => 0x0b,
+            b'f' => 0x0c,
+            other => other,
+        });
+        line = &line[1..];
+    }
+}
+
+fn find(text: &[u8], part: &[u8]) -> Option<usize> {
+    text.windows(part.len()).position(|window| window == part)
+}
+
+fn lossy(text: &[u8]) -> String {
+    String::from_utf8_lossy(text).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn interrupted_calls_are_put_together_where_they_end() {
+        let trace = b"7 write(3, \"a\\\"\\0\\1777\\n\", 6) = 6\n\
+            7 fdatasync(3 <unfinished ...>\n\
+            8 openat(AT_FDCWD, \"/x\", O_RDWR|O_CREAT, 0600) = 4\n\
+            8 close(4 <unfinished ...>\n\
+            7 <... fdatasync resumed>)          = 0\n\
+            7 rename(\"/a\", \"/b\") = -1 ENOENT (No such file or directory)\n\
+            8 <... close resumed>) = 0\n\
+            9 fsync(3 <unfinished ...>\n\
+            9 <... fsync resumed>) = ?\n\
+            9 +++ exited with 0 +++\n";
+        let calls = parse(&trace[..]).unwrap();
+        let names: Vec<_> = calls.iter().map(|call| call.name.as_str()).collect();
+        assert_eq!(names, ["write", "openat", "close", "fdatasync", "rename"]);
+        assert_eq!(calls[0].data(), b"a\"\0\x7f7\n");
+        assert_eq!(calls[1].path(1), "/x");
+        assert_eq!((calls[3].began, calls[3].result), (1, 0));
+        assert_eq!(calls[4].result, -1);
+    }
+
+    #[test]
+    fn pieces_of_one_write_follow_one_another() {
+        let trace =
+            b"1 writev(5, [{iov_base=\"ab\", iov_len=2}, {iov_base=\"c\", iov_len=1}], 2) = 3\n";
+        let calls = parse(&trace[..]).unwrap();
+        assert_eq!((calls[0].number(0), calls[0].data()), (5, b"abc".to_vec()));
+    }
+}

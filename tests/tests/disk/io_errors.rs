@@ -1,0 +1,191 @@
+//! The disk answers errors to the running server, for once or for some time.
+//!
+//! Nothing more is acknowledged on trust: writes are answered 503 with the disk's words, reads go
+//! on, and once the fault is over the server takes writes again by itself. Everything that was
+//! acknowledged is there, also after the process was killed.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use prominence_tests::fault::{Fault, StopAtEnd};
+use prominence_tests::{Client, Server};
+
+const WRITERS: usize = 4;
+
+/// How long the server may take until it takes writes again. It tries ever more rarely.
+const RECOVERY: Duration = Duration::from_secs(90);
+
+/// What writers were answered, by key.
+#[derive(Default)]
+struct Answers {
+    acknowledged: BTreeMap<String, String>,
+    refused: BTreeMap<String, String>,
+    reasons: Vec<String>,
+}
+
+/// Writes one key after another until told to stop.
+fn write(client: &Client, writer: &str, answers: &Mutex<Answers>, stop: &AtomicBool) {
+    for number in 0.. {
+        if stop.load(Ordering::Relaxed) {
+            return;
+        }
+        let key = format!("/kv/{writer}/{number}");
+        // Longer than the storage engine's buffer, so that every write goes to the file at once.
+        let value = format!("{key} {}", "v".repeat(9_000));
+        let (status, reason) = client.ask("POST", &key, &value);
+        let mut answers = answers.lock().unwrap();
+        match status {
+            201 => {
+                answers.acknowledged.insert(key, value);
+            }
+            503 => {
+                answers.refused.insert(key, value);
+                answers.reasons.push(reason);
+                drop(answers);
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            other => panic!("{key}: {other} {reason}"),
+        }
+    }
+}
+
+impl Answers {
+    /// Demands that everything acknowledged is there, and of the rest nothing by halves.
+    fn check(&self, client: &Client) {
+        for (key, value) in &self.acknowledged {
+            let found = client.ask("GET", key, "");
+            assert!(found == (200, value.clone()), "{key}: {}", found.0);
+        }
+        for (key, value) in &self.refused {
+            let found = client.ask("GET", key, "");
+            assert!(
+                found == (200, value.clone()) || found.0 == 404,
+                "{key}: {}",
+                found.0
+            );
+        }
+    }
+}
+
+fn wait_for(what: &str, mut happened: impl FnMut() -> bool) {
+    let deadline = Instant::now() + RECOVERY;
+    while !happened() {
+        assert!(Instant::now() < deadline, "{what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// The files and folders that commits are written to.
+fn journals(server: &Server) -> Vec<PathBuf> {
+    let store = server.data().join("store");
+    let mut paths: Vec<_> = (0..4)
+        .map(|number| store.join(format!("{number}.jnl")))
+        .collect();
+    paths.push(store);
+    paths
+}
+
+/// Lets writers write while a fault comes and goes.
+fn endure(call: &str, how: &str, words: &str) {
+    let mut server = Server::start(&[]);
+    let client = server.client("alice");
+    assert_eq!(client.ask("POST", "/kv/before", "kept").0, 201);
+    let paths = journals(&server);
+    let paths: Vec<&Path> = paths.iter().map(PathBuf::as_path).collect();
+    let (answers, stop) = (Mutex::<Answers>::default(), AtomicBool::new(false));
+    let count = || answers.lock().unwrap().acknowledged.len();
+    let refused = || answers.lock().unwrap().refused.len();
+    std::thread::scope(|scope| {
+        let _stop = StopAtEnd(&stop);
+        for writer in 0..WRITERS {
+            let (client, answers, stop) = (client.clone(), &answers, &stop);
+            scope.spawn(move || write(&client, &format!("w{writer}"), answers, stop));
+        }
+        wait_for("writes are taken", || count() > 50);
+        let fault = Fault::inject(server.pid(), call, &paths, how);
+        wait_for("writes are refused", || refused() > 0);
+        if !how.contains("when=") {
+            // By then those have been counted that were acknowledged before it began.
+            wait_for("all writers are refused", || refused() > 4 * WRITERS);
+            let (before, so_far) = (count(), refused());
+            wait_for("more are", || refused() > so_far + 20);
+            assert_eq!(count(), before, "nothing is acknowledged on trust");
+            assert_eq!(client.ask("GET", "/kv/before", ""), (200, "kept".into()));
+            let origin = server.url.trim_end_matches("/prominence/v1");
+            assert_eq!(client.moved(origin).ask("GET", "/readyz", "").0, 503);
+        }
+        drop(fault);
+        let before = count();
+        wait_for("writes are taken again", || count() > before + 50);
+    });
+    let answers = answers.into_inner().unwrap();
+    let said = answers
+        .reasons
+        .iter()
+        .filter(|reason| reason.contains(words))
+        .count();
+    assert!(said > 0, "{:?}", answers.reasons.first());
+    answers.check(&client);
+    server.kill();
+    server.restart();
+    answers.check(&client.moved(&server.url));
+}
+
+#[test]
+fn while_syncs_fail_writes_are_refused_and_afterwards_they_are_taken_again() {
+    endure("fdatasync", "error=EIO", "Input/output error");
+}
+
+#[test]
+fn one_failed_sync_is_survived() {
+    endure("fdatasync", "error=EIO:when=1..2", "Input/output error");
+}
+
+#[test]
+fn while_journals_cant_be_written_writes_are_refused_and_afterwards_they_are_taken_again() {
+    endure("write", "error=EIO", "Input/output error");
+}
+
+#[test]
+fn a_write_that_finds_no_room_is_survived() {
+    endure("write", "error=ENOSPC:when=1..3", "the disk is full");
+}
+
+#[test]
+fn while_the_disk_is_read_only_writes_are_refused_and_afterwards_they_are_taken_again() {
+    endure("write", "error=EROFS", "Read-only file system");
+}
+
+#[test]
+fn a_server_killed_after_a_failed_sync_renews_its_journal_before_it_trusts_it() {
+    use std::os::unix::fs::MetadataExt as _;
+
+    let mut server = Server::start(&[]);
+    let client = server.client("alice");
+    let journal = server.data().join("store/0.jnl");
+    let inode = || journal.metadata().unwrap().ino();
+    assert_eq!(client.ask("POST", "/kv/before", "kept").0, 201);
+    let made = inode();
+
+    assert!(server.terminate().success());
+    server.restart();
+    assert_eq!(inode(), made, "a clean end needs no copy");
+
+    let paths = journals(&server);
+    let paths: Vec<&Path> = paths.iter().map(PathBuf::as_path).collect();
+    let client = client.moved(&server.url);
+    let fault = Fault::inject(server.pid(), "fsync,fdatasync", &paths, "error=EIO");
+    assert_eq!(client.ask("POST", "/kv/unknown", "x").0, 503);
+    server.kill();
+    drop(fault);
+    assert_eq!(inode(), made, "it could not be renewed while syncs failed");
+
+    server.restart();
+    assert_ne!(inode(), made, "what the cache holds of it is not trusted");
+    let client = client.moved(&server.url);
+    assert_eq!(client.ask("GET", "/kv/before", ""), (200, "kept".into()));
+    assert_eq!(client.ask("POST", "/kv/after", "x").0, 201);
+}

@@ -1,0 +1,236 @@
+//! The power is cut in recorded runs, and nothing that was acknowledged is lost.
+//!
+//! The cuts are just before and just after each sync, each in four ways. `PROMINENCE_TEST_CUTS`
+//! sets how many of them are made and checked (`all` for all), and `PROMINENCE_TEST_SEED` makes
+//! the same choices again. Threads never take turns twice in the same way, so the recording in
+//! which a check failed is kept; `PROMINENCE_TEST_RECORDING` names it to cut in it once more.
+
+use std::path::{Path, PathBuf};
+
+use prominence_tests::power::check::Known;
+use prominence_tests::power::disk::{Cut, Disk};
+use prominence_tests::power::history::Change;
+
+use crate::recording::{End, Recording};
+
+/// Cuts that one test makes unless it is told otherwise: some 15 seconds.
+const CUTS: usize = 100;
+
+/// Of these, so many are made where there is much to replay in each.
+const FEW: usize = 10;
+
+/// What a cut leaves is checked here where there is such a place: nothing depends on its syncs.
+const MEMORY: &str = "/dev/shm";
+
+/// Steps of each writer in a run.
+const STEPS: usize = 200;
+
+/// Bytes of filling after which the first journal is soon followed by the next: that happens
+/// when a memtable is written out and the journal has more than 64 MB.
+const ALMOST_A_JOURNAL: usize = 62_000_000;
+
+/// The ways in which the power is cut at one moment.
+fn ways(seed: u64, moment: usize) -> [Cut; 4] {
+    let torn = |sector| Cut::Torn {
+        random: fastrand::Rng::with_seed(seed ^ ((moment as u64) << 16) ^ sector),
+        sector,
+    };
+    [Cut::Kept, Cut::Lost, torn(512), torn(4_096)]
+}
+
+/// Which cuts are made.
+#[derive(Clone, Copy)]
+struct Choice {
+    seed: u64,
+    /// So many unless `PROMINENCE_TEST_CUTS` says otherwise.
+    usual: usize,
+    since: Since,
+}
+
+/// From when on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Since {
+    /// From the start of the run.
+    Start,
+    /// From the first commit that was acknowledged in it.
+    Acknowledged,
+}
+
+impl Choice {
+    fn new(seed: u64, usual: usize) -> Self {
+        Self {
+            seed,
+            usual,
+            since: Since::Start,
+        }
+    }
+}
+
+fn setting(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+fn seed() -> u64 {
+    let given = setting("PROMINENCE_TEST_SEED");
+    given.map_or_else(|| fastrand::u64(..), |text| text.parse().unwrap())
+}
+
+/// Records a run, or reads the recording that is named.
+fn record(run: impl FnOnce() -> Recording) -> Recording {
+    match setting("PROMINENCE_TEST_RECORDING") {
+        Some(kept) => Recording::read(PathBuf::from(kept), None),
+        None => run(),
+    }
+}
+
+/// Of how many cuts in a recording one is made.
+fn one_in(recording: &Recording, choice: Choice) -> usize {
+    let seed = choice.seed;
+    let run = &recording.changes[recording.before..];
+    let syncs = run
+        .iter()
+        .filter(|change| matches!(change, Change::Sync { .. }));
+    let possible = syncs.count() * 2 * ways(seed, 0).len();
+    let wanted = match setting("PROMINENCE_TEST_CUTS").as_deref() {
+        Some("all") => possible,
+        Some(number) => number
+            .parse()
+            .expect("PROMINENCE_TEST_CUTS is a number or `all`"),
+        None => choice.usual,
+    };
+    println!("{wanted} of {possible} cuts with PROMINENCE_TEST_SEED={seed}");
+    (possible / wanted.max(1)).max(1)
+}
+
+/// Cuts the power around every sync of a run. The disk is as it was before the run, changed by
+/// `prepare`.
+fn cut_everywhere(
+    recording: Recording,
+    mut known: Known,
+    choice: Choice,
+    prepare: impl Fn(&mut Disk),
+) {
+    let seed = choice.seed;
+    let one_in = one_in(&recording, choice);
+    let Recording {
+        changes,
+        before,
+        home,
+        cleanup,
+    } = recording;
+    let mut random = fastrand::Rng::with_seed(seed);
+    let memory = Path::new(MEMORY);
+    let left = if memory.exists() {
+        tempfile::tempdir_in(memory).unwrap()
+    } else {
+        tempfile::tempdir().unwrap()
+    };
+    let left = left.path().join("left");
+    let (mut disk, mut checked) = (Disk::default(), 0);
+    let mut check = |disk: &Disk, known: &Known, moment: usize| {
+        if choice.since == Since::Acknowledged && !known.has_acknowledged() {
+            return Ok(());
+        }
+        for (number, mut cut) in ways(seed, moment).into_iter().enumerate() {
+            if random.usize(..one_in) > 0 {
+                continue;
+            }
+            disk.leave(&left, &mut cut);
+            known.check(&left.join("data")).map_err(|fault| {
+                let place = moment / 2;
+                format!("a cut at change {place} in way {number}: {fault}")
+            })?;
+            std::fs::remove_dir_all(&left).unwrap();
+            checked += 1;
+        }
+        Ok::<_, String>(())
+    };
+    for (place, change) in changes.into_iter().enumerate() {
+        if place == before {
+            disk.settle();
+            prepare(&mut disk);
+        }
+        if let Change::Note(note) = &change {
+            known.note(note);
+        }
+        let is_sync = place >= before && matches!(change, Change::Sync { .. });
+        let mut result = Ok(());
+        if is_sync {
+            result = check(&disk, &known, 2 * place);
+        }
+        disk.apply(place, change);
+        if is_sync {
+            result = result.and_then(|()| check(&disk, &known, 2 * place + 1));
+        }
+        if let Err(fault) = result {
+            drop(cleanup.map(tempfile::TempDir::keep));
+            let home = home.display();
+            panic!("{fault}\nPROMINENCE_TEST_SEED={seed} PROMINENCE_TEST_RECORDING={home}");
+        }
+    }
+    println!("{checked} cuts were checked");
+    assert!(checked > 0);
+}
+
+fn count(recording: &Recording, wanted: impl Fn(&Change) -> bool) -> usize {
+    let run = recording.changes[recording.before..].iter();
+    run.filter(|change| wanted(change)).count()
+}
+
+#[test]
+fn a_power_cut_in_the_life_of_a_new_store_loses_nothing_acknowledged() {
+    let seed = seed();
+    let recording = record(|| Recording::run(seed, STEPS, 0, End::Close));
+    let made = |change: &Change| matches!(change, Change::Rename { to, .. } if to == "current");
+    assert!(count(&recording, made) > 20, "memtables were written out");
+    let is_table = |name: &str| name.bytes().all(|byte| byte.is_ascii_digit());
+    let gone = |change: &Change| matches!(change, Change::Leave { name, .. } if is_table(name));
+    assert!(count(&recording, gone) > 4, "tables were compacted");
+    cut_everywhere(
+        recording,
+        Known::new(seed, 0),
+        Choice::new(seed, CUTS),
+        |_| (),
+    );
+}
+
+#[test]
+fn a_power_cut_while_journals_follow_one_another_loses_nothing_acknowledged() {
+    let seed = seed();
+    let recording = record(|| Recording::run(seed, STEPS, ALMOST_A_JOURNAL, End::Crash));
+    let journal = |name: &str| name.ends_with(".jnl");
+    let next = |change: &Change| matches!(change, Change::Enter { name, .. } if journal(name));
+    assert!(count(&recording, next) > 0, "there was a next journal");
+    let known = Known::new(seed, ALMOST_A_JOURNAL);
+    cut_everywhere(recording, known, Choice::new(seed, FEW), |_| ());
+}
+
+/// What a failed sync leaves: a journal that reads well from the cache, and whose end is not on
+/// the disk although the system thinks so. Its process was killed at once.
+#[test]
+fn what_only_the_cache_holds_of_a_journal_is_not_built_upon() {
+    let seed = seed();
+    // Little enough that no memtable is written out: what is not synced never is.
+    let filling = 80_000;
+    let recording = record(|| {
+        let first = Recording::run(seed, 0, filling, End::Crash);
+        let home = first.cleanup.expect("it was made just now");
+        for old in ["trace", "notes"] {
+            std::fs::remove_file(home.path().join(old)).unwrap();
+        }
+        std::fs::remove_dir_all(home.path().join("base")).unwrap();
+        Recording::go_on(home, seed, STEPS / 4, End::Crash)
+    });
+    let journal = recording.home.join("base/data/store/0.jnl");
+    let bytes = std::fs::read(journal).unwrap();
+    let used = bytes.iter().rposition(|byte| *byte != 0).unwrap();
+    let known = Known::new(seed, filling);
+    // Nobody was told of the filling, so before that it may also be gone.
+    let choice = Choice {
+        since: Since::Acknowledged,
+        ..Choice::new(seed, CUTS)
+    };
+    cut_everywhere(recording, known, choice, |disk| {
+        disk.forget(&["data", "store", "0.jnl"], used - 1_000);
+    });
+}

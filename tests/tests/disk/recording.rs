@@ -1,0 +1,142 @@
+//! Records runs of the engine, and shows that the recorder misses nothing.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use prominence_tests::power::disk::{Cut, Disk};
+use prominence_tests::power::history::{Change, Follower};
+use prominence_tests::power::trace::{self, CALLS, MAX_TEXT};
+use prominence_tests::succeed;
+use tempfile::TempDir;
+
+const LOAD: &str = env!("CARGO_BIN_EXE_recorded-load");
+
+/// A run of the engine and all that it did to its folder.
+///
+/// | in `home` | what it is |
+/// | --- | --- |
+/// | `base/` | what was there before |
+/// | `root/` | what the run left |
+/// | `trace` | the system calls of the run, in which `root` has its path |
+pub(crate) struct Recording {
+    /// The first ones make what was there before the run.
+    pub(crate) changes: Vec<Change>,
+    /// How many these are.
+    pub(crate) before: usize,
+    pub(crate) home: PathBuf,
+    /// Takes `home` along when it goes.
+    pub(crate) cleanup: Option<TempDir>,
+}
+
+/// How a recorded run ends.
+#[derive(Clone, Copy)]
+pub(crate) enum End {
+    /// The store is closed.
+    Close,
+    /// The process ends without closing it.
+    Crash,
+}
+
+impl Recording {
+    /// Lets the writers do so many steps each, on a folder that holds so many bytes of filling
+    /// or, with none, is made in the run.
+    pub(crate) fn run(seed: u64, steps: usize, filling: usize, end: End) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        fs::create_dir(home.path().join("root")).unwrap();
+        if filling > 0 {
+            let mut fill = Command::new(LOAD);
+            fill.arg("fill").arg(home.path().join("root/data"));
+            succeed(fill.arg(filling.to_string()));
+        }
+        Self::go_on(home, seed, steps, end)
+    }
+
+    /// Lets them do so on what is in the folder `root` of `home`.
+    pub(crate) fn go_on(home: TempDir, seed: u64, steps: usize, end: End) -> Self {
+        let path = |name: &str| home.path().join(name);
+        let mut copy = Command::new("cp");
+        copy.args(["--recursive", "--sparse=always", "--no-target-directory"]);
+        succeed(copy.arg(path("root")).arg(path("base")));
+        let mut strace = Command::new("strace");
+        strace
+            .args([
+                "--follow-forks",
+                "--seccomp-bpf",
+                "--quiet=all",
+                "--no-abbrev",
+            ])
+            .arg(format!("--string-limit={MAX_TEXT}"))
+            .arg(format!("--trace={CALLS}"))
+            .arg("--output")
+            .arg(path("trace"))
+            .arg(LOAD)
+            .arg(match end {
+                End::Close => "write",
+                End::Crash => "crash",
+            })
+            .arg(path("root/data"))
+            .arg(path("notes"))
+            .args([seed.to_string(), steps.to_string()]);
+        succeed(&mut strace);
+        Self::read(home.path().to_owned(), Some(home))
+    }
+
+    /// Reads what was recorded.
+    pub(crate) fn read(home: PathBuf, cleanup: Option<TempDir>) -> Self {
+        let path = |name: &str| home.join(name);
+        let trace = File::open(path("trace")).unwrap();
+        let calls = trace::parse(BufReader::new(trace)).unwrap();
+        let follower = Follower::new(&path("base"), &path("root"), &path("notes"));
+        let (changes, before) = follower.follow(calls);
+        Self {
+            changes,
+            before,
+            home,
+            cleanup,
+        }
+    }
+}
+
+/// Every file and folder below a folder, by their paths from there.
+fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut waiting = vec![folder.to_owned()];
+    while let Some(next) = waiting.pop() {
+        for entry in fs::read_dir(next).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.strip_prefix(folder).unwrap().to_owned();
+            if path.is_dir() {
+                found.insert(name, vec![]);
+                waiting.push(path);
+            } else {
+                found.insert(name, fs::read(&path).unwrap());
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn all_recorded_changes_together_make_the_folder_that_the_engine_left() {
+    for (steps, filling, end) in [(300, 0, End::Close), (100, 1_000_000, End::Crash)] {
+        let recording = Recording::run(fastrand::u64(..), steps, filling, end);
+        let root = recording.home.join("root");
+        let again = recording.home.join("again");
+        let mut disk = Disk::default();
+        for (place, change) in recording.changes.into_iter().enumerate() {
+            disk.apply(place, change);
+        }
+        disk.leave(&again, &mut Cut::Kept);
+        let (real, made) = (files(&root), files(&again));
+        assert_eq!(
+            real.keys().collect::<Vec<_>>(),
+            made.keys().collect::<Vec<_>>()
+        );
+        for (path, bytes) in real {
+            assert!(made[&path] == bytes, "{} differs", path.display());
+        }
+    }
+}

@@ -68,6 +68,10 @@ fn a_server_that_is_killed_under_load_has_every_acknowledged_write() {
             writer.check(&clients);
         }
         compare_usage(&clients.lasting, &writers, kill);
+        if kill % 50 == 49 {
+            let acknowledged = acknowledged.load(Ordering::Relaxed);
+            println!("{} kills, {acknowledged} acknowledged writes", kill + 1);
+        }
     }
     server.kill();
     find_nothing(server.data());

@@ -157,6 +157,9 @@ fn commits_of_many_operations_are_whole_after_a_kill() {
             let _ = fs::remove_file(notes(folder.path(), name));
         }
         store.close();
+        if round % 50 == 49 {
+            println!("{} kills, {acknowledged} acknowledged commits", round + 1);
+        }
     }
     println!("{acknowledged} acknowledged commits, none lost or half there");
 }

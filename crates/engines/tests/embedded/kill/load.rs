@@ -1,6 +1,7 @@
 //! Commits drawn from a seed, and what they lead to.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 use prominence_core::{
@@ -23,7 +24,7 @@ pub(super) struct Writer {
 }
 
 /// What one writer's keys hold.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub(super) struct State(BTreeMap<String, Vec<u8>>);
 
 /// One commit.
@@ -114,6 +115,17 @@ impl Writer {
             other => panic!("{other:?}"),
         });
         State(items.collect())
+    }
+}
+
+impl fmt::Debug for State {
+    /// Values are one byte many times; the whole of them would hide what differs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let short = self
+            .0
+            .iter()
+            .map(|(key, value)| (key, (value.len(), value.first())));
+        f.debug_map().entries(short).finish()
     }
 }
 

@@ -123,7 +123,9 @@ async fn write(store: &EmbeddedStore, round: usize) {
                 0 => Lifetime::For(Duration::from_hours(1)),
                 _ => Lifetime::Permanent,
             };
-            let value = format!("{name} {n} {round} ").repeat(80);
+            // Some so large that the storage engine keeps them apart from their keys.
+            let times = if n % 7 == 1 { 800 } else { 80 };
+            let value = format!("{name} {n} {round} ").repeat(times);
             let commit = match (round, n % 5) {
                 (2, 0) => Commit::single(None, Operation::Delete { key: key(&path(n)) }),
                 _ => set(&path(n), value, lifetime),
@@ -153,6 +155,11 @@ async fn make_tables(folder: &Path) {
     })
     .await;
     store.close();
+    let blobs = folder.join("store/keyspaces/1/blobs");
+    assert!(
+        fs::read_dir(blobs).unwrap().count() > 0,
+        "no values are kept apart"
+    );
     for keyspace in 1..=4 {
         let tables = folder.join(format!("store/keyspaces/{keyspace}/tables"));
         assert!(

@@ -13,7 +13,7 @@
 //! | `options`, `error` | how to open a store, every limit, and what can go wrong |
 //! | `folder`, `creation`, `journal` | the files that are not fjall's, and what of fjall's is made, checked and mended before it is opened |
 //! | `keys`, `format` | how rows are encoded |
-//! | `database`, `shelf` | fjall itself, and where readers find it |
+//! | `database`, `cleared`, `shelf` | fjall itself, what is known of its rows, and where readers find it |
 //! | `queue`, `committer`, `group`, `view`, `deletion`, `upkeep` | writing |
 //! | `health`, `recovery` | whether writes are taken, and taking them again after a failure |
 //! | `hot`, `scan`, `log` | reading |
@@ -27,6 +27,7 @@
 mod audit;
 mod backup;
 pub mod check;
+mod cleared;
 mod committer;
 mod creation;
 mod database;

@@ -270,7 +270,7 @@ impl Committer {
             self.deletion = Some(deletion);
             return;
         }
-        database.unpin(deletion.namespace());
+        deletion.reveal(database);
         drop(writing);
         shared.hub.wake_namespace(deletion.namespace());
         shared.counters.add_commits(1);
@@ -315,7 +315,9 @@ impl Committer {
         let mut batch = database.batch();
         group.fill(&mut batch);
         let shared = Arc::clone(&self.shared);
-        let writing = shared.hot.writing(group.rows());
+        let rows = group.rows();
+        database.forget_cleared(&rows);
+        let writing = shared.hot.writing(rows);
         let written = self.write_batch(batch);
         drop(writing);
         written?;

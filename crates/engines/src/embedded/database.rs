@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::ops::Bound;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -17,6 +17,7 @@ use fjall::{AbstractTree, KeyspaceCreateOptions, PersistMode, Readable};
 use prominence_core::error::Fate;
 use prominence_core::{Entry, Key, Namespace, StoreError, Timestamp};
 
+use super::cleared::Cleared;
 use super::creation;
 use super::error::{OpenError, read_failed, unavailable};
 use super::folder::Folder;
@@ -67,12 +68,20 @@ pub(super) struct Database {
     expiry: fjall::Keyspace,
     namespaces: fjall::Keyspace,
     database: fjall::Database,
-    /// Namespaces whose readers are given an earlier state.
-    pinned: RwLock<HashMap<Namespace, fjall::Snapshot>>,
+    seen: RwLock<Seen>,
     /// Set when long reads are to end, so that the database can be closed.
     retiring: AtomicBool,
     /// Stays taken as long as anything of the database is open.
     folder: Arc<Folder>,
+}
+
+/// What readers are to know beside the rows; it changes when what they see does.
+#[derive(Default)]
+struct Seen {
+    /// Namespaces whose readers are given an earlier state.
+    pinned: HashMap<Namespace, fjall::Snapshot>,
+    /// Ranges of entries in which there are none.
+    cleared: Arc<Cleared>,
 }
 
 /// One of the keyspaces.
@@ -85,9 +94,11 @@ pub(super) enum Table {
 }
 
 /// One consistent state, with every batch seen whole or not at all.
+#[derive(Clone)]
 pub(super) struct Snapshot<'a> {
     database: &'a Database,
     at: fjall::Snapshot,
+    cleared: Arc<Cleared>,
 }
 
 /// Rows of a table in the order of their keys.
@@ -181,7 +192,7 @@ impl Database {
             expiry: keyspace("expiry", in_memory / INDEX_SHARE)?,
             namespaces: keyspace("namespaces", in_memory / INDEX_SHARE)?,
             database,
-            pinned: RwLock::default(),
+            seen: RwLock::default(),
             retiring: AtomicBool::new(false),
             folder: Arc::clone(folder),
         })
@@ -190,21 +201,38 @@ impl Database {
     /// The latest state, that of a deletion under way included. It is for the committer; readers
     /// ask for [`Database::snapshot_of`].
     pub(super) fn snapshot(&self) -> Snapshot<'_> {
-        Snapshot {
-            database: self,
-            at: self.database.snapshot(),
-        }
+        self.snapshot_when(&self.seen())
     }
 
     /// What readers of a namespace see.
     pub(super) fn snapshot_of(&self, namespace: &Namespace) -> Snapshot<'_> {
-        let pinned = self.pinned.read().unwrap_or_else(PoisonError::into_inner);
-        // Taken while the lock is held, so that it can't be of a moment between.
-        let at = match pinned.get(namespace) {
-            Some(earlier) => earlier.clone(),
-            None => self.database.snapshot(),
-        };
-        Snapshot { database: self, at }
+        let seen = self.seen();
+        match seen.pinned.get(namespace) {
+            None => self.snapshot_when(&seen),
+            // What is empty now may not have been then.
+            Some(earlier) => Snapshot {
+                database: self,
+                at: earlier.clone(),
+                cleared: Arc::default(),
+            },
+        }
+    }
+
+    /// Taken while the lock is held, so that the rows and what is known of them are of one moment.
+    fn snapshot_when(&self, seen: &Seen) -> Snapshot<'_> {
+        Snapshot {
+            database: self,
+            at: self.database.snapshot(),
+            cleared: Arc::clone(&seen.cleared),
+        }
+    }
+
+    fn seen(&self) -> RwLockReadGuard<'_, Seen> {
+        self.seen.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change_seen(&self) -> RwLockWriteGuard<'_, Seen> {
+        self.seen.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The latest state with no deletion half done; waits for one that is under way.
@@ -214,11 +242,11 @@ impl Database {
     pub(super) fn whole_snapshot(&self) -> Result<Snapshot<'_>, StoreError> {
         let deadline = Instant::now() + DELETION_WAIT;
         loop {
-            let pinned = self.pinned.read().unwrap_or_else(PoisonError::into_inner);
-            if pinned.is_empty() {
-                return Ok(self.snapshot());
+            let seen = self.seen();
+            if seen.pinned.is_empty() {
+                return Ok(self.snapshot_when(&seen));
             }
-            drop(pinned);
+            drop(seen);
             if Instant::now() >= deadline || self.retiring.load(Ordering::Relaxed) {
                 let reason = "a large deletion is under way";
                 return Err(unavailable(reason, Fate::NotApplied, RETRY_SOON));
@@ -229,14 +257,27 @@ impl Database {
 
     /// Shows readers of a namespace the state of now, until [`Database::unpin`].
     pub(super) fn pin(&self, namespace: &Namespace) {
-        let mut pinned = self.pinned.write().unwrap_or_else(PoisonError::into_inner);
-        pinned.insert(namespace.clone(), self.database.snapshot());
+        let earlier = self.database.snapshot();
+        self.change_seen().pinned.insert(namespace.clone(), earlier);
     }
 
     /// Shows readers of a namespace the latest state again.
     pub(super) fn unpin(&self, namespace: &Namespace) {
-        let mut pinned = self.pinned.write().unwrap_or_else(PoisonError::into_inner);
-        pinned.remove(namespace);
+        self.change_seen().pinned.remove(namespace);
+    }
+
+    /// The same after all entries of a range were deleted. What has expired may still be there.
+    pub(super) fn unpin_cleared(&self, namespace: &Namespace, start: Vec<u8>, end: Vec<u8>) {
+        let mut seen = self.change_seen();
+        Arc::make_mut(&mut seen.cleared).add(start, end);
+        seen.pinned.remove(namespace);
+    }
+
+    /// Notes that these rows of entries are about to be written.
+    pub(super) fn forget_cleared(&self, rows: &[Vec<u8>]) {
+        if !self.seen().cleared.is_empty() {
+            Arc::make_mut(&mut self.change_seen().cleared).forget(rows);
+        }
     }
 
     /// Something to write.
@@ -362,6 +403,18 @@ impl<'a> Snapshot<'a> {
             Some(row) => format::decode_progress(&row).map(Some),
             None => Ok(None),
         }
+    }
+
+    /// The rows of entries from `start` on, up to but without `end`. Where it is known that
+    /// nothing is left, it is not looked; what has expired may be missing among them.
+    pub(super) fn entries(
+        &self,
+        start: Bound<Vec<u8>>,
+        end: &[u8],
+    ) -> impl Iterator<Item = Result<(Bytes, Bytes), StoreError>> + use<'a> {
+        let snapshot = self.clone();
+        let parts = self.cleared.rest(start, end).into_iter();
+        parts.flat_map(move |(start, end)| snapshot.rows(Table::Entries, start, &end))
     }
 
     /// The rows from `start` on, up to but without `end`.

@@ -88,7 +88,7 @@ pub(super) fn is_large(
     prefix: &Prefix,
 ) -> Result<bool, StoreError> {
     let (start, end) = range(namespace, prefix);
-    let rows = database.snapshot().rows(Table::Entries, start, &end);
+    let rows = database.snapshot().entries(start, &end);
     let mut found = 0;
     for row in rows.take(PIECE + 1) {
         row?;
@@ -152,6 +152,12 @@ impl Deletion {
     pub(super) fn done(&mut self, written: Written) {
         self.progress = written.progress;
         self.from = written.from;
+    }
+
+    /// Shows readers that it is done.
+    pub(super) fn reveal(&self, database: &Database) {
+        let start = keys::entries(&self.progress.namespace, &self.progress.prefix);
+        database.unpin_cleared(&self.progress.namespace, start, self.end.clone());
     }
 
     /// What is known of it where it can't go on.
@@ -272,7 +278,7 @@ fn next(
     let mut rows = Rows::default();
     let mut from = from.clone();
     let mut seen = 0;
-    let stored = database.snapshot().rows(Table::Entries, from.clone(), end);
+    let stored = database.snapshot().entries(from.clone(), end);
     for row in stored.take(PIECE) {
         seen += 1;
         let (key, row_key, row) = entry_of(&progress.namespace, row)?;

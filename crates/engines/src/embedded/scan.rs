@@ -120,7 +120,7 @@ pub(super) fn stored<'a>(
 ) -> impl Iterator<Item = Result<(Key, Metadata), StoreError>> + use<'a> {
     let start = keys::entries(namespace, prefix);
     let end = keys::after_prefix(&start).unwrap_or_default();
-    let rows = snapshot.rows(Table::Entries, Bound::Included(start), &end);
+    let rows = snapshot.entries(Bound::Included(start), &end);
     rows.map(move |row| {
         let (key, row_key, row) = entry_of(namespace, row)?;
         let entry = format::decode_entry(&row_key, &row)?;
@@ -178,7 +178,7 @@ fn walk(
         _ => Bound::Included(first),
     };
     'seek: loop {
-        for row in snapshot.rows(Table::Entries, start, &end) {
+        for row in snapshot.entries(start, &end) {
             let (key, row_key, row) = entry_of(namespace, row)?;
             let row = Row {
                 key: &row_key,

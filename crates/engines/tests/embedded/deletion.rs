@@ -114,6 +114,25 @@ async fn many_keys_are_deleted_by_one_commit() {
 }
 
 #[tokio::test]
+async fn what_is_written_after_a_large_deletion_is_listed_and_deleted_like_anything_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    fill(&store).await;
+    delete(&store).await.unwrap();
+    for number in [7, 3, 5_000] {
+        put(&store, &name(number), "new").await.unwrap();
+        put(&store, "/a1", "beside").await.unwrap();
+    }
+    assert_eq!(count(&store).await, 3);
+    assert_eq!(get(&store, &name(7)).await.unwrap(), b"new");
+    let committed = delete(&store).await.unwrap();
+    assert_eq!(committed.outcomes, [Outcome::Deleted(3)]);
+    assert_eq!(count(&store).await, 0);
+    let all = store.count(&alice(), &everything(), Visibility::All).await;
+    assert_eq!(all.unwrap(), 3, "the neighbours");
+}
+
+#[tokio::test]
 async fn a_condition_that_does_not_hold_keeps_everything() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(folder.path());

@@ -28,9 +28,9 @@ use crate::error::StoreError;
 use crate::namespace::{Job, Namespace};
 use crate::store::Usage;
 
-/// Sequences in one run: thousands of operations, in about a second on the reference engine. An
-/// engine on disk is opened anew for each and takes longer.
-const DEFAULT_CASES: u32 = 1_024;
+/// Sequences in one run: thousands of operations, in a moment on the reference engine. An engine on
+/// disk makes a new store for each, synced with all its folders, and takes a minute or two.
+const DEFAULT_CASES: u32 = 256;
 
 /// Attempts at making a failing sequence shorter: enough to drop nearly every step that does not
 /// matter, and an end for an engine that fails at everything.

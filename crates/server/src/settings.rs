@@ -113,7 +113,7 @@ pub struct Settings {
     #[arg(long, value_name = "DURATION", env = "PROMINENCE_SERVE_LOG_AGE")]
     pub log_age: Option<Span>,
 
-    /// Memory for cached blocks of the data [default: 64MiB].
+    /// Memory for cached entries and blocks of the data [default: 64MiB].
     #[arg(long, value_name = "SIZE", env = "PROMINENCE_SERVE_CACHE_SIZE")]
     pub cache_size: Option<ByteSize>,
 

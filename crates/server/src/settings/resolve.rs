@@ -48,7 +48,7 @@ pub struct Storage {
     pub log_changes: u64,
     /// How long changes are kept.
     pub log_age: Duration,
-    /// Bytes of cached blocks.
+    /// Bytes of cached entries and blocks.
     pub cache_bytes: u64,
     /// Bytes of disk below which writes are refused.
     pub min_free_disk: u64,

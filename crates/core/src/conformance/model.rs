@@ -29,8 +29,8 @@ use crate::namespace::{Job, Namespace};
 use crate::store::Usage;
 
 /// Sequences in one run: thousands of operations, in a moment on the reference engine. An engine on
-/// disk makes a new store for each, synced with all its folders, and takes a minute or two.
-const DEFAULT_CASES: u32 = 256;
+/// disk makes a new store for each, synced with all its folders, and takes minutes.
+const DEFAULT_CASES: u32 = 1_024;
 
 /// Attempts at making a failing sequence shorter: enough to drop nearly every step that does not
 /// matter, and an end for an engine that fails at everything.

@@ -136,10 +136,8 @@ impl Committer {
         let mut next = None;
         while answers.len() < MAX_GROUP_COMMITS && !group.is_full() {
             match self.waiting() {
-                // It has to be looked at after this group.
-                Some(Request::Commit(request))
-                    if deletion::prefix_of(&request.commit).is_some() =>
-                {
+                // It is begun, or found to be unreadable, after this group.
+                Some(Request::Commit(request)) if !fits_in_a_group(&database, &request) => {
                     next = Some(Request::Commit(request));
                     break;
                 }
@@ -175,23 +173,23 @@ impl Committer {
             self.defer(request);
             return None;
         }
-        let Some(prefix) = deletion::prefix_of(&request.commit).cloned() else {
+        if fits_in_a_group(database, &request) {
             return Some(request);
-        };
+        }
+        let prefix = deletion::prefix_of(&request.commit).cloned()?;
         let mut group = self.group(database);
         let now = self.shared.clock.now();
         let mut look = || {
-            if !deletion::is_large(database, &request.namespace, &prefix)? {
-                return Ok(None);
-            }
+            deletion::is_large(database, &request.namespace, &prefix)?;
+            let refuse = |trouble: Trouble| trouble.answer(Fate::NotApplied);
+            self.check_room(0).map_err(refuse)?;
             group.check(&request.namespace, &request.commit, now)?;
             let space = group.snapshot().namespace(&request.namespace)?;
-            Ok(Some(space.usage.revision.next()))
+            Ok(space.usage.revision.next())
         };
         match look() {
-            Ok(None) => return Some(request),
-            Ok(Some(_)) if self.deletion.is_some() => self.defer(request),
-            Ok(Some(revision)) => {
+            Ok(_) if self.deletion.is_some() => self.defer(request),
+            Ok(revision) => {
                 database.pin(&request.namespace);
                 self.deletion = Some(Deletion::begin(request, prefix, revision, now));
             }
@@ -461,6 +459,16 @@ impl Committer {
         self.shared.shelf.close();
         self.shared.hub.wake_all();
     }
+}
+
+/// Whether a commit is small enough to be planned with others. A deletion of which that can't be
+/// told is not.
+fn fits_in_a_group(database: &Database, request: &CommitRequest) -> bool {
+    let prefix = deletion::prefix_of(&request.commit);
+    prefix.is_none_or(|prefix| {
+        let large = deletion::is_large(database, &request.namespace, prefix);
+        large.is_ok_and(|large| !large)
+    })
 }
 
 /// Says so where the thread ends by a panic: reads go on, and readiness turns bad.

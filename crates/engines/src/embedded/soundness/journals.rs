@@ -4,7 +4,7 @@
 //! tear the last batch of the newest journal and nothing else, and what it tears was never
 //! acknowledged. Anything else that makes no sense is damage.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
@@ -56,8 +56,8 @@ impl Journal {
     }
 }
 
-/// Refuses damaged journals, and cuts off what a crash tore. Answers the newest journal, and where
-/// its last batch ends.
+/// Refuses damaged journals. Answers the newest one and where its last whole batch ends; what
+/// stands behind that a crash tore, and renewing the journal leaves it out.
 pub(super) fn examine(
     store: &Path,
     closed: Option<&Closed>,
@@ -90,7 +90,11 @@ pub(super) fn examine(
         if !is_newest || expected.is_some() || !is_torn(&rest, &whole) {
             return Err(journal.damaged(whole.end, whole.broken));
         }
-        cut(journal, whole.end)?;
+        tracing::info!(
+            journal = journal.file(),
+            end = whole.end,
+            "the last write was torn by a crash and never acknowledged; it is left out"
+        );
     }
     Ok(newest)
 }
@@ -216,15 +220,4 @@ fn has_hole(rest: &[u8], start: u64) -> bool {
     let (first, others) = rest.split_at(rest.len().min(SECTOR - in_sector));
     let is_empty = |sector: &[u8]| sector.iter().all(|byte| *byte == 0);
     is_empty(first) || others.chunks(SECTOR).any(is_empty)
-}
-
-fn cut(journal: &Journal, end: u64) -> io::Result<()> {
-    tracing::info!(
-        journal = journal.file(),
-        end,
-        "the last write was torn by a crash and never acknowledged; it is left out"
-    );
-    let file = OpenOptions::new().write(true).open(&journal.path)?;
-    file.set_len(end)?;
-    file.sync_all()
 }

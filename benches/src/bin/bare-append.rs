@@ -6,18 +6,14 @@
 //! prints the records a second and the 99th percentile of their times in milliseconds.
 #![expect(clippy::print_stdout, reason = "prints its measurement")]
 
-use std::fs::File;
-use std::io::{Seek as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::sync_channel;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
 use clap::Parser;
+use prominence_bench::append::{Appender, Record};
 use prominence_bench::random::Random;
-
-/// The file starts over after this much, so that a long run doesn't fill the disk.
-const MAX_FILE_BYTES: u64 = 1 << 30;
 
 /// Appends and syncs for some seconds.
 #[derive(Parser)]
@@ -33,12 +29,6 @@ struct Arguments {
     /// How long to go on.
     #[arg(long, default_value_t = 5)]
     seconds: u64,
-}
-
-/// A record, and whom to tell that it is durable.
-struct Record {
-    value: Vec<u8>,
-    written: SyncSender<()>,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -68,15 +58,7 @@ fn main() -> anyhow::Result<()> {
 /// One record after the other, on this thread.
 fn alone(path: &Path, bytes: usize, until: Instant) -> anyhow::Result<Vec<Duration>> {
     let mut file = Appender::create(path)?;
-    let mut random = Random::new(0);
-    let mut times = Vec::new();
-    while Instant::now() < until {
-        let value = random.value(bytes);
-        let started = Instant::now();
-        file.append(&value)?;
-        times.push(started.elapsed());
-    }
-    Ok(times)
+    time_writes(0, bytes, until, |value| Ok(file.append(&value)?))
 }
 
 /// Many writers and one appender.
@@ -88,11 +70,22 @@ fn together(path: &Path, arguments: &Arguments, until: Instant) -> anyhow::Resul
             .map(|number| {
                 let records = records.clone();
                 let bytes = arguments.bytes;
-                threads.spawn(move || write(u64::from(number), bytes, &records, until))
+                threads.spawn(move || {
+                    let (written, is_written) = sync_channel(1);
+                    time_writes(u64::from(number), bytes, until, |value| {
+                        let written = written.clone();
+                        let written = move || {
+                            // The writer waits for it, and is there until then.
+                            let _ = written.send(());
+                        };
+                        records.send(Record { value, written })?;
+                        Ok(is_written.recv()?)
+                    })
+                })
             })
             .collect();
         drop(records);
-        take_whatever_waits(&received, &mut file)?;
+        file.append_whatever_waits(&received)?;
         let mut times = Vec::new();
         for writer in writers {
             let own = writer.join().map_err(|_| anyhow!("a writer panicked"))?;
@@ -102,64 +95,20 @@ fn together(path: &Path, arguments: &Arguments, until: Instant) -> anyhow::Resul
     })
 }
 
-fn write(
+/// Writes fresh values one after the other, and says how long each took.
+fn time_writes(
     seed: u64,
     bytes: usize,
-    records: &SyncSender<Record>,
     until: Instant,
+    mut write: impl FnMut(Vec<u8>) -> anyhow::Result<()>,
 ) -> anyhow::Result<Vec<Duration>> {
-    let (written, is_written) = sync_channel(1);
     let mut random = Random::new(seed);
     let mut times = Vec::new();
     while Instant::now() < until {
         let value = random.value(bytes);
         let started = Instant::now();
-        let written = written.clone();
-        records.send(Record { value, written })?;
-        is_written.recv()?;
+        write(value)?;
         times.push(started.elapsed());
     }
     Ok(times)
-}
-
-/// Ends when every writer has.
-fn take_whatever_waits(received: &Receiver<Record>, file: &mut Appender) -> anyhow::Result<()> {
-    let mut buffer = Vec::new();
-    while let Ok(first) = received.recv() {
-        let group: Vec<_> = std::iter::once(first).chain(received.try_iter()).collect();
-        buffer.clear();
-        for record in &group {
-            buffer.extend_from_slice(&record.value);
-        }
-        file.append(&buffer)?;
-        for record in group {
-            record.written.send(())?;
-        }
-    }
-    Ok(())
-}
-
-/// A file that is appended to and synced.
-struct Appender {
-    file: File,
-    length: u64,
-}
-
-impl Appender {
-    fn create(path: &Path) -> anyhow::Result<Self> {
-        let file = File::create(path)?;
-        Ok(Self { file, length: 0 })
-    }
-
-    fn append(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
-        if self.length > MAX_FILE_BYTES {
-            self.file.set_len(0)?;
-            self.file.rewind()?;
-            self.length = 0;
-        }
-        self.file.write_all(bytes)?;
-        self.file.sync_data()?;
-        self.length += u64::try_from(bytes.len())?;
-        Ok(())
-    }
 }

@@ -34,6 +34,19 @@ impl Peer {
         })
     }
 
+    /// The same with grouped appends behind its POST.
+    pub(crate) fn appending(lab: &Lab) -> anyhow::Result<Self> {
+        let folder = lab.folder()?;
+        let mut bare = lab.own("bare-axum");
+        bare.arg("--folder").arg(folder.path());
+        let (process, url) = Process::with_url(lab, &mut bare)?;
+        Ok(Self {
+            _process: process,
+            url,
+            _folder: Some(folder),
+        })
+    }
+
     /// nginx with one static file and nothing that slows it down.
     pub(crate) fn nginx(lab: &Lab) -> anyhow::Result<Self> {
         let folder = lab.folder()?;

@@ -68,7 +68,8 @@ pub(super) const ROWS: &[Row] = &[
         about: "Sets random keys out of a million to fresh values of 1 KB over 128 connections, on \
                 a server that begins empty. Redis runs with `appendfsync always`, its 128 clients \
                 send one request at a time. For bare appends 128 threads hand fresh values to one \
-                appender, which writes and syncs whatever waits.",
+                appender, which writes and syncs whatever waits; a bare axum server that hands it \
+                the bodies of its requests shows what HTTP alone takes off that.",
         turns: Turns::EveryRound,
         programs: &["redis-server", "redis-benchmark"],
         measure: writes::many,
@@ -88,6 +89,20 @@ pub(super) const ROWS: &[Row] = &[
                 Target::None,
             ),
             beside(
+                "durable set, 128 connections, beside a bare server",
+                "ours",
+                PerSecond,
+                "bare axum that appends",
+                Target::None,
+            ),
+            beside(
+                "such a bare server, beside Redis",
+                "bare axum that appends",
+                PerSecond,
+                "redis-benchmark SET, appendfsync always",
+                Target::None,
+            ),
+            beside(
                 "durable set, 128 connections, p99",
                 "ours, p99",
                 Millis,
@@ -103,13 +118,22 @@ pub(super) const ROWS: &[Row] = &[
         turns: Turns::EveryRound,
         programs: &[],
         measure: writes::one,
-        lines: &[beside(
-            "durable set, 1 connection",
-            "ours",
-            PerSecond,
-            "append + fdatasync, one by one",
-            Target::RatioAtLeast(0.8),
-        )],
+        lines: &[
+            beside(
+                "durable set, 1 connection",
+                "ours",
+                PerSecond,
+                "append + fdatasync, one by one",
+                Target::RatioAtLeast(0.8),
+            ),
+            beside(
+                "the same of a bare server",
+                "bare axum that appends",
+                PerSecond,
+                "append + fdatasync, one by one",
+                Target::None,
+            ),
+        ],
     },
     Row {
         name: "set-16k",
@@ -125,6 +149,13 @@ pub(super) const ROWS: &[Row] = &[
                 PerSecond,
                 "append + fdatasync in groups",
                 Target::RatioAtLeast(0.5),
+            ),
+            beside(
+                "16 KiB on a bare server",
+                "bare axum that appends",
+                PerSecond,
+                "append + fdatasync in groups",
+                Target::None,
             ),
             line(
                 "durable set of 16 KiB, p99",

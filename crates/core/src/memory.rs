@@ -91,10 +91,10 @@ impl MemoryStore {
 #[async_trait]
 impl Store for MemoryStore {
     async fn get(&self, namespace: &Namespace, key: &Key) -> Result<Option<Entry>, StoreError> {
-        Ok(self.get_cached(namespace, key))
+        Ok(self.get_at_once(namespace, key))
     }
 
-    fn get_cached(&self, namespace: &Namespace, key: &Key) -> Option<Entry> {
+    fn get_at_once(&self, namespace: &Namespace, key: &Key) -> Option<Entry> {
         self.read(namespace, |space, now| {
             let entry = space.entries.get(key);
             entry.filter(|entry| entry.metadata.is_live(now)).cloned()

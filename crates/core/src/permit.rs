@@ -135,14 +135,14 @@ impl Gate {
         })
     }
 
-    /// Reads a key where memory can answer at once and a scope covers it; otherwise ask for a
-    /// permit. See [`Store::get_cached`].
+    /// Reads a key where the store can answer at once and a scope covers it; otherwise ask for a
+    /// permit. See [`Store::get_at_once`].
     #[must_use]
-    pub fn read_cached(&self, who: &Principal, key: &Key) -> Option<Entry> {
+    pub fn read_at_once(&self, who: &Principal, key: &Key) -> Option<Entry> {
         if !who.scopes.allow(Access::Read, key) {
             return None;
         }
-        self.store.get_cached(&who.user, key)
+        self.store.get_at_once(&who.user, key)
     }
 
     /// Asks to list, count or watch a prefix.

@@ -35,9 +35,10 @@ pub trait Store: Send + Sync {
     /// The entry of one key, or `None`.
     async fn get(&self, namespace: &Namespace, key: &Key) -> Result<Option<Entry>, StoreError>;
 
-    /// The entry of one key where memory can answer at once. `None` says nothing about the key:
-    /// then [`Store::get`] has to be asked. What is answered keeps all of the promises.
-    fn get_cached(&self, namespace: &Namespace, key: &Key) -> Option<Entry>;
+    /// The entry of one key where it can be had without waiting for another thread or machine; a
+    /// block from a local disk at most. `None` says nothing about the key: then [`Store::get`] has
+    /// to be asked. What is answered keeps all of the promises.
+    fn get_at_once(&self, namespace: &Namespace, key: &Key) -> Option<Entry>;
 
     /// One page of the keys that a prefix shows, in byte order, from one consistent snapshot.
     ///

@@ -262,6 +262,23 @@ impl EmbeddedStore {
     }
 }
 
+impl Shared {
+    /// A live entry. It is read on the caller's thread, although that may take a block from the
+    /// disk: most come from memory in a few microseconds, and handing each over to another thread
+    /// would cost more than that.
+    fn entry(
+        &self,
+        database: &Database,
+        namespace: &Namespace,
+        row: &[u8],
+        now: Timestamp,
+    ) -> Result<Option<Entry>, StoreError> {
+        let read = || database.snapshot_of(namespace).entry_row(row);
+        let entry = self.hot.get_or_read(row, read)?;
+        Ok(entry.filter(|entry| entry.metadata.is_live(now)))
+    }
+}
+
 impl Drop for EmbeddedStore {
     fn drop(&mut self) {
         self.close();
@@ -271,22 +288,21 @@ impl Drop for EmbeddedStore {
 #[async_trait]
 impl Store for EmbeddedStore {
     async fn get(&self, namespace: &Namespace, key: &Key) -> Result<Option<Entry>, StoreError> {
-        // On this thread, although it may read a block from the disk: most come from memory in a
-        // few microseconds, and handing each over to another thread would cost more than that.
         let database = self.shared.shelf.get().await?;
         let row = keys::entry(namespace, key);
-        let read = || database.snapshot_of(namespace).entry_row(&row);
-        let entry = self.shared.hot.get_or_read(&row, read)?;
         let now = self.shared.clock.now();
-        Ok(entry.filter(|entry| entry.metadata.is_live(now)))
+        self.shared.entry(&database, namespace, &row, now)
     }
 
-    fn get_cached(&self, namespace: &Namespace, key: &Key) -> Option<Entry> {
-        let entry = self.shared.hot.get(&keys::entry(namespace, key))?;
-        entry
-            .metadata
-            .is_live(self.shared.clock.now())
-            .then_some(entry)
+    fn get_at_once(&self, namespace: &Namespace, key: &Key) -> Option<Entry> {
+        let row = keys::entry(namespace, key);
+        let now = self.shared.clock.now();
+        // The commonest first: an entry in memory needs no database.
+        if let Some(entry) = self.shared.hot.get(&row) {
+            return entry.metadata.is_live(now).then_some(entry);
+        }
+        let database = self.shared.shelf.open()?;
+        self.shared.entry(&database, namespace, &row, now).ok()?
     }
 
     async fn scan(&self, namespace: &Namespace, scan: &Scan) -> Result<Page, StoreError> {

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -22,6 +23,10 @@ use crate::token::{self, Secret, SecretError, SecretSource, Verifier};
 
 /// The file in the data folder that says which address was really taken.
 pub const LISTENING: &str = "listening";
+
+/// Threads that answer requests: so many for each processor, and no fewer than that.
+const WORKERS_PER_PROCESSOR: usize = 4;
+const MIN_WORKERS: usize = 8;
 
 /// What was really set up, once the server listens.
 #[derive(Clone, Debug)]
@@ -78,9 +83,18 @@ pub enum ServeError {
 /// See [`ServeError`]; a stop that was asked for is none.
 pub fn serve(config: Config, announce: impl FnOnce(&Started)) -> Result<(), ServeError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(workers())
         .enable_all()
         .build()?;
     runtime.block_on(run(config, announce))
+}
+
+/// Threads that answer requests. A read of one key is done on them, and where its block isn't in
+/// memory it waits for the disk: with one thread for each processor the disk would be asked for
+/// little at a time, and requests that need no disk would wait behind those that do.
+fn workers() -> usize {
+    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+    (WORKERS_PER_PROCESSOR * processors).max(MIN_WORKERS)
 }
 
 async fn run(config: Config, announce: impl FnOnce(&Started)) -> Result<(), ServeError> {

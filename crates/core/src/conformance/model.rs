@@ -130,7 +130,7 @@ async fn do_step(subject: &dyn Subject, state: &mut State, step: &Step) -> TestC
         Step::Get(number, key) => {
             let found = store.get(&namespace(*number), key).await.map_err(broken)?;
             prop_assert_eq!(&found, &state.get(*number, key));
-            if let Some(cached) = store.get_cached(&namespace(*number), key) {
+            if let Some(cached) = store.get_at_once(&namespace(*number), key) {
                 prop_assert_eq!(Some(cached), found);
             }
         }

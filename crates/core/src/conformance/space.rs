@@ -130,7 +130,7 @@ impl Space<'_> {
         let (namespace, key) = (&self.namespace, key(name));
         let found = self.store.get(namespace, &key).await.unwrap();
         // What memory has is the same; and what was just read may well be there.
-        if let Some(cached) = self.store.get_cached(namespace, &key) {
+        if let Some(cached) = self.store.get_at_once(namespace, &key) {
             assert_eq!(Some(&cached), found.as_ref(), "{name} in memory");
         }
         found

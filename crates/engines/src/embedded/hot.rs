@@ -11,8 +11,11 @@
 //! So an entry that is found here is never older than what another reader may have seen before,
 //! nor than what was acknowledged. A reader that took its snapshot before step 2 and wants to
 //! keep its entry after step 3 finds its place in the cache gone.
+//!
+//! An entry is kept from its second read on: a walk over many keys, each read once, would only
+//! drive the hot ones out, and copying each would cost more than it could ever save.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -24,6 +27,11 @@ use xxhash_rust::xxh3::xxh3_64;
 /// Marks; keys share them by their hash. With the largest group of commits under way a quarter of
 /// all reads meets a mark of another key, which costs them a snapshot and nothing else.
 const MARKS: usize = 4_096;
+
+/// Keys of which it is remembered that they were read, by their hash. A key is forgotten when
+/// another one with its place is read, so this is about how many keys may be read between two
+/// reads of one that is to be kept.
+const READ_LATELY: usize = 1 << 16;
 
 /// What an entry takes beside its value and its key (twice, for the row and in the cache).
 const OVERHEAD: usize = 256;
@@ -38,6 +46,8 @@ pub(super) struct HotEntries {
     marks: Box<[AtomicU32]>,
     /// How many groups are about to change more keys than are worth marking.
     all_marked: AtomicU32,
+    /// A part of the hash of the key that was read last of those that share the place.
+    read_lately: Box<[AtomicU8]>,
 }
 
 /// Keys that are being written. Dropping it, whatever became of the write, removes them from the
@@ -66,6 +76,7 @@ impl HotEntries {
             entries: Cache::with_weighter(usual, bytes, ByBytes),
             marks: (0..MARKS).map(|_| AtomicU32::new(0)).collect(),
             all_marked: AtomicU32::new(0),
+            read_lately: (0..READ_LATELY).map(|_| AtomicU8::new(0)).collect(),
         }
     }
 
@@ -86,6 +97,12 @@ impl HotEntries {
     ) -> Result<Option<Entry>, StoreError> {
         if self.is_marked(row) {
             return read();
+        }
+        if !self.was_read_lately(row) {
+            return match self.entries.get(row) {
+                Some(entry) => Ok(Some(entry)),
+                None => read(),
+            };
         }
         // Nobody waits for another's read: two that read the same are quicker than one that waits.
         match self.entries.get_value_or_guard(row, Some(Duration::ZERO)) {
@@ -128,9 +145,16 @@ impl HotEntries {
     }
 
     fn mark(&self, row: &[u8]) -> &AtomicU32 {
-        // The remainder is far below the size of any pointer.
-        let index = usize::try_from(xxh3_64(row) % MARKS as u64).unwrap_or_default();
-        &self.marks[index]
+        &self.marks[place(xxh3_64(row), MARKS)]
+    }
+
+    /// Whether this key was read some reads ago, and that it is read now.
+    fn was_read_lately(&self, row: &[u8]) -> bool {
+        let hash = xxh3_64(row);
+        // The highest bits, which the place does not depend on; 0 stands for no key.
+        let [.., highest] = (hash | 1 << 56).to_le_bytes();
+        let before = self.read_lately[place(hash, READ_LATELY)].swap(highest, Ordering::Relaxed);
+        before == highest
     }
 
     fn is_marked(&self, row: &[u8]) -> bool {
@@ -150,6 +174,12 @@ impl Drop for Writing<'_> {
             self.hot.mark(row).fetch_sub(1, Ordering::SeqCst);
         }
     }
+}
+
+/// One of so many places.
+fn place(hash: u64, places: usize) -> usize {
+    // The remainder is far below the size of any pointer.
+    usize::try_from(hash % places as u64).unwrap_or_default()
 }
 
 /// The entry with a value of its own: as it was read it shares the memory of a whole block.
@@ -182,14 +212,34 @@ mod tests {
         }
     }
 
+    /// A cache that has seen the key before, so that it keeps the entry that is read next.
+    fn knowing_a() -> HotEntries {
+        let hot = HotEntries::new(1 << 20);
+        assert_eq!(read(&hot, b"a", 0), 0);
+        hot
+    }
+
     fn read(hot: &HotEntries, row: &[u8], revision: u64) -> u64 {
         let found = hot.get_or_read(row, || Ok(Some(entry(revision, 3))));
         found.unwrap().unwrap().metadata.revision.get()
     }
 
     #[test]
-    fn an_entry_that_was_read_is_kept_until_it_is_written() {
+    fn what_is_read_once_is_not_kept() {
         let hot = HotEntries::new(1 << 20);
+        for number in 0..1_000_u32 {
+            read(&hot, &number.to_be_bytes(), 1);
+        }
+        assert!(hot.entries.len() < 100, "{}", hot.entries.len());
+        assert_eq!(read(&hot, b"a", 1), 1);
+        assert_eq!(hot.get(b"a"), None);
+        assert_eq!(read(&hot, b"a", 2), 2);
+        assert_eq!(read(&hot, b"a", 3), 2, "the second read was kept");
+    }
+
+    #[test]
+    fn an_entry_that_is_read_again_is_kept_until_it_is_written() {
+        let hot = knowing_a();
         assert_eq!(hot.get(b"a"), None);
         assert_eq!(read(&hot, b"a", 1), 1);
         assert_eq!(read(&hot, b"a", 2), 1);
@@ -200,7 +250,7 @@ mod tests {
 
     #[test]
     fn while_a_key_is_written_it_is_neither_found_nor_kept() {
-        let hot = HotEntries::new(1 << 20);
+        let hot = knowing_a();
         assert_eq!(read(&hot, b"a", 1), 1);
         let writing = hot.writing(vec![b"a".to_vec()]);
         assert_eq!(hot.get(b"a"), None);
@@ -215,7 +265,7 @@ mod tests {
 
     #[test]
     fn a_read_that_began_before_a_write_is_not_kept_after_it() {
-        let hot = HotEntries::new(1 << 20);
+        let hot = knowing_a();
         let one = || drop(hot.writing(vec![b"a".to_vec()]));
         let many = || drop(hot.writing_many());
         for write in [&one as &dyn Fn(), &many] {
@@ -230,7 +280,7 @@ mod tests {
 
     #[test]
     fn while_many_keys_are_written_nothing_is_found_or_kept() {
-        let hot = HotEntries::new(1 << 20);
+        let hot = knowing_a();
         assert_eq!(read(&hot, b"a", 1), 1);
         let writing = hot.writing_many();
         assert_eq!(hot.get(b"a"), None);
@@ -241,7 +291,7 @@ mod tests {
 
     #[test]
     fn absence_and_errors_are_not_kept() {
-        let hot = HotEntries::new(1 << 20);
+        let hot = knowing_a();
         assert_eq!(hot.get_or_read(b"a", || Ok(None)).unwrap(), None);
         let damaged = || StoreError::Corrupt {
             what: "it".to_owned(),
@@ -256,7 +306,9 @@ mod tests {
         let hot = HotEntries::new(bytes);
         for number in 0..10_000_u32 {
             let row = number.to_be_bytes();
-            drop(hot.get_or_read(&row, || Ok(Some(entry(1, 1_000)))));
+            for _ in 0..2 {
+                drop(hot.get_or_read(&row, || Ok(Some(entry(1, 1_000)))));
+            }
         }
         assert!(hot.entries.weight() <= bytes, "{}", hot.entries.weight());
         assert!(hot.entries.weight() > bytes / 2, "{}", hot.entries.weight());

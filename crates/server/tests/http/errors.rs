@@ -178,7 +178,7 @@ impl Store for Failing {
     async fn get(&self, _: &Namespace, _: &Key) -> Result<Option<Entry>, StoreError> {
         self.fail().await
     }
-    fn get_cached(&self, _: &Namespace, _: &Key) -> Option<Entry> {
+    fn get_at_once(&self, _: &Namespace, _: &Key) -> Option<Entry> {
         None
     }
     async fn scan(&self, _: &Namespace, scan: &Scan) -> Result<Page, StoreError> {

@@ -1,6 +1,9 @@
 //! The log of a namespace: what changed, in order.
 
-use crate::key::Key;
+use std::future::Future;
+use std::pin::Pin;
+
+use crate::key::{Key, Prefix};
 use crate::namespace::Job;
 use crate::revision::Revision;
 use crate::time::Timestamp;
@@ -51,9 +54,23 @@ pub enum ChangeKind {
 pub struct Changes {
     /// In order; never empty.
     pub changes: Vec<Change>,
-    /// Where to go on: at or after the last change, past others that did not match.
+    /// Where to go on: at or after the last change, past others that did not match. Where the
+    /// log was read to its end, this is [`Cursor::after`] its last commit, which says that all
+    /// of that commit has been read.
     pub next: Cursor,
 }
+
+/// What somebody who waits wants to hear of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Interest {
+    /// Changes of one key, and of none that merely begins like it.
+    Key(Key),
+    /// Changes of keys that begin with a prefix.
+    Prefix(Prefix),
+}
+
+/// Comes once something that somebody waits for may have changed.
+pub type Signal = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl Cursor {
     /// Before every change.
@@ -69,5 +86,11 @@ impl Cursor {
             revision,
             index: u32::MAX,
         }
+    }
+
+    /// Whether this is behind everything that the commit with this revision changed.
+    #[must_use]
+    pub fn is_past(self, commit: Revision) -> bool {
+        self >= Self::after(commit)
     }
 }

@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use event_listener::Event;
+
 use crate::time::Timestamp;
 
 /// Tells the time. A server passes the system's clock in, a test one that it moves by hand.
@@ -12,24 +14,43 @@ pub trait Clock: Send + Sync {
 
 /// A clock that stands still until it is told to move.
 #[derive(Debug, Default)]
-pub struct ManualClock(AtomicU64);
+pub struct ManualClock {
+    now: AtomicU64,
+    moved: Event,
+}
 
 impl ManualClock {
     /// A clock that shows `now`.
     #[must_use]
     pub fn new(now: Timestamp) -> Self {
-        Self(AtomicU64::new(now.as_millis()))
+        Self {
+            now: AtomicU64::new(now.as_millis()),
+            moved: Event::new(),
+        }
     }
 
     /// Moves the clock forward.
     pub fn advance(&self, by: std::time::Duration) {
         let millis = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
-        self.0.fetch_add(millis, Ordering::SeqCst);
+        self.now.fetch_add(millis, Ordering::SeqCst);
+        self.moved.notify(usize::MAX);
+    }
+
+    /// Waits until somebody has moved the clock to this instant or beyond.
+    pub async fn reach(&self, instant: Timestamp) {
+        loop {
+            // Listening before looking, so that a move in between is not slept through.
+            let moved = self.moved.listen();
+            if self.now() >= instant {
+                return;
+            }
+            moved.await;
+        }
     }
 }
 
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
-        Timestamp::from_millis(self.0.load(Ordering::SeqCst))
+        Timestamp::from_millis(self.now.load(Ordering::SeqCst))
     }
 }

@@ -30,6 +30,7 @@ pub mod quota;
 pub mod readers;
 pub mod scans;
 mod shorthand;
+pub mod signals;
 mod space;
 mod suite;
 pub mod usage;

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use event_listener::Event;
 
-use crate::change::{Change, Changes, Cursor};
+use crate::change::{Change, Changes, Cursor, Interest, Signal};
 use crate::clock::Clock;
 use crate::commit::{Commit, Committed};
 use crate::entry::{Entry, Metadata};
@@ -166,6 +166,11 @@ impl Store for MemoryStore {
         }
     }
 
+    async fn listen(&self, _: &Namespace, _: &Interest) -> Result<Signal, StoreError> {
+        // Whatever changes wakes everyone.
+        Ok(Box::pin(self.changed.listen()))
+    }
+
     async fn usage(&self, namespace: &Namespace) -> Result<Usage, StoreError> {
         Ok(self.read(namespace, |space, now| {
             let gone = space
@@ -241,16 +246,19 @@ impl Space {
             });
         }
         let start = self.log.partition_point(|change| change.at <= after);
-        let changes: Vec<_> = self.log[start..]
+        let mut matching = self.log[start..]
             .iter()
             .filter(|change| prefix.shows(&change.key))
-            .take(MAX_CHANGES.get())
-            .cloned()
-            .collect();
-        Ok(changes
-            .last()
-            .map(|last| last.at)
-            .map(|next| Changes { changes, next }))
+            .peekable();
+        let changes: Vec<_> = matching.by_ref().take(MAX_CHANGES.get()).cloned().collect();
+        let (Some(last), Some(end)) = (changes.last(), self.log.last()) else {
+            return Ok(None);
+        };
+        let next = match matching.peek() {
+            Some(_) => last.at,
+            None => Cursor::after(end.at.revision),
+        };
+        Ok(Some(Changes { changes, next }))
     }
 
     fn write(&mut self, plan: &Plan, author: Option<&Job>, now: Timestamp) {

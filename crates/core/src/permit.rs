@@ -13,12 +13,13 @@ mod scopes;
 
 use std::sync::Arc;
 
-use crate::change::{Changes, Cursor};
+use crate::change::{Changes, Cursor, Interest, Signal};
 use crate::commit::{Commit, Committed, Condition, Operation, Precondition};
 use crate::entry::Entry;
 use crate::error::StoreError;
 use crate::key::{Key, Prefix};
 use crate::namespace::{Job, Namespace};
+use crate::revision::Revision;
 use crate::scan::{Depth, Page, PageLimit, Projection, Scan, Visibility};
 use crate::store::{Store, Usage};
 use crate::time::Timestamp;
@@ -230,6 +231,15 @@ impl ReadPermit {
     pub async fn get(&self) -> Result<Option<Entry>, StoreError> {
         self.store.get(&self.namespace, &self.key).await
     }
+
+    /// Listens for changes of the key; see [`Store::listen`].
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn listen(&self) -> Result<Signal, StoreError> {
+        let interest = Interest::Key(self.key.clone());
+        self.store.listen(&self.namespace, &interest).await
+    }
 }
 
 impl ListPermit {
@@ -272,6 +282,34 @@ impl ListPermit {
         self.store
             .changes(&self.namespace, &self.prefix, after)
             .await
+    }
+
+    /// Listens for changes under the prefix; see [`Store::listen`].
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn listen(&self) -> Result<Signal, StoreError> {
+        let interest = Interest::Prefix(self.prefix.clone());
+        self.store.listen(&self.namespace, &interest).await
+    }
+
+    /// The entry of one of the keys that the prefix shows, or `None`; see [`Store::get`].
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn get(&self, key: &Key) -> Result<Option<Entry>, StoreError> {
+        if !self.prefix.shows(key) {
+            return Ok(None);
+        }
+        self.store.get(&self.namespace, key).await
+    }
+
+    /// The latest revision of the namespace.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn latest(&self) -> Result<Revision, StoreError> {
+        Ok(self.store.usage(&self.namespace).await?.revision)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use crate::change::{Changes, Cursor};
+use crate::change::{Changes, Cursor, Interest, Signal};
 use crate::commit::{Commit, Committed};
 use crate::entry::Entry;
 use crate::error::StoreError;
@@ -90,6 +90,18 @@ pub trait Store: Send + Sync {
         prefix: &Prefix,
         after: Cursor,
     ) -> Result<Changes, StoreError>;
+
+    /// Starts to listen for changes: the signal comes after a later commit has changed what the
+    /// listener is interested in, and can be seen.
+    ///
+    /// Look at the store after this and before waiting for the signal; then no change is missed.
+    /// A signal comes once, and may come although nothing changed. An expiry gives one when the
+    /// store removes the entry, which is later than its instant. Drop it to stop listening.
+    async fn listen(
+        &self,
+        namespace: &Namespace,
+        interest: &Interest,
+    ) -> Result<Signal, StoreError>;
 
     /// What a namespace holds; zero for one that was never written to.
     async fn usage(&self, namespace: &Namespace) -> Result<Usage, StoreError>;

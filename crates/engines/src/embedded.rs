@@ -60,8 +60,8 @@ use std::thread::JoinHandle;
 use async_trait::async_trait;
 use prominence_core::error::Fate;
 use prominence_core::{
-    Changes, Clock, Commit, Committed, Cursor, Entry, Job, Key, Namespace, Page, Prefix, Revision,
-    Scan, Store, StoreError, Timestamp, Usage, Visibility,
+    Changes, Clock, Commit, Committed, Cursor, Entry, Interest, Job, Key, Namespace, Page, Prefix,
+    Revision, Scan, Signal, Store, StoreError, Timestamp, Usage, Visibility,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
@@ -72,7 +72,7 @@ pub use offline::OfflineStore;
 pub use options::{Options, Retention};
 pub use queue::Counters;
 
-use crate::hub::{Hub, Wake};
+use crate::hub::{Hub, Listener, Wake};
 use committer::Committer;
 use database::{Database, Snapshot};
 use error::unavailable;
@@ -201,6 +201,13 @@ impl EmbeddedStore {
                     Ok(()) => unavailable(STOPPED, Fate::NotApplied, RETRY_LATER),
                 },
             })
+    }
+
+    fn hear(&self, namespace: &Namespace, interest: &Interest) -> Result<Listener, StoreError> {
+        self.shared
+            .hub
+            .listen(namespace, interest)
+            .map_err(|_| busy("too many requests wait for changes"))
     }
 
     /// Runs something that may take a while where it holds nobody up. `permits` bounds how many
@@ -354,10 +361,10 @@ impl Store for EmbeddedStore {
         after: Cursor,
     ) -> Result<Changes, StoreError> {
         let mut after = after;
+        let interest = Interest::Prefix(prefix.clone());
         loop {
             // Listening before looking, so that a change in between is not slept through.
-            let listener = self.shared.hub.listen(namespace, prefix);
-            let listener = listener.map_err(|_| busy("too many requests wait for changes"))?;
+            let listener = self.hear(namespace, &interest)?;
             let under = prefix.clone();
             let shared = Arc::clone(&self.shared);
             let look = self.read(&self.looks, namespace, move |snapshot, namespace, _| {
@@ -379,6 +386,19 @@ impl Store for EmbeddedStore {
                 }
             }
         }
+    }
+
+    async fn listen(
+        &self,
+        namespace: &Namespace,
+        interest: &Interest,
+    ) -> Result<Signal, StoreError> {
+        let listener = self.hear(namespace, interest)?;
+        let shared = Arc::clone(&self.shared);
+        Ok(Box::pin(async move {
+            listener.woken().await;
+            shared.counters.add_signal();
+        }))
     }
 
     async fn usage(&self, namespace: &Namespace) -> Result<Usage, StoreError> {

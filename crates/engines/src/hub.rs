@@ -1,12 +1,12 @@
 //! Wakes those who wait for changes, and nobody else.
 //!
-//! A waiter is kept under its namespace and prefix, so that a commit costs the length of the keys
+//! A waiter is kept under its namespace and its key or prefix, so that a commit costs the length of the keys
 //! it changed and not the number of those who wait. It is gone as soon as it is woken or dropped.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use prominence_core::{Key, Namespace, Prefix, Revision};
+use prominence_core::{Interest, Key, Namespace, Revision};
 use tokio::sync::oneshot;
 
 /// Waiters of all namespaces together. Each costs a few hundred bytes here, so this is some
@@ -28,7 +28,7 @@ pub struct Hub(Arc<Mutex<Waiting>>);
 pub struct Listener {
     hub: Hub,
     namespace: Namespace,
-    prefix: Prefix,
+    interest: Interest,
     ticket: u64,
     woken: oneshot::Receiver<Wake>,
 }
@@ -36,7 +36,7 @@ pub struct Listener {
 /// Why a waiter was woken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wake {
-    /// The commit with this revision changed a key under the prefix, and none did between the
+    /// The commit with this revision changed what is waited for, and none did between the
     /// beginning of the waiting and it.
     Changed(Revision),
     /// Something may have changed.
@@ -59,11 +59,15 @@ struct Waiting {
 #[derive(Default)]
 struct Space {
     total: usize,
-    prefixes: HashMap<Box<str>, HashMap<u64, oneshot::Sender<Wake>>>,
+    keys: HashMap<Box<str>, Tickets>,
+    prefixes: HashMap<Box<str>, Tickets>,
 }
 
+/// Those who wait for the same.
+type Tickets = HashMap<u64, oneshot::Sender<Wake>>;
+
 impl Hub {
-    /// Starts waiting for changes of keys that begin with `prefix`.
+    /// Starts waiting for changes of a key, or of keys that begin with a prefix.
     ///
     /// Look at the store after this and before [`Listener::woken`]; then no change is missed.
     ///
@@ -72,7 +76,7 @@ impl Hub {
     pub fn listen(
         &self,
         namespace: &Namespace,
-        prefix: &Prefix,
+        interest: &Interest,
     ) -> Result<Listener, TooManyWaiting> {
         let (wake, woken) = oneshot::channel();
         let mut waiting = self.lock();
@@ -85,16 +89,14 @@ impl Hub {
         waiting.total += 1;
         let space = waiting.spaces.entry(namespace.clone()).or_default();
         space.total += 1;
-        space
-            .prefixes
-            .entry(prefix.as_str().into())
-            .or_default()
-            .insert(ticket, wake);
+        let (waiters, name) = space.waiters(interest);
+        let waiters = waiters.entry(name.into()).or_default();
+        waiters.insert(ticket, wake);
         drop(waiting);
         Ok(Listener {
             hub: self.clone(),
             namespace: namespace.clone(),
-            prefix: prefix.clone(),
+            interest: interest.clone(),
             ticket,
             woken,
         })
@@ -157,7 +159,7 @@ impl Hub {
 }
 
 impl Listener {
-    /// Waits until something under the prefix changes.
+    /// Waits until what is waited for changes.
     pub async fn woken(mut self) -> Wake {
         // A hub that is gone can tell nothing; the store will say what is wrong.
         (&mut self.woken).await.unwrap_or(Wake::LookAgain)
@@ -170,7 +172,7 @@ impl Drop for Listener {
         let Some(space) = waiting.spaces.get_mut(&self.namespace) else {
             return;
         };
-        if !space.remove(self.prefix.as_str(), self.ticket) {
+        if !space.remove(&self.interest, self.ticket) {
             return;
         }
         if space.total == 0 {
@@ -181,11 +183,26 @@ impl Drop for Listener {
 }
 
 impl Space {
-    /// Wakes those whose prefix `key` begins with; says how many.
+    /// Those who wait for the same kind of thing, and the name of the one of interest.
+    fn waiters<'a>(
+        &mut self,
+        interest: &'a Interest,
+    ) -> (&mut HashMap<Box<str>, Tickets>, &'a str) {
+        match interest {
+            Interest::Key(key) => (&mut self.keys, key.as_str()),
+            Interest::Prefix(prefix) => (&mut self.prefixes, prefix.as_str()),
+        }
+    }
+
+    /// Wakes those who wait for `key` or for a prefix that it begins with; says how many.
     fn wake(&mut self, key: &Key, wake: Wake) -> usize {
         let key = key.as_str();
         let ends = (1..=key.len()).filter(|end| key.is_char_boundary(*end));
         let mut woken = 0;
+        if let Some(listeners) = self.keys.remove(key) {
+            woken += listeners.len();
+            send(listeners, wake);
+        }
         for end in ends {
             if self.prefixes.is_empty() {
                 break;
@@ -200,21 +217,22 @@ impl Space {
     }
 
     fn wake_all(&mut self, wake: Wake) -> usize {
-        for (_, listeners) in self.prefixes.drain() {
+        for (_, listeners) in self.keys.drain().chain(self.prefixes.drain()) {
             send(listeners, wake);
         }
         std::mem::take(&mut self.total)
     }
 
-    fn remove(&mut self, prefix: &str, ticket: u64) -> bool {
-        let Some(listeners) = self.prefixes.get_mut(prefix) else {
+    fn remove(&mut self, interest: &Interest, ticket: u64) -> bool {
+        let (waiters, name) = self.waiters(interest);
+        let Some(listeners) = waiters.get_mut(name) else {
             return false;
         };
         if listeners.remove(&ticket).is_none() {
             return false;
         }
         if listeners.is_empty() {
-            self.prefixes.remove(prefix);
+            waiters.remove(name);
         }
         self.total -= 1;
         true
@@ -222,86 +240,11 @@ impl Space {
 }
 
 /// A listener that has just been dropped needs no waking, so a failure to send is no error.
-fn send(listeners: HashMap<u64, oneshot::Sender<Wake>>, wake: Wake) {
+fn send(listeners: Tickets, wake: Wake) {
     for listener in listeners.into_values() {
         let _ = listener.send(wake);
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn namespace(name: &str) -> Namespace {
-        Namespace::parse(name).unwrap()
-    }
-
-    fn prefix(text: &str) -> Prefix {
-        Prefix::parse(text).unwrap()
-    }
-
-    fn publish(hub: &Hub, name: &str, revision: u64, keys: &[&str]) {
-        let keys: Vec<_> = keys.iter().map(|key| Key::parse(key).unwrap()).collect();
-        hub.publish(&namespace(name), Revision::new(revision), keys.iter());
-    }
-
-    fn is_woken(listener: &mut Listener) -> Option<Wake> {
-        listener.woken.try_recv().ok()
-    }
-
-    #[test]
-    fn a_change_wakes_those_whose_prefix_it_has_and_nobody_else() {
-        let hub = Hub::default();
-        let alice = namespace("alice");
-        let mut everything = hub.listen(&alice, &prefix("/")).unwrap();
-        let mut exact = hub.listen(&alice, &prefix("/é/x")).unwrap();
-        let mut sibling = hub.listen(&alice, &prefix("/é/y")).unwrap();
-        let mut other = hub.listen(&namespace("alice2"), &prefix("/")).unwrap();
-        publish(&hub, "alice", 7, &["/é/x"]);
-        let expected = Some(Wake::Changed(Revision::new(7)));
-        assert_eq!(is_woken(&mut everything), expected);
-        assert_eq!(is_woken(&mut exact), expected);
-        assert_eq!(is_woken(&mut sibling), None);
-        assert_eq!(is_woken(&mut other), None);
-        assert_eq!(hub.waiting(), 2);
-    }
-
-    #[test]
-    fn a_commit_of_many_changes_wakes_the_whole_namespace() {
-        let hub = Hub::default();
-        let mut listener = hub.listen(&namespace("alice"), &prefix("/none")).unwrap();
-        let keys: Vec<_> = (0..=MAX_MATCHED_CHANGES).map(|n| n.to_string()).collect();
-        let keys: Vec<_> = keys.iter().map(String::as_str).collect();
-        publish(&hub, "alice", 1, &keys);
-        assert_eq!(is_woken(&mut listener), Some(Wake::LookAgain));
-        assert_eq!(hub.waiting(), 0);
-    }
-
-    #[test]
-    fn nothing_is_left_when_nobody_waits() {
-        let hub = Hub::default();
-        let first = hub.listen(&namespace("alice"), &prefix("/a")).unwrap();
-        let second = hub.listen(&namespace("alice"), &prefix("/a")).unwrap();
-        drop(first);
-        assert_eq!(hub.waiting(), 1);
-        publish(&hub, "alice", 1, &["/a"]);
-        assert!(hub.lock().spaces.is_empty());
-        drop(second);
-        assert_eq!(hub.waiting(), 0);
-        hub.wake_all();
-        assert_eq!(hub.waiting(), 0);
-    }
-
-    #[test]
-    fn one_namespace_leaves_room_for_the_others() {
-        let hub = Hub::default();
-        let alice = namespace("alice");
-        let listeners: Vec<_> = (0..MAX_WAITING_PER_NAMESPACE)
-            .map(|_| hub.listen(&alice, &prefix("/")).unwrap())
-            .collect();
-        assert!(hub.listen(&alice, &prefix("/")).is_err());
-        assert!(hub.listen(&namespace("bob"), &prefix("/")).is_ok());
-        drop(listeners);
-        assert!(hub.listen(&alice, &prefix("/")).is_ok());
-    }
-}
+mod tests;

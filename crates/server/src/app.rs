@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use prominence_core::{Clock, Gate, Quota};
+use prominence_core::{Gate, Quota};
 
+use crate::clock::Timer;
+use crate::hold::{HeldLimits, Places};
 use crate::rate::RateLimit;
 use crate::telemetry::Telemetry;
 use crate::token::{CachingVerifier, Verifier};
@@ -17,8 +19,9 @@ pub struct App(Arc<Inner>);
 pub struct Inner {
     pub(crate) gate: Gate,
     pub(crate) verifier: CachingVerifier,
-    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) clock: Arc<dyn Timer>,
     pub(crate) bounds: Bounds,
+    pub(crate) places: Places,
     pub(crate) rate: Option<RateLimit>,
     pub(crate) telemetry: Telemetry,
 }
@@ -36,12 +39,14 @@ pub struct Bounds {
     pub answer_within: Duration,
     /// Requests a second that one user may make, with bursts of as many; 0 for no limit.
     pub requests_per_second: u32,
+    /// Requests held at once.
+    pub held: HeldLimits,
 }
 
 impl App {
     /// Puts the service together.
     #[must_use]
-    pub fn new(gate: Gate, verifier: Verifier, clock: Arc<dyn Clock>, bounds: Bounds) -> Self {
+    pub fn new(gate: Gate, verifier: Verifier, clock: Arc<dyn Timer>, bounds: Bounds) -> Self {
         let rate = RateLimit::new(bounds.requests_per_second);
         let telemetry = Telemetry::new();
         let verifier = CachingVerifier::new(verifier);
@@ -50,9 +55,16 @@ impl App {
             verifier,
             clock,
             bounds,
+            places: Places::new(bounds.held),
             rate,
             telemetry,
         }))
+    }
+
+    /// How many requests are held now.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.places.taken()
     }
 }
 

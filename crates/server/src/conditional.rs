@@ -2,7 +2,7 @@
 
 use axum::http::header::{AsHeaderName, IF_MATCH, IF_NONE_MATCH};
 use axum::http::{HeaderMap, HeaderValue};
-use prominence_core::{Precondition, Revision};
+use prominence_core::{Entry, Precondition, Revision};
 
 use crate::failure::Failure;
 
@@ -48,6 +48,15 @@ impl<'a> ReadConditions<'a> {
     pub(crate) fn hold(&self, current: Revision) -> bool {
         self.matches
             .is_none_or(|tags| any_matches(tags, current, Strength::Strong))
+    }
+
+    /// Whether a caller who waits has come to the end: for the key to exist or, where it has a
+    /// revision of it, for the key to have another one or be gone.
+    pub(crate) fn are_met_by(&self, entry: Option<&Entry>) -> bool {
+        match entry {
+            Some(entry) => !self.unchanged(entry.metadata.revision),
+            None => self.none_match.is_some(),
+        }
     }
 
     /// Whether the caller already has the revision that is there.

@@ -41,6 +41,11 @@ impl Front {
         Self { app, router }
     }
 
+    /// Ends what is held, because the server stops.
+    pub(crate) fn stop(&self) {
+        self.app.places.stop();
+    }
+
     /// The answer to a plain read, where all that it takes is at hand.
     fn quick(&self, request: &Request<Incoming>) -> Option<Response<Body>> {
         let started = Instant::now();

@@ -5,4 +5,5 @@ pub(crate) mod kv;
 pub(crate) mod list;
 pub(crate) mod service;
 mod value;
+mod wait;
 pub(crate) mod write;

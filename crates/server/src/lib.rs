@@ -14,6 +14,7 @@
 //! | [`token`] | job tokens and the secrets that sign them |
 //! | `query`, `target`, `conditional` | path, parameters and conditions become valid values |
 //! | `handler` | extract, call through a permit, render |
+//! | `hold` | requests that wait: for how long, how many, and what ends them |
 //! | `failure` | what went wrong becomes a status and a JSON body |
 //! | `telemetry` | what is counted, for `/metrics` |
 //! | [`admin`] | backups, checks and usage for whoever runs the server, on a socket of their own |
@@ -27,6 +28,7 @@ mod conditional;
 mod failure;
 mod front;
 mod handler;
+mod hold;
 mod listener;
 mod middleware;
 mod openapi;
@@ -40,8 +42,9 @@ mod telemetry;
 pub mod token;
 
 pub use app::{App, Bounds};
-pub use clock::SystemClock;
+pub use clock::{SystemClock, Timer};
 pub use front::Front;
+pub use hold::HeldLimits;
 pub use listener::{Limits, Tls, run};
 pub use openapi::document;
 pub use serve::{ServeError, Started, serve};

@@ -132,7 +132,9 @@ pub async fn run(
         }
     }
     drop(listener);
-    if tokio::time::timeout(limits.stop_within, graceful.shutdown())
+    // Connections are told first, so that the answers to what is held are their last.
+    let ended = async { tokio::join!(graceful.shutdown(), async { service.stop() }) };
+    if tokio::time::timeout(limits.stop_within, ended)
         .await
         .is_err()
     {

@@ -15,6 +15,7 @@ use prominence_api::{ErrorCode, name};
 
 use crate::app::App;
 use crate::failure::Failure;
+use crate::hold::{HeldFor, Patience};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static(name::REQUEST_ID);
 
@@ -28,6 +29,7 @@ pub(crate) async fn finish(State(app): State<App>, request: Request, next: Next)
     let method = request.method().clone();
     let id = request_id(request.headers());
     let mut response = next.run(request).await;
+    let HeldFor(held_for) = response.extensions_mut().remove().unwrap_or_default();
     if let Some(failure) = response.extensions_mut().remove::<Failure>() {
         if response.status().is_server_error() {
             let error = failure.message();
@@ -42,8 +44,9 @@ pub(crate) async fn finish(State(app): State<App>, request: Request, next: Next)
             *response.body_mut() = axum::body::Body::empty();
         }
     }
-    app.telemetry
-        .answered(&method, response.status(), started.elapsed());
+    // What a caller chose to wait for says nothing about how fast the server is.
+    let took = started.elapsed().saturating_sub(held_for);
+    app.telemetry.answered(&method, response.status(), took);
     sign(&mut response, id);
     response
 }
@@ -63,22 +66,31 @@ pub(crate) fn request_id(headers: &HeaderMap) -> HeaderValue {
     sane_id(headers).unwrap_or_else(new_id)
 }
 
-/// Answers 503 where a handler does not begin to answer in time. Bodies that are streamed may
-/// take longer.
-pub(crate) async fn deadline(State(app): State<App>, request: Request, next: Next) -> Response {
+/// Answers 503 where a handler does not begin to answer in time, not counting the time that it
+/// holds the request. Bodies that are streamed may take longer.
+pub(crate) async fn deadline(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let within = app.bounds.answer_within;
-    match tokio::time::timeout(within, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => Failure::new(
-            ErrorCode::Unavailable,
-            format!(
-                "no answer within {} seconds; a write may or may not have happened",
-                within.as_secs()
-            ),
-        )
-        .retry_after(within)
-        .into_response(),
+    let patience = Patience::default();
+    request.extensions_mut().insert(patience.clone());
+    let mut answer = std::pin::pin!(next.run(request));
+    loop {
+        let end = patience.ends(within);
+        if let Ok(mut response) = tokio::time::timeout_at(end, &mut answer).await {
+            response.extensions_mut().insert(patience.held_for());
+            return response;
+        }
+        // Where the request was held meanwhile, its time has not come.
+        if patience.ends(within) <= end {
+            break;
+        }
     }
+    let message = format!(
+        "no answer within {} seconds; a write may or may not have happened",
+        within.as_secs()
+    );
+    Failure::new(ErrorCode::Unavailable, message)
+        .retry_after(within)
+        .into_response()
 }
 
 /// A bug in a handler costs its own request only.

@@ -92,6 +92,15 @@ pub struct Settings {
     #[arg(long, value_name = "N", env = "PROMINENCE_SERVE_MAX_CONNECTIONS")]
     pub max_connections: Option<usize>,
 
+    /// Requests waiting or watching at once; each keeps a connection [default: half of
+    /// max-connections].
+    #[arg(long, value_name = "N", env = "PROMINENCE_SERVE_MAX_HELD")]
+    pub max_held: Option<usize>,
+
+    /// The same of one user [default: half of max-held].
+    #[arg(long, value_name = "N", env = "PROMINENCE_SERVE_MAX_HELD_PER_USER")]
+    pub max_held_per_user: Option<usize>,
+
     /// Longest time for a request's head, its body, or a kept connection's next request
     /// [default: 20s].
     #[arg(long, value_name = "DURATION", env = "PROMINENCE_SERVE_READ_TIMEOUT")]

@@ -243,3 +243,23 @@ pub async fn the_log_replayed_is_the_state(subject: &dyn Subject) {
     replayed.insert("/~end".into());
     assert_eq!(alice.list("/").await, Vec::from_iter(replayed));
 }
+
+pub async fn the_end_of_the_log_stands_behind_the_whole_commit(subject: &dyn Subject) {
+    let alice = alice(subject);
+    let both = alice.commit(vec![set("/a/1", "1"), set("/b/1", "1")]).await;
+    for text in ["/a/", "/"] {
+        let (_, next) = alice.changes(text, Cursor::START).await;
+        assert_eq!(next, Cursor::after(both.revision), "{text}");
+    }
+    let keys: Vec<_> = (0..=MAX_CHANGES.get()).map(|n| format!("/c/{n}")).collect();
+    alice.fill(&keys).await;
+    alice.delete_prefix("/c/").await;
+    let filled = alice.usage().await.revision;
+    let before = crate::revision::Revision::new(filled.get() - 1);
+    let (changes, next) = alice.changes("/c/", Cursor::after(before)).await;
+    assert_eq!(changes.len(), MAX_CHANGES.get());
+    assert!(!next.is_past(filled), "one of the commit is left: {next:?}");
+    let (changes, next) = alice.changes("/c/", next).await;
+    assert_eq!(changes.len(), 1);
+    assert!(next.is_past(filled));
+}

@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::Subject;
 use super::shorthand::{add, delete, job, key, prefix, scan, set, set_for};
-use crate::change::{Change, Cursor};
+use crate::change::{Change, Cursor, Interest, Signal};
 use crate::commit::{Commit, Committed, Condition, Lifetime, Operation, Outcome};
 use crate::entry::Entry;
 use crate::error::StoreError;
@@ -149,6 +149,10 @@ impl Space<'_> {
 
     pub(super) async fn page(&self, scan: &Scan) -> Page {
         self.store.scan(&self.namespace, scan).await.unwrap()
+    }
+
+    pub(super) async fn listen(&self, interest: &Interest) -> Signal {
+        self.store.listen(&self.namespace, interest).await.unwrap()
     }
 
     /// Every page of a scan, one after another.

@@ -116,6 +116,14 @@ macro_rules! conformance_suite {
             an_expiry_wakes_a_reader_once_it_is_swept,
             a_reader_that_stops_waiting_takes_nothing_with_it,
             the_log_replayed_is_the_state,
+            the_end_of_the_log_stands_behind_the_whole_commit,
+        ] }
+        $crate::conformance_cases! { $make, alone, signals: [
+            every_kind_of_change_of_a_key_signals_it,
+            a_change_under_a_prefix_signals_those_who_listen_to_it,
+            hidden_keys_signal_those_who_name_them,
+            a_change_after_listening_began_is_signalled_later_too,
+            a_signal_that_is_dropped_takes_no_other_with_it,
         ] }
         $crate::conformance_cases! { $make, alone, isolation: [
             each_namespace_has_its_own_values,

@@ -20,6 +20,13 @@ pub(super) enum Look {
     End(Cursor),
 }
 
+/// How much of the log after its beginning a look saw.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum LookedAt {
+    Everything,
+    Some,
+}
+
 /// Looks for changes after a place, among at most [`MAX_CHANGES_PER_LOOK`] of them.
 pub(super) fn look(
     snapshot: &Snapshot<'_>,
@@ -38,6 +45,7 @@ pub(super) fn look(
     let mut found = Vec::new();
     let mut next = after;
     let mut looked_at = 0;
+    let mut look = LookedAt::Everything;
     'rows: for row in stored(snapshot, namespace, after) {
         let (_, changes) = row?;
         for change in changes? {
@@ -51,18 +59,21 @@ pub(super) fn look(
                 found.push(change);
             }
             if found.len() == MAX_CHANGES.get() || looked_at == MAX_CHANGES_PER_LOOK {
+                look = LookedAt::Some;
                 break 'rows;
             }
         }
     }
-    if !found.is_empty() {
-        let changes = found;
-        return Ok(Look::Found(Changes { changes, next }));
+    if look == LookedAt::Everything {
+        // A snapshot has commits whole, so nothing of the last one is left to read.
+        next = Cursor::after(next.revision);
     }
-    if looked_at == MAX_CHANGES_PER_LOOK {
-        return Ok(Look::GoOn(next));
-    }
-    Ok(Look::End(next))
+    let changes = found;
+    Ok(match look {
+        _ if !changes.is_empty() => Look::Found(Changes { changes, next }),
+        LookedAt::Some => Look::GoOn(next),
+        LookedAt::Everything => Look::End(next),
+    })
 }
 
 /// The rows that hold the changes after a place, in order: where the last change of each stands,

@@ -62,6 +62,7 @@ pub(super) struct Counting {
     commits: AtomicU64,
     syncs: AtomicU64,
     looks: AtomicU64,
+    signals: AtomicU64,
 }
 
 /// What an embedded store has done since it was opened.
@@ -73,6 +74,8 @@ pub struct Counters {
     pub syncs: u64,
     /// Looks into the log, on behalf of those who wait for changes.
     pub looks: u64,
+    /// Signals that came to those who listened.
+    pub signals: u64,
 }
 
 impl QueuedBytes {
@@ -109,11 +112,16 @@ impl Counting {
         self.looks.fetch_add(1, Ordering::Relaxed);
     }
 
+    pub(super) fn add_signal(&self) {
+        self.signals.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub(super) fn read(&self) -> Counters {
         Counters {
             commits: self.commits.load(Ordering::Relaxed),
             syncs: self.syncs.load(Ordering::Relaxed),
             looks: self.looks.load(Ordering::Relaxed),
+            signals: self.signals.load(Ordering::Relaxed),
         }
     }
 }

@@ -11,10 +11,12 @@ use prominence_core::limits::MAX_KEY_BYTES;
 use prominence_core::{Entry, Principal};
 
 use super::list::{self, Listing};
+use super::wait;
 use crate::app::App;
 use crate::auth::Caller;
 use crate::conditional::{self, ReadConditions};
 use crate::failure::Failure;
+use crate::hold::{Holder, Wait};
 use crate::query::Query;
 use crate::target::Target;
 
@@ -65,17 +67,23 @@ pub(crate) async fn get_key(
     State(app): State<App>,
     Caller(who): Caller,
     target: Target,
+    holder: Holder,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let mut query = Query::parse(target.query())?;
     if let Some(listing) = Listing::asked_for(&mut query)? {
         return list::answer(&app, &who, &target, listing, query, &headers).await;
     }
+    let wait = Wait::asked_for(&mut query)?;
     query.not_yet(&LATER)?;
     query.finish("reading a key; add ?list to list")?;
     let key = target.key()?;
     let conditions = ReadConditions::of(&headers)?;
-    let entry = app.gate.read(&who, key)?.get().await?;
+    let permit = app.gate.read(&who, key)?;
+    let entry = match wait {
+        None => permit.get().await?,
+        Some(wait) => wait::entry(&app, &who, &permit, &conditions, (holder, wait)).await?,
+    };
     entry.map_or_else(
         || Err(Failure::no_such_key()),
         |entry| render(entry, &conditions),

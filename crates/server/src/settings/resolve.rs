@@ -12,6 +12,7 @@ use prominence_core::limits::{DEFAULT_VALUE_BYTES, MAX_VALUE_BYTES};
 
 use super::{Settings, Span};
 use crate::app::Bounds;
+use crate::hold::HeldLimits;
 use crate::listener::Limits;
 use crate::token::SecretSource;
 
@@ -156,6 +157,7 @@ impl Settings {
         let size =
             |given: Option<ByteSize>, default| given.unwrap_or(ByteSize::mib(default)).as_u64();
         let default_quota = Quota::default();
+        let connections = connections(self.max_connections)?;
         Ok(Config {
             listen,
             data_dir,
@@ -173,9 +175,10 @@ impl Settings {
                 body_within: span(self.read_timeout, 20),
                 answer_within: span(self.answer_timeout, 30),
                 requests_per_second: self.rate_limit.unwrap_or(0),
+                held: held(connections, self.max_held, self.max_held_per_user),
             },
             limits: Limits {
-                connections: connections(self.max_connections)?,
+                connections,
                 head_within: span(self.read_timeout, 20),
                 stop_within: span(self.stop_timeout, 30),
             },
@@ -270,6 +273,16 @@ fn connections(given: Option<usize>) -> Result<usize, ConfigError> {
             allowed: "it can be 1 or more",
         }),
         number => Ok(number.min(tokio::sync::Semaphore::MAX_PERMITS)),
+    }
+}
+
+/// Half of what there is for all who wait, and half of that for one of them: so there is always
+/// room for requests that don't wait, and for other users. 0 turns waiting off.
+fn held(connections: usize, in_all: Option<usize>, per_user: Option<usize>) -> HeldLimits {
+    let in_all = in_all.unwrap_or(connections.div_ceil(2));
+    HeldLimits {
+        in_all,
+        per_user: per_user.unwrap_or(in_all.div_ceil(2)),
     }
 }
 

@@ -69,6 +69,11 @@ impl CachingVerifier {
 }
 
 impl CachingVerifier {
+    /// From when on a principal's token is not accepted any more.
+    pub(crate) fn end_of(&self, principal: &Principal) -> Timestamp {
+        self.verifier.end_of(principal)
+    }
+
     /// The bearer of a token that was verified lately and is still good.
     pub(crate) fn remembered(&self, token: &str, now: Timestamp) -> Option<Arc<Principal>> {
         let principal = self.accepted.get(token)?;

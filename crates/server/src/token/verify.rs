@@ -127,6 +127,11 @@ impl Verifier {
         !self.has_ended(principal.expires, now)
     }
 
+    /// From when on a principal's token is not accepted any more.
+    pub(crate) fn end_of(&self, principal: &Principal) -> Timestamp {
+        principal.expires.after(self.leeway)
+    }
+
     fn has_ended(&self, expires: Timestamp, now: Timestamp) -> bool {
         now >= expires.after(self.leeway)
     }

@@ -10,7 +10,7 @@ use prominence_core::permit::Scopes;
 use prominence_core::{Clock, Gate, Job, Namespace, Quota, Store, Timestamp};
 use prominence_engines::embedded::{EmbeddedStore, Options};
 use prominence_server::token::{NewToken, Secret, Verifier, mint};
-use prominence_server::{App, Bounds, Front, Limits, Tls, run};
+use prominence_server::{App, Bounds, Front, HeldLimits, Limits, Tls, run};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
@@ -25,6 +25,8 @@ pub(crate) const TOKEN_LASTS: Duration = Duration::from_secs(3_600);
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     pub(crate) clock: Arc<ManualClock>,
+    app: App,
+    engine: Option<Arc<EmbeddedStore>>,
     stop: Option<oneshot::Sender<()>>,
     stopped: Option<oneshot::Receiver<()>>,
     runtime: Option<Runtime>,
@@ -49,6 +51,10 @@ impl Default for Setup {
                 body_within: Duration::from_secs(20),
                 answer_within: Duration::from_secs(30),
                 requests_per_second: 0,
+                held: HeldLimits {
+                    in_all: 50,
+                    per_user: 25,
+                },
             },
             limits: Limits {
                 connections: 100,
@@ -73,6 +79,7 @@ impl Server {
     pub(crate) fn with(setup: Setup) -> Self {
         let clock = Arc::new(ManualClock::new(START));
         let mut folder = None;
+        let mut engine = None;
         let store = setup.store.unwrap_or_else(|| {
             let place = tempfile::tempdir().unwrap();
             let options = Options {
@@ -80,11 +87,14 @@ impl Server {
                 ..Options::new(place.path().join("data"))
             };
             folder = Some(place);
-            Arc::new(EmbeddedStore::open(options, clock.clone()).unwrap())
+            let opened = Arc::new(EmbeddedStore::open(options, clock.clone()).unwrap());
+            engine = Some(Arc::clone(&opened));
+            opened
         });
         let verifier = Verifier::new(&[secret()], Duration::ZERO);
         let app = App::new(Gate::new(store), verifier, clock.clone(), setup.bounds);
 
+        let front = Front::new(app.clone());
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
@@ -94,17 +104,29 @@ impl Server {
         runtime.spawn(async move {
             let listener = tokio::net::TcpListener::from_std(listener).unwrap();
             let stop = async { drop(told_to_stop.await) };
-            run(listener, Front::new(app), setup.tls, setup.limits, stop).await;
+            run(listener, front, setup.tls, setup.limits, stop).await;
             let _ = ended.send(());
         });
         Self {
             address,
             clock,
+            app,
+            engine,
             stop: Some(stop),
             stopped: Some(stopped),
             runtime: Some(runtime),
             _folder: folder,
         }
+    }
+
+    /// How many requests it holds.
+    pub(crate) fn held(&self) -> usize {
+        self.app.held()
+    }
+
+    /// How often the engine has woken somebody who listened.
+    pub(crate) fn signals(&self) -> u64 {
+        self.engine.as_ref().unwrap().counters().signals
     }
 
     /// A token of a user, good for [`TOKEN_LASTS`].

@@ -6,8 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use prominence_core::error::Fate;
 use prominence_core::{
-    Changes, Commit, Committed, Cursor, Entry, Item, Job, Key, Namespace, Page, Prefix, Quota,
-    Scan, Store, StoreError, Usage, Visibility,
+    Changes, Commit, Committed, Cursor, Entry, Interest, Item, Job, Key, Namespace, Page, Prefix,
+    Quota, Scan, Signal, Store, StoreError, Usage, Visibility,
 };
 
 use crate::common::{Server, Setup};
@@ -199,6 +199,9 @@ impl Store for Failing {
         self.fail().await
     }
     async fn changes(&self, _: &Namespace, _: &Prefix, _: Cursor) -> Result<Changes, StoreError> {
+        self.fail().await
+    }
+    async fn listen(&self, _: &Namespace, _: &Interest) -> Result<Signal, StoreError> {
         self.fail().await
     }
     async fn usage(&self, _: &Namespace) -> Result<Usage, StoreError> {

@@ -17,4 +17,5 @@ mod isolation;
 mod keys;
 mod listing;
 mod values;
+mod waiting;
 mod writes;

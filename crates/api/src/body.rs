@@ -1,5 +1,8 @@
 //! JSON bodies. Instants are RFC 3339 in UTC; what does not apply is left out.
 
+mod batch;
+mod claim;
+
 use std::collections::BTreeMap;
 
 use base64::Engine as _;
@@ -8,6 +11,11 @@ use prominence_core::{Metadata, Value};
 use serde::{Deserialize, Serialize};
 
 use crate::time::rfc3339;
+
+pub use batch::{
+    Batch, BatchCondition, BatchDone, BatchOperation, BatchResult, BatchTtl, MAX_BATCH_BYTES,
+};
+pub use claim::{Released, Renewed};
 
 /// Answer to a value set.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

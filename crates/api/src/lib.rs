@@ -14,5 +14,8 @@ pub mod name;
 pub mod path;
 pub mod time;
 
-pub use body::{Added, Counted, Deleted, Detail, Listed, Set, Text, Usage, UsageLimits, WhoAmI};
+pub use body::{
+    Added, Batch, BatchCondition, BatchDone, BatchOperation, BatchResult, BatchTtl, Counted,
+    Deleted, Detail, Listed, Released, Renewed, Set, Text, Usage, UsageLimits, WhoAmI,
+};
 pub use error::{ErrorBody, ErrorCode};

@@ -9,9 +9,13 @@ pub const EXPIRES: &str = "prominence-expires";
 pub const JOB: &str = "prominence-job";
 /// Response header: until when a worker holds the entry (RFC 3339).
 pub const CLAIMED_UNTIL: &str = "prominence-claimed-until";
+/// Response header: the key that a claim took, percent-encoded as in a URL.
+pub const KEY: &str = "prominence-key";
 /// Request and response header: names one request in both sides' logs.
 pub const REQUEST_ID: &str = "x-request-id";
 
+/// Media type of a batch, and of most answers.
+pub const JSON: &str = "application/json";
 /// Media type of a listing with one JSON value a line.
 pub const NDJSON: &str = "application/x-ndjson";
 /// Media type of a value that is valid UTF-8.

@@ -24,7 +24,13 @@ const QUERY: &AsciiSet = &PATH.add(b'=').add(b',');
 /// The path of a key below the interface's base, `/kv/input/x`.
 #[must_use]
 pub fn of_key(key: &Key) -> String {
-    format!("/kv{}", utf8_percent_encode(key.as_str(), PATH))
+    format!("/kv{}", encoded(key))
+}
+
+/// A key as it stands in a URL or a header, `/input/x%20y`.
+#[must_use]
+pub fn encoded(key: &Key) -> String {
+    utf8_percent_encode(key.as_str(), PATH).to_string()
 }
 
 /// The path of a prefix below the interface's base, `/kv/input/`; `/kv` for everything.

@@ -125,8 +125,14 @@ pub enum Outcome {
     Added(i64),
     /// How many keys were removed.
     Deleted(u64),
-    /// The key that is now claimed, or `None` where there is nothing to take.
-    Claimed(Option<(Key, Entry)>),
+    /// The key that is now claimed.
+    Claimed(Key, Entry),
+    /// There is nothing to take: until this instant, when the first of the claims under the
+    /// prefix runs out, or until somebody writes there.
+    NoneFree {
+        /// `None` where nothing under the prefix is claimed.
+        until: Option<Timestamp>,
+    },
     /// The claim lasts until then.
     Renewed(Timestamp),
     /// Nobody holds the key any more.

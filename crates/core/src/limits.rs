@@ -1,6 +1,7 @@
 //! Every limit on data, in one place, each with its reason.
 
 use std::num::NonZeroUsize;
+use std::time::Duration;
 
 /// Bytes of a key in canonical form (with its leading `/`). Long enough for deep paths, short
 /// enough for an index block to hold several.
@@ -22,6 +23,10 @@ pub const MAX_VALUE_BYTES: usize = 1_048_576;
 /// Operations, and also conditions, in one commit. etcd takes 128 operations in a transaction,
 /// and every engine has to be able to carry what one carries.
 pub const MAX_COMMIT_OPERATIONS: usize = 100;
+
+/// The longest claim. A worker that dies keeps what it took for as long as it asked for, so a
+/// claim is short and renewed; this is longer than most batch systems let a job run.
+pub const MAX_CLAIM: Duration = Duration::from_secs(7 * 86_400);
 
 /// Keys on one page of a scan.
 pub const MAX_PAGE_KEYS: usize = 10_000;

@@ -337,23 +337,26 @@ impl<V: View> Planner<'_, V> {
     fn claim(&mut self, prefix: &Prefix, until: Timestamp) -> Result<Outcome, StoreError> {
         let now = self.circumstances.now;
         let mut free = None;
+        let mut next = None;
         self.view.visit(prefix, &mut |key, metadata| {
-            let takes =
-                metadata.is_live(now) && metadata.live_claim(now).is_none() && prefix.shows(&key);
-            if takes {
+            if !metadata.is_live(now) || !prefix.shows(&key) {
+                return ControlFlow::Continue(());
+            }
+            let Some(held_until) = metadata.live_claim(now) else {
                 free = Some(key);
                 return ControlFlow::Break(());
-            }
+            };
+            next = Some(next.map_or(held_until, |next: Timestamp| next.min(held_until)));
             ControlFlow::Continue(())
         })?;
         let Some(key) = free else {
-            return Ok(Outcome::Claimed(None));
+            return Ok(Outcome::NoneFree { until: next });
         };
         let Some(entry) = self.live(&key)? else {
-            return Ok(Outcome::Claimed(None));
+            return Ok(Outcome::NoneFree { until: next });
         };
         let claimed = self.hold(&key, entry, Some(until));
-        Ok(Outcome::Claimed(Some((key, claimed))))
+        Ok(Outcome::Claimed(key, claimed))
     }
 
     fn change_claim(&mut self, key: &Key, until: Option<Timestamp>) -> Result<(), StoreError> {

@@ -7,6 +7,7 @@ use prominence_core::{Gate, Quota};
 
 use crate::clock::Timer;
 use crate::hold::{HeldLimits, Places};
+use crate::line::Lines;
 use crate::rate::RateLimit;
 use crate::telemetry::Telemetry;
 use crate::token::{CachingVerifier, Verifier};
@@ -22,6 +23,7 @@ pub struct Inner {
     pub(crate) clock: Arc<dyn Timer>,
     pub(crate) bounds: Bounds,
     pub(crate) places: Places,
+    pub(crate) lines: Lines,
     pub(crate) rate: Option<RateLimit>,
     pub(crate) telemetry: Telemetry,
 }
@@ -56,6 +58,7 @@ impl App {
             clock,
             bounds,
             places: Places::new(bounds.held),
+            lines: Lines::default(),
             rate,
             telemetry,
         }))

@@ -50,10 +50,16 @@ impl Failure {
         )
     }
 
-    pub(crate) fn too_large(limit: usize, actual: Option<u64>) -> Self {
+    /// For an answer of the store that doesn't fit what it was asked.
+    pub(crate) fn surprised() -> Self {
+        Self::new(ErrorCode::Internal, "the store answered something else")
+    }
+
+    /// 413 for a body of what is named.
+    pub(crate) fn too_large(what: &str, limit: usize, actual: Option<u64>) -> Self {
         let message = match actual {
-            Some(bytes) => format!("the value has {bytes} bytes; the limit is {limit}"),
-            None => format!("the value has more than {limit} bytes, which is the limit"),
+            Some(bytes) => format!("the {what} has {bytes} bytes; the limit is {limit}"),
+            None => format!("the {what} has more than {limit} bytes, which is the limit"),
         };
         Self::new(ErrorCode::ValueTooLarge, message)
     }

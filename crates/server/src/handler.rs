@@ -1,5 +1,7 @@
 //! What each route does: extract, call through a permit, render.
 
+pub(crate) mod batch;
+mod claim;
 pub(crate) mod delete;
 pub(crate) mod kv;
 pub(crate) mod list;

@@ -29,6 +29,7 @@ mod failure;
 mod front;
 mod handler;
 mod hold;
+mod line;
 mod listener;
 mod middleware;
 mod openapi;

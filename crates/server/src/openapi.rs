@@ -3,7 +3,7 @@
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use crate::handler::{delete, kv, service, write};
+use crate::handler::{batch, delete, kv, service, write};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -15,6 +15,7 @@ use crate::handler::{delete, kv, service, write};
     paths(
         kv::get_namespace,
         kv::get_key,
+        batch::post_namespace,
         write::post,
         write::put,
         delete::delete_key,

@@ -7,13 +7,13 @@ use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::app::App;
-use crate::handler::{delete, kv, service, write};
+use crate::handler::{batch, delete, kv, service, write};
 use crate::{middleware, openapi};
 
 /// The whole service.
 pub(crate) fn router(app: App) -> Router {
     let namespace = get(kv::get_namespace)
-        .post(write::batch)
+        .post(batch::post_namespace)
         .put(write::no_key)
         .delete(delete::delete_namespace);
     let key = get(kv::get_key)

@@ -2,12 +2,12 @@
 
 use super::Subject;
 use super::shorthand::{
-    MILLISECOND, assert_mismatch, job, release, renew, seconds, set, told, when,
+    MILLISECOND, assert_mismatch, job, prefix as under, release, renew, seconds, set, told, when,
 };
 use super::space::{Space, alice};
 use crate::change::Cursor;
 use crate::clock::Clock;
-use crate::commit::{Outcome, Precondition};
+use crate::commit::{Operation, Outcome, Precondition};
 use crate::error::Mismatch;
 
 async fn with_work<'a>(subject: &'a dyn Subject, names: &[&str]) -> Space<'a> {
@@ -49,6 +49,25 @@ pub async fn a_claim_gives_the_entry_and_leaves_its_value(subject: &dyn Subject)
     assert_eq!(entry.metadata.modified, born, "the value was not set");
     assert_eq!(entry.metadata.job, Some(job("writer")));
     assert_eq!(entry.metadata.size, 5);
+}
+
+pub async fn nothing_to_take_says_when_the_first_claim_runs_out(subject: &dyn Subject) {
+    let alice = with_work(subject, &["/w/a", "/w/b", "/v/a"]).await;
+    let now = subject.clock().now();
+    for (prefix, hold) in [("/w/", 60), ("/w/", 30), ("/v/", 5)] {
+        assert!(alice.claim(prefix, seconds(hold)).await.is_some());
+    }
+    for (prefix, until) in [
+        ("/w/", Some(now.after(seconds(30)))),
+        ("/", Some(now.after(seconds(5)))),
+        ("/u/", None),
+    ] {
+        let claim = Operation::Claim {
+            prefix: under(prefix),
+            hold: seconds(60),
+        };
+        assert_eq!(alice.apply(claim).await, Outcome::NoneFree { until });
+    }
 }
 
 pub async fn nothing_to_take_changes_nothing(subject: &dyn Subject) {

@@ -116,7 +116,8 @@ impl Space<'_> {
     pub(super) async fn claim(&self, text: &str, hold: Duration) -> Option<(String, Entry)> {
         let prefix = prefix(text);
         match self.apply(Operation::Claim { prefix, hold }).await {
-            Outcome::Claimed(taken) => taken.map(|(key, entry)| (key.to_string(), entry)),
+            Outcome::Claimed(key, entry) => Some((key.to_string(), entry)),
+            Outcome::NoneFree { .. } => None,
             other => panic!("a claim answered {other:?}"),
         }
     }

@@ -92,6 +92,7 @@ macro_rules! conformance_suite {
             the_first_free_key_in_order_is_taken,
             a_claim_gives_the_entry_and_leaves_its_value,
             nothing_to_take_changes_nothing,
+            nothing_to_take_says_when_the_first_claim_runs_out,
             a_claim_runs_out_at_its_instant,
             a_live_claim_is_renewed_from_now_on,
             a_released_key_is_free_at_once,

@@ -1,7 +1,8 @@
-//! A request's body as a value.
+//! A request's body: read within its limits of size and time.
 
 use axum::body::Body;
 use axum::http::{HeaderMap, header};
+use bytes::Bytes;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use prominence_api::ErrorCode;
 use prominence_core::Value;
@@ -20,9 +21,22 @@ pub(super) async fn read(
     body: Body,
     bounds: &Bounds,
 ) -> Result<Value, Failure> {
+    let limit = bounds.value_bytes;
+    let bytes = read_bytes(headers, body, bounds, ("value", limit)).await?;
+    Value::new(bytes, limit)
+        .map_err(|error| Failure::too_large("value", error.limit, Some(error.bytes as u64)))
+}
+
+/// Reads a body of what is named, of at most so many bytes.
+pub(super) async fn read_bytes(
+    headers: &HeaderMap,
+    body: Body,
+    bounds: &Bounds,
+    what: (&str, usize),
+) -> Result<Bytes, Failure> {
     let within = bounds.body_within;
-    match tokio::time::timeout(within, read_up_to(headers, body, bounds.value_bytes)).await {
-        Ok(value) => value,
+    match tokio::time::timeout(within, read_up_to(headers, body, what)).await {
+        Ok(bytes) => bytes,
         Err(_) => Err(Failure::new(
             ErrorCode::RequestTimeout,
             format!(
@@ -33,19 +47,22 @@ pub(super) async fn read(
     }
 }
 
-async fn read_up_to(headers: &HeaderMap, body: Body, limit: usize) -> Result<Value, Failure> {
+async fn read_up_to(
+    headers: &HeaderMap,
+    body: Body,
+    (what, limit): (&str, usize),
+) -> Result<Bytes, Failure> {
     let declared = declared(headers);
     if declared.is_some_and(|bytes| bytes > limit as u64) {
         drain(body).await;
-        return Err(Failure::too_large(limit, declared));
+        return Err(Failure::too_large(what, limit, declared));
     }
     let mut limited = Limited::new(body, limit);
     match (&mut limited).collect().await {
-        Ok(collected) => Value::new(collected.to_bytes(), limit)
-            .map_err(|error| Failure::too_large(error.limit, Some(error.bytes as u64))),
+        Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => {
             drain(limited).await;
-            Err(Failure::too_large(limit, None))
+            Err(Failure::too_large(what, limit, None))
         }
         Err(error) => Err(Failure::bad_request(format!(
             "the body did not arrive whole: {error}"

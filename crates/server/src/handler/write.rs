@@ -1,4 +1,4 @@
-//! POST and PUT: a value set, a number added.
+//! POST and PUT to a key: a value set, a number added; what is done with claims is in `claim`.
 
 use axum::Json;
 use axum::body::Body;
@@ -6,26 +6,20 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use prominence_api::name::parameter;
-use prominence_api::{Added, ErrorBody, ErrorCode, Set};
+use prominence_api::time::{DurationError, parse_duration};
+use prominence_api::{Added, ErrorBody, ErrorCode, Released, Renewed, Set};
 use prominence_core::{
     Commit, Committed, Condition, Key, Lifetime, Operation, Outcome, Precondition, Principal, Value,
 };
 
-use super::value;
+use super::{claim, value};
 use crate::app::App;
 use crate::auth::Caller;
 use crate::conditional;
 use crate::failure::Failure;
+use crate::hold::Holder;
 use crate::query::Query;
 use crate::target::Target;
-
-/// Parameters of what later versions have.
-const LATER: [&str; 4] = [
-    parameter::CLAIM,
-    parameter::RENEW,
-    parameter::RELEASE,
-    parameter::WAIT,
-];
 
 /// Parameters of a write, as they are documented.
 #[derive(utoipa::IntoParams)]
@@ -43,9 +37,11 @@ pub(crate) struct Parameters {
     ttl: Option<String>,
 }
 
-/// Sets a value, or adds to a number.
+/// Sets a value, adds to a number, or takes, keeps or gives back work.
 ///
-/// The body is the value, whatever its `Content-Type`. With `add` there is no body.
+/// The body is the value, whatever its `Content-Type`. With `add`, `claim`, `renew` and `release`
+/// there is no body. `claim` takes the first key that begins with the path and that nobody holds;
+/// `renew` and `release` need `If-Match` with the `ETag` that the claim answered.
 #[utoipa::path(
     post,
     path = "/prominence/v1/kv/{key}",
@@ -54,6 +50,9 @@ pub(crate) struct Parameters {
         ("key" = String, Path, description = "the key; may contain `/`"),
         Parameters,
         ("add" = Option<i64>, Query, description = "add this to a decimal integer; an absent key counts as 0"),
+        claim::Parameters,
+        ("renew" = Option<String>, Query, description = "the claim lasts this long from now on; at most 7d"),
+        ("release" = Option<bool>, Query, description = "end the claim"),
         ("If-Match" = Option<String>, Header, description = "replace only this `ETag`"),
         ("If-None-Match" = Option<String>, Header, description = "`*` to create only"),
     ),
@@ -61,8 +60,17 @@ pub(crate) struct Parameters {
     responses(
         (status = 201, description = "the value is stored, durably", body = Set,
             headers(("ETag" = String, description = "the revision in quotes"))),
-        (status = 200, description = "with `add`: the sum is stored, durably", body = Added,
-            headers(("ETag" = String, description = "the revision in quotes"))),
+        (status = 200, description = "with `add`: the sum is stored, durably; with `claim`: the value that was taken", content(
+            (Added = "application/json"),
+            (Renewed = "application/json"),
+            (Released = "application/json"),
+            (Vec<u8> = "application/octet-stream"),
+        ), headers(
+            ("ETag" = String, description = "the revision in quotes"),
+            ("Prominence-Key" = Option<String>, description = "with `claim`: the key that was taken, percent-encoded"),
+            ("Prominence-Claimed-Until" = Option<String>, description = "with `claim`: when the claim runs out (RFC 3339)"),
+        )),
+        (status = 204, description = "with `claim`: there is nothing to take"),
         (status = "4XX", description = "nothing was changed", body = ErrorBody),
         (status = 507, description = "the namespace is full; nothing was changed", body = ErrorBody),
         (status = "5XX", description = "the text says whether the write may have happened", body = ErrorBody),
@@ -73,11 +81,20 @@ pub(crate) async fn post(
     State(app): State<App>,
     Caller(who): Caller,
     target: Target,
+    holder: Holder,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Failure> {
     let mut query = Query::parse(target.query())?;
-    query.not_yet(&LATER)?;
+    if query.has(parameter::CLAIM) {
+        return claim::take(&app, &who, &target, (query, holder), &headers, body).await;
+    }
+    if query.has(parameter::RENEW) {
+        return claim::renew(&app, &who, &target, query, &headers, body).await;
+    }
+    if query.flag(parameter::RELEASE)? {
+        return claim::release(&app, &who, &target, query, &headers, body).await;
+    }
     if let Some(by) = query.parsed(parameter::ADD, integer)? {
         query.finish("?add")?;
         return add(&app, &who, target.key()?, by, &headers, body).await;
@@ -131,11 +148,6 @@ pub(crate) async fn put(
     Ok((status, answer).into_response())
 }
 
-/// A batch is not there yet; anything else at this address lacks its key.
-pub(crate) async fn batch(_: Caller) -> Failure {
-    Failure::not_implemented("a batch (POST /kv); to set a value name its key, as in /kv/KEY,")
-}
-
 /// PUT needs a key.
 pub(crate) async fn no_key(_: Caller) -> Failure {
     Failure::new(
@@ -162,12 +174,9 @@ impl SetRequest {
         let key = target.key()?;
         let lifetime = match query.text(parameter::TTL)?.as_deref() {
             None => Lifetime::Permanent,
-            Some("job") => Lifetime::Until(who.expires),
-            Some(text) => {
-                Lifetime::For(prominence_api::time::parse_duration(text).map_err(|why| {
-                    Failure::bad_request(format!("the parameter \"ttl\" is not valid: {why}"))
-                })?)
-            }
+            Some(text) => lifetime(text, who).map_err(|why| {
+                Failure::bad_request(format!("the parameter \"ttl\" is not valid: {why}"))
+            })?,
         };
         let previous = match query.bytes(parameter::PREV)? {
             None => None,
@@ -256,10 +265,7 @@ async fn add(
     );
     let Committed { revision, outcomes } = app.gate.commit(who, commit)?.apply().await?;
     let Some(Outcome::Added(sum)) = outcomes.first() else {
-        return Err(Failure::new(
-            ErrorCode::Internal,
-            "the store answered something else",
-        ));
+        return Err(Failure::surprised());
     };
     let answer = Json(Added {
         key: key.to_string(),
@@ -267,6 +273,14 @@ async fn add(
         revision: revision.get(),
     });
     Ok(([(header::ETAG, conditional::etag(revision))], answer).into_response())
+}
+
+/// How long a value stays, as `ttl` says it.
+pub(super) fn lifetime(text: &str, who: &Principal) -> Result<Lifetime, DurationError> {
+    match text {
+        "job" => Ok(Lifetime::Until(who.expires)),
+        text => parse_duration(text).map(Lifetime::For),
+    }
 }
 
 fn integer(text: &str) -> Result<i64, String> {

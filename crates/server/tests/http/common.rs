@@ -129,6 +129,11 @@ impl Server {
         self.engine.as_ref().unwrap().counters().signals
     }
 
+    /// How many commits the engine was asked for, those that changed nothing included.
+    pub(crate) fn commits(&self) -> u64 {
+        self.engine.as_ref().unwrap().counters().commits
+    }
+
     /// A token of a user, good for [`TOKEN_LASTS`].
     pub(crate) fn token(&self, user: &str) -> String {
         self.token_for(user, "", None)

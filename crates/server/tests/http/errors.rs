@@ -46,14 +46,9 @@ fn what_this_version_lacks_is_answered_as_not_implemented() {
     let alice = server.user("alice");
     alice.set("/kv/a", "1");
     let cases = [
-        ("GET", "/kv/a?wait=1s"),
         ("GET", "/kv?list&count&at_least=2&wait=1s"),
         ("GET", "/kv?watch"),
         ("GET", "/kv/a?watch&since=1"),
-        ("POST", "/kv/a?claim=1m"),
-        ("POST", "/kv/a?renew=1m"),
-        ("POST", "/kv/a?release"),
-        ("POST", "/kv"),
     ];
     for (method, path) in cases {
         let error = alice

@@ -8,6 +8,8 @@
 )]
 
 mod auth;
+mod batch;
+mod claims;
 mod common;
 mod connection;
 mod document;

@@ -107,19 +107,21 @@ impl Draft<'_> {
     }
 
     fn claim(&mut self, prefix: &str, hold: Duration) -> Outcome {
-        let free = self.space.entries.iter().find(|(name, entry)| {
-            let held = entry.metadata.claimed_until;
-            let held = held.is_some_and(|until| until.as_millis() > self.now);
-            !held && shown(prefix, name)
-        });
-        let Some((name, entry)) = free else {
-            return Outcome::Claimed(None);
+        let entries = self.space.entries.iter();
+        let all: Vec<_> = entries.filter(|(name, _)| shown(prefix, name)).collect();
+        let held = |entry: &Entry| {
+            let until = entry.metadata.claimed_until;
+            until.filter(|until| until.as_millis() > self.now)
         };
-        let (name, mut entry) = (name.clone(), entry.clone());
+        let Some((name, entry)) = all.iter().find(|(_, entry)| held(entry).is_none()) else {
+            let until = all.iter().filter_map(|(_, entry)| held(entry)).min();
+            return Outcome::NoneFree { until };
+        };
+        let (name, mut entry) = ((*name).clone(), (*entry).clone());
         entry.metadata.claimed_until = Some(self.later(hold));
         entry.metadata.revision = self.revision;
         self.put(&name, entry.clone());
-        Outcome::Claimed(Some((Key::parse(&name).unwrap(), entry)))
+        Outcome::Claimed(Key::parse(&name).unwrap(), entry)
     }
 
     fn change_claim(&mut self, key: &Key, until: Option<Timestamp>) -> Result<(), Refusal> {

@@ -1,0 +1,178 @@
+//! A batch: conditions and operations that happen all together or not at all.
+//!
+//! The types take whatever is well-formed JSON of the right shape; what goes together is for the
+//! reader to say, who can name the operation that is wrong.
+
+use serde::{Deserialize, Serialize};
+
+/// What a batch may be long, in bytes: every operation with a value of 16 KB as base64 would be
+/// twice that, but a value that large is better set on its own.
+pub const MAX_BATCH_BYTES: usize = 1 << 20;
+
+/// Conditions, and operations to do where all of them hold.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Batch {
+    /// What must hold.
+    #[serde(rename = "if", default, skip_serializing_if = "Vec::is_empty")]
+    pub conditions: Vec<BatchCondition>,
+    /// What to do, at most 100 operations; no key may be in two of them.
+    #[serde(rename = "do")]
+    pub operations: Vec<BatchOperation>,
+}
+
+/// What must hold of a key; exactly one of `absent`, `revision`, `value` and `value_base64`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct BatchCondition {
+    /// The key.
+    pub key: String,
+    /// `true`: it does not exist; `false`: it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub absent: Option<bool>,
+    /// The last commit that touched it is this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<u64>,
+    /// Its value is this text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+    /// Its value is these bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value_base64: Option<String>,
+}
+
+/// One operation; exactly one of `set`, `delete` and `add`, each the name of a key.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct BatchOperation {
+    /// Sets this key, to `value` or `value_base64`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub set: Option<String>,
+    /// Deletes this key; one that does not exist is no error.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delete: Option<String>,
+    /// Adds `by` to this key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub add: Option<String>,
+    /// With `set`: the value, as text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+    /// With `set`: the value's bytes (RFC 4648, section 4).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value_base64: Option<String>,
+    /// With `set`: how long it stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttl: Option<BatchTtl>,
+    /// With `add`: what to add.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<i64>,
+}
+
+/// How long a value stays.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(
+    untagged,
+    expecting = "a duration as text (\"90s\", \"15m\", \"12h\", \"7d\", \"job\") or a number of seconds"
+)]
+pub enum BatchTtl {
+    /// `90s`, `15m`, `12h`, `7d`, or `job` for as long as the token lasts.
+    Text(String),
+    /// Seconds.
+    Seconds(u64),
+}
+
+/// Answer to a batch that was done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct BatchDone {
+    /// The commit's revision; the latest one of the namespace where nothing changed.
+    pub revision: u64,
+    /// What each operation did, in their order.
+    pub results: Vec<BatchResult>,
+}
+
+/// What one operation did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(untagged)]
+pub enum BatchResult {
+    /// A value was set.
+    Set {
+        /// The key in canonical form.
+        key: String,
+        /// Whether it did not exist before.
+        created: bool,
+    },
+    /// A number was added to.
+    Added {
+        /// The key in canonical form.
+        key: String,
+        /// The sum.
+        value: i64,
+    },
+    /// A key was deleted.
+    Deleted {
+        /// The key in canonical form.
+        key: String,
+        /// How many keys there were: 1 or 0.
+        deleted: u64,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_is_read_as_the_interface_writes_it() {
+        let text = r#"{"if":[{"key":"/lock","revision":7}],
+            "do":[{"set":"/a","value":"1","ttl":"1h"},{"delete":"/b"},{"add":"/n","by":-2}]}"#;
+        let batch: Batch = serde_json::from_str(text).unwrap();
+        assert_eq!(batch.conditions[0].revision, Some(7));
+        let ttl = Some(BatchTtl::Text("1h".to_owned()));
+        assert_eq!(batch.operations[0].ttl, ttl);
+        assert_eq!(batch.operations[2].by, Some(-2));
+        let back = serde_json::to_string(&batch).unwrap();
+        assert_eq!(serde_json::from_str::<Batch>(&back).unwrap(), batch);
+    }
+
+    #[test]
+    fn what_no_batch_has_is_refused() {
+        for text in [
+            r"{}",
+            r#"{"do":[],"then":[]}"#,
+            r#"{"do":[{"set":"/a","vlaue":"1"}]}"#,
+            r#"{"do":[{"set":"/a","set":"/b","value":"1"}]}"#,
+            r#"{"do":[{"add":"/a","by":9223372036854775808}]}"#,
+            r#"{"do":[{"set":"/a","value":"1","ttl":-1}]}"#,
+        ] {
+            assert!(serde_json::from_str::<Batch>(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn every_result_is_read_back_as_itself() {
+        let key = || "/a".to_owned();
+        for result in [
+            BatchResult::Set {
+                key: key(),
+                created: true,
+            },
+            BatchResult::Added {
+                key: key(),
+                value: -1,
+            },
+            BatchResult::Deleted {
+                key: key(),
+                deleted: 0,
+            },
+        ] {
+            let text = serde_json::to_string(&result).unwrap();
+            assert_eq!(serde_json::from_str::<BatchResult>(&text).unwrap(), result);
+        }
+    }
+}

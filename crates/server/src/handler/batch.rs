@@ -1,0 +1,254 @@
+//! POST without a key: many changes in one commit.
+
+use std::fmt::Display;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
+use prominence_api::body::MAX_BATCH_BYTES;
+use prominence_api::name::{self, parameter};
+use prominence_api::{
+    Batch, BatchCondition, BatchDone, BatchOperation, BatchResult, BatchTtl, ErrorBody, ErrorCode,
+    Text,
+};
+use prominence_core::{
+    Commit, Condition, Key, Lifetime, Operation, Outcome, Precondition, Principal, Revision, Value,
+};
+
+use super::{claim, value, write};
+use crate::app::App;
+use crate::auth::Caller;
+use crate::conditional;
+use crate::failure::Failure;
+use crate::hold::Holder;
+use crate::query::Query;
+use crate::target::{self, Target};
+
+/// Does a batch: all of its operations where all of its conditions hold, and nothing otherwise.
+/// With `claim`: takes the next piece of work of the whole namespace.
+#[utoipa::path(
+    post,
+    path = "/prominence/v1/kv",
+    tag = "kv",
+    params(claim::Parameters),
+    request_body(content = Batch, content_type = "application/json"),
+    responses(
+        (status = 200, description = "everything is done, durably", body = BatchDone,
+            headers(("ETag" = String, description = "the revision in quotes"))),
+        (status = 204, description = "with `claim`: there is nothing to take"),
+        (status = "4XX", description = "nothing was changed", body = ErrorBody),
+        (status = 507, description = "the namespace is full; nothing was changed", body = ErrorBody),
+        (status = "5XX", description = "the text says whether the batch may have happened", body = ErrorBody),
+    ),
+    security(("token" = [])),
+)]
+pub(crate) async fn post_namespace(
+    State(app): State<App>,
+    Caller(who): Caller,
+    target: Target,
+    holder: Holder,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Failure> {
+    let query = Query::parse(target.query())?;
+    if query.has(parameter::CLAIM) {
+        return claim::take(&app, &who, &target, (query, holder), &headers, body).await;
+    }
+    query.finish("a batch; to set a value name its key, as in /kv/KEY")?;
+    demand_json(&headers)?;
+    let bytes = value::read_bytes(&headers, body, &app.bounds, ("batch", MAX_BATCH_BYTES)).await?;
+    let commit = parse(&bytes, &who, app.bounds.value_bytes)?;
+    let keys = commit.operations().iter().filter_map(Operation::key);
+    let keys: Vec<_> = keys.map(Key::to_string).collect();
+    let committed = app.gate.commit(&who, commit)?.apply().await?;
+    let results = keys.into_iter().zip(committed.outcomes);
+    let results = results
+        .map(|(key, outcome)| result(key, &outcome))
+        .collect::<Result<_, _>>()?;
+    let revision = committed.revision;
+    let done = Json(BatchDone {
+        revision: revision.get(),
+        results,
+    });
+    Ok(([(header::ETAG, conditional::etag(revision))], done).into_response())
+}
+
+/// A value that was posted without a key would otherwise be taken for a broken batch.
+fn demand_json(headers: &HeaderMap) -> Result<(), Failure> {
+    let given = headers.get(header::CONTENT_TYPE);
+    let media_type = given.and_then(|value| value.to_str().ok()).unwrap_or("");
+    let essence = media_type.split(';').next().unwrap_or_default().trim();
+    if essence.eq_ignore_ascii_case(name::JSON) {
+        return Ok(());
+    }
+    Err(Failure::bad_request(format!(
+        "a batch is sent with Content-Type: {} (here it is \"{media_type}\"); \
+         to set a value name its key, as in /kv/KEY",
+        name::JSON
+    )))
+}
+
+fn parse(bytes: &[u8], who: &Principal, limit: usize) -> Result<Commit, Failure> {
+    let json = &mut serde_json::Deserializer::from_slice(bytes);
+    let batch: Batch = serde_path_to_error::deserialize(&mut *json)
+        .map_err(|error| Failure::bad_request(format!("the batch is not valid: {error}")))?;
+    json.end()
+        .map_err(|error| Failure::bad_request(format!("there is more than a batch: {error}")))?;
+    let mut conditions = Vec::new();
+    for (index, condition) in batch.conditions.into_iter().enumerate() {
+        let place = Place("if", index);
+        conditions.push(place.condition(condition, limit)?);
+    }
+    let mut operations = Vec::new();
+    for (index, operation) in batch.operations.into_iter().enumerate() {
+        let place = Place("do", index);
+        operations.push(place.operation(operation, who, limit)?);
+    }
+    Commit::new(conditions, operations)
+        .map_err(|error| Failure::bad_request(format!("the batch is not valid: {error}")))
+}
+
+/// Where in the batch something stands, for what is said about it.
+#[derive(Clone, Copy)]
+struct Place(&'static str, usize);
+
+impl Place {
+    fn condition(self, condition: BatchCondition, limit: usize) -> Result<Condition, Failure> {
+        let BatchCondition {
+            key,
+            absent,
+            revision,
+            value,
+            value_base64,
+        } = condition;
+        let key = self.key(&key)?;
+        let value = self.value(value, value_base64, limit)?;
+        let expect = match (absent, revision, value) {
+            (Some(true), None, None) => Precondition::Absent,
+            (Some(false), None, None) => Precondition::Present,
+            (None, Some(revision), None) => Precondition::Revision(Revision::new(revision)),
+            (None, None, Some(value)) => Precondition::Value(value),
+            _ => {
+                let rule =
+                    "has exactly one of \"absent\", \"revision\", \"value\", \"value_base64\"";
+                return Err(self.bad(format!("a condition {rule} beside its \"key\"")));
+            }
+        };
+        Ok(Condition { key, expect })
+    }
+
+    fn operation(
+        self,
+        operation: BatchOperation,
+        who: &Principal,
+        limit: usize,
+    ) -> Result<Operation, Failure> {
+        let BatchOperation {
+            set,
+            delete,
+            add,
+            value,
+            value_base64,
+            ttl,
+            by,
+        } = operation;
+        let value = self.value(value, value_base64, limit)?;
+        match (set, delete, add) {
+            (Some(key), None, None) => {
+                self.refuse("by", by.is_some(), "set")?;
+                let value = value
+                    .ok_or_else(|| self.bad("\"set\" needs a \"value\" or a \"value_base64\""))?;
+                Ok(Operation::Set {
+                    key: self.key(&key)?,
+                    value,
+                    lifetime: self.lifetime(ttl, who)?,
+                })
+            }
+            (None, Some(key), None) => {
+                self.refuse("by", by.is_some(), "delete")?;
+                self.refuse("ttl", ttl.is_some(), "delete")?;
+                self.refuse("value", value.is_some(), "delete")?;
+                let key = self.key(&key)?;
+                Ok(Operation::Delete { key })
+            }
+            (None, None, Some(key)) => {
+                self.refuse("ttl", ttl.is_some(), "add")?;
+                self.refuse("value", value.is_some(), "add")?;
+                let by = by.ok_or_else(|| self.bad("\"add\" needs a whole number \"by\""))?;
+                let key = self.key(&key)?;
+                Ok(Operation::Add { key, by })
+            }
+            _ => Err(self.bad("an operation has exactly one of \"set\", \"delete\", \"add\"")),
+        }
+    }
+
+    fn key(self, text: &str) -> Result<Key, Failure> {
+        Key::parse(text).map_err(|error| {
+            let message = target::bad_key(error).message().to_owned();
+            Failure::new(ErrorCode::BadKey, format!("{self}: {message}"))
+        })
+    }
+
+    fn value(
+        self,
+        text: Option<String>,
+        base64: Option<String>,
+        limit: usize,
+    ) -> Result<Option<Value>, Failure> {
+        let bytes = match (text, base64) {
+            (None, None) => return Ok(None),
+            (Some(text), None) => text.into_bytes(),
+            (None, Some(base64)) => Text::Encoded { base64 }
+                .into_bytes()
+                .ok_or_else(|| self.bad("\"value_base64\" is no base64 (RFC 4648, section 4)"))?,
+            (Some(_), Some(_)) => {
+                return Err(self.bad("\"value\" and \"value_base64\" do not go together"));
+            }
+        };
+        let value = Value::new(bytes, limit)
+            .map_err(|error| Failure::new(ErrorCode::ValueTooLarge, format!("{self}: {error}")))?;
+        Ok(Some(value))
+    }
+
+    fn lifetime(self, ttl: Option<BatchTtl>, who: &Principal) -> Result<Lifetime, Failure> {
+        let text = match ttl {
+            None => return Ok(Lifetime::Permanent),
+            Some(BatchTtl::Text(text)) => text,
+            Some(BatchTtl::Seconds(seconds)) => seconds.to_string(),
+        };
+        write::lifetime(&text, who)
+            .map_err(|error| self.bad(format!("\"ttl\" is not valid: {error}")))
+    }
+
+    fn refuse(self, member: &str, given: bool, operation: &str) -> Result<(), Failure> {
+        if given {
+            return Err(self.bad(format!("\"{member}\" does not go with \"{operation}\"")));
+        }
+        Ok(())
+    }
+
+    fn bad(self, what: impl Display) -> Failure {
+        Failure::bad_request(format!("{self}: {what}"))
+    }
+}
+
+impl Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self(list, index) = self;
+        write!(f, "{list}[{index}]")
+    }
+}
+
+fn result(key: String, outcome: &Outcome) -> Result<BatchResult, Failure> {
+    match *outcome {
+        Outcome::Set { created } => Ok(BatchResult::Set { key, created }),
+        Outcome::Added(value) => Ok(BatchResult::Added { key, value }),
+        Outcome::Deleted(deleted) => Ok(BatchResult::Deleted { key, deleted }),
+        Outcome::Claimed(..)
+        | Outcome::NoneFree { .. }
+        | Outcome::Renewed(_)
+        | Outcome::Released => Err(Failure::surprised()),
+    }
+}

@@ -1,0 +1,227 @@
+//! Claims: taking the next piece of work, keeping it for longer, giving it back.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use prominence_api::name::{self, parameter};
+use prominence_api::path;
+use prominence_api::time::{format_duration, parse_duration, rfc3339};
+use prominence_api::{Released, Renewed};
+use prominence_core::limits::MAX_CLAIM;
+use prominence_core::{
+    Commit, Committed, Condition, Entry, Key, Operation, Outcome, Precondition, Prefix, Principal,
+    Timestamp,
+};
+
+use super::{kv, value};
+use crate::app::App;
+use crate::conditional::{self, ReadConditions};
+use crate::failure::Failure;
+use crate::hold::{Holder, Wait, Woken};
+use crate::query::Query;
+use crate::target::Target;
+
+/// Parameters of a claim, as they are documented.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(
+    dead_code,
+    reason = "describes the parameters; the query module reads them"
+)]
+pub(crate) struct Parameters {
+    /// Take the first key under the path that nobody holds, for this long: at most 7d.
+    #[param(example = "10m")]
+    claim: Option<String>,
+    /// With `claim`: hold the request until there is something to take, at most 10m.
+    #[param(example = "5m")]
+    wait: Option<String>,
+}
+
+/// What an attempt to take something found.
+enum Found {
+    Work(Key, Entry),
+    /// Nothing, until then at least.
+    Nothing(Option<Timestamp>),
+}
+
+/// Takes the first key under the prefix that nobody holds a live claim on.
+pub(super) async fn take(
+    app: &App,
+    who: &Principal,
+    target: &Target,
+    (mut query, holder): (Query<'_>, Holder),
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Response, Failure> {
+    let Some(hold) = query.parsed(parameter::CLAIM, duration)? else {
+        return Err(Failure::surprised());
+    };
+    let wait = Wait::asked_for(&mut query)?;
+    query.finish("?claim")?;
+    let prefix = target.prefix()?;
+    if conditional::of_write(headers)?.is_some() {
+        return Err(Failure::bad_request(
+            "a claim takes whatever is free; If-Match and If-None-Match do not go with it",
+        ));
+    }
+    value::none(headers, body, &app.bounds, "?claim").await?;
+    let taken = match wait {
+        None => match attempt(app, who, &prefix, hold).await? {
+            Found::Work(key, entry) => Some((key, entry)),
+            Found::Nothing(_) => None,
+        },
+        Some(wait) => take_or_wait(app, who, &prefix, hold, (holder, wait)).await?,
+    };
+    let Some((key, entry)) = taken else {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    };
+    let none = HeaderMap::new();
+    let mut response = kv::render(entry, &ReadConditions::of(&none)?)?;
+    // Percent-encoded text is always a valid header.
+    let name = HeaderValue::try_from(path::encoded(&key)).map_err(|_| Failure::surprised())?;
+    let headers = response.headers_mut();
+    headers.insert(HeaderName::from_static(name::KEY), name);
+    Ok(response)
+}
+
+/// Makes a claim last longer.
+pub(super) async fn renew(
+    app: &App,
+    who: &Principal,
+    target: &Target,
+    mut query: Query<'_>,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Response, Failure> {
+    let Some(hold) = query.parsed(parameter::RENEW, duration)? else {
+        return Err(Failure::surprised());
+    };
+    query.finish("?renew")?;
+    let key = target.key()?;
+    let renew = Operation::Renew {
+        key: key.clone(),
+        hold,
+    };
+    let committed = change(app, who, renew, headers, body, "?renew").await?;
+    let Some(Outcome::Renewed(until)) = committed.outcomes.first() else {
+        return Err(Failure::surprised());
+    };
+    let revision = committed.revision;
+    let answer = Json(Renewed {
+        key: key.to_string(),
+        revision: revision.get(),
+        claimed_until: rfc3339(*until),
+    });
+    let tag = (header::ETAG, conditional::etag(revision));
+    Ok(([tag], answer).into_response())
+}
+
+/// Ends a claim, so that another worker can take the key.
+pub(super) async fn release(
+    app: &App,
+    who: &Principal,
+    target: &Target,
+    query: Query<'_>,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Response, Failure> {
+    query.finish("?release")?;
+    let key = target.key()?;
+    let release = Operation::Release { key: key.clone() };
+    let committed = change(app, who, release, headers, body, "?release").await?;
+    let revision = committed.revision;
+    let answer = Json(Released {
+        key: key.to_string(),
+        revision: revision.get(),
+    });
+    Ok(([(header::ETAG, conditional::etag(revision))], answer).into_response())
+}
+
+/// Renews or releases, for whoever knows the revision of the claim: who took the key and nobody
+/// else.
+async fn change(
+    app: &App,
+    who: &Principal,
+    operation: Operation,
+    headers: &HeaderMap,
+    body: Body,
+    what: &str,
+) -> Result<Committed, Failure> {
+    value::none(headers, body, &app.bounds, what).await?;
+    let Some(expect @ Precondition::Revision(_)) = conditional::of_write(headers)? else {
+        return Err(Failure::bad_request(format!(
+            "{what} needs If-Match with the ETag that the claim, or its last renewal, answered"
+        )));
+    };
+    let key = operation.key().cloned();
+    let condition = key.map(|key| Condition { key, expect });
+    let commit = Commit::single(condition, operation);
+    Ok(app.gate.commit(who, commit)?.apply().await?)
+}
+
+/// Takes something, as soon as there is something to take. `None` where the time is over.
+///
+/// Those who wait for the same prefix stand in line: only the first of them tries when something
+/// changes, so that one new key costs one commit and not one of each.
+async fn take_or_wait(
+    app: &App,
+    who: &Principal,
+    prefix: &Prefix,
+    hold: Duration,
+    (holder, wait): (Holder, Wait),
+) -> Result<Option<(Key, Entry)>, Failure> {
+    let mut place = app.lines.join(&who.user, prefix);
+    if place.is_first()
+        && let Found::Work(key, entry) = attempt(app, who, prefix, hold).await?
+    {
+        return Ok(Some((key, entry)));
+    }
+    let mut held = holder.hold(app, who, wait)?;
+    if held.sleep(place.turn(), None).await? == Woken::Late {
+        return Ok(None);
+    }
+    let permit = app.gate.list(who, prefix.clone())?;
+    loop {
+        let signal = permit.listen().await?;
+        let until = match attempt(app, who, prefix, hold).await? {
+            Found::Work(key, entry) => return Ok(Some((key, entry))),
+            Found::Nothing(until) => until,
+        };
+        if held.sleep(signal, until).await? == Woken::Late {
+            return Ok(None);
+        }
+    }
+}
+
+async fn attempt(
+    app: &App,
+    who: &Principal,
+    prefix: &Prefix,
+    hold: Duration,
+) -> Result<Found, Failure> {
+    let claim = Operation::Claim {
+        prefix: prefix.clone(),
+        hold,
+    };
+    let commit = Commit::single(None, claim);
+    let committed = app.gate.commit(who, commit)?.apply().await?;
+    match committed.outcomes.into_iter().next() {
+        Some(Outcome::Claimed(key, entry)) => Ok(Found::Work(key, entry)),
+        Some(Outcome::NoneFree { until }) => Ok(Found::Nothing(until)),
+        _ => Err(Failure::surprised()),
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let hold = parse_duration(text).map_err(|error| error.to_string())?;
+    if hold > MAX_CLAIM {
+        let limit = format_duration(MAX_CLAIM);
+        return Err(format!(
+            "\"{text}\" is longer than the limit of {limit}; renew the claim while you work"
+        ));
+    }
+    Ok(hold)
+}

@@ -1,0 +1,233 @@
+//! Claims: one worker for each piece of work, for as long as its claim lasts.
+
+use std::collections::BTreeSet;
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::common::{Answer, Client, Server};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn with_etag(client: &Client, method: &str, path: &str, tag: &str) -> Answer {
+    client.send(method, path, &[("if-match", tag)], b"")
+}
+
+/// Waits until the server holds so many requests.
+#[track_caller]
+fn await_held(server: &Server, count: usize) {
+    let deadline = Instant::now() + PATIENCE;
+    while server.held() != count {
+        assert!(Instant::now() < deadline, "{} are held", server.held());
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn work_is_taken_in_order_with_its_value_and_done_by_deleting_it() {
+    let server = Server::start();
+    let alice = server.user("alice");
+    alice.set("/kv/todo/b", "second");
+    alice.set("/kv/todo/a%20x", "first");
+    let taken = alice.post("/kv/todo/?claim=10m", "");
+    assert_eq!((taken.status, taken.text().as_str()), (200, "first"));
+    assert_eq!(taken.header("prominence-key"), "/todo/a%20x");
+    assert_eq!(
+        taken.header("prominence-claimed-until"),
+        "2023-11-14T22:23:20.000Z"
+    );
+    let read = alice.get("/kv/todo/a%20x");
+    assert_eq!(
+        read.header("etag"),
+        taken.header("etag"),
+        "reading it is as usual"
+    );
+    let next = alice.post("/kv?claim=600", "");
+    assert_eq!(next.text(), "second");
+    assert_eq!(alice.post("/kv/todo/?claim=1s", "").status, 204);
+    let done = with_etag(&alice, "DELETE", "/kv/todo/b", next.header("etag"));
+    assert_eq!(done.json()["deleted"], 1);
+}
+
+#[test]
+fn a_claim_is_kept_given_back_or_runs_out() {
+    let server = Server::start();
+    let alice = server.user("alice");
+    alice.set("/kv/w/a", "1");
+    let first = alice.post("/kv/w/?claim=60", "").header("etag").to_owned();
+    server.clock.advance(Duration::from_secs(50));
+    let renewed = with_etag(&alice, "POST", "/kv/w/a?renew=60", &first);
+    assert_eq!(renewed.status, 200, "{}", renewed.text());
+    let second = renewed.header("etag").to_owned();
+    assert_ne!(first, second);
+    assert_eq!(renewed.json()["claimed_until"], "2023-11-14T22:15:10.000Z");
+    with_etag(&alice, "POST", "/kv/w/a?renew=60", &first).error(412, "precondition_failed");
+    with_etag(&alice, "POST", "/kv/w/a?release", &first).error(412, "precondition_failed");
+    server.clock.advance(Duration::from_secs(59));
+    assert_eq!(alice.post("/kv/w/?claim=60", "").status, 204);
+    let released = with_etag(&alice, "POST", "/kv/w/a?release", &second);
+    assert_eq!(released.status, 200, "{}", released.text());
+    let third = alice.post("/kv/w/?claim=60", "").header("etag").to_owned();
+    server.clock.advance(Duration::from_secs(60));
+    let late = with_etag(&alice, "POST", "/kv/w/a?renew=60", &third);
+    assert!(late.error(412, "precondition_failed").contains("ran out"));
+    assert_eq!(
+        alice.post("/kv/w/?claim=60", "").status,
+        200,
+        "another takes it"
+    );
+    with_etag(&alice, "DELETE", "/kv/w/a", &third).error(412, "precondition_failed");
+    assert_eq!(alice.get("/kv/w/a").text(), "1");
+}
+
+#[test]
+fn what_is_no_claim_is_refused_and_changes_nothing() {
+    let server = Server::start();
+    let alice = server.user("alice");
+    alice.set("/kv/w/a", "1");
+    let tag = alice.get("/kv/w/a").header("etag").to_owned();
+    for (path, words) in [
+        ("/kv/w/?claim", "needs a value"),
+        ("/kv/w/?claim=0", "longer than 0"),
+        ("/kv/w/?claim=-1", "not a duration"),
+        ("/kv/w/?claim=NaN", "not a duration"),
+        ("/kv/w/?claim=8d", "limit of 7d"),
+        ("/kv/w/?claim=1m&wait=0", "longer than 0"),
+        ("/kv/w/?claim=1m&wait=601", "limit of 10m"),
+        ("/kv/w/?claim=1m&ttl=1m", "\"ttl\" does not go with ?claim"),
+        ("/kv/w/a?renew=1m&release", "does not go with ?renew"),
+        ("/kv/w/a?renew=1m", "needs If-Match"),
+        ("/kv/w/a?release", "needs If-Match"),
+        ("/kv/w/a?renew=8d", "limit of 7d"),
+    ] {
+        let error = alice.post(path, "").error(400, "bad_request");
+        assert!(error.contains(words), "{path}: {error}");
+    }
+    let error = alice.post("/kv/w/?claim=1m", "x").error(400, "bad_request");
+    assert!(error.contains("takes no body"), "{error}");
+    with_etag(&alice, "POST", "/kv/w/?claim=1m", &tag).error(400, "bad_request");
+    with_etag(&alice, "POST", "/kv/w/a?renew=1m", &tag).error(412, "precondition_failed");
+    with_etag(&alice, "POST", "/kv/w/none?release", &tag).error(412, "precondition_failed");
+    assert_eq!(alice.get("/kv/w/a").header("etag"), tag);
+}
+
+#[test]
+fn who_waits_for_work_is_given_it_by_a_write_a_release_or_a_claim_that_runs_out() {
+    let server = Server::start();
+    let wait = |server: &Server| {
+        let (alice, (send, answer)) = (server.user("alice"), channel());
+        let before = server.held();
+        thread::spawn(move || send.send(alice.post("/kv/w/?claim=60&wait=10m", "")));
+        await_held(server, before + 1);
+        answer
+    };
+    let alice = server.user("alice");
+    let answer = wait(&server);
+    alice.set("/kv/v/elsewhere", "1");
+    alice.set("/kv/w/a", "1");
+    let taken = answer.recv_timeout(PATIENCE).unwrap();
+    assert_eq!(
+        (taken.status, taken.header("prominence-key")),
+        (200, "/w/a")
+    );
+
+    let answer = wait(&server);
+    with_etag(&alice, "POST", "/kv/w/a?release", taken.header("etag"));
+    assert_eq!(answer.recv_timeout(PATIENCE).unwrap().status, 200);
+
+    let answer = wait(&server);
+    server.clock.advance(Duration::from_secs(60));
+    let taken = answer.recv_timeout(PATIENCE).unwrap();
+    assert_eq!(taken.status, 200, "nothing was written");
+
+    let answer = wait(&server);
+    with_etag(&alice, "DELETE", "/kv/w/a", taken.header("etag"));
+    server.clock.advance(Duration::from_secs(600));
+    assert_eq!(answer.recv_timeout(PATIENCE).unwrap().status, 204);
+}
+
+#[test]
+fn one_new_key_is_one_workers_and_the_others_cost_nothing() {
+    let server = Server::start();
+    let (send, answers) = channel();
+    for _ in 0..20 {
+        let (alice, send) = (server.user("alice"), send.clone());
+        thread::spawn(move || send.send(alice.post("/kv/w/?claim=60&wait=10m", "")));
+    }
+    await_held(&server, 20);
+    let commits = server.commits();
+    let alice = server.user("alice");
+    alice.set("/kv/w/a", "1");
+    assert_eq!(answers.recv_timeout(PATIENCE).unwrap().status, 200);
+    await_held(&server, 19);
+    alice.set("/kv/v", "1");
+    // The set, the claim, one look of whoever is the first in line now, and the other set.
+    let cost = server.commits() - commits;
+    assert!(cost <= 5, "{cost} commits");
+    assert!(answers.try_recv().is_err());
+}
+
+#[test]
+fn however_many_compete_each_piece_of_work_is_done_by_one() {
+    const WORKERS: usize = 30;
+    const PIECES: usize = 300;
+    let server = Server::start();
+    let alice = server.user("alice");
+    for chunk in (0..PIECES).collect::<Vec<_>>().chunks(100) {
+        let sets = chunk
+            .iter()
+            .map(|n| format!(r#"{{"set":"/w/{n:03}","value":"{n}"}}"#));
+        let body = format!(r#"{{"do":[{}]}}"#, sets.collect::<Vec<_>>().join(","));
+        let json = [("content-type", "application/json")];
+        assert_eq!(
+            alice.send("POST", "/kv", &json, body.as_bytes()).status,
+            200
+        );
+    }
+    let done: Vec<String> = thread::scope(|threads| {
+        let workers: Vec<_> = (0..WORKERS)
+            .map(|_| threads.spawn(|| work(&server.user("alice"))))
+            .collect();
+        workers
+            .into_iter()
+            .flat_map(|worker| worker.join().unwrap())
+            .collect()
+    });
+    assert_eq!(done.len(), PIECES);
+    assert_eq!(done.iter().collect::<BTreeSet<_>>().len(), PIECES);
+    assert_eq!(alice.list("/kv?list&count")["count"], 0);
+}
+
+/// Takes and does what there is.
+fn work(alice: &Client) -> Vec<String> {
+    let mut done = Vec::new();
+    loop {
+        let taken = alice.post("/kv/w/?claim=60", "");
+        if taken.status == 204 {
+            return done;
+        }
+        let key = taken.header("prominence-key");
+        let deleted = with_etag(alice, "DELETE", &format!("/kv{key}"), taken.header("etag"));
+        assert_eq!(deleted.json()["deleted"], 1);
+        done.push(key.to_owned());
+    }
+}
+
+#[test]
+fn a_claim_needs_the_right_to_read_and_to_change() {
+    let server = Server::start();
+    server.user("alice").set("/kv/w/a", "1");
+    server.user("bob").set("/kv/w/a", "bob's");
+    for scopes in [
+        "storage.read:/",
+        "storage.modify:/",
+        "storage.read:/w storage.modify:/v",
+    ] {
+        let token = server.token_for("alice", scopes, None);
+        let scoped = server.with_token(&token);
+        scoped.post("/kv/w/?claim=1m", "").error(403, "forbidden");
+    }
+    let token = server.token_for("alice", "storage.read:/w storage.modify:/w", None);
+    let taken = server.with_token(&token).post("/kv/w/?claim=1m", "");
+    assert_eq!(taken.text(), "1");
+}

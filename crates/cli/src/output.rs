@@ -1,9 +1,13 @@
 //! The only place that prints.
 
+mod progress;
+
 use std::fmt;
 use std::io::{self, BufWriter, IsTerminal as _, StdoutLock, Write};
 
 use clap::builder::styling::{AnsiColor, Style};
+
+pub(crate) use progress::{Progress, Show};
 
 /// Standard output, buffered, and what is known about who reads it.
 pub(crate) struct Output {

@@ -1,5 +1,6 @@
 //! A folder on this machine that keys are copied into, or from.
 
+mod letter_case;
 mod walk;
 
 use std::fs::{self, File, FileType, TryLockError};
@@ -12,6 +13,8 @@ use prominence_core::limits::MAX_VALUE_BYTES;
 
 use super::file_name::{OWN_VALUE, WORKSHOP};
 use crate::failure::Failure;
+
+use letter_case::LetterCase;
 
 pub(super) use walk::{Found, walk};
 
@@ -28,8 +31,8 @@ pub(super) struct Destination {
     /// Names in the workshop.
     next: AtomicU64,
     /// Held while folders are made and files get their names, so that nobody makes a folder of
-    /// what another has just found to be a file.
-    structure: Mutex<()>,
+    /// what another has just found to be a file; and what is known of their letters.
+    structure: Mutex<LetterCase>,
 }
 
 /// What became of a value.
@@ -76,12 +79,13 @@ impl Destination {
                 remove(&path).map_err(|error| cannot("remove", &path, &error))?;
             }
         }
+        let case = LetterCase::of(&workshop).map_err(|error| cannot("use", &workshop, &error))?;
         Ok(Self {
             root: root.to_owned(),
             workshop,
             _lock: lock,
             next: AtomicU64::new(0),
-            structure: Mutex::new(()),
+            structure: Mutex::new(case),
         })
     }
 
@@ -93,7 +97,16 @@ impl Destination {
                 .unwrap_or_else(PoisonError::into_inner)
         };
         let place = {
-            let _held = structure();
+            let mut case = structure();
+            case.admit(names).map_err(|clash| {
+                Failure::Usage(format!(
+                    "{} does not tell {} from {}; export to a file system on which upper and \
+                     lower case differ",
+                    self.root.display(),
+                    clash.path,
+                    clash.other
+                ))
+            })?;
             self.place(names)?
         };
         if holds(&place, value) {

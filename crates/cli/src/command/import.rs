@@ -18,7 +18,7 @@ use super::flight::{self, Tally};
 use super::folder::{self, Found, walk};
 use crate::args::kv::copy::Import;
 use crate::failure::Failure;
-use crate::output::{Output, Progress, Show, say};
+use crate::output::{Output, Progress, Show, warn};
 
 /// Files that are named where many are wrong in the same way; the rest are only counted.
 const MAX_NAMED: usize = 10;
@@ -118,7 +118,7 @@ fn check(options: &Import, limits: &UsageLimits) -> Result<u64, Failure> {
         )));
     }
     if left.count > 0 {
-        say(format_args!("prominence: left out: {left}"));
+        warn(format_args!("left out: {left}"));
     }
     Ok(files)
 }

@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::{FileTypeExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use prominence_client::SetOptions;
 use prominence_core::Key;
@@ -116,7 +117,7 @@ fn every_key_comes_back_from_its_file_byte_for_byte() {
     let (path, dir) = folder(&server, "plain");
     me.kv(&["export", "/in/", &dir]).text();
     let found = files(&path);
-    assert_eq!(found["a/b/%="], found["a/b/%="]);
+    assert_eq!(found["a/b/%="].len(), 16_384);
     assert_eq!(found["a/b/c"], b"/in/a/b/c");
     assert_eq!(found["100%25"], b"/in/100%");
     assert!(found.contains_key("a/%=") && found.contains_key(".hidden"));
@@ -269,7 +270,10 @@ fn an_import_of_what_cannot_be_stored_is_refused_before_anything_is() {
     }
     for (name, word) in [
         ("100%", "%25"),
-        ("a\nb", "control"),
+        (
+            "a\nb",
+            "a\\nb stands for no key: the key contains a control",
+        ),
         ("x%-", "%25"),
         ("%~~", "%25"),
     ] {
@@ -327,4 +331,48 @@ fn an_import_that_a_full_namespace_stops_goes_on_later() {
         "{complaint}"
     );
     assert_eq!(me.kv(&["list", "--count"]).text(), "10\n");
+}
+
+#[test]
+fn an_export_that_is_killed_leaves_whole_files_and_can_be_finished() {
+    let server = Server::start();
+    let me = server.user("me");
+    let table: String = (0..3_000)
+        .map(|n| format!("{n},{}\n", "x".repeat(2_000)))
+        .collect();
+    let load = ["load", "/in", "-", "--jobs", "64"];
+    me.kv_with_input(&load, format!("n,x\n{table}").as_bytes())
+        .text();
+    let (path, dir) = folder(&server, "out");
+    let export = ["kv", "export", "/in/", &dir, "--jobs", "2"];
+    let mut child = me.command(&export).spawn().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !path.join("0001").exists() {
+        assert!(Instant::now() < deadline, "nothing was exported");
+        assert!(
+            child.try_wait().unwrap().is_none(),
+            "it ended without an export"
+        );
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let mut left = files(&path);
+    left.retain(|name, _| !name.starts_with("%~"));
+    assert!(left.len() < 3_000, "it was over before it was killed");
+    for (name, bytes) in &left {
+        let n: u32 = name.parse().unwrap();
+        assert_eq!(
+            bytes.len(),
+            format!("{{\"n\":{},\"x\":\"\"}}", n - 1).len() + 2_000
+        );
+    }
+    // A folder that is still in the making is no part of an import either.
+    let you = server.user("you");
+    you.kv(&["import", &dir, "/in"]).text();
+    assert_eq!(
+        you.kv(&["list", "--count"]).text(),
+        format!("{}\n", left.len())
+    );
+    me.kv(&["export", "/in/", &dir]).text();
+    assert_eq!(files(&path).len(), 3_000);
 }

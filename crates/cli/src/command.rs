@@ -30,6 +30,7 @@ mod time;
 mod token_create;
 mod tree;
 mod usage;
+mod value_limit;
 mod whoami;
 
 use std::io::Write as _;

@@ -8,14 +8,14 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::io::Write as _;
 use std::path::PathBuf;
 
-use prominence_api::UsageLimits;
-use prominence_client::{Client, SetOptions};
+use prominence_client::{Client, Error, SetOptions};
 use prominence_core::{Key, Prefix};
 
 use super::export;
 use super::file_name::key_of;
 use super::flight::{self, Tally};
 use super::folder::{self, Found, walk};
+use super::value_limit::value_limit;
 use crate::args::kv::copy::Import;
 use crate::failure::Failure;
 use crate::output::{Output, Progress, Show, warn};
@@ -32,8 +32,7 @@ struct Source {
 
 pub(super) fn run(options: &Import, client: &Client, output: &mut Output) -> Result<(), Failure> {
     let prefix = &options.prefix;
-    let limits = client.usage()?.limits;
-    let length = check(options, &limits)?;
+    let length = check(options, value_limit(client)?)?;
     let there = There::list(client, prefix)?;
     let sources = walk(&options.folder)?.filter_map(|found| match found {
         Ok(Found::File { path, names, bytes }) => Some(source(prefix, path, &names, bytes)),
@@ -82,7 +81,7 @@ pub(super) fn run(options: &Import, client: &Client, output: &mut Output) -> Res
 }
 
 /// Whether every file can be a value, and how many there are.
-fn check(options: &Import, limits: &UsageLimits) -> Result<u64, Failure> {
+fn check(options: &Import, limit: u64) -> Result<u64, Failure> {
     let mut left = Named::default();
     let mut large = Named::default();
     let mut misnamed = Named::default();
@@ -92,7 +91,7 @@ fn check(options: &Import, limits: &UsageLimits) -> Result<u64, Failure> {
             Found::Left(what) => left.add(what),
             Found::File { path, names, bytes } => {
                 files += 1;
-                if bytes > limits.value_bytes {
+                if bytes > limit {
                     large.add(format_args!("{} has {bytes} bytes", path.display()));
                 }
                 if let Err(failure) = source(&options.prefix, path, &names, bytes) {
@@ -103,12 +102,11 @@ fn check(options: &Import, limits: &UsageLimits) -> Result<u64, Failure> {
     }
     if large.count > 0 {
         return Err(Failure::Usage(format!(
-            "{} than the limit of {} bytes for a value: {large}; nothing was stored",
+            "{} than the limit of {limit} bytes for a value: {large}; nothing was stored",
             match large.count {
                 1 => "1 file has more".to_owned(),
                 count => format!("{count} files have more"),
             },
-            limits.value_bytes,
         )));
     }
     if misnamed.count > 0 {
@@ -175,14 +173,19 @@ struct There {
 
 impl There {
     /// Reads what is there, which takes few requests, since values come with the listing. What
-    /// expires is not the same as what is to stay.
+    /// expires is not the same as what is to stay. With a token that may only write, nothing is
+    /// known to be there, and everything is stored.
     fn list(client: &Client, prefix: &Prefix) -> Result<Self, Failure> {
         let mut there = Self {
             hashers: [RandomState::new(), RandomState::new()],
             prints: HashSet::new(),
         };
         for detail in export::details(client, prefix) {
-            let detail = detail?;
+            let detail = match detail {
+                Ok(detail) => detail,
+                Err(Failure::Request(error)) if matches!(*error, Error::Forbidden(_)) => break,
+                Err(failure) => return Err(failure),
+            };
             if detail.expires.is_none() {
                 let (key, value) = export::pair(*detail)?;
                 let print = there.print(&key, &value);

@@ -14,6 +14,7 @@ use prominence_core::{Key, Precondition, Prefix};
 use self::cell::Typing;
 use self::table::{Row, Table};
 use super::flight::{self, Tally};
+use super::value_limit::value_limit;
 use crate::args::kv::table::Load;
 use crate::failure::Failure;
 use crate::output::{Output, Progress, Show};
@@ -33,7 +34,7 @@ struct Pair {
 }
 
 pub(super) fn run(options: &Load, client: &Client, output: &mut Output) -> Result<(), Failure> {
-    let limit = client.usage()?.limits.value_bytes;
+    let limit = value_limit(client)?;
     let table = Table::open(options)?;
     let (naming, length) = check(options, &table, limit)?;
     let mut header = Vec::new();

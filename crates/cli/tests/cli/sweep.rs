@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::support::{PROGRAM, Person, Server};
+use crate::support::{PROGRAM, Person, Server, run};
 
 /// Writes a table and answers its name.
 fn table(server: &Server, name: &str, text: impl AsRef<[u8]>) -> String {
@@ -326,4 +326,30 @@ fn a_gathered_file_appears_whole_or_not_at_all() {
     assert_eq!(drafts.count(), 0);
     let to_device = me.kv(&["gather", "/out", "-o", "/dev/stdout"]).bytes();
     assert_eq!(to_device, me.kv(&["gather", "/out", "-o", "-"]).bytes());
+}
+
+#[test]
+fn rows_that_are_too_many_for_memory_wait_in_a_file() {
+    let server = Server::start();
+    let me = server.user("me");
+    let large = "x".repeat(16_000);
+    let rows: String = (0..600).map(|_| format!("{large}\n")).collect();
+    let text = format!("x\n{rows}");
+    me.kv_with_input(&["load", "/in", "-"], text.as_bytes())
+        .text();
+    let gather = |prefix, temporary: &std::path::Path| {
+        let mut command = me.command(&["kv", "gather", prefix, "--bare"]);
+        run(command.env("TMPDIR", temporary))
+    };
+    assert!(
+        gather("/in/", me.home()).bytes() == text.as_bytes(),
+        "another table"
+    );
+    let nowhere = std::path::Path::new("/no/such/folder");
+    let complaint = gather("/in/", nowhere).complaint(2);
+    assert!(
+        complaint.contains("/no/such/folder") && complaint.contains("TMPDIR"),
+        "{complaint}"
+    );
+    assert_eq!(gather("/in/001", nowhere).text(), format!("x\n{large}\n"));
 }

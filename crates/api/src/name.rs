@@ -3,6 +3,8 @@
 /// Where the interface starts; the version is part of it.
 pub const BASE: &str = "/prominence/v1";
 
+/// Response header: when the key came into being (RFC 3339).
+pub const CREATED: &str = "prominence-created";
 /// Response header: when the entry will be gone (RFC 3339).
 pub const EXPIRES: &str = "prominence-expires";
 /// Response header: the job whose token wrote the entry.

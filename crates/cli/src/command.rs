@@ -7,11 +7,18 @@ mod completions;
 mod delete;
 #[cfg(feature = "server")]
 mod exec;
+mod export;
+mod file_name;
+mod flight;
+mod folder;
+mod gather;
 mod get;
+mod import;
 mod inspect;
 #[cfg(feature = "server")]
 mod issue;
 mod list;
+mod load;
 mod man;
 mod reference;
 #[cfg(feature = "server")]
@@ -23,6 +30,7 @@ mod time;
 mod token_create;
 mod tree;
 mod usage;
+mod value_limit;
 mod whoami;
 
 use std::io::Write as _;
@@ -74,6 +82,27 @@ fn run_kv(command: &KvCommand, client: &Client, output: &mut Output) -> Result<(
         KvCommand::Delete(options) => delete::run(options, client, output),
         KvCommand::Add(options) => add::run(options, client, output),
         KvCommand::Tree(options) => tree::run(options, client, output),
+        KvCommand::Load(options) => load::run(options, client, output),
+        KvCommand::Gather(options) => gather::run(options, client, output),
+        KvCommand::Export(options) => export::run(options, client, output),
+        KvCommand::Import(options) => import::run(options, client, output),
         KvCommand::Usage(options) => usage::run(options, client, output),
+    }
+}
+
+/// `1 key`, `2 keys`.
+fn keys(count: u64) -> String {
+    counted(count, "key")
+}
+
+/// `1 file`, `2 files`.
+fn files(count: u64) -> String {
+    counted(count, "file")
+}
+
+fn counted(count: u64, what: &str) -> String {
+    match count {
+        1 => format!("1 {what}"),
+        _ => format!("{count} {what}s"),
     }
 }

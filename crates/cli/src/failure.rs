@@ -21,6 +21,13 @@ pub(crate) enum Failure {
     Request(Box<Error>),
     /// The output can't be written.
     Output(io::Error),
+    /// A long command stopped on the way.
+    Stopped {
+        /// Why.
+        cause: Box<Failure>,
+        /// How far it was, and what to do next.
+        after: String,
+    },
     /// A program that was to be run can't be started.
     #[cfg(feature = "server")]
     Start {
@@ -64,6 +71,7 @@ impl Failure {
             Self::Usage(_) | Self::Output(_) => USAGE,
             Self::No(_) => NO,
             Self::Login(_) => NO_SERVER,
+            Self::Stopped { cause, .. } => cause.status(),
             Self::Request(error) => status_of(error),
             #[cfg(feature = "server")]
             Self::Start { cause, .. } if cause.kind() == io::ErrorKind::NotFound => NOT_FOUND,
@@ -73,6 +81,14 @@ impl Failure {
             Self::Serve(_) => NOT_SERVED,
             #[cfg(feature = "server")]
             Self::Store(_) => NO_SERVER,
+        }
+    }
+
+    /// This failure, and how far the command was.
+    pub(crate) fn after(self, after: String) -> Self {
+        Self::Stopped {
+            cause: Box::new(self),
+            after,
         }
     }
 
@@ -97,6 +113,7 @@ impl fmt::Display for Failure {
             Self::Arguments(error) => f.write_str(&one_sentence(&error.render().to_string())),
             Self::Usage(message) | Self::No(message) | Self::Login(message) => f.write_str(message),
             Self::Request(error) => explain(error, f),
+            Self::Stopped { cause, after } => write!(f, "{cause}; {after}"),
             Self::Output(error) => write!(f, "cannot write the output: {error}"),
             #[cfg(feature = "server")]
             Self::Start { program, cause } => write!(f, "cannot run {program}: {cause}"),

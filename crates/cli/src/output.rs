@@ -1,9 +1,13 @@
 //! The only place that prints.
 
+mod progress;
+
 use std::fmt;
 use std::io::{self, BufWriter, IsTerminal as _, StdoutLock, Write};
 
 use clap::builder::styling::{AnsiColor, Style};
+
+pub(crate) use progress::{Progress, Show};
 
 /// Standard output, buffered, and what is known about who reads it.
 pub(crate) struct Output {
@@ -112,7 +116,21 @@ pub(crate) fn complain(failure: &crate::failure::Failure) {
         let _ = error.print();
         return;
     }
-    say(format_args!("prominence: {failure}"));
+    warn(failure);
+}
+
+/// A sentence on standard error. Names in it may have been chosen by anybody: what would end the line,
+/// or command the terminal, is shown as an escape.
+pub(crate) fn warn(sentence: impl fmt::Display) {
+    let mut shown = String::new();
+    for character in sentence.to_string().chars() {
+        if character.is_control() {
+            shown.extend(character.escape_default());
+        } else {
+            shown.push(character);
+        }
+    }
+    say(format_args!("prominence: {shown}"));
 }
 
 /// A line on standard error.

@@ -28,6 +28,8 @@ pub struct Metadata {
     pub revision: Revision,
     /// Bytes of the value.
     pub size: u64,
+    /// When the key came into being; an earlier server doesn't say.
+    pub created: Option<Timestamp>,
     /// When the value was last set, to the second.
     pub modified: Option<Timestamp>,
     /// From when on the entry is gone.
@@ -93,6 +95,7 @@ impl Client {
                 .header(header::LAST_MODIFIED.as_str())
                 .and_then(|text| httpdate::parse_http_date(text).ok())
                 .and_then(timestamp),
+            created: instant(name::CREATED),
             expires: instant(name::EXPIRES),
             job: reply.header(name::JOB).map(str::to_owned),
             claimed_until: instant(name::CLAIMED_UNTIL),

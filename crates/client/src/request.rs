@@ -12,6 +12,10 @@ use crate::reply::Reply;
 use crate::retry::{Backoff, Repeat};
 use crate::tls;
 
+/// Connections kept open between requests: one for each thread that may share a client. With fewer,
+/// most of many threads would connect anew for every request.
+const MAX_IDLE_CONNECTIONS: usize = 64;
+
 /// A connection to the service as one user. Cheap to clone; connections are kept open and shared.
 #[derive(Clone)]
 pub struct Client {
@@ -53,6 +57,8 @@ impl Client {
             .http_status_as_error(false)
             // A redirect would carry values to somewhere else than the caller named.
             .max_redirects(0)
+            .max_idle_connections_per_host(MAX_IDLE_CONNECTIONS)
+            .max_idle_connections(MAX_IDLE_CONNECTIONS)
             .timeout_connect(Some(config.timeouts.connect))
             .timeout_recv_response(Some(config.timeouts.silence))
             .timeout_per_read(Some(config.timeouts.silence))

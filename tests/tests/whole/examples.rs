@@ -30,6 +30,21 @@ fn a_parameter_sweep_reads_its_input_and_writes_its_output() {
 }
 
 #[test]
+fn a_sweep_from_a_table_ends_in_a_table() {
+    let server = Server::start(&[]);
+    let table = example(&server, "table-sweep.sh");
+    assert_eq!(table, "name,volume\ncrate,24\ncube,3.375\nplank,0.1\n");
+    let input = server
+        .client("scientist")
+        .ask("GET", "/kv/boxes/input/cube", "")
+        .1;
+    assert_eq!(
+        input,
+        r#"{"name":"cube","width":1.50,"depth":1.50,"height":1.50}"#
+    );
+}
+
+#[test]
 fn two_jobs_pass_a_value() {
     let server = Server::start(&[]);
     let said = example(&server, "pass-a-value.sh");

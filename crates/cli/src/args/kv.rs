@@ -1,5 +1,8 @@
 //! The arguments of `prominence kv`.
 
+pub(crate) mod copy;
+pub(crate) mod table;
+
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Subcommand};
@@ -31,6 +34,14 @@ pub(crate) enum KvCommand {
     Add(Add),
     /// Show keys as a tree.
     Tree(Tree),
+    /// Store the rows of a table, each under a key of its own.
+    Load(table::Load),
+    /// Put all values under a prefix into one table.
+    Gather(table::Gather),
+    /// Copy keys into a folder, a file for each.
+    Export(copy::Export),
+    /// Copy a folder's files to keys.
+    Import(copy::Import),
     /// Show how much you store, and how much you may.
     Usage(Usage),
 }
@@ -47,7 +58,7 @@ pub(crate) struct List {
     #[arg(value_name = "PREFIX", value_parser = values::prefix)]
     pub(crate) prefix: Option<Prefix>,
 
-    /// Show size, time of change, time of expiry and job of each.
+    /// Show size, times of change, creation, expiry and end of claim, and job of each.
     #[arg(long, short, conflicts_with_all = ["json", "count"])]
     pub(crate) long: bool,
 

@@ -30,6 +30,17 @@ pub(super) fn revision(text: &str) -> Result<Revision, std::num::ParseIntError> 
     text.parse().map(Revision::new)
 }
 
+/// One character that separates columns.
+pub(super) fn delimiter(text: &str) -> Result<u8, String> {
+    match text.as_bytes() {
+        b"tab" | b"\\t" => Ok(b'\t'),
+        [one] if *one == b'\t' || (one.is_ascii_punctuation() && *one != b'"') || *one == b' ' => {
+            Ok(*one)
+        }
+        _ => Err("it must be one character such as , ; or |, or tab".to_owned()),
+    }
+}
+
 #[cfg(feature = "server")]
 pub(super) fn duration(text: &str) -> Result<Duration, DurationError> {
     parse_duration(text)

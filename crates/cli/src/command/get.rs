@@ -19,6 +19,8 @@ struct Shown<'a> {
     size: u64,
     revision: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
+    created: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     modified: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     expires: Option<String>,
@@ -70,6 +72,7 @@ fn shown(key: &Key, entry: Entry) -> Shown<'_> {
         key: key.as_str(),
         size: metadata.size,
         revision: metadata.revision.get(),
+        created: instant(metadata.created),
         modified: instant(metadata.modified),
         expires: instant(metadata.expires),
         job: metadata.job,

@@ -13,18 +13,21 @@ const ALIGNED_ROWS: usize = 200;
 /// What stands where there is nothing.
 const NOTHING: &str = "-";
 
+/// Columns before the key.
+const COLUMNS: usize = 6;
+
 /// A row but for its last column, the key, which needs no alignment.
-type Cells = [String; 4];
+type Cells = [String; COLUMNS];
 
 /// The heads of the columns.
-const HEADS: [&str; 4] = ["SIZE", "MODIFIED", "EXPIRES", "JOB"];
+const HEADS: [&str; COLUMNS] = ["SIZE", "MODIFIED", "CREATED", "EXPIRES", "CLAIMED", "JOB"];
 
 /// The column that numbers stand in, aligned to the right.
 const SIZE: usize = 0;
 
 pub(super) struct Table {
     rows: Vec<(Cells, Look, String)>,
-    widths: [usize; 4],
+    widths: [usize; COLUMNS],
     head: Head,
 }
 
@@ -46,12 +49,13 @@ impl Table {
 
     /// A row for a key.
     pub(super) fn key(&mut self, detail: Detail, output: &mut Output) -> io::Result<()> {
+        let instant = |at: Option<String>| at.map_or(NOTHING.to_owned(), |at| to_seconds(&at));
         let cells = [
             detail.size.to_string(),
             to_seconds(&detail.modified),
-            detail
-                .expires
-                .map_or_else(|| NOTHING.to_owned(), |at| to_seconds(&at)),
+            to_seconds(&detail.created),
+            instant(detail.expires),
+            instant(detail.claimed_until),
             detail.job.unwrap_or_else(|| NOTHING.to_owned()),
         ];
         self.row(cells, Look::Plain, detail.key, output)
@@ -59,7 +63,7 @@ impl Table {
 
     /// A row for a folder, of which no more is known than its name.
     pub(super) fn folder(&mut self, name: String, output: &mut Output) -> io::Result<()> {
-        let cells = [NOTHING; 4].map(str::to_owned);
+        let cells = [NOTHING; COLUMNS].map(str::to_owned);
         self.row(cells, Look::Folder, name, output)
     }
 

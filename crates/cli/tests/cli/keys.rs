@@ -1,6 +1,6 @@
 //! `kv get`, `set`, `delete` and `add`.
 
-use crate::support::{Server, run};
+use crate::support::{PROGRAM, Script, Server, answer, clean, run};
 
 #[test]
 fn a_value_comes_back_byte_for_byte_from_every_source() {
@@ -106,7 +106,25 @@ fn json_shows_a_value_with_all_that_is_known_about_it() {
         "{shown}"
     );
     assert!(shown["expires"].is_string(), "{shown}");
+    assert!(shown["created"].as_str().unwrap().ends_with('Z'), "{shown}");
     assert!(shown.get("job").is_none(), "{shown}");
+    let created = shown["created"].clone();
+    me.run(&[
+        "exec", "--job", "j 1", "--", PROGRAM, "kv", "set", "/a", "--string", "43",
+    ])
+    .text();
+    let shown = json("/a");
+    assert_eq!(
+        (&shown["created"], &shown["job"]),
+        (&created, &"j 1".into())
+    );
+    let listed: Vec<serde_json::Value> =
+        serde_json::from_str(&me.kv(&["list", "--json"]).text()).unwrap();
+    assert_eq!(
+        (&listed[0]["created"], &listed[0]["job"]),
+        (&created, &"j 1".into())
+    );
+    assert!(listed[0]["modified"].is_string(), "{listed:?}");
     me.kv_with_input(&["set", "/b", "-"], b"\xff\x00").text();
     assert_eq!(json("/b")["value_base64"], "/wA=");
     assert!(json("/b").get("expires").is_none());
@@ -222,4 +240,66 @@ fn usage_shows_what_is_stored_and_what_may_be() {
         serde_json::from_str(&me.kv(&["usage", "--json"]).text()).unwrap();
     assert_eq!(json["bytes"], 6);
     assert_eq!(json["limits"]["value_bytes"], 16_384);
+}
+
+#[test]
+fn a_claim_is_shown_wherever_a_key_is_shown_in_detail() {
+    let until = "2030-01-02T03:04:05.678Z";
+    let headers = format!("ETag: \"7\"\r\nProminence-Claimed-Until: {until}\r\n");
+    let script = Script::new(vec![answer("200 OK", &headers, "42")]);
+    let shown = script.run(&["kv", "get", "--json", "/a"]).text();
+    assert!(
+        shown.contains(&format!("\"claimed_until\": \"{until}\"")),
+        "{shown}"
+    );
+    script.played();
+    let detail = format!(
+        "[{{\"key\": \"/a\", \"size\": 2, \"revision\": 7, \"created\": \"{until}\", \
+         \"modified\": \"{until}\", \"claimed_until\": \"{until}\"}}]"
+    );
+    for (flag, words) in [
+        ("--json", "\"claimed_until\":\"2030-01-02T03:04:05.678Z\""),
+        ("--long", "\t2030-01-02T03:04:05Z\t-\t/a\n"),
+    ] {
+        let script = Script::new(vec![answer("200 OK", "", &detail)]);
+        let listed = script.run(&["kv", "list", flag]).text();
+        assert!(listed.contains(words), "{flag}: {listed}");
+        script.played();
+    }
+}
+
+#[test]
+fn a_value_that_lives_as_long_as_its_token_is_gone_with_it() {
+    let server = Server::start();
+    let me = server.user("me");
+    me.kv(&["set", "/stays", "--string", "x"]).text();
+    // A token of a few seconds may be over before a busy machine has used it.
+    let stored = (0..10).any(|_| {
+        let mint = ["token", "create", "--user", "me", "--for", "3s"];
+        let token = run(clean(PROGRAM, me.home()).args(mint)).text();
+        let set = [
+            "kv",
+            "set",
+            "/a",
+            "--string",
+            "1",
+            "--ttl",
+            "job",
+            "--token",
+            token.trim(),
+        ];
+        run(&mut me.command(&set)).status == 0
+    });
+    assert!(stored);
+    let client = me.client();
+    let key = prominence_core::Key::parse("/a").unwrap();
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    while client.get(&key).unwrap().is_some() {
+        assert!(
+            std::time::Instant::now() < deadline,
+            "it outlived its token"
+        );
+    }
+    assert_eq!(me.kv(&["get", "/a"]).status, 1);
+    assert_eq!(me.kv(&["list"]).text(), "/stays\n");
 }

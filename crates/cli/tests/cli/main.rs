@@ -6,6 +6,7 @@
     reason = "tests say what went wrong by failing"
 )]
 
+mod copying;
 mod exec;
 mod failures;
 mod keys;
@@ -15,5 +16,6 @@ mod login;
 mod manual;
 mod serving;
 mod support;
+mod sweep;
 mod terminal;
 mod tokens;

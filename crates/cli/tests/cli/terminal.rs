@@ -81,3 +81,39 @@ fn a_table_is_aligned_and_coloured_unless_colour_is_not_wanted() {
     assert_eq!(columns.len(), 4, "{plain}");
     assert!(columns.iter().all(|at| at == &columns[0]), "{plain}");
 }
+
+#[test]
+fn progress_is_shown_to_a_person_and_goes_away_with_what_was_done() {
+    let server = Server::start();
+    let me = server.user("me");
+    let table: String = (0..500).map(|n| format!("{n}\n")).collect();
+    std::fs::write(me.home().join("t.csv"), format!("n\n{table}")).unwrap();
+    let home = me.home().display();
+    for (line, bar, last) in [
+        (
+            format!("kv load /in {home}/t.csv"),
+            "loading",
+            "500 of 500 rows stored",
+        ),
+        (
+            format!("kv export /in {home}/out"),
+            "exporting",
+            "500 keys written, 0 there already",
+        ),
+        (
+            format!("kv import {home}/out /in"),
+            "importing",
+            "0 keys stored, 500 there already",
+        ),
+    ] {
+        let (status, said) = at_a_terminal(&me, &line, "");
+        assert_eq!(status, 0, "{said}");
+        assert!(
+            said.contains(bar) && said.contains("/500 "),
+            "{line}: {said:?}"
+        );
+        assert!(said.trim_end().ends_with(last), "{line}: {said:?}");
+        let (status, said) = at_a_terminal(&me, &format!("{line} --quiet"), "");
+        assert_eq!((status, said.as_str()), (0, ""), "{line}");
+    }
+}

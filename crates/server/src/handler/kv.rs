@@ -51,6 +51,7 @@ pub(super) const LATER: [&str; 4] = [
         ), headers(
             ("ETag" = String, description = "the revision in quotes"),
             ("Last-Modified" = String, description = "when the value was set"),
+            ("Prominence-Created" = String, description = "when the key came into being (RFC 3339)"),
             ("Prominence-Expires" = Option<String>, description = "when the key will be gone (RFC 3339)"),
             ("Prominence-Job" = Option<String>, description = "the job that wrote it"),
             ("Prominence-Claimed-Until" = Option<String>, description = "until when a worker holds it (RFC 3339)"),
@@ -162,6 +163,7 @@ pub(crate) fn render(entry: Entry, conditions: &ReadConditions<'_>) -> Result<Re
             headers.insert(HeaderName::from_static(name), value);
         }
     };
+    optional(name::CREATED, Some(rfc3339(metadata.created)));
     optional(name::EXPIRES, metadata.expires.map(rfc3339));
     optional(
         name::JOB,

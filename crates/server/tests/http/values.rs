@@ -115,6 +115,10 @@ fn a_read_carries_the_revision_and_what_else_is_known() {
             "Tue, 14 Nov 2023 22:13:20 GMT"
         );
         assert_eq!(
+            answer.header("prominence-created"),
+            "2023-11-14T22:13:20.000Z"
+        );
+        assert_eq!(
             answer.header("prominence-expires"),
             "2023-11-14T22:14:50.000Z"
         );

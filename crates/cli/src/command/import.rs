@@ -1,0 +1,208 @@
+//! `prominence kv import`: a key for each file. The folder is walked twice: once to see whether all
+//! of it can be stored, and once to store it, so that memory doesn't grow with it.
+
+use std::collections::HashSet;
+use std::ffi::OsString;
+use std::fmt;
+use std::hash::{BuildHasher as _, RandomState};
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use prominence_client::{Client, Error, SetOptions};
+use prominence_core::{Key, Prefix};
+
+use super::export;
+use super::file_name::key_of;
+use super::flight::{self, Tally};
+use super::folder::{self, Found, walk};
+use super::value_limit::value_limit;
+use crate::args::kv::copy::Import;
+use crate::failure::Failure;
+use crate::output::{Output, Progress, Show, warn};
+
+/// Files that are named where many are wrong in the same way; the rest are only counted.
+const MAX_NAMED: usize = 10;
+
+/// A file and its key.
+struct Source {
+    path: PathBuf,
+    key: Key,
+    bytes: u64,
+}
+
+pub(super) fn run(options: &Import, client: &Client, output: &mut Output) -> Result<(), Failure> {
+    let prefix = &options.prefix;
+    let length = check(options, value_limit(client)?)?;
+    let there = There::list(client, prefix)?;
+    let sources = walk(&options.folder)?.filter_map(|found| match found {
+        Ok(Found::File { path, names, bytes }) => Some(source(prefix, path, &names, bytes)),
+        Ok(Found::Left(_)) => None,
+        Err(failure) => Some(Err(failure)),
+    });
+    if options.dry_run {
+        for source in sources {
+            let Source { path, key, .. } = source?;
+            if !there.has(&key, &folder::read(&path)?) {
+                writeln!(output, "{key}")?;
+            }
+        }
+        return Ok(());
+    }
+    let progress = Progress::new(Show::unless(options.quiet), "importing", length);
+    let (stored, already) = (Tally::default(), Tally::default());
+    let outcome = flight::each(options.jobs, sources, |Source { path, key, bytes }| {
+        let value = folder::read(&path)?;
+        if value.len() as u64 != bytes {
+            return Err(Failure::Usage(format!(
+                "{} changed while it was imported",
+                path.display()
+            )));
+        }
+        if there.has(&key, &value) {
+            already.add();
+        } else {
+            client.set(&key, &value, &SetOptions::default())?;
+            stored.add();
+        }
+        progress.step();
+        Ok(())
+    });
+    drop(progress);
+    let done = format!(
+        "{} stored, {} there already",
+        super::keys(stored.get()),
+        already.get()
+    );
+    match outcome {
+        Ok(()) if options.quiet => Ok(()),
+        Ok(()) => Ok(output.remark(done)?),
+        Err(failure) => Err(failure.after(format!("{done}; run it again to go on"))),
+    }
+}
+
+/// Whether every file can be a value, and how many there are.
+fn check(options: &Import, limit: u64) -> Result<u64, Failure> {
+    let mut left = Named::default();
+    let mut large = Named::default();
+    let mut misnamed = Named::default();
+    let mut files = 0;
+    for found in walk(&options.folder)? {
+        match found? {
+            Found::Left(what) => left.add(what),
+            Found::File { path, names, bytes } => {
+                files += 1;
+                if bytes > limit {
+                    large.add(format_args!("{} has {bytes} bytes", path.display()));
+                }
+                if let Err(failure) = source(&options.prefix, path, &names, bytes) {
+                    misnamed.add(failure);
+                }
+            }
+        }
+    }
+    if large.count > 0 {
+        return Err(Failure::Usage(format!(
+            "{} than the limit of {limit} bytes for a value: {large}; nothing was stored",
+            match large.count {
+                1 => "1 file has more".to_owned(),
+                count => format!("{count} files have more"),
+            },
+        )));
+    }
+    if misnamed.count > 0 {
+        return Err(Failure::Usage(format!(
+            "the names of {} can't be keys: {misnamed}; nothing was stored",
+            super::files(misnamed.count),
+        )));
+    }
+    if left.count > 0 {
+        warn(format_args!("left out: {left}"));
+    }
+    Ok(files)
+}
+
+fn source(
+    prefix: &Prefix,
+    path: PathBuf,
+    names: &[OsString],
+    bytes: u64,
+) -> Result<Source, Failure> {
+    let texts: Option<Vec<_>> = names.iter().map(|name| name.to_str()).collect();
+    let Some(texts) = texts else {
+        let name = path.display();
+        return Err(Failure::Usage(format!("{name} is not valid UTF-8")));
+    };
+    match key_of(prefix, &texts) {
+        Ok(key) => Ok(Source { path, key, bytes }),
+        Err(error) => Err(Failure::Usage(format!("{} {error}", path.display()))),
+    }
+}
+
+/// What is wrong in one way: the first few, and how many.
+#[derive(Default)]
+struct Named {
+    first: Vec<String>,
+    count: u64,
+}
+
+impl Named {
+    fn add(&mut self, what: impl fmt::Display) {
+        self.count += 1;
+        if self.first.len() < MAX_NAMED {
+            self.first.push(what.to_string());
+        }
+    }
+}
+
+impl fmt::Display for Named {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.first.join(", "))?;
+        match self.count - self.first.len() as u64 {
+            0 => Ok(()),
+            more => write!(f, " and {more} more"),
+        }
+    }
+}
+
+/// What is stored already and stays: a fingerprint of 128 bits for each key with its value, which
+/// is some 32 bytes of memory.
+struct There {
+    hashers: [RandomState; 2],
+    prints: HashSet<u128>,
+}
+
+impl There {
+    /// Reads what is there, which takes few requests, since values come with the listing. What
+    /// expires is not the same as what is to stay. With a token that may only write, nothing is
+    /// known to be there, and everything is stored.
+    fn list(client: &Client, prefix: &Prefix) -> Result<Self, Failure> {
+        let mut there = Self {
+            hashers: [RandomState::new(), RandomState::new()],
+            prints: HashSet::new(),
+        };
+        for detail in export::details(client, prefix) {
+            let detail = match detail {
+                Ok(detail) => detail,
+                Err(Failure::Request(error)) if matches!(*error, Error::Forbidden(_)) => break,
+                Err(failure) => return Err(failure),
+            };
+            if detail.expires.is_none() {
+                let (key, value) = export::pair(*detail)?;
+                let print = there.print(&key, &value);
+                there.prints.insert(print);
+            }
+        }
+        Ok(there)
+    }
+
+    fn has(&self, key: &Key, value: &[u8]) -> bool {
+        !self.prints.is_empty() && self.prints.contains(&self.print(key, value))
+    }
+
+    /// Keyed at random in each run, so that nobody can choose values that collide.
+    fn print(&self, key: &Key, value: &[u8]) -> u128 {
+        let [high, low] = &self.hashers;
+        let what = (key, value);
+        u128::from(high.hash_one(what)) << 64 | u128::from(low.hash_one(what))
+    }
+}

@@ -6,7 +6,6 @@ use prominence_core::{Key, Prefix, Revision};
 use ureq::http::Method;
 
 use crate::error::Error;
-use crate::reply::MAX_SMALL;
 use crate::request::{Client, Request};
 use crate::retry::Repeat;
 use crate::write::if_match;
@@ -53,16 +52,14 @@ impl Client {
     }
 
     fn remove(&self, target: String, revision: Option<Revision>) -> Result<u64, Error> {
+        let repeat = match revision {
+            None => Repeat::Safe,
+            Some(_) => Repeat::IfNotApplied,
+        };
         let reply = self.send(&Request {
-            method: Method::DELETE,
-            target,
             headers: revision.map(if_match).into_iter().collect(),
             body: None,
-            repeat: match revision {
-                None => Repeat::Safe,
-                Some(_) => Repeat::IfNotApplied,
-            },
-            limit: MAX_SMALL,
+            ..Request::change(Method::DELETE, target, repeat)
         })?;
         let Deleted { deleted } = self.acknowledged(&reply)?;
         Ok(deleted)

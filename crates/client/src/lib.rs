@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | [`config`], [`base_url`], [`token`] | what a client needs to know, as values that are valid |
 //! | [`error`] | what can go wrong, as what a caller can do about it |
-//! | `read`, `list`, `write`, `delete`, `account` | the methods, by endpoint |
+//! | `read`, `list`, `write`, `delete`, `batch`, `claim`, `account` | the methods, by endpoint |
 //! | `request`, `reply` | one request, sent and repeated; its answer, read whole |
 //! | [`retry`] | what may be repeated, how often, and after which pause |
 //! | `tls` | certificates, set up only for `https` |
@@ -26,6 +26,8 @@
 
 mod account;
 pub mod base_url;
+mod batch;
+mod claim;
 pub mod config;
 mod delete;
 pub mod error;
@@ -39,6 +41,7 @@ pub mod token;
 mod write;
 
 pub use base_url::{BaseUrl, BaseUrlError};
+pub use claim::{Claimed, Held};
 pub use config::{Certificates, Config, Timeouts};
 pub use error::{Error, Fate, Refusal};
 pub use list::{Items, Levels, ListOptions, Show};

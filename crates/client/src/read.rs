@@ -81,7 +81,8 @@ impl Client {
         }
     }
 
-    fn metadata(&self, reply: &Reply, size: u64) -> Result<Metadata, Error> {
+    /// What the headers of an answer with a value say.
+    pub(crate) fn metadata(&self, reply: &Reply, size: u64) -> Result<Metadata, Error> {
         let tag = reply.header(header::ETAG.as_str());
         let revision = tag
             .and_then(|tag| tag.strip_prefix("W/").unwrap_or(tag).strip_prefix('"'))

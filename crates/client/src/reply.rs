@@ -75,7 +75,8 @@ impl Reply {
             fate: request.fate(Fate::Unknown),
         };
         if self.status.is_success() {
-            let whole = self.delimited || request.method == Method::HEAD;
+            let has_body = request.method != Method::HEAD && self.status != StatusCode::NO_CONTENT;
+            let whole = self.delimited || !has_body;
             return if whole {
                 Ok(self)
             } else {

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ureq::Agent;
 use ureq::http::{self, HeaderName, HeaderValue, Method, header};
+use ureq::{Agent, AsSendBody};
 
 use crate::config::Config;
 use crate::error::{Error, Fate, fate_of};
-use crate::reply::Reply;
+use crate::reply::{MAX_SMALL, Reply};
 use crate::retry::{Backoff, Repeat};
 use crate::tls;
 
@@ -34,6 +34,8 @@ pub(crate) struct Request<'a> {
     pub(crate) repeat: Repeat,
     /// The longest answer that makes sense.
     pub(crate) limit: u64,
+    /// How long the server may hold it before it answers.
+    pub(crate) held: Duration,
 }
 
 impl Client {
@@ -92,7 +94,9 @@ impl Client {
             if !(safe && error.is_transient()) {
                 return Err(error);
             }
-            match backoff.pause(started.elapsed(), asked) {
+            // The time that the server was asked to hold it was not spent on trying.
+            let took = started.elapsed().saturating_sub(request.held);
+            match backoff.pause(took, asked) {
                 Some(pause) => (self.pause)(pause),
                 None => return Err(error),
             }
@@ -133,13 +137,26 @@ impl Client {
             Some(body) => builder
                 .body(body)
                 .map_err(ureq::Error::from)
-                .and_then(|built| self.agent.run(built)),
+                .and_then(|built| self.agent.run(self.patient(built, request))),
             None => builder
                 .body(())
                 .map_err(ureq::Error::from)
-                .and_then(|built| self.agent.run(built)),
+                .and_then(|built| self.agent.run(self.patient(built, request))),
         };
         Reply::read(response.map_err(failed)?, request).map_err(failed)
+    }
+
+    /// Waits for the answer as long as the server may hold it, and then for as long as usual.
+    fn patient<S: AsSendBody>(
+        &self,
+        built: http::Request<S>,
+        request: &Request<'_>,
+    ) -> http::Request<S> {
+        let until_answered = self.config.timeouts.silence + request.held;
+        self.agent
+            .configure_request(built)
+            .timeout_recv_response(Some(until_answered))
+            .build()
     }
 
     fn authorization(&self) -> HeaderValue {
@@ -170,6 +187,20 @@ impl Request<'_> {
             body: None,
             repeat: Repeat::Safe,
             limit,
+            held: Duration::ZERO,
+        }
+    }
+
+    /// A request with an empty body that changes something and has a short answer.
+    pub(crate) fn change(method: Method, target: String, repeat: Repeat) -> Self {
+        Request {
+            method,
+            target,
+            headers: Vec::new(),
+            body: Some(&[]),
+            repeat,
+            limit: MAX_SMALL,
+            held: Duration::ZERO,
         }
     }
 

@@ -11,7 +11,7 @@ use prominence_core::{Key, Precondition, Revision};
 use ureq::http::{HeaderName, Method, StatusCode, header};
 
 use crate::error::{Error, Fate};
-use crate::reply::{MAX_SMALL, Reply};
+use crate::reply::Reply;
 use crate::request::{Client, Request};
 use crate::retry::Repeat;
 
@@ -87,12 +87,9 @@ impl Client {
             Some(_) => Repeat::IfNotApplied,
         };
         let reply = self.send(&Request {
-            method: Method::PUT,
-            target,
             headers,
             body: Some(value),
-            repeat,
-            limit: MAX_SMALL,
+            ..Request::change(Method::PUT, target, repeat)
         })?;
         let set: Set = self.acknowledged(&reply)?;
         Ok(Written {
@@ -113,14 +110,7 @@ impl Client {
     pub fn add(&self, key: &Key, by: i64) -> Result<Added, Error> {
         let mut target = path::of_key(key);
         add_parameter(&mut target, parameter::ADD, &by.to_string());
-        let reply = self.send(&Request {
-            method: Method::POST,
-            target,
-            headers: Vec::new(),
-            body: Some(&[]),
-            repeat: Repeat::IfNotApplied,
-            limit: MAX_SMALL,
-        })?;
+        let reply = self.send(&Request::change(Method::POST, target, Repeat::IfNotApplied))?;
         self.acknowledged(&reply)
     }
 

@@ -8,6 +8,7 @@
 )]
 
 mod answers;
+mod claiming;
 mod listing;
 mod repeating;
 mod script;

@@ -1,0 +1,112 @@
+//! Taking work, keeping it for longer, and giving it back.
+
+use std::time::Duration;
+
+use prominence_api::name::{self, parameter};
+use prominence_api::time::{format_duration, parse_rfc3339};
+use prominence_api::{Released, Renewed, path};
+use prominence_core::limits::MAX_VALUE_BYTES;
+use prominence_core::{Key, Prefix, Revision, Timestamp};
+use ureq::http::{Method, StatusCode};
+
+use crate::error::{Error, Fate};
+use crate::read::Entry;
+use crate::request::{Client, Request};
+use crate::retry::Repeat;
+use crate::write::if_match;
+
+/// A key that was taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claimed {
+    /// The key.
+    pub key: Key,
+    /// Its value and what is known about it. The revision is what a renewal, a release or the
+    /// final deletion has to name.
+    pub entry: Entry,
+}
+
+/// A claim that goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// What the next renewal, the release or the final deletion has to name.
+    pub revision: Revision,
+    /// When the claim runs out.
+    pub until: Timestamp,
+}
+
+impl Client {
+    /// Takes the first key under a prefix that nobody holds, for `hold` (whole seconds), and
+    /// waits until there is one for as long as `wait` says. `None` where there was nothing to
+    /// take.
+    ///
+    /// It is repeated only where it is certain that nothing was taken. What an answer that got
+    /// lost had taken is free again when the claim runs out.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn claim(
+        &self,
+        prefix: &Prefix,
+        hold: Duration,
+        wait: Option<Duration>,
+    ) -> Result<Option<Claimed>, Error> {
+        let hold = format_duration(hold);
+        let mut target = format!("{}?{}={hold}", path::of_prefix(prefix), parameter::CLAIM);
+        if let Some(wait) = wait {
+            target += &format!("&{}={}", parameter::WAIT, format_duration(wait));
+        }
+        let reply = self.send(&Request {
+            held: wait.unwrap_or_default(),
+            limit: MAX_VALUE_BYTES as u64,
+            ..Request::change(Method::POST, target, Repeat::IfNotApplied)
+        })?;
+        if reply.status == StatusCode::NO_CONTENT {
+            return Ok(None);
+        }
+        let name = reply.header(name::KEY);
+        let key = name.and_then(|name| path::decode(name).ok());
+        let key = key
+            .and_then(|key| Key::from_bytes(&key).ok())
+            .ok_or_else(|| self.bad_answer("it does not name the key", Fate::Unknown))?;
+        let metadata = self.metadata(&reply, reply.body.len() as u64)?;
+        let value = reply.body;
+        let entry = Entry { value, metadata };
+        Ok(Some(Claimed { key, entry }))
+    }
+
+    /// Makes a claim last for `hold` (whole seconds) from now on.
+    ///
+    /// # Errors
+    /// [`Error::PreconditionFailed`] where the claim has run out or another has the key; see
+    /// [`Error`] for the others.
+    pub fn renew(&self, key: &Key, revision: Revision, hold: Duration) -> Result<Held, Error> {
+        let hold = format_duration(hold);
+        let target = format!("{}?{}={hold}", path::of_key(key), parameter::RENEW);
+        let reply = self.send(&Request {
+            headers: vec![if_match(revision)],
+            ..Request::change(Method::POST, target, Repeat::IfNotApplied)
+        })?;
+        let renewed: Renewed = self.acknowledged(&reply)?;
+        let until = parse_rfc3339(&renewed.claimed_until)
+            .ok_or_else(|| self.bad_answer("it does not say until when", Fate::Unknown))?;
+        Ok(Held {
+            revision: Revision::new(renewed.revision),
+            until,
+        })
+    }
+
+    /// Ends a claim, so that another worker can take the key, and answers the revision.
+    ///
+    /// # Errors
+    /// [`Error::PreconditionFailed`] where the claim has run out or another has the key; see
+    /// [`Error`] for the others.
+    pub fn release(&self, key: &Key, revision: Revision) -> Result<Revision, Error> {
+        let target = format!("{}?{}", path::of_key(key), parameter::RELEASE);
+        let reply = self.send(&Request {
+            headers: vec![if_match(revision)],
+            ..Request::change(Method::POST, target, Repeat::IfNotApplied)
+        })?;
+        let Released { revision, .. } = self.acknowledged(&reply)?;
+        Ok(Revision::new(revision))
+    }
+}

@@ -3,6 +3,7 @@
 mod add;
 #[cfg(feature = "server")]
 mod admin;
+mod batch;
 mod completions;
 mod delete;
 #[cfg(feature = "server")]
@@ -81,6 +82,7 @@ fn run_kv(command: &KvCommand, client: &Client, output: &mut Output) -> Result<(
         KvCommand::Set(options) => set::run(options, client),
         KvCommand::Delete(options) => delete::run(options, client, output),
         KvCommand::Add(options) => add::run(options, client, output),
+        KvCommand::Batch(options) => batch::run(options, client, output),
         KvCommand::Tree(options) => tree::run(options, client, output),
         KvCommand::Load(options) => load::run(options, client, output),
         KvCommand::Gather(options) => gather::run(options, client, output),

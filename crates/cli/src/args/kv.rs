@@ -1,5 +1,6 @@
 //! The arguments of `prominence kv`.
 
+pub(crate) mod batch;
 pub(crate) mod copy;
 pub(crate) mod table;
 
@@ -32,6 +33,8 @@ pub(crate) enum KvCommand {
     Delete(Delete),
     /// Add to a number in one atomic step, and print the sum.
     Add(Add),
+    /// Do many changes at once: all of them or none.
+    Batch(batch::Batch),
     /// Show keys as a tree.
     Tree(Tree),
     /// Store the rows of a table, each under a key of its own.

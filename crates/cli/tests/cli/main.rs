@@ -6,6 +6,7 @@
     reason = "tests say what went wrong by failing"
 )]
 
+mod batch;
 mod copying;
 mod exec;
 mod failures;

@@ -1,0 +1,66 @@
+//! `prominence kv batch`: many changes, all of them or none.
+
+use std::fs::File;
+use std::io::{self, Read as _, Write as _};
+use std::path::Path;
+
+use prominence_api::body::MAX_BATCH_BYTES;
+use prominence_api::{Batch, BatchResult};
+use prominence_client::Client;
+
+use crate::args::kv::batch as arguments;
+use crate::failure::Failure;
+use crate::output::Output;
+
+/// What stands for standard input.
+const STDIN: &str = "-";
+
+pub(super) fn run(
+    options: &arguments::Batch,
+    client: &Client,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    let batch = read(&options.file)?;
+    let done = client.batch(&batch)?;
+    if options.json {
+        serde_json::to_writer(&mut *output, &done).map_err(io::Error::from)?;
+        writeln!(output)?;
+        return Ok(());
+    }
+    for result in &done.results {
+        match result {
+            BatchResult::Set { key, created: true } => writeln!(output, "created {key}")?,
+            BatchResult::Set { key, .. } => writeln!(output, "replaced {key}")?,
+            BatchResult::Added { key, value } => writeln!(output, "added {key} {value}")?,
+            BatchResult::Deleted { key, deleted: 0 } => writeln!(output, "absent {key}")?,
+            BatchResult::Deleted { key, .. } => writeln!(output, "deleted {key}")?,
+        }
+    }
+    Ok(())
+}
+
+/// The batch in a file. What doesn't fit together in it is for the server to say.
+fn read(file: &Path) -> Result<Batch, Failure> {
+    let name = if file.as_os_str() == STDIN {
+        "standard input".to_owned()
+    } else {
+        file.display().to_string()
+    };
+    let unreadable = |error| Failure::Usage(format!("cannot read {name}: {error}"));
+    let mut bytes = Vec::new();
+    let most = MAX_BATCH_BYTES as u64 + 1;
+    if file.as_os_str() == STDIN {
+        io::stdin().lock().take(most).read_to_end(&mut bytes)
+    } else {
+        let file = File::open(file).map_err(unreadable)?;
+        file.take(most).read_to_end(&mut bytes)
+    }
+    .map_err(unreadable)?;
+    if bytes.len() > MAX_BATCH_BYTES {
+        return Err(Failure::Usage(format!(
+            "{name} has more than {MAX_BATCH_BYTES} bytes, which is more than a batch can have"
+        )));
+    }
+    serde_json::from_slice(&bytes)
+        .map_err(|error| Failure::Usage(format!("{name} is not a batch: {error}")))
+}

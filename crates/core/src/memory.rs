@@ -18,7 +18,7 @@ use crate::error::StoreError;
 use crate::key::{Key, Prefix};
 use crate::limits::{MAX_CHANGES, MAX_PAGE_BYTES, Quota};
 use crate::namespace::{Job, Namespace};
-use crate::rules::{self, Circumstances, Plan, View};
+use crate::rules::{self, Circumstances, FirstFree, Plan, View};
 use crate::scan::{Depth, Item, Page, Scan, Visibility};
 use crate::store::{Store, Usage};
 use crate::time::Timestamp;
@@ -306,6 +306,10 @@ impl View for Space {
             }
         }
         Ok(())
+    }
+
+    fn first_free(&self, prefix: &Prefix, now: Timestamp) -> Result<FirstFree, StoreError> {
+        rules::first_free(self, prefix, now)
     }
 
     fn usage(&self) -> Usage {

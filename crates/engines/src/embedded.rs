@@ -14,7 +14,7 @@
 //! | `folder`, `creation`, `journal` | the files that are not fjall's, and what of fjall's is made, checked and mended before it is opened |
 //! | `keys`, `format` | how rows are encoded |
 //! | `database`, `cleared`, `shelf` | fjall itself, what is known of its rows, and where readers find it |
-//! | `queue`, `committer`, `group`, `view`, `deletion`, `upkeep` | writing |
+//! | `queue`, `committer`, `group`, `view`, `taken`, `deletion`, `upkeep` | writing |
 //! | `health`, `recovery` | whether writes are taken, and taking them again after a failure |
 //! | `hot`, `scan`, `log` | reading |
 //! | `soundness`, `panics` | whether the files may be opened at all; what fjall says by panicking |
@@ -50,6 +50,7 @@ mod recovery;
 mod scan;
 mod shelf;
 mod soundness;
+mod taken;
 mod upkeep;
 mod view;
 
@@ -83,6 +84,7 @@ use log::Look;
 use options::{MAX_AUDITS, MAX_LOOKS, MAX_SCANS, MAX_WAITING_SCANS, RETRY_LATER, RETRY_SOON};
 use queue::{CommitRequest, Counting, Pass, QueuedBytes, Request, UpkeepRequest};
 use shelf::Shelf;
+use taken::Taken;
 use upkeep::Left;
 
 /// A store in a folder of this machine.
@@ -109,6 +111,7 @@ struct Shared {
     hub: Hub,
     health: Health,
     counters: Counting,
+    taken: Taken,
 }
 
 impl EmbeddedStore {
@@ -129,6 +132,7 @@ impl EmbeddedStore {
             hub: Hub::default(),
             health: Health::default(),
             counters: Counting::default(),
+            taken: Taken::default(),
         });
         let committer = Committer::new(Arc::clone(&shared), folder, received);
         let thread = std::thread::Builder::new()
@@ -170,7 +174,7 @@ impl EmbeddedStore {
     /// What the store has done since it was opened.
     #[must_use]
     pub fn counters(&self) -> Counters {
-        self.shared.counters.read()
+        self.shared.counters.read(&self.shared.taken)
     }
 
     /// Finishes the commits that are queued, closes the store and frees the folder. Everything

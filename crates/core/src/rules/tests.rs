@@ -28,6 +28,10 @@ impl View for Space {
         Ok(())
     }
 
+    fn first_free(&self, prefix: &Prefix, now: Timestamp) -> Result<FirstFree, StoreError> {
+        first_free(self, prefix, now)
+    }
+
     fn usage(&self) -> Usage {
         let bytes = self
             .0

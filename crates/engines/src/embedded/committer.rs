@@ -190,6 +190,8 @@ impl Committer {
         match look() {
             Ok(_) if self.deletion.is_some() => self.defer(request),
             Ok(revision) => {
+                // What it deletes is not noted there.
+                self.shared.taken.forget(&request.namespace);
                 database.pin(&request.namespace);
                 self.deletion = Some(Deletion::begin(request, prefix, revision, now));
             }
@@ -295,11 +297,24 @@ impl Committer {
 
     fn group<'a>(&self, database: &'a Database) -> Group<'a> {
         let options = &self.shared.options;
-        Group::new(database.snapshot(), options.quota, options.retention)
+        let taken = self.shared.taken.clone();
+        Group::new(database.snapshot(), options.quota, options.retention, taken)
     }
 
     /// Writes a group and makes it seen, or says why not and what is known of it.
     fn write_group(
+        &mut self,
+        database: &Database,
+        group: &Group<'_>,
+    ) -> Result<(), (Trouble, Fate)> {
+        let written = self.try_to_write(database, group);
+        if written.is_err() {
+            self.shared.taken.forget_all();
+        }
+        written
+    }
+
+    fn try_to_write(
         &mut self,
         database: &Database,
         group: &Group<'_>,

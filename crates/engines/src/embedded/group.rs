@@ -18,6 +18,7 @@ use super::format::{self, NamespaceRow};
 use super::keys;
 use super::log;
 use super::options::{MAX_GROUP_BYTES, MAX_TRIMMED_AT_ONCE, Retention};
+use super::taken::Taken;
 use super::view::SpaceView;
 use crate::hub::Hub;
 
@@ -32,6 +33,7 @@ pub(super) struct Group<'a> {
     snapshot: Snapshot<'a>,
     quota: Quota,
     retention: Retention,
+    taken: Taken,
     spaces: HashMap<Namespace, Space>,
     /// Bytes to be written, about.
     weight: usize,
@@ -73,11 +75,17 @@ pub(super) struct Planned {
 }
 
 impl<'a> Group<'a> {
-    pub(super) fn new(snapshot: Snapshot<'a>, quota: Quota, retention: Retention) -> Self {
+    pub(super) fn new(
+        snapshot: Snapshot<'a>,
+        quota: Quota,
+        retention: Retention,
+        taken: Taken,
+    ) -> Self {
         Self {
             snapshot,
             quota,
             retention,
+            taken,
             spaces: HashMap::new(),
             weight: 0,
             expiry_floor: None,
@@ -107,8 +115,10 @@ impl<'a> Group<'a> {
             snapshot: &self.snapshot,
             namespace,
             space,
+            taken: &self.taken,
         };
         let plan = rules::plan(&view, commit, circumstances)?;
+        self.taken.note(namespace, &plan.effects);
         let weight = space.apply(plan.effects, plan.usage, author);
         self.weight += weight;
         Ok(Planned {
@@ -132,6 +142,7 @@ impl<'a> Group<'a> {
             snapshot: &self.snapshot,
             namespace,
             space,
+            taken: &self.taken,
         };
         rules::check(&view, commit, now)
     }
@@ -145,6 +156,7 @@ impl<'a> Group<'a> {
     ) -> Result<(), StoreError> {
         let space = load(&mut self.spaces, &self.snapshot, namespace)?;
         let plan = rules::expire(space.row.usage, due, now);
+        self.taken.note(namespace, &plan.effects);
         self.weight += space.apply(plan.effects, plan.usage, Author { job: None, now });
         Ok(())
     }

@@ -7,6 +7,7 @@ use prominence_core::{Commit, Committed, Job, Namespace, Operation, Precondition
 use tokio::sync::oneshot;
 
 use super::options::MAX_QUEUED_BYTES;
+use super::taken::Taken;
 use super::upkeep::Left;
 
 /// Bytes that a commit takes in the queue beside its values: keys and structure.
@@ -76,6 +77,8 @@ pub struct Counters {
     pub looks: u64,
     /// Signals that came to those who listened.
     pub signals: u64,
+    /// Entries that were read to find work for claims.
+    pub claim_looks: u64,
 }
 
 impl QueuedBytes {
@@ -116,12 +119,13 @@ impl Counting {
         self.signals.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(super) fn read(&self) -> Counters {
+    pub(super) fn read(&self, taken: &Taken) -> Counters {
         Counters {
             commits: self.commits.load(Ordering::Relaxed),
             syncs: self.syncs.load(Ordering::Relaxed),
             looks: self.looks.load(Ordering::Relaxed),
             signals: self.signals.load(Ordering::Relaxed),
+            claim_looks: taken.looks(),
         }
     }
 }

@@ -112,14 +112,16 @@ pub(super) fn usage(
     Ok(usage)
 }
 
-/// Visits the key and metadata of all stored entries under a prefix, expired ones included.
+/// Visits the key and metadata of the stored entries under a prefix from a key on, which may be the
+/// prefix, expired ones included.
 pub(super) fn stored<'a>(
     snapshot: &Snapshot<'a>,
     namespace: &'a Namespace,
     prefix: &Prefix,
+    from: &str,
 ) -> impl Iterator<Item = Result<(Key, Metadata), StoreError>> + use<'a> {
-    let start = keys::entries(namespace, prefix);
-    let end = keys::after_prefix(&start).unwrap_or_default();
+    let start = [keys::namespace(namespace).as_slice(), from.as_bytes()].concat();
+    let end = keys::after_prefix(&keys::entries(namespace, prefix)).unwrap_or_default();
     let rows = snapshot.entries(Bound::Included(start), &end);
     rows.map(move |row| {
         let (key, row_key, row) = entry_of(namespace, row)?;

@@ -4,18 +4,20 @@ use std::iter::Peekable;
 use std::ops::{Bound, ControlFlow};
 
 use prominence_core::entry::Metadata;
-use prominence_core::rules::View;
-use prominence_core::{Entry, Key, Namespace, Prefix, StoreError, Usage};
+use prominence_core::rules::{FirstFree, View};
+use prominence_core::{Entry, Key, Namespace, Prefix, StoreError, Timestamp, Usage};
 
 use super::database::Snapshot;
 use super::group::{Slot, Space};
 use super::scan;
+use super::taken::{Known, Reach, Taken};
 
 /// What is stored, and what the group did on top of it.
 pub(super) struct SpaceView<'v, 'a> {
     pub(super) snapshot: &'v Snapshot<'a>,
     pub(super) namespace: &'v Namespace,
     pub(super) space: &'v Space,
+    pub(super) taken: &'v Taken,
 }
 
 impl View for SpaceView<'_, '_> {
@@ -31,12 +33,65 @@ impl View for SpaceView<'_, '_> {
         prefix: &Prefix,
         visitor: &mut dyn FnMut(Key, Metadata) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
-        let from = (Bound::Included(prefix.as_str()), Bound::Unbounded);
-        let touched = self.space.entries.range::<str, _>(from);
+        self.visit_from(prefix, prefix.as_str(), visitor)
+    }
+
+    fn first_free(&self, prefix: &Prefix, now: Timestamp) -> Result<FirstFree, StoreError> {
+        self.taken.first_free(self.namespace, prefix, now, |known| {
+            self.look_for_free(prefix, now, known)
+        })
+    }
+
+    fn usage(&self) -> Usage {
+        self.space.row.usage
+    }
+}
+
+impl SpaceView<'_, '_> {
+    /// Goes on looking for a key that nobody holds from where it was looked before.
+    fn look_for_free(
+        &self,
+        prefix: &Prefix,
+        now: Timestamp,
+        known: &mut Known,
+    ) -> Result<Option<Key>, StoreError> {
+        let from = match known.reach().clone() {
+            Reach::Nowhere => prefix.as_str().to_owned(),
+            Reach::Before(key) => key.as_str().to_owned(),
+            Reach::Everywhere => return Ok(None),
+        };
+        let mut free = None;
+        self.visit_from(prefix, &from, &mut |key, metadata| {
+            self.taken.count_look();
+            if !metadata.is_live(now) || !prefix.shows(&key) {
+                return ControlFlow::Continue(());
+            }
+            match metadata.live_claim(now) {
+                Some(until) => known.is_held(key, until, metadata.expires),
+                None => {
+                    free = Some(key);
+                    return ControlFlow::Break(());
+                }
+            }
+            ControlFlow::Continue(())
+        })?;
+        known.reached(free.clone().map_or(Reach::Everywhere, Reach::Before));
+        Ok(free)
+    }
+
+    /// Visits the keys that begin with the prefix from this one on, which may be the prefix.
+    fn visit_from(
+        &self,
+        prefix: &Prefix,
+        from: &str,
+        visitor: &mut dyn FnMut(Key, Metadata) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        let range = (Bound::Included(from), Bound::Unbounded);
+        let touched = self.space.entries.range::<str, _>(range);
         let mut touched = touched
             .take_while(|(key, _)| prefix.matches(key))
             .peekable();
-        for stored in scan::stored(self.snapshot, self.namespace, prefix) {
+        for stored in scan::stored(self.snapshot, self.namespace, prefix, from) {
             let (key, metadata) = stored?;
             if visit_touched(&mut touched, |touched| *touched < key, visitor).is_break() {
                 return Ok(());
@@ -54,10 +109,6 @@ impl View for SpaceView<'_, '_> {
         // Whether the visitor stopped at the last one makes no difference.
         let _ = visit_touched(&mut touched, |_| true, visitor);
         Ok(())
-    }
-
-    fn usage(&self) -> Usage {
-        self.space.row.usage
     }
 }
 

@@ -8,6 +8,7 @@
 )]
 
 mod backup;
+mod claims;
 mod conformance;
 mod deletion;
 mod disk;

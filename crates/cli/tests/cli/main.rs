@@ -19,3 +19,4 @@ mod support;
 mod sweep;
 mod terminal;
 mod tokens;
+mod waiting;

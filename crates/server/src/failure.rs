@@ -42,6 +42,12 @@ impl Failure {
         Self::new(ErrorCode::NoSuchKey, "No such key")
     }
 
+    /// For an answer of the store that doesn't fit what it was asked.
+    pub(crate) fn surprised() -> Self {
+        Self::new(ErrorCode::Internal, "the store answered something else")
+    }
+
+    /// 413 for a body of what is named.
     pub(crate) fn too_large(what: &str, limit: usize, actual: Option<u64>) -> Self {
         let message = match actual {
             Some(bytes) => format!("the {what} has {bytes} bytes; the limit is {limit}"),

@@ -8,6 +8,7 @@
 )]
 
 mod auth;
+mod barriers;
 mod batch;
 mod claims;
 mod common;
@@ -15,9 +16,11 @@ mod connection;
 mod document;
 mod errors;
 mod front;
+mod held;
 mod isolation;
 mod keys;
 mod listing;
 mod values;
 mod waiting;
+mod watching;
 mod writes;

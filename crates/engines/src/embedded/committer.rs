@@ -36,8 +36,17 @@ pub(super) struct Committer {
     next_upkeep: Instant,
     recovery: Recovery,
     deletion: Option<Deletion>,
+    turn: Turn,
     /// Commits to the namespace of the deletion, and other large deletions.
     deferred: VecDeque<CommitRequest>,
+}
+
+/// Whose turn it is while there is a deletion: others never stop, so it would get nowhere if it
+/// waited for a moment in which nobody else does.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    Deletion,
+    Others,
 }
 
 /// What a commit that was planned will be answered.
@@ -62,6 +71,7 @@ impl Committer {
             round: Round::default(),
             recovery: Recovery::default(),
             deletion: None,
+            turn: Turn::Others,
             deferred: VecDeque::new(),
         }
     }
@@ -87,13 +97,18 @@ impl Committer {
     fn next_request(&mut self) -> Option<Request> {
         loop {
             if self.deletion.is_some() {
+                if self.turn == Turn::Deletion {
+                    self.advance();
+                }
+                self.turn = Turn::Deletion;
                 match self.requests.try_recv() {
                     Ok(request) => return Some(request),
-                    Err(TryRecvError::Empty) => self.advance(),
+                    Err(TryRecvError::Empty) => {}
                     Err(TryRecvError::Disconnected) => return None,
                 }
                 continue;
             }
+            self.turn = Turn::Others;
             if let Some(request) = self.waiting() {
                 return Some(request);
             }
@@ -226,7 +241,7 @@ impl Committer {
             Ok(database) => database,
             Err(trouble) => return deletion.fail(&trouble),
         };
-        match deletion.advance(&database) {
+        match deletion.advance(&database, self.shared.options.deletion_piece) {
             Ok(Piece::Read) => self.deletion = Some(deletion),
             Ok(Piece::Write(written)) => self.write_piece(&database, deletion, written),
             Ok(Piece::Nothing) => {
@@ -256,9 +271,10 @@ impl Committer {
         let shared = Arc::clone(&self.shared);
         let writing = is_last.then(|| shared.hot.writing_many());
         match self.write_batch(batch) {
-            Ok(()) => deletion.done(written),
+            Ok(()) => deletion.done(&written),
             // It is tried again.
             Err((_, Fate::NotApplied)) if !database.has_failed() => {
+                deletion.put_back(written);
                 self.deletion = Some(deletion);
                 return;
             }

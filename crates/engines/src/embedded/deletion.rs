@@ -1,7 +1,7 @@
 //! Deleting a large prefix, a piece at a time.
 //!
 //! Removing a million entries takes seconds, and others' commits can't wait for that. So it is
-//! done in pieces, between which other namespaces have their turn, and it is still seen, and
+//! done in pieces, which take turns with the commits of other namespaces, and it is still seen, and
 //! survives a crash, as a whole:
 //!
 //! - **Seen whole or not at all.** Before the first piece is written, readers of the namespace are
@@ -10,26 +10,38 @@
 //!   is written, so that damage is met in time. Each piece writes down how far the deletion is;
 //!   one that was interrupted is finished when the store is opened.
 //! - **Isolated.** Commits to the same namespace wait.
+//!
+//! Each piece costs a sync, and so does each group of others' commits between two pieces. So a
+//! piece is as large as it can be without holding others up, and what the first reading found is
+//! kept in memory, as far as there is room, rather than read again.
 
+mod piece;
+
+use std::collections::VecDeque;
 use std::ops::Bound;
 use std::sync::Arc;
 
 use prominence_core::error::Fate;
 use prominence_core::{
-    Commit, Committed, Key, Namespace, Operation, Outcome, Prefix, Revision, StoreError, Timestamp,
+    Commit, Committed, Namespace, Operation, Outcome, Prefix, Revision, StoreError, Timestamp,
 };
 use tokio::sync::oneshot;
 
-use super::database::{Batch, Database, Table, WriteFailure, entry_of};
+use super::database::{Database, WriteFailure};
 use super::error::{OpenError, Trouble};
 use super::folder::Folder;
-use super::format::{self, Progress};
+use super::format::Progress;
 use super::keys;
-use super::options::Tuning;
+use super::options::{DELETION_PIECE, Tuning};
 use super::queue::CommitRequest;
+pub(super) use piece::Written;
 
-/// Entries in one piece: a few milliseconds of work, for which the commits of others wait.
-const PIECE: usize = 1_000;
+/// Entries that a commit deletes together with others; more are deleted in pieces.
+const FEW: usize = 1_000;
+
+/// Bytes of what was read that are kept until it is deleted: some 200,000 keys. What comes after
+/// them is read again. There is one such deletion at a time.
+const MAX_KEPT_BYTES: usize = 16 << 20;
 
 /// A deletion under way.
 pub(super) struct Deletion {
@@ -38,6 +50,7 @@ pub(super) struct Deletion {
     /// Where the next piece begins.
     from: Bound<Vec<u8>>,
     end: Vec<u8>,
+    kept: Kept,
     answer: oneshot::Sender<Result<Committed, StoreError>>,
 }
 
@@ -57,20 +70,13 @@ pub(super) enum Piece {
     Nothing,
 }
 
-/// A piece that is ready to be written.
-pub(super) struct Written {
-    progress: Progress,
-    from: Bound<Vec<u8>>,
-    rows: Rows,
-    pub(super) is_last: bool,
-}
-
-/// What a piece removes and adds.
+/// The first pieces that were read, in order, none left out. Nothing else writes to the
+/// namespace meanwhile, so they are what would be read again.
 #[derive(Default)]
-struct Rows {
-    entries: Vec<Vec<u8>>,
-    expiry: Vec<Vec<u8>>,
-    keys: Vec<Key>,
+struct Kept {
+    pieces: VecDeque<Written>,
+    bytes: usize,
+    is_full: bool,
 }
 
 /// The prefix of a commit that deletes one, which is then all that it does.
@@ -90,11 +96,11 @@ pub(super) fn is_large(
     let (start, end) = range(namespace, prefix);
     let rows = database.snapshot().entries(start, &end);
     let mut found = 0;
-    for row in rows.take(PIECE + 1) {
+    for row in rows.take(FEW + 1) {
         row?;
         found += 1;
     }
-    Ok(found > PIECE)
+    Ok(found > FEW)
 }
 
 impl Deletion {
@@ -120,6 +126,7 @@ impl Deletion {
             },
             from,
             end,
+            kept: Kept::default(),
             answer: request.answer,
         }
     }
@@ -129,29 +136,45 @@ impl Deletion {
         &self.progress.namespace
     }
 
-    /// The next piece of work.
-    pub(super) fn advance(&mut self, database: &Database) -> Result<Piece, StoreError> {
-        let next = next(database, &self.progress, &self.from, &self.end)?;
+    /// The next piece of work, of at most so many entries.
+    pub(super) fn advance(
+        &mut self,
+        database: &Database,
+        most: usize,
+    ) -> Result<Piece, StoreError> {
+        if self.phase == Phase::Deleting
+            && let Some(kept) = self.kept.pieces.pop_front()
+        {
+            return Ok(Piece::Write(kept));
+        }
+        let next = piece::read(database, &self.progress, &self.from, &self.end, most)?;
         if self.phase == Phase::Deleting {
             return Ok(Piece::Write(next));
         }
-        self.progress.keys = next.progress.keys;
-        self.from = next.from;
-        if next.is_last {
+        let is_last = next.is_last;
+        self.done(&next);
+        self.kept.keep(next);
+        if is_last {
             if self.progress.keys == 0 {
                 return Ok(Piece::Nothing);
             }
             self.phase = Phase::Deleting;
             self.progress.keys = 0;
+            self.progress.bytes = 0;
             self.from = range(&self.progress.namespace, &self.progress.prefix).0;
         }
         Ok(Piece::Read)
     }
 
-    /// Takes a piece that was written as done.
-    pub(super) fn done(&mut self, written: Written) {
-        self.progress = written.progress;
-        self.from = written.from;
+    /// Takes a piece as done.
+    pub(super) fn done(&mut self, written: &Written) {
+        self.progress.clone_from(&written.progress);
+        self.from.clone_from(&written.from);
+    }
+
+    /// Takes a piece that was not written as the next one.
+    pub(super) fn put_back(&mut self, written: Written) {
+        self.kept.pieces.push_front(written);
     }
 
     /// Shows readers that it is done.
@@ -194,41 +217,14 @@ impl Deletion {
     }
 }
 
-impl Written {
-    /// Adds everything to a batch.
-    pub(super) fn fill(
-        &self,
-        database: &Database,
-        batch: &mut Batch<'_>,
-    ) -> Result<(), StoreError> {
-        for row in &self.rows.entries {
-            batch.remove(Table::Entries, row.clone());
+impl Kept {
+    fn keep(&mut self, read: Written) {
+        self.bytes = self.bytes.saturating_add(read.weight());
+        // One behind a gap would be deleted before what is in the gap.
+        self.is_full |= self.bytes > MAX_KEPT_BYTES;
+        if !self.is_full {
+            self.pieces.push_back(read);
         }
-        for row in &self.rows.expiry {
-            batch.remove(Table::Expiry, row.clone());
-        }
-        let progress = &self.progress;
-        if let (Some(last), false) = (progress.last_place(), self.rows.keys.is_empty()) {
-            let key = keys::change(&progress.namespace, last);
-            let author = progress.author.as_ref();
-            let row = format::encode_deletions(&key, author, progress.time, &self.rows.keys);
-            batch.put(Table::Log, key, row);
-        }
-        if !self.is_last {
-            let row = format::encode_progress(progress);
-            batch.put(Table::Namespaces, keys::DELETION.to_vec(), row);
-            return Ok(());
-        }
-        let mut space = database.snapshot().namespace(&progress.namespace)?;
-        space.usage.keys = space.usage.keys.saturating_sub(progress.keys);
-        space.usage.bytes = space.usage.bytes.saturating_sub(progress.bytes);
-        space.usage.revision = progress.revision;
-        space.log_rows += progress.keys;
-        let key = keys::namespace(&progress.namespace);
-        let row = format::encode_namespace(&key, &space);
-        batch.put(Table::Namespaces, key, row);
-        batch.remove(Table::Namespaces, keys::DELETION.to_vec());
-        Ok(())
     }
 }
 
@@ -245,7 +241,8 @@ pub(super) fn open(folder: &Arc<Folder>, tuning: Tuning) -> Result<Database, Ope
     tracing::info!(namespace = %progress.namespace, "finishing a deletion that was interrupted");
     let (mut from, end) = range(&progress.namespace, &progress.prefix);
     loop {
-        let written = next(&database, &progress, &from, &end).map_err(damaged)?;
+        let written =
+            piece::read(&database, &progress, &from, &end, DELETION_PIECE).map_err(damaged)?;
         let mut batch = database.batch();
         written.fill(&database, &mut batch).map_err(damaged)?;
         match batch.write() {
@@ -265,44 +262,6 @@ pub(super) fn open(folder: &Arc<Folder>, tuning: Tuning) -> Result<Database, Ope
             }
         }
     }
-}
-
-/// Reads the next piece of what is to be deleted.
-fn next(
-    database: &Database,
-    before: &Progress,
-    from: &Bound<Vec<u8>>,
-    end: &[u8],
-) -> Result<Written, StoreError> {
-    let mut progress = before.clone();
-    let mut rows = Rows::default();
-    let mut from = from.clone();
-    let mut seen = 0;
-    let stored = database.snapshot().entries(from.clone(), end);
-    for row in stored.take(PIECE) {
-        seen += 1;
-        let (key, row_key, row) = entry_of(&progress.namespace, row)?;
-        let metadata = format::decode_entry(&row_key, &row)?.metadata;
-        from = Bound::Excluded(row_key.to_vec());
-        // What has expired is the sweeper's.
-        if !metadata.is_live(progress.time) {
-            continue;
-        }
-        progress.keys += 1;
-        progress.bytes += (key.as_str().len() + metadata.size) as u64;
-        if let Some(expires) = metadata.expires {
-            let row = keys::expiry(expires, &progress.namespace, &key);
-            rows.expiry.push(row);
-        }
-        rows.entries.push(row_key.to_vec());
-        rows.keys.push(key);
-    }
-    Ok(Written {
-        progress,
-        from,
-        rows,
-        is_last: seen < PIECE,
-    })
 }
 
 /// The rows of all entries under a prefix.

@@ -225,9 +225,9 @@ pub(super) struct Progress {
 }
 
 impl Progress {
-    /// The place in the log of the last deletion so far.
-    pub(super) fn last_place(&self) -> Option<Cursor> {
-        let index = u32::try_from(self.keys.checked_sub(1)?).ok()?;
+    /// The place in the log of the deletion with this number, of which the first is 1.
+    pub(super) fn place(&self, number: u64) -> Option<Cursor> {
+        let index = u32::try_from(number.checked_sub(1)?).ok()?;
         Some(Cursor {
             revision: self.revision,
             index,

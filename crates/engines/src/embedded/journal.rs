@@ -48,6 +48,17 @@ pub(super) fn renew(store: &Path, journal: &Path, length: u64) -> io::Result<()>
     sync_folder(store)
 }
 
+/// Gives back what fjall reserves in the journals of a new database, in which nothing has been
+/// written yet: whoever looks for the end of what was written would read all of it, 64 MiB.
+pub(super) fn empty(store: &Path) -> io::Result<()> {
+    for journal in all(store)? {
+        let file = File::options().write(true).open(journal)?;
+        file.set_len(0)?;
+        file.sync_all()?;
+    }
+    Ok(())
+}
+
 /// The journals, oldest first.
 fn all(store: &Path) -> io::Result<Vec<PathBuf>> {
     let mut journals = Vec::new();

@@ -27,6 +27,9 @@ pub struct Options {
     pub min_free_disk: u64,
     /// How often the committer removes what has expired and trims logs, by itself.
     pub upkeep_every: Duration,
+    /// Entries of a large deletion that are removed and synced together; others' commits wait as
+    /// long as that takes. It is at least 1.
+    pub deletion_piece: usize,
 }
 
 /// How long changes are kept for those who read them late.
@@ -51,6 +54,7 @@ impl Options {
             memtable_bytes: MEMTABLE_BYTES,
             min_free_disk: 64 << 20,
             upkeep_every: Duration::from_secs(1),
+            deletion_piece: DELETION_PIECE,
         }
     }
 }
@@ -101,6 +105,9 @@ impl Default for Retention {
         }
     }
 }
+
+/// Entries that are deleted together: a few milliseconds of work.
+pub(super) const DELETION_PIECE: usize = 5_000;
 
 /// Bytes of all waiting commits together. With [`Options::queue`] alone, a few thousand large
 /// ones would fill the memory of a small machine.

@@ -206,6 +206,39 @@ async fn readers_see_all_of_the_keys_or_none_and_others_write_meanwhile() {
     assert_eq!(store.usage(&alice()).await.unwrap().keys, 3);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_deletion_is_not_held_up_by_others_that_never_stop() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Arc::new(open(folder.path()));
+    fill(&store).await;
+    let done = Arc::new(AtomicBool::new(false));
+    let writers: Vec<_> = (0..256)
+        .map(|number| {
+            let (store, done) = (Arc::clone(&store), Arc::clone(&done));
+            tokio::spawn(async move {
+                let bob = Namespace::parse("bob").unwrap();
+                while !done.load(Ordering::SeqCst) {
+                    let commit = set(&format!("/x/{number}"), "x", Lifetime::Permanent);
+                    store.commit(&bob, None, commit).await.unwrap();
+                }
+            })
+        })
+        .collect();
+    let syncs = store.counters().syncs;
+    let committed = delete(&store).await.unwrap();
+    let syncs = store.counters().syncs - syncs;
+    done.store(true, Ordering::SeqCst);
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    assert_eq!(committed.outcomes, [Outcome::Deleted(MANY)]);
+    // At the slowest, 64 entries are read in a piece. Each is read and written, and after either
+    // others have one group.
+    let pieces = MANY / 64 + 1;
+    println!("{syncs} syncs");
+    assert!(syncs <= 3 * pieces + 10, "{syncs} syncs");
+}
+
 #[tokio::test]
 async fn what_has_expired_is_left_to_the_sweeper() {
     let folder = tempfile::tempdir().unwrap();

@@ -30,6 +30,8 @@ pub(crate) fn options(folder: &Path) -> Options {
         quota: Quota::UNLIMITED,
         min_free_disk: 0,
         upkeep_every: Duration::from_hours(1),
+        // Small, so that few keys make several pieces.
+        deletion_piece: 1_000,
         ..Options::new(folder)
     }
 }

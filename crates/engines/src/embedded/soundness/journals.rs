@@ -8,6 +8,7 @@ use std::fs::{self, File};
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use rustix::io::Errno;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::Unsound;
@@ -178,13 +179,17 @@ fn follows(last: Option<u64>, sequence: u64) -> bool {
 /// writes; `None` where there are only those.
 fn read_rest(journal: &Journal, from: u64) -> io::Result<Option<Vec<u8>>> {
     let mut file = File::open(&journal.path)?;
-    file.seek(SeekFrom::Start(from))?;
     let mut chunk = vec![0; CHUNK];
     let mut rest = Vec::new();
     // Zeros that are not part of it unless something follows.
     let mut zeros = 0;
+    let mut at = from;
     loop {
+        let data = next_data(&file, at)?;
+        zeros += usize::try_from(data - at).map_err(io::Error::other)?;
+        file.seek(SeekFrom::Start(data))?;
         let length = file.read(&mut chunk)?;
+        at = data + length as u64;
         if length == 0 {
             return Ok((!rest.is_empty()).then_some(rest));
         }
@@ -196,6 +201,18 @@ fn read_rest(journal: &Journal, from: u64) -> io::Result<Option<Vec<u8>>> {
                 zeros = length - at - 1;
             }
         }
+    }
+}
+
+/// Where a file goes on with something that may not be zeros, at `from` or behind it. What fjall
+/// reserves is a hole in the file, and the file system knows its extent without reading it.
+fn next_data(file: &File, from: u64) -> io::Result<u64> {
+    match rustix::fs::seek(file, rustix::fs::SeekFrom::Data(from)) {
+        Ok(data) => Ok(data.max(from)),
+        // There is none; or nothing is known of holes, as on some file systems over the network.
+        Err(Errno::NXIO) => Ok(file.metadata()?.len().max(from)),
+        Err(Errno::INVAL | Errno::OPNOTSUPP) => Ok(from),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod batch;
 mod claim;
+mod watch;
 
 use std::collections::BTreeMap;
 
@@ -16,6 +17,7 @@ pub use batch::{
     Batch, BatchCondition, BatchDone, BatchOperation, BatchResult, BatchTtl, MAX_BATCH_BYTES,
 };
 pub use claim::{Released, Renewed};
+pub use watch::{Changed, Reset};
 
 /// Answer to a value set.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -18,12 +18,31 @@ pub const REQUEST_ID: &str = "x-request-id";
 
 /// Media type of a batch, and of most answers.
 pub const JSON: &str = "application/json";
+/// Response header: the revision that a watch starts after.
+pub const REVISION: &str = "prominence-revision";
+/// Request header: the last event that a watcher has seen (WHATWG, server-sent events).
+pub const LAST_EVENT_ID: &str = "last-event-id";
+
+/// Media type of a watch.
+pub const EVENT_STREAM: &str = "text/event-stream";
 /// Media type of a listing with one JSON value a line.
 pub const NDJSON: &str = "application/x-ndjson";
 /// Media type of a value that is valid UTF-8.
 pub const TEXT: &str = "text/plain; charset=utf-8";
 /// Media type of any other value.
 pub const BINARY: &str = "application/octet-stream";
+
+/// Names of a watch's events.
+pub mod event {
+    /// A key was written.
+    pub const PUT: &str = "put";
+    /// A key was deleted.
+    pub const DELETE: &str = "delete";
+    /// A key's lifetime ended.
+    pub const EXPIRE: &str = "expire";
+    /// Changes are missing: list the keys, and go on with what follows.
+    pub const RESET: &str = "reset";
+}
 
 /// Parameters of the query string.
 pub mod parameter {

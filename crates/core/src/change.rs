@@ -60,6 +60,15 @@ pub struct Changes {
     pub next: Cursor,
 }
 
+/// How far the log of a namespace reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extent {
+    /// The earliest place that a reader can start from.
+    pub oldest: Cursor,
+    /// The latest revision; [`Revision::ZERO`] before the first commit.
+    pub latest: Revision,
+}
+
 /// What somebody who waits wants to hear of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Interest {

@@ -32,7 +32,7 @@ pub mod store;
 pub mod time;
 pub mod value;
 
-pub use change::{Change, ChangeKind, Changes, Cursor, Interest, Signal};
+pub use change::{Change, ChangeKind, Changes, Cursor, Extent, Interest, Signal};
 pub use clock::Clock;
 pub use commit::{Commit, Committed, Condition, Lifetime, Operation, Outcome, Precondition};
 pub use entry::{Entry, Metadata};

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use event_listener::Event;
 
-use crate::change::{Change, Changes, Cursor, Interest, Signal};
+use crate::change::{Change, Changes, Cursor, Extent, Interest, Signal};
 use crate::clock::Clock;
 use crate::commit::{Commit, Committed};
 use crate::entry::{Entry, Metadata};
@@ -164,6 +164,13 @@ impl Store for MemoryStore {
             }
             woken.await;
         }
+    }
+
+    async fn extent(&self, namespace: &Namespace) -> Result<Extent, StoreError> {
+        Ok(self.read(namespace, |space, _| Extent {
+            oldest: space.forgotten.unwrap_or(Cursor::START),
+            latest: space.usage.revision,
+        }))
     }
 
     async fn listen(&self, _: &Namespace, _: &Interest) -> Result<Signal, StoreError> {

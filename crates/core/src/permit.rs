@@ -13,13 +13,12 @@ mod scopes;
 
 use std::sync::Arc;
 
-use crate::change::{Changes, Cursor, Interest, Signal};
+use crate::change::{Changes, Cursor, Extent, Interest, Signal};
 use crate::commit::{Commit, Committed, Condition, Operation, Precondition};
 use crate::entry::Entry;
 use crate::error::StoreError;
 use crate::key::{Key, Prefix};
 use crate::namespace::{Job, Namespace};
-use crate::revision::Revision;
 use crate::scan::{Depth, Page, PageLimit, Projection, Scan, Visibility};
 use crate::store::{Store, Usage};
 use crate::time::Timestamp;
@@ -304,12 +303,12 @@ impl ListPermit {
         self.store.get(&self.namespace, key).await
     }
 
-    /// The latest revision of the namespace.
+    /// How far the log reaches; see [`Store::extent`].
     ///
     /// # Errors
     /// The store's.
-    pub async fn latest(&self) -> Result<Revision, StoreError> {
-        Ok(self.store.usage(&self.namespace).await?.revision)
+    pub async fn extent(&self) -> Result<Extent, StoreError> {
+        self.store.extent(&self.namespace).await
     }
 }
 

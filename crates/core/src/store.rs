@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use crate::change::{Changes, Cursor, Interest, Signal};
+use crate::change::{Changes, Cursor, Extent, Interest, Signal};
 use crate::commit::{Commit, Committed};
 use crate::entry::Entry;
 use crate::error::StoreError;
@@ -90,6 +90,9 @@ pub trait Store: Send + Sync {
         prefix: &Prefix,
         after: Cursor,
     ) -> Result<Changes, StoreError>;
+
+    /// How far the log reaches now; what [`Store::changes`] would say without waiting.
+    async fn extent(&self, namespace: &Namespace) -> Result<Extent, StoreError>;
 
     /// Starts to listen for changes: the signal comes after a later commit has changed what the
     /// listener is interested in, and can be seen.

@@ -60,8 +60,8 @@ use std::thread::JoinHandle;
 use async_trait::async_trait;
 use prominence_core::error::Fate;
 use prominence_core::{
-    Changes, Clock, Commit, Committed, Cursor, Entry, Interest, Job, Key, Namespace, Page, Prefix,
-    Revision, Scan, Signal, Store, StoreError, Timestamp, Usage, Visibility,
+    Changes, Clock, Commit, Committed, Cursor, Entry, Extent, Interest, Job, Key, Namespace, Page,
+    Prefix, Revision, Scan, Signal, Store, StoreError, Timestamp, Usage, Visibility,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
@@ -386,6 +386,13 @@ impl Store for EmbeddedStore {
                 }
             }
         }
+    }
+
+    async fn extent(&self, namespace: &Namespace) -> Result<Extent, StoreError> {
+        self.read(&self.looks, namespace, |snapshot, namespace, _| {
+            log::extent(snapshot, namespace)
+        })
+        .await
     }
 
     async fn listen(

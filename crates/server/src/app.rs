@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use prominence_core::{Gate, Quota};
 
+use crate::barrier::Barriers;
 use crate::clock::Timer;
 use crate::hold::{HeldLimits, Places};
 use crate::line::Lines;
@@ -24,6 +25,7 @@ pub struct Inner {
     pub(crate) bounds: Bounds,
     pub(crate) places: Places,
     pub(crate) lines: Lines,
+    pub(crate) barriers: Barriers,
     pub(crate) rate: Option<RateLimit>,
     pub(crate) telemetry: Telemetry,
 }
@@ -59,6 +61,7 @@ impl App {
             bounds,
             places: Places::new(bounds.held),
             lines: Lines::default(),
+            barriers: Barriers::new(),
             rate,
             telemetry,
         }))

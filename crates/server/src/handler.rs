@@ -8,4 +8,5 @@ pub(crate) mod list;
 pub(crate) mod service;
 mod value;
 mod wait;
+mod watch;
 pub(crate) mod write;

@@ -101,8 +101,9 @@ impl Holder {
     /// # Errors
     /// When too many are held, or the server stops.
     pub(crate) fn hold(self, app: &App, who: &Principal, wait: Wait) -> Result<Hold, Failure> {
+        let deadline = app.clock.now().after(wait.0);
         let mut hold = Hold::take(app, who)?;
-        hold.deadline = app.clock.now().after(wait.0);
+        hold.deadline = deadline;
         hold._paused = Some(self.0.pause());
         Ok(hold)
     }
@@ -140,13 +141,38 @@ impl Hold {
         signal: Signal,
         wake_at: Option<Timestamp>,
     ) -> Result<Woken, Failure> {
+        match self.race(signal, wake_at).await? {
+            Raced::Won(()) | Raced::Awake => Ok(Woken::Look),
+            Raced::Late => Ok(Woken::Late),
+        }
+    }
+
+    /// Does something that takes a while; `None` where the time is over before it is done.
+    ///
+    /// # Errors
+    /// As [`Hold::sleep`].
+    pub(crate) async fn during<T>(
+        &mut self,
+        work: impl Future<Output = T>,
+    ) -> Result<Option<T>, Failure> {
+        match self.race(work, None).await? {
+            Raced::Won(done) => Ok(Some(done)),
+            Raced::Awake | Raced::Late => Ok(None),
+        }
+    }
+
+    async fn race<T>(
+        &mut self,
+        work: impl Future<Output = T>,
+        wake_at: Option<Timestamp>,
+    ) -> Result<Raced<T>, Failure> {
         let end = self.deadline.min(self.token_ends);
         let instant = wake_at.map_or(end, |at| at.min(end));
         tokio::select! {
             biased;
             () = self.place.stopped() => return Err(stopping()),
             () = self.clock.reach(instant) => {}
-            () = signal => return Ok(Woken::Look),
+            done = work => return Ok(Raced::Won(done)),
         }
         let now = self.clock.now();
         if now >= self.token_ends {
@@ -154,11 +180,21 @@ impl Hold {
             return Err(Failure::unauthenticated(message, true));
         }
         Ok(if now >= self.deadline {
-            Woken::Late
+            Raced::Late
         } else {
-            Woken::Look
+            Raced::Awake
         })
     }
+}
+
+/// What came first.
+enum Raced<T> {
+    /// What was waited for.
+    Won(T),
+    /// The instant to wake at.
+    Awake,
+    /// The end of the time.
+    Late,
 }
 
 impl<S: Sync> FromRequestParts<S> for Holder {

@@ -15,6 +15,7 @@
 //! | `query`, `target`, `conditional` | path, parameters and conditions become valid values |
 //! | `handler` | extract, call through a permit, render |
 //! | `hold` | requests that wait: for how long, how many, and what ends them |
+//! | `barrier` | counts that many requests wait for |
 //! | `failure` | what went wrong becomes a status and a JSON body |
 //! | `telemetry` | what is counted, for `/metrics` |
 //! | [`admin`] | backups, checks and usage for whoever runs the server, on a socket of their own |
@@ -23,6 +24,7 @@
 pub mod admin;
 mod app;
 mod auth;
+mod barrier;
 mod clock;
 mod conditional;
 mod failure;

@@ -3,7 +3,7 @@
 use std::ops::Bound;
 
 use prominence_core::limits::MAX_CHANGES;
-use prominence_core::{Change, Changes, Cursor, Namespace, Prefix, StoreError};
+use prominence_core::{Change, Changes, Cursor, Extent, Namespace, Prefix, StoreError};
 
 use super::database::{Snapshot, Table};
 use super::format::{self, Kind};
@@ -18,6 +18,15 @@ pub(super) enum Look {
     GoOn(Cursor),
     /// None up to this place, which is the end.
     End(Cursor),
+}
+
+/// How far the log of a namespace reaches.
+pub(super) fn extent(snapshot: &Snapshot<'_>, namespace: &Namespace) -> Result<Extent, StoreError> {
+    let space = snapshot.namespace(namespace)?;
+    Ok(Extent {
+        oldest: space.log_floor,
+        latest: space.usage.revision,
+    })
 }
 
 /// How much of the log after its beginning a look saw.

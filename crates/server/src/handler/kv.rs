@@ -11,7 +11,7 @@ use prominence_core::limits::MAX_KEY_BYTES;
 use prominence_core::{Entry, Principal};
 
 use super::list::{self, Listing};
-use super::wait;
+use super::{wait, watch};
 use crate::app::App;
 use crate::auth::Caller;
 use crate::conditional::{self, ReadConditions};
@@ -19,14 +19,6 @@ use crate::failure::Failure;
 use crate::hold::{Holder, Wait};
 use crate::query::Query;
 use crate::target::Target;
-
-/// Parameters of what later versions hold back or stream.
-pub(super) const LATER: [&str; 4] = [
-    parameter::WAIT,
-    parameter::AT_LEAST,
-    parameter::WATCH,
-    parameter::SINCE,
-];
 
 /// Reads a key, or lists the keys that begin with a prefix.
 ///
@@ -72,11 +64,13 @@ pub(crate) async fn get_key(
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let mut query = Query::parse(target.query())?;
+    if query.flag(parameter::WATCH)? {
+        return watch::answer(&app, &who, &target, query, &headers, holder).await;
+    }
     if let Some(listing) = Listing::asked_for(&mut query)? {
-        return list::answer(&app, &who, &target, listing, query, &headers).await;
+        return list::answer(&app, &who, &target, listing, query, &headers, holder).await;
     }
     let wait = Wait::asked_for(&mut query)?;
-    query.not_yet(&LATER)?;
     query.finish("reading a key; add ?list to list")?;
     let key = target.key()?;
     let conditions = ReadConditions::of(&headers)?;
@@ -115,6 +109,7 @@ pub(crate) async fn get_namespace(
     State(app): State<App>,
     Caller(who): Caller,
     target: Target,
+    holder: Holder,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let mut query = Query::parse(target.query())?;
@@ -122,10 +117,12 @@ pub(crate) async fn get_namespace(
         query.finish("?usage")?;
         return usage(&app, &who).await;
     }
-    if let Some(listing) = Listing::asked_for(&mut query)? {
-        return list::answer(&app, &who, &target, listing, query, &headers).await;
+    if query.flag(parameter::WATCH)? {
+        return watch::answer(&app, &who, &target, query, &headers, holder).await;
     }
-    query.not_yet(&LATER)?;
+    if let Some(listing) = Listing::asked_for(&mut query)? {
+        return list::answer(&app, &who, &target, listing, query, &headers, holder).await;
+    }
     query.finish("this request; add ?list to list")?;
     let hint = "name a key, as in /kv/KEY, or ask for ?list or ?usage";
     Err(Failure::new(ErrorCode::BadRequest, hint))

@@ -15,9 +15,10 @@ use prominence_core::limits::MAX_PAGE_KEYS;
 use prominence_core::permit::{ListPermit, Principal};
 use prominence_core::{Depth, Item, Page, PageLimit, Prefix, Projection};
 
-use super::kv;
+use super::wait;
 use crate::app::App;
 use crate::failure::Failure;
+use crate::hold::{Holder, Wait};
 use crate::query::Query;
 use crate::target::Target;
 
@@ -43,6 +44,18 @@ pub(crate) struct Parameters {
     detail: Option<bool>,
     /// The number of keys alone.
     count: Option<bool>,
+    /// With `count`: the number of keys that `wait` waits for.
+    #[param(minimum = 1)]
+    at_least: Option<u64>,
+    /// How long the request may be held, at most `10m`: until the key exists or, with
+    /// `If-None-Match`, is another one; with `count`, until there are `at_least` keys.
+    #[param(example = "90s")]
+    wait: Option<String>,
+    /// Changes as server-sent events; with `values` also the values.
+    watch: Option<bool>,
+    /// With `watch`: the revision, or the event's id, after which it starts. `Last-Event-ID`
+    /// wins over it.
+    since: Option<String>,
     /// With `list`: `/` for one level only; deeper keys fold into one entry that ends in `/`.
     #[param(example = "/")]
     delimiter: Option<String>,
@@ -101,11 +114,10 @@ pub(crate) async fn answer(
     listing: Listing,
     mut query: Query<'_>,
     headers: &HeaderMap,
+    holder: Holder,
 ) -> Result<Response, Failure> {
-    query.not_yet(&kv::LATER)?;
     let Listing::Items(form) = listing else {
-        query.finish("?count")?;
-        let count = app.gate.list(who, target.prefix()?)?.count().await?;
+        let count = count(app, who, target, query, holder).await?;
         return Ok(Json(Counted { count }).into_response());
     };
     let depth = match query.text(parameter::DELIMITER)?.as_deref() {
@@ -151,6 +163,33 @@ pub(crate) async fn answer(
             .insert(header::LINK, link(&prefix, &next, limit, depth, form)?);
     }
     Ok(response)
+}
+
+/// Counts the keys, at once or when there are enough of them.
+async fn count(
+    app: &App,
+    who: &Principal,
+    target: &Target,
+    mut query: Query<'_>,
+    holder: Holder,
+) -> Result<u64, Failure> {
+    let wait = Wait::asked_for(&mut query)?;
+    let at_least = query.parsed(parameter::AT_LEAST, |text| {
+        let number = text.parse::<u64>().ok().filter(|number| *number > 0);
+        number.ok_or("it can be 1 or more")
+    })?;
+    query.finish("?count")?;
+    let prefix = target.prefix()?;
+    let permit = app.gate.list(who, prefix.clone())?;
+    match (at_least, wait) {
+        (None, None) => Ok(permit.count().await?),
+        (Some(at_least), Some(wait)) => {
+            wait::count(app, who, (&permit, &prefix), at_least, (holder, wait)).await
+        }
+        (Some(_), None) | (None, Some(_)) => Err(Failure::bad_request(
+            "at_least and wait go together: the number of keys to wait for, and for how long",
+        )),
+    }
 }
 
 /// Streams every page, one after another. The first is read before the answer begins, so that

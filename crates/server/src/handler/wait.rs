@@ -1,7 +1,8 @@
-//! Reads that wait for a key to appear or to change.
+//! Reads that wait: for a key to appear or to change, for a prefix to have enough keys.
 
-use prominence_core::Entry;
-use prominence_core::permit::{Principal, ReadPermit};
+use prominence_core::permit::{ListPermit, Principal, ReadPermit};
+use prominence_core::{Entry, Prefix};
+use tokio::time::Instant;
 
 use crate::app::App;
 use crate::conditional::ReadConditions;
@@ -38,4 +39,33 @@ pub(super) async fn entry(
             Woken::Late => return Ok(permit.get().await?),
         }
     }
+}
+
+/// The number of keys under a prefix once there are so many, or as it is when the time is over.
+pub(super) async fn count(
+    app: &App,
+    who: &Principal,
+    (permit, prefix): (&ListPermit, &Prefix),
+    at_least: u64,
+    (holder, wait): (Holder, Wait),
+) -> Result<u64, Failure> {
+    let mut hold = holder.hold(app, who, wait)?;
+    let barrier = app.barriers.of(&who.user, prefix);
+    let mut signal = permit.listen().await?;
+    let mut count = barrier.count_since(permit, Instant::now()).await?;
+    while count < at_least {
+        match hold.sleep(signal, None).await? {
+            Woken::Look => {}
+            // Once more, because keys may have expired since, of which nothing tells.
+            Woken::Late => return barrier.count_since(permit, Instant::now()).await,
+        }
+        signal = permit.listen().await?;
+        // The count has to begin after this, or a change in between would be slept through.
+        let recount = barrier.count_change(permit, Instant::now());
+        match hold.during(recount).await? {
+            Some(recounted) => count = recounted?,
+            None => return barrier.count_since(permit, Instant::now()).await,
+        }
+    }
+    Ok(count)
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use prominence_core::clock::ManualClock;
 use prominence_core::permit::Scopes;
-use prominence_core::{Clock, Gate, Job, Namespace, Quota, Store, Timestamp};
-use prominence_engines::embedded::{EmbeddedStore, Options};
+use prominence_core::{Clock, Commit, Gate, Job, Namespace, Operation, Quota, Store, Timestamp};
+use prominence_engines::embedded::{EmbeddedStore, Options, Retention};
 use prominence_server::token::{NewToken, Secret, Verifier, mint};
 use prominence_server::{App, Bounds, Front, HeldLimits, Limits, Tls, run};
 use serde_json::Value;
@@ -38,6 +38,8 @@ pub(crate) struct Setup {
     pub(crate) bounds: Bounds,
     pub(crate) limits: Limits,
     pub(crate) tls: Option<Tls>,
+    /// How long the embedded engine keeps changes.
+    pub(crate) retention: Retention,
     /// Instead of the embedded engine.
     pub(crate) store: Option<Arc<dyn Store>>,
 }
@@ -62,6 +64,7 @@ impl Default for Setup {
                 stop_within: Duration::from_secs(20),
             },
             tls: None,
+            retention: Retention::default(),
             store: None,
         }
     }
@@ -84,6 +87,7 @@ impl Server {
             let place = tempfile::tempdir().unwrap();
             let options = Options {
                 quota: setup.bounds.quota,
+                retention: setup.retention,
                 ..Options::new(place.path().join("data"))
             };
             folder = Some(place);
@@ -122,6 +126,26 @@ impl Server {
     /// How many requests it holds.
     pub(crate) fn held(&self) -> usize {
         self.app.held()
+    }
+
+    /// Removes what has expired, and trims the logs.
+    pub(crate) fn sweep(&self) {
+        let runtime = self.runtime.as_ref().unwrap();
+        let engine = self.engine.as_ref().unwrap();
+        runtime.block_on(engine.sweep()).unwrap();
+    }
+
+    /// Does one commit of several operations, and says its revision.
+    pub(crate) fn commit(&self, user: &str, operations: Vec<Operation>) -> u64 {
+        let commit = Commit::new(Vec::new(), operations).unwrap();
+        let user = Namespace::parse(user).unwrap();
+        let engine = self.engine.as_ref().unwrap();
+        let committed = self
+            .runtime
+            .as_ref()
+            .unwrap()
+            .block_on(engine.commit(&user, None, commit));
+        committed.unwrap().revision.get()
     }
 
     /// How often the engine has woken somebody who listened.
@@ -227,6 +251,27 @@ impl Client {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> Answer {
+        let mut response = self.open(method, path, headers, body);
+        Answer {
+            status: response.status().as_u16(),
+            headers: response.headers().clone(),
+            body: response
+                .body_mut()
+                .with_config()
+                .limit(u64::MAX)
+                .read_to_vec()
+                .unwrap(),
+        }
+    }
+
+    /// Sends a request, and leaves the answer's body to be read.
+    pub(crate) fn open(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> ureq::http::Response<ureq::Body> {
         let base = if path.starts_with("//") {
             ""
         } else {
@@ -250,17 +295,7 @@ impl Client {
             .max_redirects(0)
             .build()
             .into();
-        let mut response = agent.run(request.body(body).unwrap()).unwrap();
-        Answer {
-            status: response.status().as_u16(),
-            headers: response.headers().clone(),
-            body: response
-                .body_mut()
-                .with_config()
-                .limit(u64::MAX)
-                .read_to_vec()
-                .unwrap(),
-        }
+        agent.run(request.body(body).unwrap()).unwrap()
     }
 
     pub(crate) fn get(&self, path: &str) -> Answer {

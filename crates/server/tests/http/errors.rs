@@ -6,8 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use prominence_core::error::Fate;
 use prominence_core::{
-    Changes, Commit, Committed, Cursor, Entry, Interest, Item, Job, Key, Namespace, Page, Prefix,
-    Quota, Scan, Signal, Store, StoreError, Usage, Visibility,
+    Changes, Commit, Committed, Cursor, Entry, Extent, Interest, Item, Job, Key, Namespace, Page,
+    Prefix, Quota, Scan, Signal, Store, StoreError, Usage, Visibility,
 };
 
 use crate::common::{Server, Setup};
@@ -38,25 +38,6 @@ fn unknown_routes_and_methods_are_answered_in_json() {
     let answer = alice.send("POST", "/whoami", &[], b"");
     answer.error(405, "method_not_allowed");
     assert!(answer.header("allow").contains("GET"), "{answer:?}");
-}
-
-#[test]
-fn what_this_version_lacks_is_answered_as_not_implemented() {
-    let server = Server::start();
-    let alice = server.user("alice");
-    alice.set("/kv/a", "1");
-    let cases = [
-        ("GET", "/kv?list&count&at_least=2&wait=1s"),
-        ("GET", "/kv?watch"),
-        ("GET", "/kv/a?watch&since=1"),
-    ];
-    for (method, path) in cases {
-        let error = alice
-            .send(method, path, &[], b"")
-            .error(501, "not_implemented");
-        assert!(error.contains("not implemented"), "{error}");
-    }
-    assert_eq!(alice.get("/kv/a").text(), "1");
 }
 
 #[test]
@@ -194,6 +175,9 @@ impl Store for Failing {
         self.fail().await
     }
     async fn changes(&self, _: &Namespace, _: &Prefix, _: Cursor) -> Result<Changes, StoreError> {
+        self.fail().await
+    }
+    async fn extent(&self, _: &Namespace) -> Result<Extent, StoreError> {
         self.fail().await
     }
     async fn listen(&self, _: &Namespace, _: &Interest) -> Result<Signal, StoreError> {

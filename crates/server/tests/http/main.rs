@@ -10,14 +10,17 @@
 mod auth;
 mod batch;
 mod claims;
+mod barriers;
 mod common;
 mod connection;
 mod document;
 mod errors;
 mod front;
+mod held;
 mod isolation;
 mod keys;
 mod listing;
 mod values;
 mod waiting;
+mod watching;
 mod writes;

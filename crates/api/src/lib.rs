@@ -15,7 +15,8 @@ pub mod path;
 pub mod time;
 
 pub use body::{
-    Added, Batch, BatchCondition, BatchDone, BatchOperation, BatchResult, BatchTtl, Changed, Counted,
-    Deleted, Detail, Listed, Released, Renewed, Reset, Set, Text, Usage, UsageLimits, WhoAmI,
+    Added, Batch, BatchCondition, BatchDone, BatchOperation, BatchResult, BatchTtl, Changed,
+    Counted, Deleted, Detail, Listed, Released, Renewed, Reset, Set, Text, Usage, UsageLimits,
+    WhoAmI,
 };
 pub use error::{ErrorBody, ErrorCode};

@@ -32,6 +32,8 @@ mod token_create;
 mod tree;
 mod usage;
 mod value_limit;
+mod wait;
+mod watch;
 mod whoami;
 
 use std::io::Write as _;
@@ -89,6 +91,8 @@ fn run_kv(command: &KvCommand, client: &Client, output: &mut Output) -> Result<(
         KvCommand::Export(options) => export::run(options, client, output),
         KvCommand::Import(options) => import::run(options, client, output),
         KvCommand::Usage(options) => usage::run(options, client, output),
+        KvCommand::Wait(options) => wait::run(options, client, output),
+        KvCommand::Watch(options) => watch::run(options, client, output),
     }
 }
 

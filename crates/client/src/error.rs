@@ -106,6 +106,12 @@ impl Error {
         }
     }
 
+    /// Whether a watch asked for changes that the server no longer keeps.
+    #[must_use]
+    pub fn is_compacted(&self) -> bool {
+        matches!(self, Self::Failed { refusal, .. } if refusal.code == Some(ErrorCode::Compacted))
+    }
+
     /// Whether the same request may succeed in a moment.
     pub(crate) fn is_transient(&self) -> bool {
         match self {

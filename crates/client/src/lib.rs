@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | [`config`], [`base_url`], [`token`] | what a client needs to know, as values that are valid |
 //! | [`error`] | what can go wrong, as what a caller can do about it |
-//! | `read`, `list`, `write`, `delete`, `batch`, `claim`, `account` | the methods, by endpoint |
+//! | `read`, `list`, `write`, `delete`, `batch`, `claim`, `wait`, `watch`, `account` | the methods, by endpoint |
 //! | `request`, `reply` | one request, sent and repeated; its answer, read whole |
 //! | [`retry`] | what may be repeated, how often, and after which pause |
 //! | `tls` | certificates, set up only for `https` |
@@ -38,6 +38,8 @@ mod request;
 pub mod retry;
 mod tls;
 pub mod token;
+mod wait;
+mod watch;
 mod write;
 
 pub use base_url::{BaseUrl, BaseUrlError};
@@ -48,4 +50,6 @@ pub use list::{Items, Levels, ListOptions, Show};
 pub use read::{Entry, Metadata};
 pub use request::Client;
 pub use token::{Token, TokenError};
+pub use wait::{Awaited, Until};
+pub use watch::{Event, Reconnect, Start, Told, Watch, WatchOptions};
 pub use write::{Lifetime, SetOptions, Stored, Written};

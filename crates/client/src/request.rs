@@ -112,20 +112,14 @@ impl Client {
         }
     }
 
-    fn attempt(&self, request: &Request<'_>) -> Result<Reply, Error> {
-        let failed = |cause: ureq::Error| {
-            let fate = request.fate(fate_of(&cause));
-            match cause {
-                ureq::Error::Protocol(_)
-                | ureq::Error::BodyExceedsLimit(_)
-                | ureq::Error::LargeResponseHeader(..) => self.bad_answer(cause.to_string(), fate),
-                cause => Error::Unreachable {
-                    url: self.config.url.to_string(),
-                    cause: Box::new(cause),
-                    fate,
-                },
-            }
-        };
+    /// Sends a request once.
+    pub(crate) fn attempt(&self, request: &Request<'_>) -> Result<Reply, Error> {
+        let response = self.open(request)?;
+        Reply::read(response, request).map_err(|cause| self.failed(request, cause))
+    }
+
+    /// The same, and leaves the answer's body to be read.
+    pub(crate) fn open(&self, request: &Request<'_>) -> Result<http::Response<ureq::Body>, Error> {
         let mut builder = http::Request::builder()
             .method(&request.method)
             .uri(format!("{}{}", self.config.url, request.target))
@@ -143,7 +137,32 @@ impl Client {
                 .map_err(ureq::Error::from)
                 .and_then(|built| self.agent.run(self.patient(built, request))),
         };
-        Reply::read(response.map_err(failed)?, request).map_err(failed)
+        response.map_err(|cause| self.failed(request, cause))
+    }
+
+    /// What the transport met, in a caller's terms.
+    pub(crate) fn failed(&self, request: &Request<'_>, cause: ureq::Error) -> Error {
+        let fate = request.fate(fate_of(&cause));
+        match cause {
+            ureq::Error::Protocol(_)
+            | ureq::Error::BodyExceedsLimit(_)
+            | ureq::Error::LargeResponseHeader(..) => self.bad_answer(cause.to_string(), fate),
+            cause => Error::Unreachable {
+                url: self.config.url.to_string(),
+                cause: Box::new(cause),
+                fate,
+            },
+        }
+    }
+
+    /// The address of the service, for messages.
+    pub(crate) fn url(&self) -> &str {
+        self.config.url.as_str()
+    }
+
+    /// Waits between tries.
+    pub(crate) fn rest(&self, pause: Duration) {
+        (self.pause)(pause);
     }
 
     /// Waits for the answer as long as the server may hold it, and then for as long as usual.

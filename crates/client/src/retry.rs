@@ -65,7 +65,7 @@ impl Backoff {
 
 /// Between half of a pause and all of it, so that many jobs that failed together do not come back
 /// together.
-fn jitter(pause: Duration) -> Duration {
+pub(crate) fn jitter(pause: Duration) -> Duration {
     // The standard library seeds its hash maps at random; that is random enough for a pause.
     let part = RandomState::new().hash_one("pause") % 1_000;
     let half = pause / 2;

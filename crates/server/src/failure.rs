@@ -42,14 +42,6 @@ impl Failure {
         Self::new(ErrorCode::NoSuchKey, "No such key")
     }
 
-    /// For what the interface describes and this version does not have.
-    pub(crate) fn not_implemented(what: &str) -> Self {
-        Self::new(
-            ErrorCode::NotImplemented,
-            format!("{what} is not implemented in this version"),
-        )
-    }
-
     /// For an answer of the store that doesn't fit what it was asked.
     pub(crate) fn surprised() -> Self {
         Self::new(ErrorCode::Internal, "the store answered something else")

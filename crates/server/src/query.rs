@@ -85,14 +85,6 @@ impl<'a> Query<'a> {
         self.given.iter().any(|(given, _)| given == name)
     }
 
-    /// Answers that a described feature is missing where one of its parameters was given.
-    pub(crate) fn not_yet(&self, parameters: &[&str]) -> Result<(), Failure> {
-        match parameters.iter().find(|name| self.has(name)) {
-            Some(name) => Err(Failure::not_implemented(&format!("?{name}"))),
-            None => Ok(()),
-        }
-    }
-
     /// Refuses what nobody asked for.
     pub(crate) fn finish(self, place: &str) -> Result<(), Failure> {
         match self.given.first() {

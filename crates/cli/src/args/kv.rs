@@ -3,8 +3,10 @@
 pub(crate) mod batch;
 pub(crate) mod copy;
 pub(crate) mod table;
+pub(crate) mod wait;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{ArgGroup, Args, Subcommand};
 use prominence_client::Lifetime;
@@ -47,6 +49,10 @@ pub(crate) enum KvCommand {
     Import(copy::Import),
     /// Show how much you store, and how much you may.
     Usage(Usage),
+    /// Wait until enough keys begin with a prefix.
+    Wait(wait::Wait),
+    /// Show changes as they happen.
+    Watch(wait::Watch),
 }
 
 /// Which keys to list, and how.
@@ -84,6 +90,7 @@ pub(crate) struct List {
   prominence kv get /input/param1
   prominence kv get /model/weights -o weights.bin
   prominence kv get --json /input/param1
+  prominence kv get --wait 10m /result
 
 Exit status 1 means that there is no such key.")]
 pub(crate) struct Get {
@@ -98,6 +105,10 @@ pub(crate) struct Get {
     /// Print JSON: the value and all that is known about it.
     #[arg(long)]
     pub(crate) json: bool,
+
+    /// Where there is no such key, wait this long for it to appear.
+    #[arg(long, value_name = "DURATION", value_parser = values::duration)]
+    pub(crate) wait: Option<Duration>,
 }
 
 /// What to store where, and on which condition.

@@ -1,6 +1,5 @@
 //! Texts that become keys, prefixes, lifetimes and durations.
 
-#[cfg(feature = "server")]
 use std::time::Duration;
 
 use prominence_api::time::{DurationError, parse_duration};
@@ -41,7 +40,6 @@ pub(super) fn delimiter(text: &str) -> Result<u8, String> {
     }
 }
 
-#[cfg(feature = "server")]
 pub(super) fn duration(text: &str) -> Result<Duration, DurationError> {
     parse_duration(text)
 }

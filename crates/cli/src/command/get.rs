@@ -3,8 +3,8 @@
 use std::io::Write as _;
 
 use prominence_api::Text;
-use prominence_api::time::rfc3339;
-use prominence_client::{Client, Entry};
+use prominence_api::time::{format_duration, rfc3339};
+use prominence_client::{Awaited, Client, Entry, Until};
 use prominence_core::{Key, Timestamp, Value};
 use serde::Serialize;
 
@@ -36,10 +36,21 @@ struct Shown<'a> {
 
 pub(super) fn run(options: &Get, client: &Client, output: &mut Output) -> Result<(), Failure> {
     let key = &options.key;
-    let Some(entry) = client.get(key)? else {
-        return Err(Failure::No(format!(
-            "there is no key {key}; prominence kv list shows what there is"
-        )));
+    let found = match options.wait {
+        None => client.get(key)?,
+        Some(within) => match client.get_when(key, Until::Exists, within)? {
+            Awaited::Entry(entry) => Some(entry),
+            Awaited::Absent | Awaited::Unchanged => None,
+        },
+    };
+    let Some(entry) = found else {
+        return Err(Failure::No(match options.wait {
+            None => format!("there is no key {key}; prominence kv list shows what there is"),
+            Some(within) => {
+                let within = format_duration(within);
+                format!("there is still no key {key} after {within}; wait longer with --wait")
+            }
+        }));
     };
     if options.json {
         output.json(&shown(key, entry))?;

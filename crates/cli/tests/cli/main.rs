@@ -20,3 +20,4 @@ mod support;
 mod sweep;
 mod terminal;
 mod tokens;
+mod waiting;

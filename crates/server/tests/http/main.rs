@@ -8,9 +8,9 @@
 )]
 
 mod auth;
+mod barriers;
 mod batch;
 mod claims;
-mod barriers;
 mod common;
 mod connection;
 mod document;

@@ -1,0 +1,54 @@
+//! The arguments of what waits: `kv wait` and `kv watch`.
+
+use std::time::Duration;
+
+use clap::Args;
+use prominence_core::{Prefix, Revision};
+
+use crate::args::values;
+
+/// How many keys to wait for.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  prominence kv wait /done/ --count 100 --timeout 2h
+
+Prints how many there are. Exit status 1 means that there are too few when the time is over.")]
+pub(crate) struct Wait {
+    /// What the keys begin with.
+    #[arg(value_name = "PREFIX", value_parser = values::prefix)]
+    pub(crate) prefix: Prefix,
+
+    /// Wait until there are so many keys.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) count: u64,
+
+    /// The longest time to wait.
+    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = values::duration)]
+    pub(crate) timeout: Duration,
+}
+
+/// What to watch, and how to show it.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  prominence kv watch
+  prominence kv watch /done/
+  prominence kv watch /done/ --since 0 --json --values | jq -r .value
+
+Goes on until it is stopped. A lost connection is made again, and no change is missed.")]
+pub(crate) struct Watch {
+    /// What the keys begin with [default: every key].
+    #[arg(value_name = "PREFIX", value_parser = values::prefix)]
+    pub(crate) prefix: Option<Prefix>,
+
+    /// Begin with the first change after this revision; 0 is the beginning [default: now].
+    #[arg(long, value_name = "N", value_parser = values::revision)]
+    pub(crate) since: Option<Revision>,
+
+    /// Print JSON, one object a line.
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// With --json: the values as well, unless a later change has superseded them.
+    #[arg(long, requires = "json")]
+    pub(crate) values: bool,
+}

@@ -1,0 +1,252 @@
+//! Watching changes as they happen, over as many connections as it takes.
+
+mod lines;
+
+use std::io::BufReader;
+use std::time::{Duration, Instant};
+
+use prominence_api::name::{self, event, parameter};
+use prominence_api::{Changed, Reset, path};
+use prominence_core::{Prefix, Revision};
+use ureq::BodyReader;
+use ureq::http::HeaderName;
+
+use crate::error::{Error, Fate};
+use crate::reply::{MAX_SMALL, Reply};
+use crate::request::{Client, Request};
+use crate::retry::{FIRST_PAUSE, jitter};
+use lines::{Block, Lines};
+
+/// The longest pause between attempts to connect.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+/// How a watch is made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WatchOptions {
+    /// Where it starts.
+    pub start: Start,
+    /// Whether values are told.
+    pub show: Told,
+    /// What happens when the connection breaks off.
+    pub reconnect: Reconnect,
+}
+
+/// Where a watch starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// With the next change.
+    Now,
+    /// With the first change after this revision.
+    After(Revision),
+}
+
+/// What a watch tells of a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// The key, and what is known about it.
+    Keys,
+    /// The value as well, unless a later change has superseded it.
+    Values,
+}
+
+/// What a watch does when its connection breaks off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reconnect {
+    /// It ends with the error.
+    Never,
+    /// It tries again, and goes on where it was, unless the server is gone for longer than this.
+    Within(Duration),
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A key was written.
+    Put(Changed),
+    /// A key was deleted.
+    Delete(Changed),
+    /// A key's lifetime ended.
+    Expire(Changed),
+    /// Changes up to this revision are missing. What was before is in a listing made now, and
+    /// what comes next follows.
+    Reset(Revision),
+}
+
+/// The changes under a prefix, in order, none twice and none missing. Ends after the first error.
+pub struct Watch<'a> {
+    client: &'a Client,
+    prefix: Prefix,
+    options: WatchOptions,
+    lines: Option<Lines<BufReader<BodyReader<'static>>>>,
+    /// The id of the last event, which the server goes on after.
+    last_id: Option<String>,
+    /// Whether the server no longer knew the last event, which the reader has to be told.
+    gap: Gap,
+    /// Since when there has been no connection, and the next pause.
+    outage: Option<(Instant, Duration)>,
+    ended: bool,
+}
+
+/// Whether changes are missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Gap {
+    None,
+    Untold,
+}
+
+impl Default for WatchOptions {
+    /// From now on, without values; an outage of five minutes is got over.
+    fn default() -> Self {
+        Self {
+            start: Start::Now,
+            show: Told::Keys,
+            reconnect: Reconnect::Within(Duration::from_secs(300)),
+        }
+    }
+}
+
+impl Client {
+    /// Watches the keys that begin with a prefix. Nothing is sent before the first event is asked
+    /// for.
+    pub fn watch(&self, prefix: &Prefix, options: WatchOptions) -> Watch<'_> {
+        Watch {
+            client: self,
+            prefix: prefix.clone(),
+            options,
+            lines: None,
+            last_id: None,
+            gap: Gap::None,
+            outage: None,
+            ended: false,
+        }
+    }
+}
+
+impl Watch<'_> {
+    fn step(&mut self) -> Result<Option<Event>, Error> {
+        let Some(lines) = &mut self.lines else {
+            return self.connect().map(|()| None);
+        };
+        let block = match lines.block() {
+            Ok(Some(block)) => block,
+            Ok(None) => return self.broken(self.client.bad_answer("it ended", Fate::NotApplied)),
+            Err(error) => {
+                let cause = ureq::Error::Io(error);
+                return self.broken(self.client.failed(&self.request(), cause));
+            }
+        };
+        self.outage = None;
+        if let Some(id) = &block.id {
+            self.last_id = Some(id.clone());
+        }
+        if self.gap == Gap::Untold
+            && let Some(id) = &block.id
+        {
+            self.gap = Gap::None;
+            return Ok(Some(Event::Reset(Revision::new(id.parse().unwrap_or(0)))));
+        }
+        self.event(block)
+    }
+
+    /// Opens a connection, behind the last event.
+    fn connect(&mut self) -> Result<(), Error> {
+        let request = self.request();
+        // The server sends something every 15 s; the usual time-out notices that it does not.
+        let opened = self.client.open(&request).and_then(|response| {
+            if response.status().is_success() {
+                return Ok(response);
+            }
+            let reply = Reply::read(response, &request);
+            let reply = reply.map_err(|cause| self.client.failed(&request, cause))?;
+            Err(match reply.success(&request, self.client.url()) {
+                Ok(_) => self
+                    .client
+                    .bad_answer("it makes no sense", Fate::NotApplied),
+                Err(error) => error,
+            })
+        });
+        match opened {
+            Ok(response) => {
+                let body = response.into_body().into_reader();
+                self.lines = Some(Lines::new(BufReader::new(body)));
+                Ok(())
+            }
+            Err(error) if error.is_compacted() && self.last_id.is_some() => {
+                self.last_id = None;
+                self.options.start = Start::Now;
+                self.gap = Gap::Untold;
+                Ok(())
+            }
+            Err(error) if error.is_transient() => self.broken(error).map(|_| ()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The connection is gone: waits a little before the next, or gives up.
+    fn broken(&mut self, error: Error) -> Result<Option<Event>, Error> {
+        self.lines = None;
+        let Reconnect::Within(patience) = self.options.reconnect else {
+            return Err(error);
+        };
+        let (since, pause) = self.outage.unwrap_or((Instant::now(), FIRST_PAUSE));
+        if since.elapsed() > patience {
+            return Err(error);
+        }
+        self.client.rest(jitter(pause));
+        self.outage = Some((since, pause.saturating_mul(2).min(LONGEST_PAUSE)));
+        Ok(None)
+    }
+
+    fn request(&self) -> Request<'static> {
+        let mut target = format!("{}?{}", path::of_prefix(&self.prefix), parameter::WATCH);
+        if self.options.show == Told::Values {
+            target.push('&');
+            target.push_str(parameter::VALUES);
+        }
+        if let Start::After(revision) = self.options.start {
+            target.push_str(&format!("&{}={revision}", parameter::SINCE));
+        }
+        let mut request = Request::read(target, MAX_SMALL);
+        if let Some(id) = &self.last_id {
+            let last = HeaderName::from_static(name::LAST_EVENT_ID);
+            request.headers.push((last, id.clone()));
+        }
+        request
+    }
+
+    /// The event that a block stands for; `None` for a comment, and for what a later server may
+    /// tell beside.
+    fn event(&self, block: Block) -> Result<Option<Event>, Error> {
+        let odd =
+            |error: serde_json::Error| self.client.bad_answer(error.to_string(), Fate::NotApplied);
+        let changed = || serde_json::from_str::<Changed>(&block.data).map_err(odd);
+        Ok(match block.event.as_str() {
+            event::PUT => Some(Event::Put(changed()?)),
+            event::DELETE => Some(Event::Delete(changed()?)),
+            event::EXPIRE => Some(Event::Expire(changed()?)),
+            event::RESET => {
+                let Reset { revision } = serde_json::from_str(&block.data).map_err(odd)?;
+                Some(Event::Reset(Revision::new(revision)))
+            }
+            _ => None,
+        })
+    }
+}
+
+impl Iterator for Watch<'_> {
+    type Item = Result<Event, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while !self.ended {
+            match self.step() {
+                Ok(Some(event)) => return Some(Ok(event)),
+                Ok(None) => {}
+                Err(error) => {
+                    self.ended = true;
+                    return Some(Err(error));
+                }
+            }
+        }
+        None
+    }
+}

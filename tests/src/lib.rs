@@ -67,6 +67,9 @@ pub fn clean(program: impl AsRef<Path>, home: &Path) -> Command {
     command
 }
 
+/// Lets the operating system choose a port that is free.
+const ANY_PORT: &str = "127.0.0.1:0";
+
 /// A running server and a folder for it.
 pub struct Server {
     child: Child,
@@ -88,7 +91,7 @@ impl Server {
     /// Starts a server on a data folder; `home` lives as long as the server.
     pub fn start_on(home: tempfile::TempDir, data: PathBuf, arguments: &[&str]) -> Self {
         let arguments: Vec<_> = arguments.iter().map(|word| (*word).to_owned()).collect();
-        let (child, url) = launch(home.path(), &data, &arguments);
+        let (child, url) = launch(home.path(), &data, ANY_PORT, &arguments);
         Self {
             child,
             url,
@@ -134,7 +137,18 @@ impl Server {
 
     /// Starts it again on the same data, on another port.
     pub fn restart(&mut self) {
-        let (child, url) = launch(self.home.path(), &self.data, &self.arguments);
+        self.restart_on(ANY_PORT);
+    }
+
+    /// Starts it again on the same data and the same port, so that clients find it again.
+    pub fn restart_in_place(&mut self) {
+        let address = self.url.strip_prefix("http://").unwrap();
+        let address = address.split('/').next().unwrap().to_owned();
+        self.restart_on(&address);
+    }
+
+    fn restart_on(&mut self, address: &str) {
+        let (child, url) = launch(self.home.path(), &self.data, address, &self.arguments);
         self.child = child;
         self.url = url;
     }
@@ -179,10 +193,10 @@ impl Drop for Server {
     }
 }
 
-fn launch(home: &Path, data: &Path, arguments: &[String]) -> (Child, String) {
+fn launch(home: &Path, data: &Path, address: &str, arguments: &[String]) -> (Child, String) {
     let mut command = clean(program(), home);
     command
-        .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
+        .args(["serve", "--listen", address, "--data-dir"])
         .arg(data)
         .args(arguments);
     let mut child = command

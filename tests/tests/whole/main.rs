@@ -15,3 +15,4 @@ mod memory;
 mod newcomer;
 mod pypi;
 mod rot;
+mod watch;

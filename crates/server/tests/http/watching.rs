@@ -226,12 +226,13 @@ fn a_large_deletion_is_told_key_by_key_in_order() {
 
 #[test]
 fn what_is_no_longer_kept_is_410_with_the_oldest_revision() {
-    let mut setup = Setup::default();
-    setup.retention = Retention {
-        changes: 3,
-        ..Retention::default()
-    };
-    let server = Server::with(setup);
+    let server = Server::with(Setup {
+        retention: Retention {
+            changes: 3,
+            ..Retention::default()
+        },
+        ..Setup::default()
+    });
     let alice = server.user("alice");
     for n in 0..10 {
         alice.set("/kv/a", n.to_string());

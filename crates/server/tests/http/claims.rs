@@ -117,7 +117,7 @@ fn who_waits_for_work_is_given_it_by_a_write_a_release_or_a_claim_that_runs_out(
     let wait = |server: &Server| {
         let (alice, (send, answer)) = (server.user("alice"), channel());
         let before = server.held();
-        thread::spawn(move || send.send(alice.post("/kv/w/?claim=60&wait=10m", "")));
+        thread::spawn(move || drop(send.send(alice.post("/kv/w/?claim=60&wait=10m", ""))));
         await_held(server, before + 1);
         answer
     };
@@ -152,7 +152,7 @@ fn one_new_key_is_one_workers_and_the_others_cost_nothing() {
     let (send, answers) = channel();
     for _ in 0..20 {
         let (alice, send) = (server.user("alice"), send.clone());
-        thread::spawn(move || send.send(alice.post("/kv/w/?claim=60&wait=10m", "")));
+        thread::spawn(move || drop(send.send(alice.post("/kv/w/?claim=60&wait=10m", ""))));
     }
     await_held(&server, 20);
     let commits = server.commits();

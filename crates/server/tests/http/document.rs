@@ -19,7 +19,7 @@ fn the_document_is_openapi_3_1_and_names_every_route() {
         methods("/prominence/v1/kv/{key}"),
         ["delete", "get", "post", "put"]
     );
-    assert_eq!(methods("/prominence/v1/kv"), ["delete", "get"]);
+    assert_eq!(methods("/prominence/v1/kv"), ["delete", "get", "post"]);
     for path in ["/prominence/v1/whoami", "/healthz", "/readyz"] {
         assert_eq!(methods(path), ["get"]);
     }

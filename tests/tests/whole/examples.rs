@@ -59,3 +59,49 @@ fn a_counter_counts_jobs_that_run_side_by_side() {
         Some("20 of 20 done")
     );
 }
+
+#[test]
+fn nodes_find_each_other_in_whatever_order_they_start() {
+    let server = Server::start(&[]);
+    let said = example(&server, "rendezvous.sh");
+    let mut nodes: Vec<_> = said.lines().map(|line| line.split_at(12)).collect();
+    nodes.sort_unstable();
+    let names: Vec<_> = nodes.iter().map(|(name, _)| name.trim()).collect();
+    assert_eq!(names, ["node 1 joins", "node 2 joins", "node 3 joins"]);
+    assert!(
+        nodes.iter().all(|(_, address)| *address == nodes[0].1),
+        "{said}"
+    );
+}
+
+#[test]
+fn nobody_passes_a_barrier_before_all_have_arrived() {
+    let server = Server::start(&[]);
+    let said = example(&server, "barrier.sh");
+    let lines: Vec<_> = said.lines().collect();
+    assert_eq!(lines.len(), 10, "{said}");
+    let (before, after) = lines.split_at(5);
+    assert!(
+        before.iter().all(|line| line.ends_with("has arrived")),
+        "{said}"
+    );
+    assert!(after.iter().all(|line| line.ends_with("goes on")), "{said}");
+}
+
+#[test]
+fn jobs_of_a_pipeline_wait_for_what_they_need() {
+    let server = Server::start(&[]);
+    assert_eq!(example(&server, "pipeline.sh").trim(), "385");
+}
+
+#[test]
+fn a_progress_display_ends_with_the_last_job() {
+    let server = Server::start(&[]);
+    let said = example(&server, "watch-progress.sh");
+    let counts: Vec<_> = said
+        .lines()
+        .filter_map(|line| line.split(':').next())
+        .collect();
+    let expected: Vec<_> = (1..=8).map(|n| format!("{n} of 8")).collect();
+    assert_eq!(counts, expected, "{said}");
+}

@@ -130,9 +130,17 @@ impl Space<'_> {
     pub(super) async fn get(&self, name: &str) -> Option<Entry> {
         let (namespace, key) = (&self.namespace, key(name));
         let found = self.store.get(namespace, &key).await.unwrap();
-        // What memory has is the same; and what was just read may well be there.
-        if let Some(cached) = self.store.get_at_once(namespace, &key) {
-            assert_eq!(Some(&cached), found.as_ref(), "{name} in memory");
+        // What is answered at once is the same, or newer where others write meanwhile.
+        if let Some(at_once) = self.store.get_at_once(namespace, &key) {
+            let revision = at_once.metadata.revision;
+            let before = found.as_ref().map(|entry| entry.metadata.revision);
+            assert!(
+                Some(revision) >= before,
+                "{name}: {revision} after {before:?}"
+            );
+            if Some(revision) == before {
+                assert_eq!(Some(&at_once), found.as_ref(), "{name} at once");
+            }
         }
         found
     }

@@ -83,7 +83,8 @@ impl Taken {
         };
         for effect in effects {
             for (prefix, known) in &mut *prefixes {
-                if prefix.matches(&effect.key) {
+                // What a prefix hides is never taken through it.
+                if prefix.shows(&effect.key) {
                     let after = effect.after.as_ref();
                     known.note(&effect.key, after.map(|entry| &entry.metadata));
                 }

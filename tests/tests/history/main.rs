@@ -7,4 +7,6 @@
     reason = "tests say what went wrong by failing"
 )]
 
+mod planted;
 mod run;
+mod sound;

@@ -68,7 +68,13 @@ impl Story {
     }
 
     /// A request at a time of its own.
-    pub(crate) fn overlap(&mut self, start: u64, end: u64, call: Call, answer: Answer) -> &mut Self {
+    pub(crate) fn overlap(
+        &mut self,
+        start: u64,
+        end: u64,
+        call: Call,
+        answer: Answer,
+    ) -> &mut Self {
         let client = self.round.records.len() as u64;
         self.round.records.push(Record {
             client,
@@ -100,24 +106,56 @@ pub(crate) fn sound() -> Round {
     story
         .tell(set("/r/1", "alice:1", expect.clone()), Answer::Written(1))
         .tell(get("/r/1"), Answer::Found(entry("alice:1", 1)))
-        .tell(set("/r/1", "alice:2", Expect::Revision(1)), Answer::Written(2))
+        .tell(
+            set("/r/1", "alice:2", Expect::Revision(1)),
+            Answer::Written(2),
+        )
         .tell(get("/r/1"), Answer::Found(entry("alice:2", 2)))
         .tell(set("/r/1", "alice:3", Expect::Absent), Answer::Failed);
     // Three overlap; the last one to be answered is the first to be done.
     let now = story.now() + 10;
     story
-        .overlap(now, now + 90, set("/r/2", "alice:4", expect.clone()), Answer::Written(3))
-        .overlap(now + 1, now + 40, set("/r/2", "alice:5", expect.clone()), Answer::Written(4))
-        .overlap(now + 2, now + 50, get("/r/2"), Answer::Found(entry("alice:4", 3)))
-        .overlap(now + 60, now + 80, get("/r/2"), Answer::Found(entry("alice:5", 4)))
-        .tell(Call::Delete(text("/r/2"), expect.clone()), Answer::Deleted(1))
+        .overlap(
+            now,
+            now + 90,
+            set("/r/2", "alice:4", expect.clone()),
+            Answer::Written(3),
+        )
+        .overlap(
+            now + 1,
+            now + 40,
+            set("/r/2", "alice:5", expect.clone()),
+            Answer::Written(4),
+        )
+        .overlap(
+            now + 2,
+            now + 50,
+            get("/r/2"),
+            Answer::Found(entry("alice:4", 3)),
+        )
+        .overlap(
+            now + 60,
+            now + 80,
+            get("/r/2"),
+            Answer::Found(entry("alice:5", 4)),
+        )
+        .tell(
+            Call::Delete(text("/r/2"), expect.clone()),
+            Answer::Deleted(1),
+        )
         .tell(get("/r/2"), Answer::Absent)
         .tell(Call::Add(text("/c/1"), 1), Answer::Sum(1, 6))
         .tell(Call::Add(text("/c/1"), 1), Answer::Sum(2, 7))
         .tell(Call::Add(text("/c/1"), 1), Answer::Lost)
         .tell(Call::Add(text("/c/1"), 1), Answer::Sum(4, 9))
-        .tell(set("/d/1/a", "alice:6", expect.clone()), Answer::Written(10))
-        .tell(set("/d/1/b", "alice:7", expect.clone()), Answer::Written(11))
+        .tell(
+            set("/d/1/a", "alice:6", expect.clone()),
+            Answer::Written(10),
+        )
+        .tell(
+            set("/d/1/b", "alice:7", expect.clone()),
+            Answer::Written(11),
+        )
         .tell(Call::DeletePrefix(text("/d/1/")), Answer::Deleted(2))
         .tell(lock("alice:8"), Answer::Written(13))
         .tell(fenced_write(13, "alice:9"), Answer::Done(14, vec![None]))
@@ -128,23 +166,25 @@ pub(crate) fn sound() -> Round {
     work(&mut story);
     let after: Snapshot = [
         ("/c/1", "4", 9),
-        ("/lock/a", "alice:10", 15),
         ("/r/1", "alice:2", 2),
-        ("/r/sentinel", "alice:14", 20),
+        ("/r/sentinel", "alice:14", 21),
         ("/res/a", "alice:12", 16),
-        ("/sentinel", "alice:15", 21),
+        ("/sentinel", "alice:15", 22),
     ]
     .map(|(key, value, revision)| (text(key), entry(value, revision)))
     .into();
     story
-        .tell(set("/r/sentinel", "alice:14", expect.clone()), Answer::Written(20))
-        .tell(set("/sentinel", "alice:15", expect), Answer::Written(21))
+        .tell(
+            set("/r/sentinel", "alice:14", expect.clone()),
+            Answer::Written(21),
+        )
+        .tell(set("/sentinel", "alice:15", expect), Answer::Written(22))
         .tell(Call::List(text("/")), Answer::Listed(after));
     let mut round = story.round;
     round.user = "alice".into();
     round.watches = vec![
-        watch("/", 21, |_| true),
-        watch("/r/", 20, |key| key.starts_with("/r/")),
+        watch("/", 22, |_| true),
+        watch("/r/", 21, |key| key.starts_with("/r/")),
     ];
     round
 }
@@ -167,6 +207,10 @@ fn work(story: &mut Story) {
             claimed("/w/1", "alice:13", 19, until),
         )
         .tell(Call::Delete(key(), Expect::Revision(18)), Answer::Failed)
+        .tell(
+            Call::Delete(key(), Expect::Revision(19)),
+            Answer::Deleted(1),
+        )
         .tell(Call::Claim("/w/".into()), Answer::Nothing);
 }
 
@@ -193,18 +237,18 @@ fn watch(prefix: &str, until: u64, shown: fn(&str) -> bool) -> Watch {
         (17, "/w/1", Put, Some("alice:13")),
         (18, "/w/1", Put, Some("alice:13")),
         (19, "/w/1", Put, Some("alice:13")),
-        (20, "/r/sentinel", Put, Some("alice:14")),
-        (21, "/sentinel", Put, Some("alice:15")),
+        (20, "/w/1", Delete, None),
+        (21, "/r/sentinel", Put, Some("alice:14")),
+        (22, "/sentinel", Put, Some("alice:15")),
     ];
-    let events = happened
-        .into_iter()
-        .filter(|(_, key, ..)| shown(key))
-        .map(|(revision, key, kind, value)| Event {
+    let events = happened.into_iter().filter(|(_, key, ..)| shown(key)).map(
+        |(revision, key, kind, value)| Event {
             revision,
             key: key.into(),
             kind,
             value: value.map(Text::from),
-        });
+        },
+    );
     Watch {
         prefix: prefix.into(),
         since: 0,

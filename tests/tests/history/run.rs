@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use prominence_api::time::parse_duration;
 use prominence_tests::history::check::{Size, check};
 use prominence_tests::history::load::cluster::Single;
 use prominence_tests::history::load::mix::{EVERYTHING, WATCHED};
@@ -11,7 +12,7 @@ use prominence_tests::history::operation::Round;
 use prominence_tests::history::record;
 
 /// How long rounds are begun where nobody says otherwise.
-const SECONDS: u64 = 20;
+const LASTS: &str = "20s";
 
 #[test]
 fn everything_that_many_clients_are_told_is_true_while_the_server_is_killed() {
@@ -20,21 +21,18 @@ fn everything_that_many_clients_are_told_is_true_while_the_server_is_killed() {
         demand(&round, None);
         return;
     }
-    let number = |name: &str| {
-        std::env::var(name)
-            .ok()
-            .and_then(|text| text.parse::<u64>().ok())
-    };
-    let seconds = number("PROMINENCE_TEST_HISTORY_SECONDS").unwrap_or(SECONDS);
-    let seed = number("PROMINENCE_TEST_SEED").unwrap_or_else(|| fastrand::u64(..));
-    println!("{seconds} s of rounds with PROMINENCE_TEST_SEED={seed}");
+    let lasts = std::env::var("PROMINENCE_TEST_HISTORY");
+    let lasts = parse_duration(lasts.as_deref().unwrap_or(LASTS)).unwrap();
+    let seed = std::env::var("PROMINENCE_TEST_SEED");
+    let seed = seed.map_or_else(|_| fastrand::u64(..), |seed| seed.parse().unwrap());
+    println!("{lasts:?} of rounds with PROMINENCE_TEST_SEED={seed}");
     let plan = Plan {
         users: &[("alice", 26), ("alice2", 6)],
         mix: EVERYTHING,
         watched: WATCHED,
         requests: 20_000,
         faults: 2,
-        lasts: Duration::from_secs(seconds),
+        lasts,
         seed,
     };
     let mut size = Size::default();

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::operation::{Answer, Call, Round, Text};
+use super::operation::{Answer, Call, Change, Record, Round, Text};
 
 /// Counters that are only ever added one to live here.
 pub const COUNTERS: &str = "/c/";
@@ -30,22 +30,18 @@ pub fn check(round: &Round) -> (usize, Vec<String>) {
         }
     }
     for record in &round.records {
-        let Call::Add(key, 1) = &record.call else {
-            continue;
-        };
-        if !key.starts_with(COUNTERS) {
-            continue;
-        }
-        additions += 1;
-        let counter = counters.entry(key).or_default();
-        match &record.answer {
-            Answer::Sum(sum, _) => {
-                counter.acknowledged += 1;
-                if !counter.answers.insert(*sum) {
-                    findings.push(format!("{key} answered {sum} twice: {record:?}"));
+        for (key, told) in added(record) {
+            additions += 1;
+            let counter = counters.entry(key).or_default();
+            match told {
+                Some(sum) => {
+                    counter.acknowledged += 1;
+                    if !counter.answers.insert(sum) {
+                        findings.push(format!("{key} answered {sum} twice: {record:?}"));
+                    }
                 }
+                None => counter.lost += 1,
             }
-            _ => counter.lost += 1,
         }
     }
     if let Some(Answer::Listed(listed)) = round.records.last().map(|record| &record.answer) {
@@ -74,4 +70,26 @@ pub fn check(round: &Round) -> (usize, Vec<String>) {
         }
     }
     (additions, findings)
+}
+
+/// The counters that a request added one to or may have, each with the sum where it was told.
+fn added(record: &Record) -> Vec<(&Text, Option<i64>)> {
+    let mut added = match (&record.call, &record.answer) {
+        (Call::Add(key, 1), Answer::Sum(sum, _)) => vec![(key, Some(*sum))],
+        (Call::Add(key, 1), Answer::Lost) => vec![(key, None)],
+        (Call::Batch { changes, .. }, Answer::Done(_, sums)) => changes
+            .iter()
+            .zip(sums)
+            .filter(|((_, change), _)| *change == Change::Add(1))
+            .map(|((key, _), sum)| (key, *sum))
+            .collect(),
+        (Call::Batch { changes, .. }, Answer::Lost) => changes
+            .iter()
+            .filter(|(_, change)| *change == Change::Add(1))
+            .map(|(key, _)| (key, None))
+            .collect(),
+        _ => Vec::new(),
+    };
+    added.retain(|(key, _)| key.starts_with(COUNTERS));
+    added
 }

@@ -67,8 +67,10 @@ fn check_key(key: &Text, mut state: State, steps: &[Step], size: &mut Size) -> R
         size.windows += 1;
         size.largest = size.largest.max(now.len());
         if !WGLChecker::<Key>::is_linearizable(history(&state, now)) {
+            let steps: Vec<_> = now.iter().map(|step| format!("\n  {step:?}")).collect();
             return Err(format!(
-                "{key}: no order of these requests explains their answers, from {state:?}: {now:#?}"
+                "{key}: no order of these requests explains their answers, from {state:?}:{}",
+                steps.concat()
             ));
         }
         state = after.unwrap_or_default();

@@ -1,8 +1,9 @@
 //! What a namespace went through, revision by revision, put together from every watch and answer.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::operation::{Answer, Call, Change, EventKind, Record, Round, Text};
+use super::project::ITEMS;
 
 /// A key from one revision to its next.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,22 +69,24 @@ impl Log {
 
     /// Adds what was read and nobody was told to have written: a write whose answer was lost.
     fn add_seen(&mut self, round: &Round, findings: &mut Vec<String>) {
-        let lost: HashMap<&str, &Record> = round
-            .records
+        // A claim whose answer was lost gives an item a revision and leaves its value.
+        let mut possible: HashSet<(&str, &str)> = HashSet::new();
+        for record in &round.records {
+            let lost = record.answer == Answer::Lost;
+            let set = values(&record.call).into_iter();
+            possible.extend(set.filter(|(key, _)| lost || key.starts_with(ITEMS)));
+        }
+        let items = round
+            .before
             .iter()
-            .filter(|record| record.answer == Answer::Lost)
-            .flat_map(|record| {
-                values(&record.call)
-                    .into_iter()
-                    .map(move |value| (value, record))
-            })
-            .collect();
+            .filter(|(key, _)| key.starts_with(ITEMS));
+        possible.extend(items.map(|(key, entry)| (&**key, &*entry.value)));
         for record in &round.records {
             for (key, entry) in seen(record) {
                 let known = self.keys.get(key).and_then(|key| key.get(&entry.revision));
                 let number = entry.value.parse::<i64>().is_ok();
                 let can_be = known.is_some()
-                    || !self.complete && (number || lost.contains_key(&*entry.value));
+                    || !self.complete && (number || possible.contains(&(&**key, &*entry.value)));
                 if !can_be {
                     findings.push(format!(
                         "{key} was read as {entry:?}, which nobody has written: {record:?}"
@@ -195,15 +198,15 @@ pub fn written(record: &Record) -> Vec<(Text, EventKind, Option<Text>)> {
     }
 }
 
-/// The values that a request sets.
+/// The keys that a request sets, with their values.
 #[must_use]
-pub fn values(call: &Call) -> Vec<&str> {
+pub fn values(call: &Call) -> Vec<(&str, &str)> {
     match call {
-        Call::Set { value, .. } => vec![value],
+        Call::Set { key, value, .. } => vec![(key, value)],
         Call::Batch { changes, .. } => changes
             .iter()
-            .filter_map(|(_, change)| match change {
-                Change::Set(value) => Some(&**value),
+            .filter_map(|(key, change)| match change {
+                Change::Set(value) => Some((&**key, &**value)),
                 _ => None,
             })
             .collect(),

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::log::{Held, Log, values, written};
+use super::log::{Held, Log, written};
 use super::operation::{Answer, Call, Change, EventKind, Expect, Record, Round, Text};
 use super::project::LOCKS;
 
@@ -301,9 +301,12 @@ fn could(call: &Call, key: &Text, kind: EventKind, held: &Held) -> bool {
         Held::Gone => false,
     };
     match (call, kind) {
-        (Call::Set { key: own, .. }, EventKind::Put) => {
-            own == key && values(call).into_iter().any(sets)
-        }
+        (
+            Call::Set {
+                key: own, value, ..
+            },
+            EventKind::Put,
+        ) => own == key && sets(value),
         (Call::Add(own, _) | Call::Renew(own, _) | Call::Release(own, _), EventKind::Put)
         | (Call::Delete(own, _), EventKind::Delete) => own == key,
         (Call::Claim(prefix), EventKind::Put) | (Call::DeletePrefix(prefix), EventKind::Delete) => {

@@ -197,9 +197,8 @@ impl Connection {
     ) -> Option<Answer> {
         let header = |name: &str| response.headers().get(name)?.to_str().ok();
         let etag = || header("etag")?.trim_matches('"').parse::<u64>().ok();
-        let until = || {
-            let instant = parse_rfc3339(header("prominence-claimed-until")?)?;
-            let nanoseconds = instant.as_millis().checked_mul(1_000_000)?;
+        let moment = |text: &str| {
+            let nanoseconds = parse_rfc3339(text)?.as_millis().checked_mul(1_000_000)?;
             Some::<Moment>(self.network.clock.told(nanoseconds))
         };
         let json = || serde_json::from_str::<Value>(body).ok();
@@ -234,9 +233,12 @@ impl Connection {
                     value: body.into(),
                     revision: etag()?,
                 },
-                until: until()?,
+                until: moment(header("prominence-claimed-until")?)?,
             },
-            (Call::Renew(..), 200) => Answer::Renewed(etag()?, until()?),
+            (Call::Renew(..), 200) => {
+                let answer = json()?;
+                Answer::Renewed(etag()?, moment(answer["claimed_until"].as_str()?)?)
+            }
             (Call::Release(..), 200) => Answer::Written(etag()?),
             (Call::List(_) | Call::Get(_) | Call::Add(..), _) => return None,
             (_, 412) => Answer::Failed,

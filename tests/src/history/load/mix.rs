@@ -37,6 +37,9 @@ pub const EVERYTHING: Mix = &[
     (Kind::Count, 9),
     (Kind::Number, 5),
     (Kind::Folder, 5),
+    (Kind::Batch, 6),
+    (Kind::Lock, 8),
+    (Kind::Work, 12),
 ];
 
 /// What is watched, each by one watcher.

@@ -93,7 +93,9 @@ impl Log {
                     ));
                 }
                 let value = Some(entry.value.clone());
-                self.add(key, entry.revision, EventKind::Put, value, findings);
+                if round.before.get(key) != Some(entry) {
+                    self.add(key, entry.revision, EventKind::Put, value, findings);
+                }
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use prominence_tests::history::check::{Check, check};
 use prominence_tests::history::operation::{
-    Answer, Call, Change, Event, EventKind, Expect, Record, Round, Watch,
+    Answer, Call, Change, Event, EventKind, Expect, Record, Round, Snapshot, Watch,
 };
 use prominence_tests::history::{linear, record};
 
@@ -52,6 +52,14 @@ fn insert(round: &mut Round, after: Answer, call: Call, answer: Answer) {
     round.records.insert(last, record);
 }
 
+/// What everything was listed as in the end.
+fn after(round: &mut Round) -> &mut Snapshot {
+    match round.records.last_mut().map(|last| &mut last.answer) {
+        Some(Answer::Listed(after)) => after,
+        _ => panic!("everything is listed in the end"),
+    }
+}
+
 fn event(round: &mut Round, watch: usize, revision: u64) -> &mut Event {
     let events = &mut round.watches[watch].events;
     let found = events.iter_mut().find(|event| event.revision == revision);
@@ -64,6 +72,21 @@ fn nothing_is_found_where_nothing_is_wrong() {
     let mut unwatched = sound();
     unwatched.watches.clear();
     assert_eq!(check(&unwatched).1, [], "without watches less is known");
+}
+
+#[test]
+fn nothing_is_found_where_what_was_there_before_is_read() {
+    let mut round = sound();
+    let old = entry("alice:0", 0);
+    round.before = [("/r/0".into(), old.clone())].into();
+    after(&mut round).insert("/r/0".into(), old.clone());
+    insert(
+        &mut round,
+        Answer::Written(2),
+        get("/r/0"),
+        Answer::Found(old),
+    );
+    assert_eq!(check(&round).1, []);
 }
 
 #[test]
@@ -141,47 +164,32 @@ fn a_counter_that_is_off_by_one_is_found() {
     );
 
     let mut round = sound();
-    let Answer::Listed(after) = &mut round.records.last_mut().unwrap().answer else {
-        panic!("everything is listed in the end");
-    };
-    after.insert("/c/1".into(), entry("5", 9));
+    after(&mut round).insert("/c/1".into(), entry("5", 9));
     demand(&round, &[Check::Linearizability, Check::Counters]);
 }
 
 #[test]
 fn an_acknowledged_write_that_a_kill_lost_is_found() {
     let mut round = sound();
-    let Answer::Listed(after) = &mut round.records.last_mut().unwrap().answer else {
-        panic!("everything is listed in the end");
-    };
-    after.insert("/r/1".into(), entry("alice:1", 1));
+    after(&mut round).insert("/r/1".into(), entry("alice:1", 1));
     demand(&round, &[Check::Linearizability, Check::Order]);
 
     let mut round = sound();
-    let Answer::Listed(after) = &mut round.records.last_mut().unwrap().answer else {
-        panic!("everything is listed in the end");
-    };
-    after.remove("/res/a");
+    after(&mut round).remove("/res/a");
     demand(&round, &[Check::Linearizability, Check::Order]);
 }
 
 #[test]
 fn a_deletion_that_comes_undone_is_found() {
     let mut round = sound();
-    let Answer::Listed(after) = &mut round.records.last_mut().unwrap().answer else {
-        panic!("everything is listed in the end");
-    };
-    after.insert("/r/2".into(), entry("alice:5", 4));
+    after(&mut round).insert("/r/2".into(), entry("alice:5", 4));
     demand(&round, &[Check::Linearizability, Check::Order]);
 }
 
 #[test]
 fn a_folder_that_is_deleted_by_halves_is_found() {
     let mut round = sound();
-    let Answer::Listed(after) = &mut round.records.last_mut().unwrap().answer else {
-        panic!("everything is listed in the end");
-    };
-    after.insert("/d/1/b".into(), entry("alice:7", 11));
+    after(&mut round).insert("/d/1/b".into(), entry("alice:7", 11));
     demand(&round, &[Check::Linearizability, Check::Order]);
 }
 

@@ -43,7 +43,7 @@ pub const EVERYTHING: Mix = &[
 ];
 
 /// What is watched, each by one watcher.
-pub const WATCHED: &[&str] = &[];
+pub const WATCHED: &[&str] = &["/", "/r/", "/c/", "/d/1/"];
 
 /// Keys that are set and read.
 pub const REGISTERS: usize = 100;

@@ -26,7 +26,7 @@ pub struct Plan<'a> {
     pub users: &'a [(&'a str, usize)],
     /// What the clients do.
     pub mix: Mix,
-    /// The prefixes that each user watches.
+    /// The prefixes that each user watches; everything comes first.
     pub watched: &'a [&'a str],
     /// Answered requests in a round.
     pub requests: usize,
@@ -116,7 +116,8 @@ fn go_round(
             for worker in workers {
                 records.extend(worker.join().expect("a worker ends well"));
             }
-            for prefix in plan.watched {
+            // The watch of everything has to be told of the others' ends as well.
+            for prefix in plan.watched.iter().rev() {
                 let value = value(user, network.clock.name());
                 records.push(end_watch(steward, Watcher::sentinel(prefix), value));
             }

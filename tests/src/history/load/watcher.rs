@@ -80,7 +80,7 @@ impl Watcher {
         loop {
             self.connect(&mut watch.events, &sentinel);
             let last = watch.events.last();
-            if let Some(last) = last.filter(|event| event.key == sentinel) {
+            if let Some(last) = last.filter(|event| event.ends(&sentinel)) {
                 watch.until = last.revision;
                 self.since = last.revision;
                 return watch;
@@ -128,13 +128,20 @@ impl Watcher {
                 self.last = Some(id.clone());
             }
             if let Some(event) = whole.event() {
-                let is_last = event.key == *sentinel;
+                let is_last = event.ends(sentinel);
                 events.push(event);
                 if is_last || events.len() >= patience {
                     return;
                 }
             }
         }
+    }
+}
+
+impl Event {
+    /// Whether it says that the round is over. Clients may delete the sentinel with its folder.
+    fn ends(&self, sentinel: &Text) -> bool {
+        self.kind == EventKind::Put && self.key == *sentinel
     }
 }
 

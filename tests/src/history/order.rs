@@ -5,9 +5,11 @@
 //! earlier than anything answered before it began and at which its answer is true; the earliest place
 //! restricts later requests least, so a request that finds none shows that there is no such order.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+mod asked;
 
-use super::log::{Held, Log, written};
+use std::collections::{BTreeMap, HashSet};
+
+use super::log::{Held, Log};
 use super::operation::{Answer, Call, Change, EventKind, Expect, Record, Round, Text};
 use super::project::LOCKS;
 
@@ -22,7 +24,8 @@ pub fn check(round: &Round) -> (usize, Vec<String>) {
     };
     sweep.run(&round.records);
     if log.is_complete() {
-        sweep.explain(&round.records);
+        let unasked = asked::find_unasked(&log, &sweep.taken, &round.records);
+        sweep.findings.extend(unasked);
     }
     (log.commits().len(), sweep.findings)
 }
@@ -243,43 +246,6 @@ impl Sweep<'_> {
         }
         Ok(())
     }
-
-    /// Demands that somebody asked for every change of the log.
-    fn explain(&mut self, records: &[Record]) {
-        let mut made: HashMap<u64, HashSet<Text>> = HashMap::new();
-        let mut batches = HashSet::new();
-        for record in records {
-            if let Some(revision) = record.answer.revision() {
-                let keys = written(record).into_iter().map(|(key, ..)| key);
-                made.entry(revision).or_default().extend(keys);
-                if let Call::Batch { changes, .. } = &record.call {
-                    batches.extend(changes.iter().map(|(key, _)| (revision, key.clone())));
-                }
-            }
-        }
-        let lost: Vec<_> = records
-            .iter()
-            .filter(|record| record.answer == Answer::Lost)
-            .map(|record| &record.call)
-            .collect();
-        for (revision, commit) in self.log.commits() {
-            if commit.is_empty() || self.taken.contains(revision) {
-                continue;
-            }
-            let keys = made.get(revision);
-            for (key, kind) in commit {
-                let asked = keys.is_some_and(|keys| keys.contains(key))
-                    || batches.contains(&(*revision, key.clone()));
-                let timed = *kind == EventKind::Expire && key.starts_with(LOCKS);
-                let held = self.log.at(key, *revision).1;
-                if !asked && !timed && !lost.iter().any(|call| could(call, key, *kind, held)) {
-                    self.findings.push(format!(
-                        "nobody asked for {kind:?} of {key} at {revision}, {held:?}"
-                    ));
-                }
-            }
-        }
-    }
 }
 
 /// Whether a condition holds, as far as is known.
@@ -291,35 +257,4 @@ fn holds(expect: &Expect, held: &Held, since: u64) -> Option<bool> {
         (Expect::Value(_), Held::Here(None)) => return None,
         (Expect::Value(value), Held::Here(Some(held))) => value == held,
     })
-}
-
-/// Whether a request whose answer was lost could have done this to a key.
-fn could(call: &Call, key: &Text, kind: EventKind, held: &Held) -> bool {
-    let sets = |value: &str| match held {
-        Held::Here(Some(held)) => value == &**held,
-        Held::Here(None) => true,
-        Held::Gone => false,
-    };
-    match (call, kind) {
-        (
-            Call::Set {
-                key: own, value, ..
-            },
-            EventKind::Put,
-        ) => own == key && sets(value),
-        (Call::Add(own, _) | Call::Renew(own, _) | Call::Release(own, _), EventKind::Put)
-        | (Call::Delete(own, _), EventKind::Delete) => own == key,
-        (Call::Claim(prefix), EventKind::Put) | (Call::DeletePrefix(prefix), EventKind::Delete) => {
-            key.starts_with(&**prefix)
-        }
-        (Call::Batch { changes, .. }, kind) => changes.iter().any(|(own, change)| {
-            own == key
-                && match change {
-                    Change::Set(value) => kind == EventKind::Put && sets(value),
-                    Change::Add(_) => kind == EventKind::Put,
-                    Change::Delete => kind == EventKind::Delete,
-                }
-        }),
-        _ => false,
-    }
 }

@@ -3,14 +3,14 @@
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, BufWriter, Write as _};
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
 use super::operation::{Moment, Record, Round, Snapshot, Text, Watch};
 
-/// Requests of one round, above which it ends early. A record takes some 300 bytes, and checking it
+/// Requests of one round, at most. A record takes some 300 bytes, and checking it
 /// twice as much again, so a round stays within 300 MB.
 pub const MAX_REQUESTS: usize = 300_000;
 
@@ -19,7 +19,6 @@ pub struct Clock {
     origin: Instant,
     /// The same moment by the calendar, in nanoseconds since 1970, for instants that the server tells.
     epoch: u64,
-    requests: AtomicUsize,
     names: AtomicU64,
 }
 
@@ -30,7 +29,6 @@ impl Default for Clock {
         Self {
             origin,
             epoch: since.map_or(0, |since| narrow(since.as_nanos())),
-            requests: AtomicUsize::new(0),
             names: AtomicU64::new(0),
         }
     }
@@ -52,16 +50,6 @@ impl Clock {
     /// A number that nobody else in the run has.
     pub fn name(&self) -> u64 {
         self.names.fetch_add(1, Ordering::Relaxed)
-    }
-
-    /// Counts a request; answers whether there is room for another one in this round.
-    pub fn count(&self) -> bool {
-        self.requests.fetch_add(1, Ordering::Relaxed) < MAX_REQUESTS
-    }
-
-    /// Begins a new round.
-    pub fn next_round(&self) {
-        self.requests.store(0, Ordering::Relaxed);
     }
 }
 

@@ -1,12 +1,15 @@
 //! The checker, checked: nothing is found in a sound history, and every planted fault is.
 
+mod promises;
+mod watches;
+
 use prominence_tests::history::check::{Check, check};
 use prominence_tests::history::operation::{
     Answer, Call, Change, Event, EventKind, Expect, Record, Round, Snapshot, Watch,
 };
 use prominence_tests::history::{linear, record};
 
-use crate::sound::{SECOND, Story, claimed, entry, fenced_write, get, lock, set, sound};
+use crate::sound::{Story, entry, get, set, sound};
 
 /// The checks that find something.
 fn finders(round: &Round) -> Vec<Check> {
@@ -58,12 +61,6 @@ fn after(round: &mut Round) -> &mut Snapshot {
         Some(Answer::Listed(after)) => after,
         _ => panic!("everything is listed in the end"),
     }
-}
-
-fn event(round: &mut Round, watch: usize, revision: u64) -> &mut Event {
-    let events = &mut round.watches[watch].events;
-    let found = events.iter_mut().find(|event| event.revision == revision);
-    found.expect("there is such an event")
 }
 
 #[test]
@@ -155,20 +152,6 @@ fn a_lost_update_is_found() {
 }
 
 #[test]
-fn a_counter_that_is_off_by_one_is_found() {
-    let mut round = sound();
-    answered(&mut round, Answer::Sum(2, 7)).answer = Answer::Sum(1, 7);
-    demand(
-        &round,
-        &[Check::Linearizability, Check::Order, Check::Counters],
-    );
-
-    let mut round = sound();
-    after(&mut round).insert("/c/1".into(), entry("5", 9));
-    demand(&round, &[Check::Linearizability, Check::Counters]);
-}
-
-#[test]
 fn an_acknowledged_write_that_a_kill_lost_is_found() {
     let mut round = sound();
     after(&mut round).insert("/r/1".into(), entry("alice:1", 1));
@@ -249,149 +232,6 @@ fn an_order_of_revisions_against_real_time_is_found() {
         "key by key it is right"
     );
     demand(&story.round, &[Check::Order]);
-}
-
-#[test]
-fn a_phantom_event_of_a_watch_is_found() {
-    let mut round = sound();
-    let phantom = Event {
-        revision: 8,
-        key: "/r/7".into(),
-        kind: EventKind::Put,
-        value: Some("alice:77".into()),
-    };
-    round.watches[0].events.insert(8, phantom.clone());
-    demand(&round, &[Check::Order]);
-
-    let mut round = sound();
-    round.watches[1].events.insert(5, phantom);
-    demand(&round, &[Check::Watches]);
-}
-
-#[test]
-fn a_missing_event_of_a_watch_is_found() {
-    for revision in [1, 2, 4, 5] {
-        let mut round = sound();
-        round.watches[1]
-            .events
-            .retain(|event| event.revision != revision);
-        demand(&round, &[Check::Watches]);
-    }
-    // The watch of everything is held against what was answered.
-    for revision in [1, 5, 7, 12, 16, 19, 20] {
-        let mut round = sound();
-        round.watches[0]
-            .events
-            .retain(|event| event.revision != revision);
-        demand(&round, &[Check::Order]);
-    }
-}
-
-#[test]
-fn events_of_a_watch_that_are_out_of_order_are_found() {
-    let mut round = sound();
-    round.watches[1].events.swap(1, 2);
-    demand(&round, &[Check::Watches]);
-}
-
-#[test]
-fn an_event_that_a_watch_tells_twice_is_found() {
-    let mut round = sound();
-    let twice = event(&mut round, 0, 6).clone();
-    round.watches[0].events.insert(6, twice);
-    demand(&round, &[Check::Watches]);
-}
-
-#[test]
-fn a_watch_that_tells_of_another_value_is_found() {
-    let mut round = sound();
-    event(&mut round, 1, 4).value = Some("alice:4".into());
-    demand(&round, &[Check::Watches]);
-}
-
-#[test]
-fn a_double_claim_is_found() {
-    let mut round = sound();
-    let first = round
-        .records
-        .iter_mut()
-        .find(|one| matches!(&one.answer, Answer::Claimed { entry, .. } if entry.revision == 18));
-    let Answer::Claimed { until, .. } = &mut first.unwrap().answer else {
-        panic!("it was claimed");
-    };
-    *until += 10 * SECOND;
-    demand(&round, &[Check::Claims]);
-}
-
-#[test]
-fn an_item_that_is_done_twice_is_found() {
-    let mut round = sound();
-    let old = Call::Delete("/w/1".into(), Expect::Revision(18));
-    let mut late = round.records.iter_mut().filter(|one| one.call == old);
-    late.next().unwrap().answer = Answer::Deleted(1);
-    demand(&round, &[Check::Claims, Check::Order]);
-}
-
-#[test]
-fn an_item_that_comes_back_after_it_was_done_is_found() {
-    let mut round = sound();
-    answered(&mut round, Answer::Nothing).answer = claimed("/w/1", "alice:13", 23, 100 * SECOND);
-    demand(&round, &[Check::Claims]);
-}
-
-#[test]
-fn an_item_that_vanishes_undone_is_found() {
-    let mut round = sound();
-    round
-        .records
-        .retain(|one| one.call != Call::Delete("/w/1".into(), Expect::Revision(19)));
-    demand(&round, &[Check::Claims]);
-}
-
-#[test]
-fn a_write_of_an_old_lock_holder_that_was_taken_is_found() {
-    let mut round = sound();
-    insert(
-        &mut round,
-        Answer::Done(16, vec![None]),
-        fenced_write(13, "alice:17"),
-        Answer::Done(23, vec![None]),
-    );
-    demand(
-        &round,
-        &[Check::Fencing, Check::Order, Check::Linearizability],
-    );
-}
-
-#[test]
-fn a_lock_that_two_hold_at_once_is_found() {
-    let mut story = Story::default();
-    story
-        .tell(lock("alice:1"), Answer::Written(1))
-        .tell(lock("alice:2"), Answer::Written(2));
-    demand(&story.round, &[Check::Linearizability]);
-}
-
-#[test]
-fn a_lock_that_is_there_after_its_time_is_found() {
-    let mut story = Story::default();
-    story
-        .tell(lock("alice:1"), Answer::Written(1))
-        .pass(2 * SECOND)
-        .tell(get("/lock/a"), Answer::Found(entry("alice:1", 1)));
-    demand(&story.round, &[Check::Linearizability]);
-}
-
-#[test]
-fn a_value_of_another_user_is_found() {
-    let mut round = sound();
-    answered(&mut round, Answer::Found(entry("alice:2", 2))).answer =
-        Answer::Found(entry("alice2:2", 2));
-    demand(&round, &[Check::Isolation]);
-
-    let mut round = sound();
-    event(&mut round, 1, 2).value = Some("alice2:2".into());
-    demand(&round, &[Check::Isolation]);
 }
 
 #[test]

@@ -30,7 +30,7 @@ fn everything_that_many_clients_are_told_is_true_while_the_server_is_killed() {
         users: &[("alice", 26), ("alice2", 6)],
         mix: EVERYTHING,
         watched: WATCHED,
-        requests: 20_000,
+        requests: 8_000,
         faults: 2,
         lasts,
         seed,

@@ -11,7 +11,7 @@ use super::mix::Mix;
 use super::watcher::Watcher;
 use super::worker::Worker;
 use crate::history::operation::{Answer, Call, Expect, Record, Round, Snapshot, Text};
-use crate::history::record::{Clock, value};
+use crate::history::record::{Clock, MAX_REQUESTS, value};
 
 /// How long the clients of a round may take for their requests. Far more than they need, for busy
 /// machines.
@@ -28,7 +28,7 @@ pub struct Plan<'a> {
     pub mix: Mix,
     /// The prefixes that each user watches; everything comes first.
     pub watched: &'a [&'a str],
-    /// Answered requests in a round.
+    /// Answered requests in a round, at most [`MAX_REQUESTS`].
     pub requests: usize,
     /// Faults in a round.
     pub faults: usize,
@@ -49,6 +49,10 @@ struct Party {
 
 /// Does as planned, and hands over each round of each user.
 pub fn run(cluster: &mut dyn Cluster, plan: &Plan, mut checked: impl FnMut(Round)) {
+    assert!(
+        plan.requests <= MAX_REQUESTS,
+        "a round has to fit into memory"
+    );
     let mut random = fastrand::Rng::with_seed(plan.seed);
     let network = Arc::new(Network {
         urls: RwLock::new(cluster.urls()),
@@ -65,7 +69,6 @@ pub fn run(cluster: &mut dyn Cluster, plan: &Plan, mut checked: impl FnMut(Round
         .collect();
     let started = Instant::now();
     while started.elapsed() < plan.lasts {
-        network.clock.next_round();
         for round in go_round(cluster, plan, &network, &mut parties, &mut random) {
             checked(round);
         }

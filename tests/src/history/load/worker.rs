@@ -3,14 +3,19 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use super::connection::{Connection, Network};
 use super::mix::{Kind, Mix, REGISTERS, pick};
 use crate::history::operation::{Answer, Call, Change, Entry, Expect, Record, Text};
-use crate::history::record::value;
+use crate::history::project::{ITEMS, LOCKS};
+use crate::history::record::{MAX_REQUESTS, value};
 
 /// How long a lock lives, in nanoseconds: short enough that holders oversleep.
 const LOCK_LIFE: u64 = 1_000_000_000;
+
+/// How long a client waits before it looks for a server again.
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// Work items that a client puts before it does some.
 const STOCK: usize = 4;
@@ -55,15 +60,15 @@ impl Worker {
     /// Asks until told to stop, or until the round is full.
     pub(crate) fn run(&mut self, stop: &AtomicBool, asked: &AtomicUsize) -> Vec<Record> {
         let mut records = Vec::new();
-        while !stop.load(Ordering::Relaxed) && self.network.clock.count() {
+        while !stop.load(Ordering::Relaxed) && asked.load(Ordering::Relaxed) < MAX_REQUESTS {
             let call = self.choose();
             if let Some(record) = self.connection.send(call) {
                 self.learn(&record);
                 records.push(record);
                 asked.fetch_add(1, Ordering::Relaxed);
             } else {
-                // The server is away; there is nothing to do until it is back.
-                std::thread::yield_now();
+                // The server is away, and needs the processor to come back.
+                std::thread::sleep(PAUSE);
             }
         }
         records
@@ -109,10 +114,13 @@ impl Worker {
                     value: value.clone(),
                     revision: *revision,
                 };
-                if key.starts_with("/lock/") {
+                if key.starts_with(LOCKS) {
                     self.lock = Some((key.clone(), *revision));
                 }
-                self.known.insert(key.clone(), entry);
+                // Items are forgotten: there are ever more of them.
+                if !key.starts_with(ITEMS) {
+                    self.known.insert(key.clone(), entry);
+                }
             }
             (Call::Claim(_), Answer::Claimed { key, entry, .. }) => {
                 self.item = Some((key.clone(), entry.revision));

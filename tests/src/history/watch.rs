@@ -50,7 +50,8 @@ fn exact<'a>(log: &'a Log, watch: &'a Watch) -> impl Iterator<Item = String> + '
         .collect();
     let happened: BTreeSet<(u64, &Text, EventKind)> = log
         .commits()
-        .range(watch.since + 1..=watch.until.max(watch.since + 1))
+        .range(watch.since + 1..)
+        .take_while(|(revision, _)| **revision <= watch.until)
         .flat_map(|(revision, commit)| commit.iter().map(|(key, kind)| (*revision, key, *kind)))
         .filter(|(_, key, _)| key.starts_with(&*watch.prefix))
         .collect();

@@ -7,6 +7,7 @@
 )]
 
 pub mod fault;
+pub mod history;
 pub mod power;
 
 use std::fmt;

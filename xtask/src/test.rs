@@ -15,6 +15,10 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 20)]
     kills: u32,
 
+    /// How long many clients are recorded at a server that is killed (a longer run: 1h).
+    #[arg(long, default_value = "20s")]
+    history: String,
+
     /// Passed on to `cargo test`, such as a package (-p NAME) or a test's name.
     #[arg(last = true)]
     rest: Vec<String>,
@@ -39,7 +43,8 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
             .args(everything)
             .args(&options.rest)
             .env("PROMINENCE_TEST_PYTHON", venv.join("bin/python"))
-            .env("PROMINENCE_TEST_KILLS", options.kills.to_string()),
+            .env("PROMINENCE_TEST_KILLS", options.kills.to_string())
+            .env("PROMINENCE_TEST_HISTORY", &options.history),
     )
 }
 

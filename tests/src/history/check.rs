@@ -1,0 +1,150 @@
+//! Every check of a round.
+
+use std::fmt;
+
+use super::operation::{Answer, Round};
+use super::{claims, counters, fencing, isolation, linear, order, watch};
+
+/// Findings of one kind that are told; one fault tends to show everywhere.
+const TOLD: usize = 5;
+
+/// Characters of a finding that are told: a record that lists everything is long, and stands whole in
+/// the history that is written down.
+const TOLD_CHARACTERS: usize = 2_000;
+
+/// How much was checked.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Size {
+    /// Requests.
+    pub requests: usize,
+    /// Of these, those that were not answered.
+    pub lost: usize,
+    /// Keys, and the windows in which they were searched.
+    pub linear: linear::Size,
+    /// Commits in the order of revisions.
+    pub commits: usize,
+    /// Events of watches.
+    pub events: usize,
+    /// Additions to counters.
+    pub additions: usize,
+    /// Claims.
+    pub claims: usize,
+    /// Writes under a lock.
+    pub fenced: usize,
+}
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// Which check found it.
+    pub by: Check,
+    /// What it is, in words.
+    pub what: String,
+}
+
+/// The checks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Check {
+    /// Every answer is one that the interface knows.
+    Answers,
+    /// [`linear`].
+    Linearizability,
+    /// [`order`].
+    Order,
+    /// [`watch`].
+    Watches,
+    /// [`counters`].
+    Counters,
+    /// [`claims`].
+    Claims,
+    /// [`fencing`].
+    Fencing,
+    /// [`isolation`].
+    Isolation,
+}
+
+/// Checks a round of one namespace.
+#[must_use]
+pub fn check(round: &Round) -> (Size, Vec<Finding>) {
+    let records = &round.records;
+    let mut findings = Vec::new();
+    let mut found = |by, what: Vec<String>| {
+        for what in what.into_iter().take(TOLD) {
+            let what = what.chars().take(TOLD_CHARACTERS).collect();
+            findings.push(Finding { by, what });
+        }
+    };
+    let odd = records
+        .iter()
+        .filter(|record| matches!(record.answer, Answer::Odd(..)))
+        .map(|record| format!("{record:?}"));
+    found(Check::Answers, odd.collect());
+    let (commits, what) = order::check(round);
+    found(Check::Order, what);
+    let (events, what) = watch::check(round);
+    found(Check::Watches, what);
+    let (additions, what) = counters::check(round);
+    found(Check::Counters, what);
+    let (claims, what) = claims::check(round);
+    found(Check::Claims, what);
+    let (fenced, what) = fencing::check(round);
+    found(Check::Fencing, what);
+    let (_, what) = isolation::check(round);
+    found(Check::Isolation, what);
+    let (linear, what) = linear::check(round);
+    found(Check::Linearizability, what);
+    let lost = records.iter().filter(|one| one.answer == Answer::Lost);
+    let size = Size {
+        requests: records.len(),
+        lost: lost.count(),
+        linear,
+        commits,
+        events,
+        additions,
+        claims,
+        fenced,
+    };
+    (size, findings)
+}
+
+impl Size {
+    /// Adds up what was checked in several rounds.
+    pub fn add(&mut self, other: Self) {
+        self.requests += other.requests;
+        self.lost += other.lost;
+        self.linear.keys = self.linear.keys.max(other.linear.keys);
+        self.linear.windows += other.linear.windows;
+        self.linear.largest = self.linear.largest.max(other.linear.largest);
+        self.commits += other.commits;
+        self.events += other.events;
+        self.additions += other.additions;
+        self.claims += other.claims;
+        self.fenced += other.fenced;
+    }
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} requests, {} of them lost; {} commits; {} keys in {} windows of at most {}; \
+             {} events; {} additions; {} claims; {} fenced writes",
+            self.requests,
+            self.lost,
+            self.commits,
+            self.linear.keys,
+            self.linear.windows,
+            self.linear.largest,
+            self.events,
+            self.additions,
+            self.claims,
+            self.fenced
+        )
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {}", self.by, self.what)
+    }
+}

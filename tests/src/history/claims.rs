@@ -1,0 +1,147 @@
+//! Work items: nobody is given an item while another holds it, an item that is done never comes back,
+//! and every item is done once.
+//!
+//! An item is put once under a name of its own and is done by deleting it, so its claims, renewals and
+//! releases have an order by revision. A hold lasts until its time is over, or until its holder began to
+//! end it.
+
+use std::collections::BTreeMap;
+
+use super::operation::{Answer, Call, Expect, Moment, Record, Round, Text};
+use super::project::ITEMS;
+
+/// What happened to one item, in the order of revisions.
+#[derive(Default)]
+struct Item<'a> {
+    holds: BTreeMap<u64, Hold<'a>>,
+    /// Answered deletions that found it.
+    done: Vec<&'a Record>,
+}
+
+/// From one claim or renewal on.
+struct Hold<'a> {
+    record: &'a Record,
+    until: Moment,
+    /// When its holder began to end it, if it did.
+    ended: Option<Moment>,
+    is_claim: bool,
+}
+
+/// Checks every item; answers how many claims there were and what is wrong, in words.
+#[must_use]
+pub fn check(round: &Round) -> (usize, Vec<String>) {
+    let mut items: BTreeMap<&Text, Item> = BTreeMap::new();
+    let mut claims = 0;
+    for record in &round.records {
+        let (key, is_claim) = match (&record.call, &record.answer) {
+            (Call::Claim(_), Answer::Claimed { key, .. }) => (key, true),
+            (Call::Renew(key, _), Answer::Renewed(..)) => (key, false),
+            _ => continue,
+        };
+        let (revision, until) = match &record.answer {
+            Answer::Claimed { entry, until, .. } => (entry.revision, *until),
+            Answer::Renewed(revision, until) => (*revision, *until),
+            _ => continue,
+        };
+        claims += usize::from(is_claim);
+        let hold = Hold {
+            record,
+            until,
+            ended: None,
+            is_claim,
+        };
+        items.entry(key).or_default().holds.insert(revision, hold);
+    }
+    for record in &round.records {
+        let (key, revision) = match &record.call {
+            Call::Release(key, revision) | Call::Delete(key, Expect::Revision(revision)) => {
+                (key, Some(*revision))
+            }
+            Call::Set { key, .. } | Call::Delete(key, _) => (key, None),
+            _ => continue,
+        };
+        if !key.starts_with(ITEMS) || record.answer == Answer::Failed {
+            continue;
+        }
+        let item = items.entry(key).or_default();
+        if let Some(hold) = revision.and_then(|revision| item.holds.get_mut(&revision)) {
+            hold.ended = Some(hold.ended.unwrap_or(record.start).min(record.start));
+        }
+        if matches!(record.answer, Answer::Deleted(count) if count > 0) {
+            item.done.push(record);
+        }
+    }
+    let findings = items
+        .iter()
+        .flat_map(|(key, item)| item.findings(key))
+        .chain(undone(round, &items))
+        .collect();
+    (claims, findings)
+}
+
+impl Item<'_> {
+    fn findings(&self, key: &Text) -> Vec<String> {
+        let mut findings = Vec::new();
+        let holds: Vec<_> = self.holds.values().collect();
+        for pair in holds.windows(2) {
+            let (first, second) = (&pair[0], &pair[1]);
+            if second.is_claim && first.ended.is_none() && second.record.end < first.until {
+                findings.push(format!(
+                    "{key} was claimed while it was held until {}: {:?} and {:?}",
+                    first.until, first.record, second.record
+                ));
+            }
+        }
+        if self.done.len() > 1 {
+            findings.push(format!("{key} was done more than once: {:?}", self.done));
+        }
+        if let Some(done) = self.done.first() {
+            let late = holds.iter().find(|hold| hold.record.start > done.end);
+            if let Some(late) = late {
+                findings.push(format!(
+                    "{key} came back after it was done: {done:?} and {:?}",
+                    late.record
+                ));
+            }
+        }
+        findings
+    }
+}
+
+/// Items that are gone although nobody was told that they were done, or asked for it.
+fn undone(round: &Round, items: &BTreeMap<&Text, Item>) -> Vec<String> {
+    let Some(Answer::Listed(after)) = round.records.last().map(|record| &record.answer) else {
+        return Vec::new();
+    };
+    let asked: BTreeMap<&Text, &Record> = round
+        .records
+        .iter()
+        .filter(|record| record.answer == Answer::Lost)
+        .filter_map(|record| match &record.call {
+            Call::Delete(key, _) => Some((key, record)),
+            _ => None,
+        })
+        .collect();
+    let put = round
+        .records
+        .iter()
+        .filter_map(|record| match &record.call {
+            Call::Set { key, .. } if record.answer.revision().is_some() => Some(key),
+            _ => None,
+        });
+    let mut findings = Vec::new();
+    for key in round.before.keys().chain(put) {
+        if !key.starts_with(ITEMS) {
+            continue;
+        }
+        let done = items.get(key).map_or(0, |item| item.done.len());
+        let there = after.contains_key(key);
+        if there && done > 0 {
+            findings.push(format!("{key} was done and is still there"));
+        }
+        if !there && done == 0 && !asked.contains_key(key) {
+            findings.push(format!("{key} is gone, and nobody did it"));
+        }
+    }
+    findings
+}

@@ -1,0 +1,278 @@
+//! One client's requests, as they travel.
+
+use std::io::{self, ErrorKind};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use prominence_api::time::parse_rfc3339;
+use serde_json::{Value, json};
+use ureq::http::{Request, Response, request};
+
+use crate::history::operation::{
+    Answer, Call, Change, Entry, Expect, Moment, NEVER, Record, Snapshot, Text,
+};
+use crate::history::record::Clock;
+
+/// How long an answer may take before the request counts as lost.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long a claim lasts: shorter than a round, so that claims run out in it.
+const CLAIM: &str = "1s";
+
+/// What all connections of a run share.
+pub struct Network {
+    /// Where the servers listen now.
+    pub urls: RwLock<Vec<String>>,
+    /// The run's clock.
+    pub clock: Clock,
+    /// Whether a request whose connection broke can no longer take effect.
+    pub forgets_broken_requests: bool,
+}
+
+impl Network {
+    /// One of the servers.
+    pub fn url(&self, random: &mut fastrand::Rng) -> String {
+        let urls = self.urls.read().unwrap_or_else(PoisonError::into_inner);
+        let chosen = random.choice(urls.iter());
+        chosen.cloned().expect("there is a server")
+    }
+}
+
+/// One client.
+pub struct Connection {
+    network: Arc<Network>,
+    token: Text,
+    agent: ureq::Agent,
+    random: fastrand::Rng,
+    url: String,
+    client: u64,
+}
+
+impl Connection {
+    /// A client with a token.
+    #[must_use]
+    pub fn new(network: &Arc<Network>, token: &Text, random: &mut fastrand::Rng) -> Self {
+        let mut random = random.fork();
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(PATIENCE));
+        Self {
+            network: Arc::clone(network),
+            token: token.clone(),
+            agent: config.build().into(),
+            url: network.url(&mut random),
+            client: network.clock.name(),
+            random,
+        }
+    }
+
+    /// Sends a request and waits for its answer. `None` where it can't have had any effect and told
+    /// nothing.
+    pub fn send(&mut self, call: Call) -> Option<Record> {
+        let start = self.network.clock.now();
+        let outcome = self.exchange(&call);
+        let end = self.network.clock.now();
+        let (end, answer) = match outcome {
+            Ok(Some(Answer::Lost)) => (NEVER, Answer::Lost),
+            Ok(answer) => (end, answer?),
+            Err(error) => {
+                self.url = self.network.url(&mut self.random);
+                if error.kind() == ErrorKind::ConnectionRefused {
+                    return None;
+                }
+                let settled =
+                    self.network.forgets_broken_requests && error.kind() != ErrorKind::TimedOut;
+                (if settled { end } else { NEVER }, Answer::Lost)
+            }
+        };
+        let client = self.client;
+        if answer == Answer::Lost {
+            if !call.is_write() {
+                return None;
+            }
+            self.client = self.network.clock.name();
+        }
+        Some(Record {
+            client,
+            start,
+            end,
+            call,
+            answer,
+        })
+    }
+
+    fn exchange(&self, call: &Call) -> io::Result<Option<Answer>> {
+        let (request, body) = self.request(call);
+        let request = request.body(body).map_err(io::Error::other)?;
+        let mut response = self.agent.run(request).map_err(ureq::Error::into_io)?;
+        let body = response.body_mut().with_config().limit(u64::MAX);
+        let body = body.read_to_string().map_err(ureq::Error::into_io)?;
+        Ok(match response.status().as_u16() {
+            // It was not let in.
+            429 => None,
+            503 => Some(Answer::Lost),
+            status => Some(
+                self.answer(call, status, &response, &body)
+                    .unwrap_or(Answer::Odd(status, body)),
+            ),
+        })
+    }
+
+    fn request(&self, call: &Call) -> (request::Builder, Vec<u8>) {
+        let nothing = Vec::new();
+        let (method, path, expect, body) = match call {
+            Call::Get(key) => ("GET", key.to_string(), &Expect::Anything, nothing),
+            Call::List(prefix) => {
+                let path = format!("{prefix}?list&detail&values&limit=10000");
+                ("GET", path, &Expect::Anything, nothing)
+            }
+            Call::Set {
+                key,
+                value,
+                expect,
+                ttl,
+            } => {
+                let ttl = ttl.map(|ttl| format!("ttl={}s", ttl / 1_000_000_000));
+                let prev = match expect {
+                    Expect::Value(value) => Some(format!("prev={value}")),
+                    _ => None,
+                };
+                let query: Vec<_> = ttl.into_iter().chain(prev).collect();
+                let path = format!("{key}?{}", query.join("&"));
+                ("POST", path, expect, value.as_bytes().to_vec())
+            }
+            Call::Add(key, by) => (
+                "POST",
+                format!("{key}?add={by}"),
+                &Expect::Anything,
+                nothing,
+            ),
+            Call::Delete(key, expect) => ("DELETE", key.to_string(), expect, nothing),
+            Call::DeletePrefix(prefix) => {
+                let path = format!("{prefix}?prefix");
+                ("DELETE", path, &Expect::Anything, nothing)
+            }
+            Call::Batch {
+                conditions,
+                changes,
+            } => {
+                let body = batch(conditions, changes).to_string().into_bytes();
+                ("POST", String::new(), &Expect::Anything, body)
+            }
+            Call::Claim(prefix) => {
+                let path = format!("{prefix}?claim={CLAIM}");
+                ("POST", path, &Expect::Anything, nothing)
+            }
+            Call::Renew(key, revision) => {
+                let path = format!("{key}?renew={CLAIM}");
+                ("POST", path, &Expect::Revision(*revision), nothing)
+            }
+            Call::Release(key, revision) => {
+                let path = format!("{key}?release");
+                ("POST", path, &Expect::Revision(*revision), nothing)
+            }
+        };
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("{}/kv{path}", self.url))
+            .header("authorization", format!("Bearer {}", self.token));
+        request = match expect {
+            Expect::Absent => request.header("if-none-match", "*"),
+            Expect::Revision(revision) => request.header("if-match", format!("\"{revision}\"")),
+            Expect::Anything | Expect::Value(_) => request,
+        };
+        if matches!(call, Call::Batch { .. }) {
+            request = request.header("content-type", "application/json");
+        }
+        (request, body)
+    }
+
+    /// The answer, or `None` where the interface has no such answer to this request.
+    fn answer<B>(
+        &self,
+        call: &Call,
+        status: u16,
+        response: &Response<B>,
+        body: &str,
+    ) -> Option<Answer> {
+        let header = |name: &str| response.headers().get(name)?.to_str().ok();
+        let etag = || header("etag")?.trim_matches('"').parse::<u64>().ok();
+        let moment = |text: &str| {
+            let nanoseconds = parse_rfc3339(text)?.as_millis().checked_mul(1_000_000)?;
+            Some::<Moment>(self.network.clock.told(nanoseconds))
+        };
+        let json = || serde_json::from_str::<Value>(body).ok();
+        Some(match (call, status) {
+            (Call::Get(_), 404) => Answer::Absent,
+            (Call::Get(_), 200) => Answer::Found(Entry {
+                value: body.into(),
+                revision: etag()?,
+            }),
+            (Call::List(_), 200) if header("link").is_none() => Answer::Listed(listed(&json()?)?),
+            (Call::Set { .. }, 200 | 201) => {
+                let revision = json()?["revision"].as_u64()?;
+                (etag()? == revision).then_some(Answer::Written(revision))?
+            }
+            (Call::Add(..), 200) => {
+                let answer = json()?;
+                Answer::Sum(answer["value"].as_i64()?, answer["revision"].as_u64()?)
+            }
+            (Call::Delete(..) | Call::DeletePrefix(_), 200) => {
+                Answer::Deleted(json()?["deleted"].as_u64()?)
+            }
+            (Call::Batch { .. }, 200) => {
+                let answer = json()?;
+                let results = answer["results"].as_array()?;
+                let sums = results.iter().map(|result| result["value"].as_i64());
+                Answer::Done(answer["revision"].as_u64()?, sums.collect())
+            }
+            (Call::Claim(_), 204) => Answer::Nothing,
+            (Call::Claim(_), 200) => Answer::Claimed {
+                key: header("prominence-key")?.into(),
+                entry: Entry {
+                    value: body.into(),
+                    revision: etag()?,
+                },
+                until: moment(header("prominence-claimed-until")?)?,
+            },
+            (Call::Renew(..), 200) => {
+                let answer = json()?;
+                Answer::Renewed(etag()?, moment(answer["claimed_until"].as_str()?)?)
+            }
+            (Call::Release(..), 200) => Answer::Written(etag()?),
+            (Call::List(_) | Call::Get(_) | Call::Add(..), _) => return None,
+            (_, 412) => Answer::Failed,
+            // There is nothing to renew or to release.
+            (Call::Renew(..) | Call::Release(..), 404) => Answer::Failed,
+            _ => return None,
+        })
+    }
+}
+
+/// The body of a batch.
+fn batch(conditions: &[(Text, Expect)], changes: &[(Text, Change)]) -> Value {
+    let conditions = conditions.iter().filter_map(|(key, expect)| match expect {
+        Expect::Anything => None,
+        Expect::Absent => Some(json!({"key": key, "absent": true})),
+        Expect::Revision(revision) => Some(json!({"key": key, "revision": revision})),
+        Expect::Value(value) => Some(json!({"key": key, "value": value})),
+    });
+    let changes = changes.iter().map(|(key, change)| match change {
+        Change::Set(value) => json!({"set": key, "value": value}),
+        Change::Add(by) => json!({"add": key, "by": by}),
+        Change::Delete => json!({"delete": key}),
+    });
+    json!({"if": conditions.collect::<Vec<_>>(), "do": changes.collect::<Vec<_>>()})
+}
+
+/// What a listing with details and values shows.
+fn listed(answer: &Value) -> Option<Snapshot> {
+    let entries = answer.as_array()?.iter().map(|entry| {
+        let shown = Entry {
+            value: entry["value"].as_str()?.into(),
+            revision: entry["revision"].as_u64()?,
+        };
+        Some((Text::from(entry["key"].as_str()?), shown))
+    });
+    entries.collect()
+}

@@ -1,0 +1,62 @@
+//! Which requests there are, and how often each comes.
+
+/// A kind of thing that a client does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Reads a key.
+    Get,
+    /// Sets a key.
+    Set,
+    /// Sets a key under a precondition.
+    SetIf,
+    /// Deletes a key, at times under a precondition.
+    Delete,
+    /// Adds one to a counter that only grows, or reads it.
+    Count,
+    /// Adds any number to a key, reads it, sets or deletes it.
+    Number,
+    /// Sets a key in a folder, or lists or deletes the folder.
+    Folder,
+    /// Changes several keys at once, at times under preconditions.
+    Batch,
+    /// Takes a lock, writes what it protects, gives it back, or oversleeps.
+    Lock,
+    /// Puts, claims, renews, releases and does work items.
+    Work,
+}
+
+/// Kinds with their weights.
+pub type Mix = &'static [(Kind, u32)];
+
+/// Everything there is.
+pub const EVERYTHING: Mix = &[
+    (Kind::Get, 32),
+    (Kind::Set, 16),
+    (Kind::SetIf, 14),
+    (Kind::Delete, 6),
+    (Kind::Count, 9),
+    (Kind::Number, 5),
+    (Kind::Folder, 5),
+    (Kind::Batch, 6),
+    (Kind::Lock, 8),
+    (Kind::Work, 12),
+];
+
+/// What is watched, each by one watcher.
+pub const WATCHED: &[&str] = &["/", "/r/", "/c/", "/d/1/"];
+
+/// Keys that are set and read.
+pub const REGISTERS: usize = 100;
+
+/// Picks a kind.
+pub fn pick(mix: Mix, random: &mut fastrand::Rng) -> Kind {
+    let total: u32 = mix.iter().map(|(_, weight)| weight).sum();
+    let mut place = random.u32(..total);
+    for (kind, weight) in mix {
+        match place.checked_sub(*weight) {
+            Some(rest) => place = rest,
+            None => return *kind,
+        }
+    }
+    Kind::Get
+}

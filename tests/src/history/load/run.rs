@@ -1,0 +1,215 @@
+//! Rounds, one after another: clients and watchers at work, faults, and everything listed in the end.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::cluster::Cluster;
+use super::connection::{Connection, Network};
+use super::mix::Mix;
+use super::watcher::Watcher;
+use super::worker::Worker;
+use crate::history::operation::{Answer, Call, Expect, Record, Round, Snapshot, Text};
+use crate::history::record::{Clock, MAX_REQUESTS, value};
+
+/// How long the clients of a round may take for their requests. Far more than they need, for busy
+/// machines.
+const ROUND_WITHIN: Duration = Duration::from_secs(300);
+
+/// How often the run looks at how far the clients are.
+const LOOK_EVERY: Duration = Duration::from_millis(1);
+
+/// What a run does.
+pub struct Plan<'a> {
+    /// Users, each with the number of clients; look-alike names are best.
+    pub users: &'a [(&'a str, usize)],
+    /// What the clients do.
+    pub mix: Mix,
+    /// The prefixes that each user watches; everything comes first.
+    pub watched: &'a [&'a str],
+    /// Answered requests in a round, at most [`MAX_REQUESTS`].
+    pub requests: usize,
+    /// Faults in a round.
+    pub faults: usize,
+    /// How long rounds are begun.
+    pub lasts: Duration,
+    /// All choices follow from it.
+    pub seed: u64,
+}
+
+/// One user's part of a run.
+struct Party {
+    user: String,
+    workers: Vec<Worker>,
+    watchers: Vec<Watcher>,
+    steward: Connection,
+    before: Snapshot,
+}
+
+/// Does as planned, and hands over each round of each user.
+pub fn run(cluster: &mut dyn Cluster, plan: &Plan, mut checked: impl FnMut(Round)) {
+    assert!(
+        plan.requests <= MAX_REQUESTS,
+        "a round has to fit into memory"
+    );
+    let mut random = fastrand::Rng::with_seed(plan.seed);
+    let network = Arc::new(Network {
+        urls: RwLock::new(cluster.urls()),
+        clock: Clock::default(),
+        forgets_broken_requests: cluster.forgets_broken_requests(),
+    });
+    let mut parties: Vec<_> = plan
+        .users
+        .iter()
+        .map(|(user, clients)| {
+            let token = Text::from(cluster.token(user));
+            Party::new(user, *clients, &token, &network, plan, &mut random)
+        })
+        .collect();
+    let started = Instant::now();
+    while started.elapsed() < plan.lasts {
+        for round in go_round(cluster, plan, &network, &mut parties, &mut random) {
+            checked(round);
+        }
+    }
+}
+
+fn go_round(
+    cluster: &mut dyn Cluster,
+    plan: &Plan,
+    network: &Network,
+    parties: &mut [Party],
+    random: &mut fastrand::Rng,
+) -> Vec<Round> {
+    let (stop, asked) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let mut strikes: Vec<_> = (0..plan.faults)
+        .map(|_| random.usize(plan.requests / 10..plan.requests))
+        .collect();
+    strikes.sort_unstable();
+    thread::scope(|scope| {
+        let (stop, asked) = (&stop, &asked);
+        let _stopping = crate::fault::StopAtEnd(stop);
+        let mut busy = Vec::new();
+        for party in parties {
+            let workers: Vec<_> = party
+                .workers
+                .iter_mut()
+                .map(|worker| scope.spawn(move || worker.run(stop, asked)))
+                .collect();
+            let watchers: Vec<_> = party
+                .watchers
+                .iter_mut()
+                .map(|watcher| scope.spawn(move || watcher.run()))
+                .collect();
+            let rest = (&party.user, &mut party.steward, &mut party.before);
+            busy.push((workers, watchers, rest));
+        }
+        for strike in strikes {
+            reach(strike, asked);
+            cluster.strike(random);
+            cluster.heal();
+            *network.urls.write().unwrap_or_else(PoisonError::into_inner) = cluster.urls();
+        }
+        reach(plan.requests, asked);
+        stop.store(true, Ordering::Relaxed);
+        let mut rounds = Vec::new();
+        for (workers, watchers, (user, steward, before)) in busy {
+            let mut records = Vec::new();
+            for worker in workers {
+                records.extend(worker.join().expect("a worker ends well"));
+            }
+            // The watch of everything has to be told of the others' ends as well.
+            for prefix in plan.watched.iter().rev() {
+                let value = value(user, network.clock.name());
+                records.push(end_watch(steward, Watcher::sentinel(prefix), value));
+            }
+            let watches = watchers
+                .into_iter()
+                .map(|watcher| watcher.join().expect("a watcher ends well"))
+                .collect();
+            let (last, after) = list_everything(steward);
+            records.push(last);
+            rounds.push(Round {
+                user: user.clone(),
+                before: std::mem::replace(before, after),
+                records,
+                watches,
+            });
+        }
+        rounds
+    })
+}
+
+/// Waits until so many requests were answered.
+fn reach(requests: usize, asked: &AtomicUsize) {
+    let started = Instant::now();
+    while asked.load(Ordering::Relaxed) < requests {
+        assert!(started.elapsed() < ROUND_WITHIN, "the clients are stuck");
+        thread::sleep(LOOK_EVERY);
+    }
+}
+
+/// Writes what tells a watcher that the round is over.
+fn end_watch(steward: &mut Connection, key: Text, value: Text) -> Record {
+    let call = Call::Set {
+        key,
+        value,
+        expect: Expect::Anything,
+        ttl: None,
+    };
+    let record = settle(steward, &call);
+    assert!(record.answer.revision().is_some(), "{record:?}");
+    record
+}
+
+/// Lists a whole namespace while nobody writes.
+fn list_everything(steward: &mut Connection) -> (Record, Snapshot) {
+    let record = settle(steward, &Call::List("/".into()));
+    let Answer::Listed(listed) = &record.answer else {
+        panic!("everything can't be listed: {:?}", record.answer);
+    };
+    let listed = listed.clone();
+    (record, listed)
+}
+
+/// Sends a request until a server answers it. The first one may find a connection that a fault broke.
+fn settle(steward: &mut Connection, call: &Call) -> Record {
+    let started = Instant::now();
+    loop {
+        let answered = steward.send(call.clone());
+        match answered.filter(|record| record.answer != Answer::Lost) {
+            Some(record) => return record,
+            None => assert!(started.elapsed() < ROUND_WITHIN, "nobody answers {call:?}"),
+        }
+    }
+}
+
+impl Party {
+    fn new(
+        user: &str,
+        clients: usize,
+        token: &Text,
+        network: &Arc<Network>,
+        plan: &Plan,
+        random: &mut fastrand::Rng,
+    ) -> Self {
+        let workers = (0..clients)
+            .map(|_| Worker::new(user, token, network, plan.mix, random))
+            .collect();
+        let watchers = plan
+            .watched
+            .iter()
+            .map(|prefix| Watcher::new(network, token, prefix, random))
+            .collect();
+        let mut steward = Connection::new(network, token, random);
+        let (_, before) = list_everything(&mut steward);
+        Self {
+            user: user.to_owned(),
+            workers,
+            watchers,
+            steward,
+            before,
+        }
+    }
+}

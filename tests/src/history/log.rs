@@ -1,0 +1,226 @@
+//! What a namespace went through, revision by revision, put together from every watch and answer.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::operation::{Answer, Call, Change, EventKind, Record, Round, Text};
+use super::project::ITEMS;
+
+/// A key from one revision to its next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// It isn't there.
+    Gone,
+    /// It is there, with this value where anybody was told it.
+    Here(Option<Text>),
+}
+
+/// What became of the keys.
+#[derive(Clone, Debug, Default)]
+pub struct Log {
+    /// The revisions at which a key changed.
+    keys: BTreeMap<Text, BTreeMap<u64, Held>>,
+    /// The keys that a revision changed, with what happened to them.
+    commits: BTreeMap<u64, BTreeMap<Text, EventKind>>,
+    /// Whether a watch told of every change, deletions too.
+    complete: bool,
+}
+
+impl Log {
+    /// Puts together what was told; answers what contradicts it.
+    #[must_use]
+    pub fn new(round: &Round) -> (Self, Vec<String>) {
+        let mut log = Self {
+            complete: round.watches.iter().any(|watch| &*watch.prefix == "/"),
+            ..Self::default()
+        };
+        let mut findings = Vec::new();
+        for (key, entry) in &round.before {
+            let held = Held::Here(Some(entry.value.clone()));
+            let history = log.keys.entry(key.clone()).or_default();
+            history.insert(entry.revision, held);
+        }
+        let watched = round.watches.iter().filter(|watch| &*watch.prefix == "/");
+        for event in watched.flat_map(|watch| &watch.events) {
+            let value = event.value.clone();
+            log.add(&event.key, event.revision, event.kind, value, &mut findings);
+        }
+        let mut makers: HashMap<u64, &Record> = HashMap::new();
+        for record in &round.records {
+            let Some(revision) = record.answer.revision() else {
+                continue;
+            };
+            if let Some(other) = makers.insert(revision, record) {
+                findings.push(format!(
+                    "two requests made revision {revision}: {other:?} and {record:?}"
+                ));
+            }
+            for (key, kind, value) in written(record) {
+                if log.complete && !log.changed(revision, &key) {
+                    findings.push(format!(
+                        "a watch of everything was not told of {key} at {revision}: {record:?}"
+                    ));
+                }
+                log.add(&key, revision, kind, value, &mut findings);
+            }
+        }
+        log.add_seen(round, &mut findings);
+        (log, findings)
+    }
+
+    /// Adds what was read and nobody was told to have written: a write whose answer was lost.
+    fn add_seen(&mut self, round: &Round, findings: &mut Vec<String>) {
+        // A claim whose answer was lost gives an item a revision and leaves its value.
+        let mut possible: HashSet<(&str, &str)> = HashSet::new();
+        for record in &round.records {
+            let lost = record.answer == Answer::Lost;
+            let set = values(&record.call).into_iter();
+            possible.extend(set.filter(|(key, _)| lost || key.starts_with(ITEMS)));
+        }
+        let items = round
+            .before
+            .iter()
+            .filter(|(key, _)| key.starts_with(ITEMS));
+        possible.extend(items.map(|(key, entry)| (&**key, &*entry.value)));
+        for record in &round.records {
+            for (key, entry) in seen(record) {
+                let known = self.keys.get(key).and_then(|key| key.get(&entry.revision));
+                let number = entry.value.parse::<i64>().is_ok();
+                let can_be = known.is_some()
+                    || !self.complete && (number || possible.contains(&(&**key, &*entry.value)));
+                if !can_be {
+                    findings.push(format!(
+                        "{key} was read as {entry:?}, which nobody has written: {record:?}"
+                    ));
+                }
+                let value = Some(entry.value.clone());
+                if round.before.get(key) != Some(entry) {
+                    self.add(key, entry.revision, EventKind::Put, value, findings);
+                }
+            }
+        }
+    }
+
+    fn add(
+        &mut self,
+        key: &Text,
+        revision: u64,
+        kind: EventKind,
+        value: Option<Text>,
+        findings: &mut Vec<String>,
+    ) {
+        let held = match kind {
+            EventKind::Put => Held::Here(value),
+            EventKind::Delete | EventKind::Expire => Held::Gone,
+        };
+        let history = self.keys.entry(key.clone()).or_default();
+        let known = history.entry(revision).or_insert_with(|| held.clone());
+        match (&*known, held) {
+            (Held::Here(None), held @ Held::Here(_)) => *known = held,
+            (Held::Here(Some(_)), Held::Here(None)) => {}
+            (known, held) if *known != held => findings.push(format!(
+                "{key} at {revision} was told as {known:?} and as {held:?}"
+            )),
+            _ => {}
+        }
+        let commit = self.commits.entry(revision).or_default();
+        commit.entry(key.clone()).or_insert(kind);
+    }
+
+    /// Whether it has every change, deletions too.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.complete
+    }
+
+    /// The changes of every revision.
+    #[must_use]
+    pub fn commits(&self) -> &BTreeMap<u64, BTreeMap<Text, EventKind>> {
+        &self.commits
+    }
+
+    /// Whether a revision changed a key.
+    #[must_use]
+    pub fn changed(&self, revision: u64, key: &Text) -> bool {
+        let commit = self.commits.get(&revision);
+        commit.is_some_and(|commit| commit.contains_key(key))
+    }
+
+    /// What a key holds right after a revision, and since which one.
+    #[must_use]
+    pub fn at(&self, key: &Text, revision: u64) -> (u64, &Held) {
+        let history = self.keys.get(key);
+        let last = history.and_then(|history| history.range(..=revision).next_back());
+        last.map_or((0, &Held::Gone), |(since, held)| (*since, held))
+    }
+
+    /// The next revision that changes a key.
+    #[must_use]
+    pub fn next(&self, key: &Text, revision: u64) -> Option<u64> {
+        let history = self.keys.get(key)?;
+        history.range(revision + 1..).next().map(|(next, _)| *next)
+    }
+
+    /// Every key under a prefix that is or was there.
+    pub fn under<'a>(&'a self, prefix: &'a Text) -> impl Iterator<Item = &'a Text> {
+        self.keys
+            .range(prefix.clone()..)
+            .map(|(key, _)| key)
+            .take_while(|key| key.starts_with(&**prefix))
+    }
+}
+
+/// What an answered request wrote.
+#[must_use]
+pub fn written(record: &Record) -> Vec<(Text, EventKind, Option<Text>)> {
+    let put = |key: &Text, value: Option<Text>| (key.clone(), EventKind::Put, value);
+    match (&record.call, &record.answer) {
+        (Call::Set { key, value, .. }, Answer::Written(_)) => vec![put(key, Some(value.clone()))],
+        (Call::Add(key, _), Answer::Sum(sum, _)) => {
+            vec![put(key, Some(sum.to_string().into()))]
+        }
+        (Call::Batch { changes, .. }, Answer::Done(_, sums)) => changes
+            .iter()
+            .zip(sums)
+            .map(|((key, change), sum)| match change {
+                Change::Set(value) => put(key, Some(value.clone())),
+                Change::Add(_) => put(key, sum.map(|sum| sum.to_string().into())),
+                Change::Delete => (key.clone(), EventKind::Delete, None),
+            })
+            // Deleting what isn't there changes nothing.
+            .filter(|(_, kind, _)| *kind == EventKind::Put)
+            .collect(),
+        (Call::Claim(_), Answer::Claimed { key, entry, .. }) => {
+            vec![put(key, Some(entry.value.clone()))]
+        }
+        (Call::Renew(key, _), Answer::Renewed(..))
+        | (Call::Release(key, _), Answer::Written(_)) => {
+            vec![put(key, None)]
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// The keys that a request sets, with their values.
+#[must_use]
+pub fn values(call: &Call) -> Vec<(&str, &str)> {
+    match call {
+        Call::Set { key, value, .. } => vec![(key, value)],
+        Call::Batch { changes, .. } => changes
+            .iter()
+            .filter_map(|(key, change)| match change {
+                Change::Set(value) => Some((&**key, &**value)),
+                _ => None,
+            })
+            .collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// The entries that a request was shown.
+pub fn seen(record: &Record) -> Vec<(&Text, &super::operation::Entry)> {
+    match (&record.call, &record.answer) {
+        (Call::Get(key), Answer::Found(entry)) => vec![(key, entry)],
+        (Call::List(_), Answer::Listed(listed)) => listed.iter().collect(),
+        _ => Vec::new(),
+    }
+}

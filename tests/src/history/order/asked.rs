@@ -1,0 +1,77 @@
+//! Whether somebody asked for every change that a watch of everything was told of.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::history::log::{Held, Log, written};
+use crate::history::operation::{Answer, Call, Change, EventKind, Record, Text};
+use crate::history::project::LOCKS;
+
+/// The changes that no request can have made; `taken` are revisions whose deletions were answered.
+pub(super) fn find_unasked(log: &Log, taken: &HashSet<u64>, records: &[Record]) -> Vec<String> {
+    let mut findings = Vec::new();
+    let mut made: HashMap<u64, HashSet<Text>> = HashMap::new();
+    let mut batches = HashSet::new();
+    for record in records {
+        if let Some(revision) = record.answer.revision() {
+            let keys = written(record).into_iter().map(|(key, ..)| key);
+            made.entry(revision).or_default().extend(keys);
+            if let Call::Batch { changes, .. } = &record.call {
+                batches.extend(changes.iter().map(|(key, _)| (revision, key.clone())));
+            }
+        }
+    }
+    let lost: Vec<_> = records
+        .iter()
+        .filter(|record| record.answer == Answer::Lost)
+        .map(|record| &record.call)
+        .collect();
+    for (revision, commit) in log.commits() {
+        if commit.is_empty() || taken.contains(revision) {
+            continue;
+        }
+        let keys = made.get(revision);
+        for (key, kind) in commit {
+            let asked = keys.is_some_and(|keys| keys.contains(key))
+                || batches.contains(&(*revision, key.clone()));
+            let timed = *kind == EventKind::Expire && key.starts_with(LOCKS);
+            let held = log.at(key, *revision).1;
+            if !asked && !timed && !lost.iter().any(|call| could(call, key, *kind, held)) {
+                findings.push(format!(
+                    "nobody asked for {kind:?} of {key} at {revision}, {held:?}"
+                ));
+            }
+        }
+    }
+    findings
+}
+
+/// Whether a request whose answer was lost could have done this to a key.
+fn could(call: &Call, key: &Text, kind: EventKind, held: &Held) -> bool {
+    let sets = |value: &str| match held {
+        Held::Here(Some(held)) => value == &**held,
+        Held::Here(None) => true,
+        Held::Gone => false,
+    };
+    match (call, kind) {
+        (
+            Call::Set {
+                key: own, value, ..
+            },
+            EventKind::Put,
+        ) => own == key && sets(value),
+        (Call::Add(own, _) | Call::Renew(own, _) | Call::Release(own, _), EventKind::Put)
+        | (Call::Delete(own, _), EventKind::Delete) => own == key,
+        (Call::Claim(prefix), EventKind::Put) | (Call::DeletePrefix(prefix), EventKind::Delete) => {
+            key.starts_with(&**prefix)
+        }
+        (Call::Batch { changes, .. }, kind) => changes.iter().any(|(own, change)| {
+            own == key
+                && match change {
+                    Change::Set(value) => kind == EventKind::Put && sets(value),
+                    Change::Add(_) => kind == EventKind::Put,
+                    Change::Delete => kind == EventKind::Delete,
+                }
+        }),
+        _ => false,
+    }
+}

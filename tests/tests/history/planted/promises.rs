@@ -1,0 +1,107 @@
+//! Faults of counters, work items, locks, and what keeps users apart.
+
+use prominence_tests::history::check::Check;
+use prominence_tests::history::operation::{Answer, Call, Expect};
+
+use super::watches::event;
+use super::{after, answered, demand, insert};
+use crate::sound::{SECOND, Story, claimed, entry, fenced_write, get, lock, sound};
+
+#[test]
+fn a_counter_that_is_off_by_one_is_found() {
+    let mut round = sound();
+    answered(&mut round, Answer::Sum(2, 7)).answer = Answer::Sum(1, 7);
+    demand(
+        &round,
+        &[Check::Linearizability, Check::Order, Check::Counters],
+    );
+
+    let mut round = sound();
+    after(&mut round).insert("/c/1".into(), entry("5", 9));
+    demand(&round, &[Check::Linearizability, Check::Counters]);
+}
+
+#[test]
+fn a_double_claim_is_found() {
+    let mut round = sound();
+    let first = round
+        .records
+        .iter_mut()
+        .find(|one| matches!(&one.answer, Answer::Claimed { entry, .. } if entry.revision == 18));
+    let Answer::Claimed { until, .. } = &mut first.unwrap().answer else {
+        panic!("it was claimed");
+    };
+    *until += 10 * SECOND;
+    demand(&round, &[Check::Claims]);
+}
+
+#[test]
+fn an_item_that_is_done_twice_is_found() {
+    let mut round = sound();
+    let old = Call::Delete("/w/1".into(), Expect::Revision(18));
+    let mut late = round.records.iter_mut().filter(|one| one.call == old);
+    late.next().unwrap().answer = Answer::Deleted(1);
+    demand(&round, &[Check::Claims, Check::Order]);
+}
+
+#[test]
+fn an_item_that_comes_back_after_it_was_done_is_found() {
+    let mut round = sound();
+    answered(&mut round, Answer::Nothing).answer = claimed("/w/1", "alice:13", 23, 100 * SECOND);
+    demand(&round, &[Check::Claims]);
+}
+
+#[test]
+fn an_item_that_vanishes_undone_is_found() {
+    let mut round = sound();
+    round
+        .records
+        .retain(|one| one.call != Call::Delete("/w/1".into(), Expect::Revision(19)));
+    demand(&round, &[Check::Claims]);
+}
+
+#[test]
+fn a_write_of_an_old_lock_holder_that_was_taken_is_found() {
+    let mut round = sound();
+    insert(
+        &mut round,
+        Answer::Done(16, vec![None]),
+        fenced_write(13, "alice:17"),
+        Answer::Done(23, vec![None]),
+    );
+    demand(
+        &round,
+        &[Check::Fencing, Check::Order, Check::Linearizability],
+    );
+}
+
+#[test]
+fn a_lock_that_two_hold_at_once_is_found() {
+    let mut story = Story::default();
+    story
+        .tell(lock("alice:1"), Answer::Written(1))
+        .tell(lock("alice:2"), Answer::Written(2));
+    demand(&story.round, &[Check::Linearizability]);
+}
+
+#[test]
+fn a_lock_that_is_there_after_its_time_is_found() {
+    let mut story = Story::default();
+    story
+        .tell(lock("alice:1"), Answer::Written(1))
+        .pass(2 * SECOND)
+        .tell(get("/lock/a"), Answer::Found(entry("alice:1", 1)));
+    demand(&story.round, &[Check::Linearizability]);
+}
+
+#[test]
+fn a_value_of_another_user_is_found() {
+    let mut round = sound();
+    answered(&mut round, Answer::Found(entry("alice:2", 2))).answer =
+        Answer::Found(entry("alice2:2", 2));
+    demand(&round, &[Check::Isolation]);
+
+    let mut round = sound();
+    event(&mut round, 1, 2).value = Some("alice2:2".into());
+    demand(&round, &[Check::Isolation]);
+}

@@ -1,0 +1,71 @@
+//! Faults of watches.
+
+use prominence_tests::history::check::Check;
+use prominence_tests::history::operation::{Event, EventKind, Round};
+
+use super::demand;
+use crate::sound::sound;
+
+pub(super) fn event(round: &mut Round, watch: usize, revision: u64) -> &mut Event {
+    let events = &mut round.watches[watch].events;
+    let found = events.iter_mut().find(|event| event.revision == revision);
+    found.expect("there is such an event")
+}
+
+#[test]
+fn a_phantom_event_of_a_watch_is_found() {
+    let mut round = sound();
+    let phantom = Event {
+        revision: 8,
+        key: "/r/7".into(),
+        kind: EventKind::Put,
+        value: Some("alice:77".into()),
+    };
+    round.watches[0].events.insert(8, phantom.clone());
+    demand(&round, &[Check::Order]);
+
+    let mut round = sound();
+    round.watches[1].events.insert(5, phantom);
+    demand(&round, &[Check::Watches]);
+}
+
+#[test]
+fn a_missing_event_of_a_watch_is_found() {
+    for revision in [1, 2, 4, 5] {
+        let mut round = sound();
+        round.watches[1]
+            .events
+            .retain(|event| event.revision != revision);
+        demand(&round, &[Check::Watches]);
+    }
+    // The watch of everything is held against what was answered.
+    for revision in [1, 5, 7, 12, 16, 19, 20] {
+        let mut round = sound();
+        round.watches[0]
+            .events
+            .retain(|event| event.revision != revision);
+        demand(&round, &[Check::Order]);
+    }
+}
+
+#[test]
+fn events_of_a_watch_that_are_out_of_order_are_found() {
+    let mut round = sound();
+    round.watches[1].events.swap(1, 2);
+    demand(&round, &[Check::Watches]);
+}
+
+#[test]
+fn an_event_that_a_watch_tells_twice_is_found() {
+    let mut round = sound();
+    let twice = event(&mut round, 0, 6).clone();
+    round.watches[0].events.insert(6, twice);
+    demand(&round, &[Check::Watches]);
+}
+
+#[test]
+fn a_watch_that_tells_of_another_value_is_found() {
+    let mut round = sound();
+    event(&mut round, 1, 4).value = Some("alice:4".into());
+    demand(&round, &[Check::Watches]);
+}

@@ -1,0 +1,74 @@
+//! Many clients at the real program, which is killed meanwhile: no check finds anything.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use prominence_api::time::parse_duration;
+use prominence_tests::history::check::{Size, check};
+use prominence_tests::history::load::cluster::Single;
+use prominence_tests::history::load::mix::{EVERYTHING, WATCHED};
+use prominence_tests::history::load::run::{Plan, run};
+use prominence_tests::history::operation::Round;
+use prominence_tests::history::record;
+
+/// How long rounds are begun where nobody says otherwise.
+const LASTS: &str = "20s";
+
+#[test]
+fn everything_that_many_clients_are_told_is_true_while_the_server_is_killed() {
+    if let Some(path) = std::env::var_os("PROMINENCE_TEST_HISTORY_FILE") {
+        let round = record::read(&PathBuf::from(path)).unwrap();
+        demand(&round, None);
+        return;
+    }
+    let lasts = std::env::var("PROMINENCE_TEST_HISTORY");
+    let lasts = parse_duration(lasts.as_deref().unwrap_or(LASTS)).unwrap();
+    let seed = std::env::var("PROMINENCE_TEST_SEED");
+    let seed = seed.map_or_else(|_| fastrand::u64(..), |seed| seed.parse().unwrap());
+    println!("{lasts:?} of rounds with PROMINENCE_TEST_SEED={seed}");
+    let plan = Plan {
+        users: &[("alice", 26), ("alice2", 6)],
+        mix: EVERYTHING,
+        watched: WATCHED,
+        requests: 8_000,
+        faults: 2,
+        lasts,
+        seed,
+    };
+    let mut size = Size::default();
+    let (mut rounds, mut checking) = (0, Duration::ZERO);
+    let started = Instant::now();
+    run(&mut Single::start(), &plan, |round| {
+        let began = Instant::now();
+        size.add(demand(&round, Some(seed)));
+        rounds += 1;
+        checking += began.elapsed();
+    });
+    let all = started.elapsed();
+    println!("{rounds} histories in {all:.0?}, of which checking took {checking:.1?}: {size}");
+    assert!(size.commits > 1_000, "the clients were at work: {size}");
+    assert!(
+        size.lost > 0,
+        "requests were under way at the kills: {size}"
+    );
+}
+
+/// Fails where a round isn't as it has to be, and leaves it for another look.
+fn demand(round: &Round, seed: Option<u64>) -> Size {
+    let (size, findings) = check(round);
+    if findings.is_empty() {
+        return size;
+    }
+    let seed = seed.map_or_else(|| "replay".to_owned(), |seed| seed.to_string());
+    let path = prominence_tests::root()
+        .join("target/histories")
+        .join(format!("{seed}-{}.ndjson", round.user));
+    record::write(round, &path).unwrap();
+    let findings: Vec<_> = findings.iter().map(ToString::to_string).collect();
+    panic!(
+        "{} ({size})\nThe history is in {path}; to check it again:\n\
+         PROMINENCE_TEST_HISTORY_FILE={path} cargo test -p prominence-tests --test history everything",
+        findings.join("\n"),
+        path = path.display()
+    );
+}

@@ -95,6 +95,10 @@ pub fn parse(mut trace: impl BufRead) -> io::Result<Vec<Call>> {
         if rest.starts_with(b"+++") || rest.starts_with(b"---") {
             continue;
         }
+        // The process ended in this call, so nobody was told that it did anything.
+        if rest.ends_with(b"<detached ...>") {
+            continue;
+        }
         if let Some(head) = rest.strip_suffix(b"<unfinished ...>") {
             if head.starts_with(b"close(") {
                 // Another thread can get the number before this call is seen to end.
@@ -120,7 +124,8 @@ pub fn parse(mut trace: impl BufRead) -> io::Result<Vec<Call>> {
 /// Reads one call; `None` where the process ended in it.
 fn call(line: &[u8], began: usize) -> Option<Call> {
     let open = find(line, b"(").unwrap_or_else(|| panic!("no call: {}", lossy(line)));
-    let (arguments, rest) = arguments(&line[open + 1..]);
+    let (arguments, rest) =
+        arguments(&line[open + 1..]).unwrap_or_else(|| panic!("a call has no end: {}", ends(line)));
     let rest = lossy(rest);
     let answer = rest.trim_start().strip_prefix("= ");
     let answer = answer.unwrap_or_else(|| panic!("no answer: {}", lossy(line)));
@@ -137,8 +142,22 @@ fn call(line: &[u8], began: usize) -> Option<Call> {
     })
 }
 
-/// Reads arguments up to the closing parenthesis, and answers what follows it.
-fn arguments(mut line: &[u8]) -> (Vec<Argument>, &[u8]) {
+/// How a long line begins and ends.
+fn ends(line: &[u8]) -> String {
+    const SHOWN: usize = 80;
+    match line {
+        [] => String::new(),
+        line if line.len() <= 2 * SHOWN => lossy(line),
+        line => {
+            let end = &line[line.len() - SHOWN..];
+            format!("{} ... {}", lossy(&line[..SHOWN]), lossy(end))
+        }
+    }
+}
+
+/// Reads arguments up to the closing parenthesis, and answers what follows it; `None` where there
+/// is no such parenthesis.
+fn arguments(mut line: &[u8]) -> Option<(Vec<Argument>, &[u8])> {
     let mut arguments = Vec::new();
     let mut word = Vec::new();
     let mut depth = 0_u32;
@@ -161,7 +180,7 @@ fn arguments(mut line: &[u8]) -> (Vec<Argument>, &[u8]) {
             }
             b')' if depth == 0 => {
                 end_word(&mut word, &mut arguments);
-                return (arguments, line);
+                return Some((arguments, line));
             }
             b',' => end_word(&mut word, &mut arguments),
             b'(' | b'[' | b'{' => depth += 1,
@@ -169,7 +188,7 @@ fn arguments(mut line: &[u8]) -> (Vec<Argument>, &[u8]) {
             other => word.push(*other),
         }
     }
-    panic!("a call has no end");
+    None
 }
 
 /// Reads a text up to its closing quote, and answers what follows it.

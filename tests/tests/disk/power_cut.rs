@@ -197,7 +197,8 @@ fn a_power_cut_in_the_life_of_a_new_store_loses_nothing_acknowledged() {
 #[test]
 fn a_power_cut_while_journals_follow_one_another_loses_nothing_acknowledged() {
     let seed = seed();
-    let recording = record(|| Recording::run(seed, STEPS, ALMOST_A_JOURNAL, End::Crash));
+    let end = End::CrashInNextJournal;
+    let recording = record(|| Recording::run(seed, STEPS, ALMOST_A_JOURNAL, end));
     let journal = |name: &str| name.ends_with(".jnl");
     let next = |change: &Change| matches!(change, Change::Enter { name, .. } if journal(name));
     assert!(count(&recording, next) > 0, "there was a next journal");

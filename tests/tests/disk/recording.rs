@@ -38,6 +38,8 @@ pub(crate) enum End {
     Close,
     /// The process ends without closing it.
     Crash,
+    /// The same once there is another journal than at the beginning.
+    CrashInNextJournal,
 }
 
 impl Recording {
@@ -76,6 +78,7 @@ impl Recording {
             .arg(match end {
                 End::Close => "write",
                 End::Crash => "crash",
+                End::CrashInNextJournal => "crash-in-next-journal",
             })
             .arg(path("root/data"))
             .arg(path("notes"))

@@ -81,6 +81,9 @@ pub(crate) fn attempt<T: Send + 'static>(
         Done(T),
         Signal(Signal),
     }
+    if let Some(signal) = signals.asked_to_end() {
+        return Err(signal);
+    }
     let (tell, steps) = mpsc::channel();
     let door = Door::default();
     let (own, done) = (door.clone(), tell.clone());

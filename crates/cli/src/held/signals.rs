@@ -122,9 +122,14 @@ impl Signals {
         Ok((child, target))
     }
 
-    /// A command has ended. To be said before its number can be given to another process.
-    pub(crate) fn forget(&self, target: Target) {
+    /// A command has ended: nothing more is passed on to it. To be said before its number can be given
+    /// to another process.
+    pub(crate) fn detach(&self, target: Target) {
         self.state().running.retain(|one| *one != target);
+    }
+
+    /// Nothing is left of a command that would have to end with this process.
+    pub(crate) fn forget(&self, target: Target) {
         self.shared.guard.forget(target);
     }
 
@@ -153,10 +158,16 @@ impl Signals {
             return;
         };
         let mut state = self.state();
-        // What no process sent comes from the terminal, which tells its whole group.
-        let told = self.shared.place == Place::Terminal && origin.process.is_none();
-        if !told {
-            state.running.iter().for_each(|target| target.send(signal));
+        // What no process sent comes from the terminal, which tells a whole group; what a process sends
+        // is for the command itself, which knows what to tell its own.
+        let from_terminal = origin.process.is_none();
+        let of_terminal = from_terminal || [Signal::TSTP, Signal::CONT].contains(&signal);
+        for target in &state.running {
+            match target {
+                Target::Process(_) if from_terminal => {}
+                Target::Group(leader) if !of_terminal => Target::Process(*leader).send(signal),
+                target => target.send(signal),
+            }
         }
         if signal == Signal::TSTP {
             // What would have happened, had nobody received it.

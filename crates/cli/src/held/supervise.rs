@@ -89,22 +89,46 @@ pub(crate) fn supervise<H: Hold>(
         stop: None,
     };
     watch.wait(&events);
-    let mut child = child;
-    let stop = watch.stop;
-    if stop.is_none() {
+    let deadline = match &watch.stop {
+        Some(stop) => Some(stop.deadline),
+        None => signals.asked_to_end().map(|_| watch.latest_end()),
+    };
+    let status = end(child, target, signals, deadline);
+    let hold = keeper.finish();
+    // A renewal that was under way may tell only now why it failed.
+    let late = events.try_iter().filter_map(|event| match event {
+        Event::Failed(reason) => Some(reason),
+        _ => None,
+    });
+    let trouble = late.last().or(watch.trouble);
+    let lost = watch.stop.map(|stop| {
+        let reason = stop.reason.or(trouble);
+        reason.unwrap_or_else(|| "it could not be renewed in time".to_owned())
+    });
+    Ending { status, lost, hold }
+}
+
+/// Waits for a command that has ended and, where it was made to end, for what it has started.
+fn end(
+    mut child: Child,
+    target: Target,
+    signals: &Signals,
+    deadline: Option<Moment>,
+) -> Option<ExitStatus> {
+    signals.detach(target);
+    let Some(deadline) = deadline else {
+        // What a command leaves behind of its own accord is its own business.
         signals.forget(target);
-    }
-    // Not before this can the command's number be another's.
+        return child.wait().ok();
+    };
     let status = child.wait().ok();
-    if let Some(stop) = &stop {
-        target.end_by(stop.deadline);
-        signals.forget(target);
+    // Only its group can outlive the command, and keeps the number from being given to another.
+    if let Target::Group(_) = target {
+        target.send(Signal::TERM);
+        target.end_by(deadline);
     }
-    Ending {
-        status,
-        lost: stop.map(|stop| stop.reason),
-        hold: keeper.finish(),
-    }
+    signals.forget(target);
+    status
 }
 
 /// Tells when the command has ended, and leaves it to be waited for: until then its number is its own.
@@ -130,7 +154,8 @@ struct Watch {
 
 /// A command that has been asked to end.
 struct Stop {
-    reason: String,
+    /// Why; `None` where it could not be renewed.
+    reason: Option<String>,
     /// When it is killed.
     deadline: Moment,
     killed: Killed,
@@ -155,7 +180,7 @@ impl Watch {
                 Ok(Event::Failed(reason)) => self.trouble = Some(reason),
                 Ok(Event::Lost(reason)) => {
                     let deadline = Moment::now().after(self.terms.grace);
-                    self.stop(reason, deadline);
+                    self.stop(Some(reason), deadline);
                 }
                 Err(RecvTimeoutError::Timeout) => {}
                 // Who announces the end is always there.
@@ -173,14 +198,11 @@ impl Watch {
                 stop.killed = Killed::Yes;
             }
         } else if self.last_minute().is_past() {
-            let trouble = self.trouble.take();
-            let trouble = trouble.unwrap_or_else(|| "it could not be renewed in time".to_owned());
-            let by_grace = Moment::now().after(self.terms.grace);
-            self.stop(trouble, by_grace.min(self.until));
+            self.stop(None, self.latest_end());
         }
     }
 
-    fn stop(&mut self, reason: String, deadline: Moment) {
+    fn stop(&mut self, reason: Option<String>, deadline: Moment) {
         if self.stop.is_some() {
             return;
         }
@@ -192,6 +214,11 @@ impl Watch {
             deadline,
             killed: Killed::NotYet,
         });
+    }
+
+    /// When a command that is asked to end now is killed: while the hold lasts.
+    fn latest_end(&self) -> Moment {
+        Moment::now().after(self.terms.grace).min(self.until)
     }
 
     /// When to give up renewing.

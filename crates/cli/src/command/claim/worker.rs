@@ -66,11 +66,16 @@ impl Worker<'_> {
             let asked = Moment::now();
             let (client, prefix) = (self.client.clone(), self.options.prefix.clone());
             let hold = self.options.hold;
-            let answer = attempt(self.signals, move |_| client.claim(&prefix, hold, turn));
+            let answer = attempt(self.signals, move |door| match turn {
+                None => door.take(|| client.claim(&prefix, hold, None).transpose()),
+                // An answer that may take long is not waited for. What it brings too late is free again when
+                // its claim runs out.
+                Some(_) => client.claim(&prefix, hold, turn).transpose(),
+            });
             let Ok(answer) = answer else {
                 return Ok(None);
             };
-            let Some(claimed) = answer? else {
+            let Some(claimed) = answer.transpose()? else {
                 if turn.is_none() || deadline.is_none_or(Moment::is_past) {
                     return Ok(None);
                 }

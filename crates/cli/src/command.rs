@@ -4,6 +4,7 @@ mod add;
 #[cfg(feature = "server")]
 mod admin;
 mod batch;
+mod claim;
 mod completions;
 mod delete;
 #[cfg(feature = "server")]
@@ -20,6 +21,7 @@ mod inspect;
 mod issue;
 mod list;
 mod load;
+mod lock;
 mod man;
 mod reference;
 #[cfg(feature = "server")]
@@ -93,6 +95,8 @@ fn run_kv(command: &KvCommand, client: &Client, output: &mut Output) -> Result<(
         KvCommand::Usage(options) => usage::run(options, client, output),
         KvCommand::Wait(options) => wait::run(options, client, output),
         KvCommand::Watch(options) => watch::run(options, client, output),
+        KvCommand::Lock(options) => lock::run(options, client),
+        KvCommand::Claim(options) => claim::run(options, client),
     }
 }
 

@@ -28,8 +28,9 @@ pub(crate) enum Failure {
         /// How far it was, and what to do next.
         after: String,
     },
+    /// A command that was run has ended with this status, and has said itself why.
+    Command(u8),
     /// A program that was to be run can't be started.
-    #[cfg(feature = "server")]
     Start {
         /// Its name.
         program: String,
@@ -56,10 +57,8 @@ const USAGE: u8 = 2;
 /// The server can't be reached, or does not let the caller in.
 const NO_SERVER: u8 = 3;
 /// A program exists but can't be run, as shells and `env` say it (POSIX.1-2024, env).
-#[cfg(feature = "server")]
 const NOT_EXECUTABLE: u8 = 126;
 /// There is no such program.
-#[cfg(feature = "server")]
 const NOT_FOUND: u8 = 127;
 
 impl Failure {
@@ -73,9 +72,8 @@ impl Failure {
             Self::Login(_) => NO_SERVER,
             Self::Stopped { cause, .. } => cause.status(),
             Self::Request(error) => status_of(error),
-            #[cfg(feature = "server")]
+            Self::Command(status) => *status,
             Self::Start { cause, .. } if cause.kind() == io::ErrorKind::NotFound => NOT_FOUND,
-            #[cfg(feature = "server")]
             Self::Start { .. } => NOT_EXECUTABLE,
             #[cfg(feature = "server")]
             Self::Serve(_) => NOT_SERVED,
@@ -90,6 +88,11 @@ impl Failure {
             cause: Box::new(self),
             after,
         }
+    }
+
+    /// Whether somebody else has said already what there was to say.
+    pub(crate) fn is_told(&self) -> bool {
+        matches!(self, Self::Command(_))
     }
 
     /// Whether the reader of the output has gone away. That is how `| head` ends a command, and
@@ -115,7 +118,7 @@ impl fmt::Display for Failure {
             Self::Request(error) => explain(error, f),
             Self::Stopped { cause, after } => write!(f, "{cause}; {after}"),
             Self::Output(error) => write!(f, "cannot write the output: {error}"),
-            #[cfg(feature = "server")]
+            Self::Command(status) => write!(f, "the command ended with status {status}"),
             Self::Start { program, cause } => write!(f, "cannot run {program}: {cause}"),
             #[cfg(feature = "server")]
             Self::Serve(message) | Self::Store(message) => f.write_str(message),

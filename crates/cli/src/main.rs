@@ -5,6 +5,7 @@
 //! | [`args`] | what can be typed; keys, durations and scopes are valid from here on |
 //! | [`config`] | what the environment and files add |
 //! | [`command`] | one file for each command |
+//! | [`held`] | running a command while a lock or a piece of work is held for it |
 //! | [`output`] | the only place that prints |
 //! | [`failure`] | what went wrong becomes a sentence and an exit status |
 
@@ -13,6 +14,7 @@ mod claims;
 mod command;
 mod config;
 mod failure;
+mod held;
 mod output;
 
 use std::io::Write as _;
@@ -31,6 +33,9 @@ use crate::output::Output;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    if held::guard::serve().is_some() {
+        return ExitCode::SUCCESS;
+    }
     let mut output = Output::new();
     let outcome = Arguments::try_parse()
         .map_err(Failure::from)
@@ -41,7 +46,9 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) if failure.is_closed_pipe() => ExitCode::SUCCESS,
         Err(failure) => {
-            output::complain(&failure);
+            if !failure.is_told() {
+                output::complain(&failure);
+            }
             ExitCode::from(failure.status())
         }
     }

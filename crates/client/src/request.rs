@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use ureq::http::{self, HeaderName, HeaderValue, Method, header};
 use ureq::{Agent, AsSendBody};
 
-use crate::config::Config;
+use crate::config::{Config, Timeouts};
 use crate::error::{Error, Fate, fate_of};
 use crate::reply::{MAX_SMALL, Reply};
 use crate::retry::{Backoff, Repeat};
@@ -55,6 +55,22 @@ impl Client {
         config: Config,
         pause: impl Fn(Duration) + Send + Sync + 'static,
     ) -> Result<Self, Error> {
+        Self::build(config, Arc::new(pause))
+    }
+
+    /// The same client with more or less patience, and connections of its own.
+    ///
+    /// # Errors
+    /// As [`Client::new`].
+    pub fn with_timeouts(&self, timeouts: Timeouts) -> Result<Self, Error> {
+        let config = Config {
+            timeouts,
+            ..(*self.config).clone()
+        };
+        Self::build(config, Arc::clone(&self.pause))
+    }
+
+    fn build(config: Config, pause: Arc<dyn Fn(Duration) + Send + Sync>) -> Result<Self, Error> {
         let mut agent = Agent::config_builder()
             .http_status_as_error(false)
             // A redirect would carry values to somewhere else than the caller named.
@@ -72,7 +88,7 @@ impl Client {
         Ok(Self {
             agent: agent.build().into(),
             config: Arc::new(config),
-            pause: Arc::new(pause),
+            pause,
         })
     }
 

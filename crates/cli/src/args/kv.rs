@@ -1,7 +1,9 @@
 //! The arguments of `prominence kv`.
 
 pub(crate) mod batch;
+pub(crate) mod claim;
 pub(crate) mod copy;
+pub(crate) mod lock;
 pub(crate) mod table;
 pub(crate) mod wait;
 
@@ -53,6 +55,10 @@ pub(crate) enum KvCommand {
     Wait(wait::Wait),
     /// Show changes as they happen.
     Watch(wait::Watch),
+    /// Run a command while holding a lock.
+    Lock(lock::Lock),
+    /// Run a command for the next piece of work, or for all of them.
+    Claim(claim::Claim),
 }
 
 /// Which keys to list, and how.

@@ -7,14 +7,17 @@
 )]
 
 mod batch;
+mod claiming;
 mod copying;
 mod exec;
 mod failures;
 mod keys;
 mod library;
 mod listing;
+mod locking;
 mod login;
 mod manual;
+mod running;
 mod serving;
 mod support;
 mod sweep;

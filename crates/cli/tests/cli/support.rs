@@ -215,6 +215,16 @@ impl Ran {
     }
 }
 
+impl Ran {
+    /// What it said last, after an exit with this status; a command that was stopped may have spoken
+    /// before.
+    #[track_caller]
+    pub(crate) fn last_words(self, status: i32) -> String {
+        assert_eq!(self.status, status, "{self:?}");
+        self.stderr.lines().last().unwrap_or_default().to_owned()
+    }
+}
+
 /// A server that gives these answers, one a connection, and is gone afterwards.
 pub(crate) struct Script {
     pub(crate) url: String,

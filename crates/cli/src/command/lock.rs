@@ -1,0 +1,189 @@
+//! `prominence kv lock`: a command that runs while a lock is held.
+//!
+//! A lock is a key that exists. It is set where it does not exist, with a lifetime, and set again, where
+//! its value is still the holder's, long before that is over. Every renewal is a commit and gives the key
+//! another revision, so what stays the same, and what conditions can name, is the value: no two
+//! holders write the same.
+
+mod holder;
+mod take;
+
+use std::io::IsTerminal as _;
+use std::process::Command;
+
+use prominence_client::{Client, Error, Lifetime, SetOptions};
+use prominence_core::limits::MAX_VALUE_BYTES;
+use prominence_core::{Key, Precondition, Revision, Value};
+
+use crate::args::kv::lock::Lock;
+use crate::failure::Failure;
+use crate::held::attempt::attempt;
+use crate::held::clock::Moment;
+use crate::held::keeper::{Hold, Renewal};
+use crate::held::signals::{NotStarted, Place, Signals};
+use crate::held::supervise::{self, Ending, Terms, status_code, status_of_signal};
+use crate::held::{self, cannot_run};
+use crate::output;
+use holder::Holder;
+use take::{Slots, Taken, Wish};
+
+/// How often a release looks again at a key that has changed. A renewal whose answer was lost changes it
+/// once.
+const RELEASES: u32 = 3;
+
+const KEY: &str = "PROMINENCE_LOCK_KEY";
+const SLOT: &str = "PROMINENCE_LOCK_SLOT";
+const VALUE: &str = "PROMINENCE_LOCK_VALUE";
+const REVISION: &str = "PROMINENCE_LOCK_REVISION";
+
+pub(super) fn run(options: &Lock, client: &Client) -> Result<(), Failure> {
+    let keeper = held::keepers_client(client, options.ttl)?;
+    // A command that talks to a terminal has to be in the group that the terminal talks to.
+    let place = if std::io::stdin().is_terminal() {
+        Place::Terminal
+    } else {
+        Place::OwnGroup
+    };
+    let signals = held::begin(place, options.grace)?;
+    let wish = Wish {
+        slots: Slots::of(options)?,
+        holder: Holder::this_process(),
+        ttl: options.ttl,
+        deadline: (!options.no_wait).then(|| Moment::now().after(options.wait)),
+    };
+    let (client, asked) = (client.clone(), wish.clone());
+    let taken = attempt(&signals, move |door| take::take(&client, &asked, door));
+    let taken = taken.map_err(|signal| Failure::Command(status_of_signal(signal)))??;
+    let ours = Value::new(wish.holder.as_bytes().to_vec(), MAX_VALUE_BYTES);
+    let ours = ours.map_err(|error| Failure::Usage(error.to_string()))?;
+    let lock = HeldLock {
+        client: keeper,
+        key: taken.key.clone(),
+        holder: wish.holder,
+        renewal: SetOptions {
+            lifetime: Lifetime::For(options.ttl),
+            condition: Some(Precondition::Value(ours)),
+        },
+    };
+    hold(options, &signals, lock, &taken)
+}
+
+/// Runs the command with the lock, and gives the lock back.
+fn hold(options: &Lock, signals: &Signals, lock: HeldLock, taken: &Taken) -> Result<(), Failure> {
+    let mut command = held::command(&options.command);
+    tell(&mut command, &lock, taken);
+    let running = match signals.start(&mut command) {
+        Ok(running) => running,
+        Err(not_started) => {
+            lock.release()?;
+            return Err(match not_started {
+                NotStarted::Interrupted(signal) => Failure::Command(status_of_signal(signal)),
+                NotStarted::Failed(cause) => cannot_run(&command, cause),
+            });
+        }
+    };
+    let terms = Terms {
+        length: options.ttl,
+        grace: options.grace,
+    };
+    let key = lock.key.clone();
+    let Ending { status, lost, hold } =
+        supervise::supervise(running, signals, (lock, taken.since), terms);
+    if let Some(reason) = lost {
+        // What could not be renewed may be ours still, and nobody needs to wait for its end.
+        if let Some(lock) = hold {
+            let _ = lock.release();
+        }
+        return Err(Failure::No(format!(
+            "the lock {key} was lost and the command was stopped: {reason}"
+        )));
+    }
+    match hold.map(|lock| lock.release()) {
+        Some(Ok(Released::Yes)) => {}
+        Some(Ok(Released::Lost)) | None => output::warn(format!(
+            "the lock {key} was lost before the command ended; another holder may have been at \
+             work at the same time"
+        )),
+        Some(Err(failure)) => output::warn(format!(
+            "the lock {key} could not be released and is free after {}: {failure}",
+            prominence_api::time::format_duration(options.ttl)
+        )),
+    }
+    match status_code(status) {
+        0 => Ok(()),
+        status => Err(Failure::Command(status)),
+    }
+}
+
+fn tell(command: &mut Command, lock: &HeldLock, taken: &Taken) {
+    command
+        .env(KEY, taken.key.as_str())
+        .env(VALUE, lock.holder.as_str())
+        .env(REVISION, taken.revision.to_string());
+    match taken.slot {
+        Some(slot) => command.env(SLOT, slot.to_string()),
+        None => command.env_remove(SLOT),
+    };
+}
+
+/// A lock that this process has.
+struct HeldLock {
+    client: Client,
+    key: Key,
+    holder: Holder,
+    renewal: SetOptions,
+}
+
+/// What became of a lock that was given back.
+enum Released {
+    /// It was ours until then.
+    Yes,
+    /// It was not ours any more.
+    Lost,
+}
+
+impl Hold for HeldLock {
+    /// The condition is the value, which stays ours from renewal to renewal, and not the revision:
+    /// so a renewal whose answer was lost does not stand in the way of the next one.
+    fn renew(&mut self) -> Renewal {
+        let value = self.holder.as_bytes();
+        match self.client.set(&self.key, value, &self.renewal) {
+            Ok(_) => Renewal::Kept,
+            Err(Error::PreconditionFailed(_)) => Renewal::Lost(match self.client.get(&self.key) {
+                Ok(Some(entry)) => format!("it is now held by {}", take::shown(&entry)),
+                Ok(None) | Err(_) => "it ran out, or somebody deleted it".to_owned(),
+            }),
+            Err(error) => Renewal::Unknown(error.to_string()),
+        }
+    }
+}
+
+impl HeldLock {
+    /// Deletes the key where it is still ours.
+    fn release(&self) -> Result<Released, Failure> {
+        for _ in 0..RELEASES {
+            let Some(revision) = self.revision()? else {
+                return Ok(Released::Lost);
+            };
+            match self.client.delete_revision(&self.key, revision) {
+                Ok(_) => return Ok(Released::Yes),
+                Err(Error::PreconditionFailed(_)) => {}
+                Err(error) => {
+                    // A deletion whose answer was lost shows in that the key is gone.
+                    return match self.revision() {
+                        Ok(None) => Ok(Released::Yes),
+                        _ => Err(error.into()),
+                    };
+                }
+            }
+        }
+        Ok(Released::Lost)
+    }
+
+    /// The key's revision where it is ours.
+    fn revision(&self) -> Result<Option<Revision>, Failure> {
+        let entry = self.client.get(&self.key)?;
+        let ours = entry.filter(|entry| entry.value == self.holder.as_bytes());
+        Ok(ours.map(|entry| entry.metadata.revision))
+    }
+}

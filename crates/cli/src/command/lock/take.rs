@@ -1,0 +1,236 @@
+//! Taking a lock, or one of its slots, as soon as it is free.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher as _, RandomState};
+use std::time::Duration;
+
+use prominence_api::Listed;
+use prominence_client::error::Fate;
+use prominence_client::{Client, Entry, Error, Lifetime, ListOptions, SetOptions, Show, Until};
+use prominence_core::key::KeyError;
+use prominence_core::{Key, Precondition, Prefix, Revision};
+
+use super::holder::Holder;
+use crate::args::kv::lock::Lock;
+use crate::failure::Failure;
+use crate::held::attempt::Door;
+use crate::held::clock::Moment;
+
+/// How long to wait for one slot before looking at all of them again: any of them may become free.
+const ONE_SLOT: Duration = Duration::from_secs(1);
+
+/// The pause before asking again where the server holds no more requests of this user.
+const CROWDED: Duration = Duration::from_secs(1);
+
+/// The pause after a request of which nobody knows what became.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// The keys of which one is to be taken.
+#[derive(Clone)]
+pub(super) enum Slots {
+    /// The lock's own key.
+    One(Key),
+    /// Keys below the lock's, of equal rank.
+    Many(Key, Vec<Key>),
+}
+
+/// Which lock is wanted, by whom, for how long, and until when.
+#[derive(Clone)]
+pub(super) struct Wish {
+    pub(super) slots: Slots,
+    pub(super) holder: Holder,
+    pub(super) ttl: Duration,
+    /// `None` is not to wait.
+    pub(super) deadline: Option<Moment>,
+}
+
+/// A lock that is ours.
+#[derive(Debug)]
+pub(super) struct Taken {
+    pub(super) key: Key,
+    pub(super) slot: Option<usize>,
+    /// The commit that took it.
+    pub(super) revision: Revision,
+    /// When it began at the earliest.
+    pub(super) since: Moment,
+}
+
+impl Wish {
+    /// How long to wait still.
+    fn left(&self) -> Duration {
+        self.deadline.map(Moment::left).unwrap_or_default()
+    }
+
+    /// What to say when the time is over.
+    fn late(&self, what: &str, holder: &str) -> String {
+        match self.deadline {
+            None => format!("the lock {what} held by {holder}"),
+            Some(_) => format!("the lock {what} still held by {holder}; wait longer with --wait"),
+        }
+    }
+}
+
+impl Slots {
+    /// The keys that were meant.
+    pub(super) fn of(options: &Lock) -> Result<Self, Failure> {
+        let Some(count) = options.slots else {
+            return Ok(Self::One(options.key.clone()));
+        };
+        let keys = (0..count).map(|slot| Key::parse(&format!("{}/{slot}", options.key)));
+        let keys: Result<Vec<_>, KeyError> = keys.collect();
+        let keys = keys.map_err(|error| {
+            Failure::Usage(format!(
+                "there is no room for slots below {}: {error}",
+                options.key
+            ))
+        })?;
+        Ok(Self::Many(options.key.clone(), keys))
+    }
+}
+
+/// Takes the lock, or says who has it when the time is over.
+pub(super) fn take(client: &Client, wish: &Wish, door: &Door) -> Result<Taken, Failure> {
+    match &wish.slots {
+        Slots::One(key) => take_one(client, wish, key, door),
+        Slots::Many(lock, keys) => take_any(client, wish, (lock, keys), door),
+    }
+}
+
+/// What a person wants to know of a holder.
+pub(super) fn shown(entry: &Entry) -> String {
+    let value = String::from_utf8_lossy(&entry.value);
+    match &entry.metadata.job {
+        Some(job) => format!("{value} (job {job})"),
+        None => value.into_owned(),
+    }
+}
+
+fn take_one(client: &Client, wish: &Wish, key: &Key, door: &Door) -> Result<Taken, Failure> {
+    loop {
+        if let Some(taken) = door.take(|| try_to_take(client, wish, key, None).transpose()) {
+            return taken;
+        }
+        let mut holder = None;
+        // Every renewal wakes us up; only an absent key is worth an attempt.
+        while let Some(entry) = client.get(key)? {
+            holder = Some(shown(&entry));
+            let left = wish.left();
+            if left.is_zero() {
+                break;
+            }
+            wait_for_change(client, key, entry.metadata.revision, left)?;
+        }
+        if wish.left().is_zero() {
+            let holder = holder.unwrap_or_else(|| "others in turn".to_owned());
+            return Err(Failure::No(wish.late(&format!("{key} is"), &holder)));
+        }
+    }
+}
+
+fn take_any(
+    client: &Client,
+    wish: &Wish,
+    (lock, keys): (&Key, &[Key]),
+    door: &Door,
+) -> Result<Taken, Failure> {
+    loop {
+        let held = holders(client, lock)?;
+        // Where all begin at the same slot, all fail but one, and try the next one together again.
+        let first = random_below(keys.len());
+        let turned = keys.iter().enumerate().cycle().skip(first).take(keys.len());
+        for (slot, key) in turned.filter(|(_, key)| !held.contains_key(key.as_str())) {
+            let taken = door.take(|| try_to_take(client, wish, key, Some(slot)).transpose());
+            if let Some(taken) = taken {
+                return taken;
+            }
+        }
+        let left = wish.left();
+        if left.is_zero() {
+            let slots = keys.len();
+            return Err(Failure::No(
+                wish.late(&format!("{lock} is, in all its {slots} slots,"), "others"),
+            ));
+        }
+        let any = keys.get(random_below(keys.len()));
+        if let Some((key, revision)) = any.and_then(|key| Some((key, held.get(key.as_str())?))) {
+            wait_for_change(client, key, *revision, left.min(ONE_SLOT))?;
+        }
+    }
+}
+
+/// The slots that are held, with their revisions.
+fn holders(client: &Client, lock: &Key) -> Result<HashMap<String, Revision>, Failure> {
+    let below =
+        Prefix::parse(&format!("{lock}/")).map_err(|error| Failure::Usage(error.to_string()))?;
+    let options = ListOptions {
+        show: Show::Details,
+        ..ListOptions::default()
+    };
+    let mut held = HashMap::new();
+    for item in client.list(&below, options) {
+        if let Listed::Detail(detail) = item? {
+            held.insert(detail.key, Revision::new(detail.revision));
+        }
+    }
+    Ok(held)
+}
+
+/// Waits until a key has another revision or is gone, or the time is over.
+fn wait_for_change(
+    client: &Client,
+    key: &Key,
+    revision: Revision,
+    within: Duration,
+) -> Result<(), Failure> {
+    match client.get_when(key, Until::Differs(revision), within) {
+        Ok(_) => Ok(()),
+        // So many wait that the server holds no more requests; then asking has to do.
+        Err(Error::RateLimited(_)) => {
+            std::thread::sleep(within.min(CROWDED));
+            Ok(())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Takes a key where it does not exist. `None` where somebody else has it.
+fn try_to_take(
+    client: &Client,
+    wish: &Wish,
+    key: &Key,
+    slot: Option<usize>,
+) -> Result<Option<Taken>, Failure> {
+    let options = SetOptions {
+        lifetime: Lifetime::For(wish.ttl),
+        condition: Some(Precondition::Absent),
+    };
+    let since = Moment::now();
+    let taken = |revision| Taken {
+        key: key.clone(),
+        slot,
+        revision,
+        since,
+    };
+    match client.set(key, wish.holder.as_bytes(), &options) {
+        Ok(written) => Ok(Some(taken(written.revision))),
+        Err(Error::PreconditionFailed(_)) => Ok(None),
+        Err(error) if error.fate() == Fate::Unknown => {
+            // The answer was lost; the key tells whether the lock is ours.
+            std::thread::sleep(PAUSE);
+            let entry = client.get(key)?;
+            let ours = entry.filter(|entry| entry.value == wish.holder.as_bytes());
+            match ours {
+                Some(entry) => Ok(Some(taken(entry.metadata.revision))),
+                None => Err(error.into()),
+            }
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A number below another, at random enough for taking turns.
+fn random_below(limit: usize) -> usize {
+    let random = RandomState::new().hash_one(limit);
+    let limit = u64::try_from(limit).unwrap_or(u64::MAX).max(1);
+    usize::try_from(random % limit).unwrap_or_default()
+}

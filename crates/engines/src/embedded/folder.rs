@@ -16,6 +16,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use super::error::OpenError;
 
@@ -37,6 +38,12 @@ const ALLOWED_BEFORE_FORMAT: &[&str] = &[
 
 /// The longest `FORMAT` or `LOCK` that is read; ours are shorter.
 const MAX_TEXT: u64 = 256;
+
+/// How long to wait for a lock that this very process had, and how often to try. A child that is
+/// just being started holds a copy of every open file until it runs its own program, so the lock
+/// can outlive the store that was closed by a moment.
+const OWN_LOCK_WAIT: Duration = Duration::from_secs(2);
+const OWN_LOCK_PAUSE: Duration = Duration::from_millis(5);
 
 /// A folder that this process owns until the value is dropped.
 #[derive(Debug)]
@@ -171,17 +178,21 @@ fn lock(folder: &Path) -> Result<File, OpenError> {
         .mode(0o600)
         .open(&path)
         .map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(fs::TryLockError::WouldBlock) => {
-            // The holder may not have written its id yet.
-            let pid = read_text(&path).ok();
-            return Err(OpenError::Locked {
-                folder: folder.to_owned(),
-                pid: pid.and_then(|text| text.trim().parse().ok()),
-            });
+    let deadline = Instant::now() + OWN_LOCK_WAIT;
+    loop {
+        match file.try_lock() {
+            Ok(()) => break,
+            Err(fs::TryLockError::WouldBlock) => {}
+            Err(fs::TryLockError::Error(error)) => return Err(failed(error)),
         }
-        Err(fs::TryLockError::Error(error)) => return Err(failed(error)),
+        // The holder may not have written its id yet.
+        let pid = read_text(&path).ok();
+        let pid = pid.and_then(|text| text.trim().parse().ok());
+        if pid != Some(std::process::id()) || Instant::now() >= deadline {
+            let folder = folder.to_owned();
+            return Err(OpenError::Locked { folder, pid });
+        }
+        std::thread::sleep(OWN_LOCK_PAUSE);
     }
     let mut note = || {
         file.set_len(0)?;

@@ -1,5 +1,6 @@
 //! Stores with up to ten million keys, filled once and kept under target/bench-data.
 
+use std::fs::File;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -157,6 +158,15 @@ pub(crate) fn copied(lab: &Lab, contents: Contents) -> anyhow::Result<tempfile::
     Ok(to)
 }
 
+/// Reads every file of a folder, so that the operating system has them in its cache: some
+/// virtual machines give that back within seconds.
+pub(crate) fn read_through(folder: &Path) -> anyhow::Result<()> {
+    for file in files_below(folder)? {
+        std::io::copy(&mut File::open(file)?, &mut std::io::sink())?;
+    }
+    Ok(())
+}
+
 /// Waits until the disk has what was written, so that it doesn't slow down what comes next.
 pub(crate) fn settle_disk() -> anyhow::Result<()> {
     sh::output(&mut Command::new("sync"))?;
@@ -177,18 +187,7 @@ pub(crate) fn disk(folder: &Path) -> anyhow::Result<f64> {
 /// A store that another version laid out would be measured as if this one had.
 fn engine() -> anyhow::Result<String> {
     let mut hasher = DefaultHasher::new();
-    let mut folders = vec![sh::root().join("crates/engines/src")];
-    let mut files = Vec::new();
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder)? {
-            let entry = entry?;
-            if entry.file_type()?.is_dir() {
-                folders.push(entry.path());
-            } else {
-                files.push(entry.path());
-            }
-        }
-    }
+    let mut files = files_below(&sh::root().join("crates/engines/src"))?;
     files.sort();
     for file in files {
         std::fs::read(file)?.hash(&mut hasher);
@@ -200,6 +199,22 @@ fn engine() -> anyhow::Result<String> {
         package.hash(&mut hasher);
     }
     Ok(format!("{:016x}", hasher.finish()))
+}
+
+fn files_below(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let mut folders = vec![folder.to_owned()];
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder)? {
+            let entry = entry?;
+            if entry.file_type()?.is_dir() {
+                folders.push(entry.path());
+            } else {
+                files.push(entry.path());
+            }
+        }
+    }
+    Ok(files)
 }
 
 fn absent_is_fine(error: std::io::Error) -> std::io::Result<()> {

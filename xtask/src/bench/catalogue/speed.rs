@@ -47,8 +47,9 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         name: "get-random",
-        about: "Gets random keys out of a million of 1 KB over 64 connections; the bare server \
-                is asked for as many different paths.",
+        about: "Gets random keys out of a million of 1 KB over 64 connections, with the store's \
+                files in the operating system's cache; the bare server is asked for as many \
+                different paths.",
         turns: Turns::EveryRound,
         programs: &[],
         measure: reads::random,

@@ -4,7 +4,7 @@ use crate::bench::figures::Figures;
 use crate::bench::lab::Lab;
 use crate::bench::peers::{Peer, Redis, VALUE_BYTES};
 use crate::bench::server::Server;
-use crate::bench::stores::{KILOBYTES, prepared};
+use crate::bench::stores::{KILOBYTES, prepared, read_through};
 
 /// Connections of all reads.
 pub(crate) const CONNECTIONS: u32 = 64;
@@ -58,6 +58,7 @@ pub(crate) fn random(lab: &Lab) -> anyhow::Result<Figures> {
     let keys = KILOBYTES.scaled(lab).keys;
     let data = prepared(lab, KILOBYTES)?;
     let server = Server::start(lab, &data)?;
+    read_through(&data)?;
     let gets = server.wrk(lab, "").asks("get").with("BENCH_KEYS", keys);
     let load = gets.connections(CONNECTIONS).run()?;
     figures.note("ours", load.rate);

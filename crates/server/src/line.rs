@@ -1,13 +1,19 @@
 //! Lines of those who wait to take something: first come, first served.
 //!
 //! Each namespace and prefix has a line of its own while somebody waits there. Only the first in
-//! it tries; the others are told when they are the first, which costs the store nothing.
+//! it listens for changes and looks; the others sleep, which costs the store nothing. Whoever was
+//! served tells the next two that there may be more. So many new pieces are taken by many at once,
+//! and one new piece is looked for in vain by two at most.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use prominence_core::{Namespace, Prefix, Signal};
-use tokio::sync::oneshot;
+use tokio::sync::Notify;
+
+/// How many are told by each who was served: two, so that their number grows as fast as they find
+/// something, and no faster.
+const TOLD_BY_EACH: usize = 2;
 
 /// Every line. As many stand in them as requests are held, which is bounded elsewhere.
 #[derive(Clone, Default)]
@@ -18,36 +24,69 @@ pub(crate) struct Place {
     lines: Lines,
     name: Name,
     ticket: u64,
-    turn: Option<oneshot::Receiver<()>>,
+    told: Arc<Notify>,
+    outcome: Outcome,
 }
 
 type Name = (Namespace, Prefix);
 
+/// How the waiting at a place ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Nothing,
+    Served,
+}
+
 #[derive(Default)]
 struct State {
     next_ticket: u64,
-    /// By the order in which they came; the first has been told, and its sender is used up.
-    lines: HashMap<Name, BTreeMap<u64, Option<oneshot::Sender<()>>>>,
+    /// Each line in the order of coming.
+    lines: HashMap<Name, BTreeMap<u64, Waiter>>,
+}
+
+/// Somebody in a line.
+struct Waiter {
+    wake: Arc<Notify>,
+    /// Whether there is word that has not been taken up yet.
+    is_told: bool,
 }
 
 impl Lines {
+    /// Whether somebody waits already, so that whoever comes now has to stand behind.
+    pub(crate) fn is_waited_for(&self, namespace: &Namespace, prefix: &Prefix) -> bool {
+        let name = (namespace.clone(), prefix.clone());
+        self.lock().lines.contains_key(&name)
+    }
+
     /// Takes the last place of a line.
     pub(crate) fn join(&self, namespace: &Namespace, prefix: &Prefix) -> Place {
-        let (tell, turn) = oneshot::channel();
         let name = (namespace.clone(), prefix.clone());
+        let told = Arc::new(Notify::new());
         let mut state = self.lock();
         let ticket = state.next_ticket;
         state.next_ticket += 1;
+        let waiter = Waiter {
+            wake: Arc::clone(&told),
+            is_told: false,
+        };
         let line = state.lines.entry(name.clone()).or_default();
-        line.insert(ticket, Some(tell));
-        tell_first(line);
+        line.insert(ticket, waiter);
         drop(state);
         Place {
             lines: self.clone(),
             name,
             ticket,
-            turn: Some(turn),
+            told,
+            outcome: Outcome::Nothing,
         }
+    }
+
+    /// Takes up the word for a place, where there is some.
+    fn take_word(&self, name: &Name, ticket: u64) -> bool {
+        let mut state = self.lock();
+        let line = state.lines.get_mut(name);
+        let waiter = line.and_then(|line| line.get_mut(&ticket));
+        waiter.is_some_and(|waiter| std::mem::take(&mut waiter.is_told))
     }
 
     /// Every change is made in one go, so a panic elsewhere leaves the lines whole.
@@ -57,7 +96,7 @@ impl Lines {
 }
 
 impl Place {
-    /// Whether nobody is before this place.
+    /// Whether nobody is before this place. It stays so, since others come behind.
     pub(crate) fn is_first(&self) -> bool {
         let state = self.lines.lock();
         let line = state.lines.get(&self.name);
@@ -65,15 +104,20 @@ impl Place {
         first.is_some_and(|(ticket, _)| *ticket == self.ticket)
     }
 
-    /// Comes once this place is the first of its line.
-    pub(crate) fn turn(&mut self) -> Signal {
-        let turn = self.turn.take();
+    /// Comes once this place is the first of its line, or others have found something.
+    pub(crate) fn told(&self) -> Signal {
+        let (lines, told) = (self.lines.clone(), Arc::clone(&self.told));
+        let (name, ticket) = (self.name.clone(), self.ticket);
         Box::pin(async move {
-            if let Some(turn) = turn {
-                // It is told, or the lines are gone, and then there is nobody before it either.
-                let _ = turn.await;
+            while !lines.take_word(&name, ticket) {
+                told.notified().await;
             }
         })
+    }
+
+    /// Leaves the line with what was waited for.
+    pub(crate) fn served(mut self) {
+        self.outcome = Outcome::Served;
     }
 }
 
@@ -83,21 +127,27 @@ impl Drop for Place {
         let Some(line) = state.lines.get_mut(&self.name) else {
             return;
         };
+        let first = line.first_key_value();
+        let was_first = first.is_some_and(|(ticket, _)| *ticket == self.ticket);
         line.remove(&self.ticket);
+        let untold = line.values_mut().filter(|waiter| !waiter.is_told);
+        if self.outcome == Outcome::Served {
+            untold.take(TOLD_BY_EACH).for_each(Waiter::tell);
+        }
+        // There is always a first who looks.
+        if was_first && let Some(mut first) = line.first_entry() {
+            first.get_mut().tell();
+        }
         if line.is_empty() {
             state.lines.remove(&self.name);
-        } else {
-            tell_first(line);
         }
     }
 }
 
-fn tell_first(line: &mut BTreeMap<u64, Option<oneshot::Sender<()>>>) {
-    if let Some(mut first) = line.first_entry()
-        && let Some(tell) = first.get_mut().take()
-    {
-        // Who has stopped listening has looked, or leaves the line.
-        let _ = tell.send(());
+impl Waiter {
+    fn tell(&mut self) {
+        self.is_told = true;
+        self.wake.notify_one();
     }
 }
 
@@ -112,21 +162,39 @@ mod tests {
         lines.join(&namespace, &Prefix::parse(prefix).unwrap())
     }
 
+    /// Takes up the word for each of the places, and says which had one.
+    fn told(places: &[Place]) -> Vec<bool> {
+        let told = |place: &Place| place.told().now_or_never().is_some();
+        places.iter().map(told).collect()
+    }
+
     #[test]
-    fn each_has_its_turn_in_the_order_of_coming() {
+    fn each_is_the_first_in_the_order_of_coming() {
         let lines = Lines::default();
-        let mut first = join(&lines, "alice", "/w/");
-        let mut second = join(&lines, "alice", "/w/");
-        let mut third = join(&lines, "alice", "/w/");
-        assert!(first.is_first() && !second.is_first());
-        let (mut second_turn, mut third_turn) = (second.turn(), third.turn());
-        assert!(first.turn().now_or_never().is_some());
-        assert!((&mut second_turn).now_or_never().is_none());
-        drop(second);
-        assert!((&mut third_turn).now_or_never().is_none());
-        drop(first);
-        assert!(third_turn.now_or_never().is_some());
-        assert!(third.is_first());
+        let mut places: Vec<_> = (0..3).map(|_| join(&lines, "alice", "/w/")).collect();
+        assert!(places[0].is_first() && !places[1].is_first());
+        drop(places.remove(1));
+        assert_eq!(told(&places), [false, false]);
+        let mut turn = places[1].told();
+        assert!((&mut turn).now_or_never().is_none());
+        drop(places.remove(0));
+        assert!(turn.now_or_never().is_some() && places[0].is_first());
+    }
+
+    #[test]
+    fn who_was_served_tells_two_who_have_not_been_told() {
+        let lines = Lines::default();
+        let mut places: Vec<_> = (0..6).map(|_| join(&lines, "alice", "/w/")).collect();
+        places.remove(0).served();
+        places.remove(0).served();
+        // What was told to the second is told to another, now that it is gone.
+        assert_eq!(told(&places), [true, true, true, false]);
+        assert_eq!(told(&places), [false; 4], "word is taken up once");
+        // Who leaves with nothing has nothing to tell but to the next who looks.
+        drop(places.remove(1));
+        assert_eq!(told(&places), [false; 3]);
+        drop(places.remove(0));
+        assert_eq!(told(&places), [true, false]);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Claims: taking the next piece of work, keeping it for longer, giving it back.
 
+mod attempt;
+
 use std::time::Duration;
 
 use axum::Json;
@@ -12,10 +14,10 @@ use prominence_api::time::{format_duration, parse_duration, rfc3339};
 use prominence_api::{Released, Renewed};
 use prominence_core::limits::MAX_CLAIM;
 use prominence_core::{
-    Commit, Committed, Condition, Entry, Key, Operation, Outcome, Precondition, Prefix, Principal,
-    Timestamp,
+    Commit, Committed, Condition, Operation, Outcome, Precondition, Prefix, Principal,
 };
 
+use self::attempt::{Found, Taken, attempt};
 use super::{kv, value};
 use crate::app::App;
 use crate::conditional::{self, ReadConditions};
@@ -38,13 +40,6 @@ pub(crate) struct Parameters {
     /// With `claim`: hold the request until there is something to take, at most 10m.
     #[param(example = "5m")]
     wait: Option<String>,
-}
-
-/// What an attempt to take something found.
-enum Found {
-    Work(Key, Entry),
-    /// Nothing, until then at least.
-    Nothing(Option<Timestamp>),
 }
 
 /// Takes the first key under the prefix that nobody holds a live claim on.
@@ -70,12 +65,12 @@ pub(super) async fn take(
     value::none(headers, body, &app.bounds, "?claim").await?;
     let taken = match wait {
         None => match attempt(app, who, &prefix, hold).await? {
-            Found::Work(key, entry) => Some((key, entry)),
+            Found::Work(taken) => Some(taken),
             Found::Nothing(_) => None,
         },
         Some(wait) => take_or_wait(app, who, &prefix, hold, (holder, wait)).await?,
     };
-    let Some((key, entry)) = taken else {
+    let Some((key, entry)) = taken.and_then(Taken::keep) else {
         return Ok(StatusCode::NO_CONTENT.into_response());
     };
     let none = HeaderMap::new();
@@ -164,54 +159,48 @@ async fn change(
 
 /// Takes something, as soon as there is something to take. `None` where the time is over.
 ///
-/// Those who wait for the same prefix stand in line: only the first of them tries when something
-/// changes, so that one new key costs one commit and not one of each.
+/// Where nobody waits for the same prefix yet, there may well be something, so whoever comes tries
+/// at once. Those who found nothing stand in line, and one new key costs one commit and a look or
+/// two, not one of each.
 async fn take_or_wait(
     app: &App,
     who: &Principal,
     prefix: &Prefix,
     hold: Duration,
     (holder, wait): (Holder, Wait),
-) -> Result<Option<(Key, Entry)>, Failure> {
-    let mut place = app.lines.join(&who.user, prefix);
-    if place.is_first()
-        && let Found::Work(key, entry) = attempt(app, who, prefix, hold).await?
+) -> Result<Option<Taken>, Failure> {
+    if !app.lines.is_waited_for(&who.user, prefix)
+        && let Found::Work(taken) = attempt(app, who, prefix, hold).await?
     {
-        return Ok(Some((key, entry)));
-    }
-    let mut held = holder.hold(app, who, wait)?;
-    if held.sleep(place.turn(), None).await? == Woken::Late {
-        return Ok(None);
+        return Ok(Some(taken));
     }
     let permit = app.gate.list(who, prefix.clone())?;
+    let mut held = holder.hold(app, who, wait)?;
+    let place = app.lines.join(&who.user, prefix);
     loop {
-        let signal = permit.listen().await?;
-        let until = match attempt(app, who, prefix, hold).await? {
-            Found::Work(key, entry) => return Ok(Some((key, entry))),
-            Found::Nothing(until) => until,
+        let (signal, until) = if place.is_first() {
+            // Listening before looking, so that nothing is slept through.
+            let signal = permit.listen().await?;
+            match attempt(app, who, prefix, hold).await? {
+                Found::Work(taken) => {
+                    place.served();
+                    return Ok(Some(taken));
+                }
+                Found::Nothing(until) => (signal, until),
+            }
+        } else {
+            (place.told(), None)
         };
         if held.sleep(signal, until).await? == Woken::Late {
             return Ok(None);
         }
-    }
-}
-
-async fn attempt(
-    app: &App,
-    who: &Principal,
-    prefix: &Prefix,
-    hold: Duration,
-) -> Result<Found, Failure> {
-    let claim = Operation::Claim {
-        prefix: prefix.clone(),
-        hold,
-    };
-    let commit = Commit::single(None, claim);
-    let committed = app.gate.commit(who, commit)?.apply().await?;
-    match committed.outcomes.into_iter().next() {
-        Some(Outcome::Claimed(key, entry)) => Ok(Found::Work(key, entry)),
-        Some(Outcome::NoneFree { until }) => Ok(Found::Nothing(until)),
-        _ => Err(Failure::surprised()),
+        // Others have found something, and there may be more.
+        if !place.is_first()
+            && let Found::Work(taken) = attempt(app, who, prefix, hold).await?
+        {
+            place.served();
+            return Ok(Some(taken));
+        }
     }
 }
 

@@ -1,11 +1,15 @@
 //! Claims: one worker for each piece of work, for as long as its claim lasts.
 
 use std::collections::BTreeSet;
+use std::io::{Read as _, Write as _};
 use std::sync::mpsc::channel;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::common::{Answer, Client, Server};
+use prominence_server::HeldLimits;
+
+use crate::common::{Answer, Client, Server, Setup};
+use crate::held::eventually;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -16,11 +20,7 @@ fn with_etag(client: &Client, method: &str, path: &str, tag: &str) -> Answer {
 /// Waits until the server holds so many requests.
 #[track_caller]
 fn await_held(server: &Server, count: usize) {
-    let deadline = Instant::now() + PATIENCE;
-    while server.held() != count {
-        assert!(Instant::now() < deadline, "{} are held", server.held());
-        thread::yield_now();
-    }
+    eventually("so many are held", || server.held() == count);
 }
 
 #[test]
@@ -150,21 +150,106 @@ fn who_waits_for_work_is_given_it_by_a_write_a_release_or_a_claim_that_runs_out(
 fn one_new_key_is_one_workers_and_the_others_cost_nothing() {
     let server = Server::start();
     let (send, answers) = channel();
-    for _ in 0..20 {
+    let wait = || {
         let (alice, send) = (server.user("alice"), send.clone());
         thread::spawn(move || drop(send.send(alice.post("/kv/w/?claim=60&wait=10m", ""))));
-    }
+    };
+    wait();
+    await_held(&server, 1);
+    // It tries, and once more when it listens; whoever stands behind it does not.
+    eventually("it has looked twice", || server.commits() == 2);
+    (1..20).for_each(|_| wait());
     await_held(&server, 20);
     let commits = server.commits();
+    assert_eq!(commits, 2);
     let alice = server.user("alice");
     alice.set("/kv/w/a", "1");
     assert_eq!(answers.recv_timeout(PATIENCE).unwrap().status, 200);
     await_held(&server, 19);
     alice.set("/kv/v", "1");
-    // The set, the claim, one look of whoever is the first in line now, and the other set.
+    // The set, the claim, one look each of the first two in line now, and the other set.
     let cost = server.commits() - commits;
     assert!(cost <= 5, "{cost} commits");
     assert!(answers.try_recv().is_err());
+}
+
+#[test]
+fn three_hundred_who_wait_are_given_one_piece_each() {
+    const WORKERS: usize = 300;
+    let mut setup = Setup::default();
+    setup.limits.connections = WORKERS + 20;
+    setup.bounds.held = HeldLimits {
+        in_all: WORKERS,
+        per_user: WORKERS,
+    };
+    let server = Server::with(setup);
+    let (send, answers) = channel();
+    for _ in 0..WORKERS {
+        let (alice, send) = (server.user("alice"), send.clone());
+        thread::spawn(move || drop(send.send(alice.post("/kv/w/?claim=60&wait=10m", ""))));
+    }
+    await_held(&server, WORKERS);
+    let commits = server.commits();
+    let alice = server.user("alice");
+    fill(&alice, WORKERS);
+    let given: BTreeSet<String> = (0..WORKERS)
+        .map(|_| {
+            let answer = answers.recv_timeout(PATIENCE).unwrap();
+            assert_eq!(answer.status, 200, "{}", answer.text());
+            answer.header("prominence-key").to_owned()
+        })
+        .collect();
+    assert_eq!(given.len(), WORKERS, "nothing was given twice");
+    assert_eq!(alice.post("/kv/w/?claim=60", "").status, 204);
+    // Three batches, a claim for each, and two looks at most for each that was served.
+    let cost = server.commits() - commits;
+    assert!(cost <= 3 + 3 * WORKERS as u64 + 1, "{cost} commits");
+}
+
+#[test]
+fn a_worker_who_hangs_up_takes_no_work_with_it() {
+    let server = Server::start();
+    let alice = server.user("alice");
+    let wait = || {
+        let before = server.held();
+        let mut stream = server.connect();
+        let token = server.token("alice");
+        let head = format!(
+            "POST /prominence/v1/kv/w/?claim=60&wait=10m HTTP/1.1\r\nHost: x\r\n\
+             Authorization: Bearer {token}\r\nContent-Length: 0\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        await_held(&server, before + 1);
+        stream
+    };
+    let (first, second, mut third) = (wait(), wait(), wait());
+    drop((first, second));
+    await_held(&server, 1);
+    alice.set("/kv/w/a", "1");
+    let mut answer = [0; 12];
+    third.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 200");
+    await_held(&server, 0);
+    alice.set("/kv/w/b", "2");
+    assert_eq!(alice.post("/kv/w/?claim=60", "").text(), "2");
+}
+
+#[test]
+fn work_that_is_there_needs_no_place_among_those_who_wait() {
+    let mut setup = Setup::default();
+    setup.bounds.held = HeldLimits {
+        in_all: 2,
+        per_user: 1,
+    };
+    let server = Server::with(setup);
+    let alice = server.user("alice");
+    alice.set("/kv/w/a", "1");
+    let waiting = server.user("alice");
+    thread::spawn(move || waiting.post("/kv/v/?claim=60&wait=10m", ""));
+    await_held(&server, 1);
+    assert_eq!(alice.post("/kv/w/?claim=60&wait=10m", "").text(), "1");
+    let crowded = alice.post("/kv/w/?claim=60&wait=10m", "");
+    crowded.error(429, "rate_limited");
 }
 
 #[test]
@@ -173,17 +258,7 @@ fn however_many_compete_each_piece_of_work_is_done_by_one() {
     const PIECES: usize = 300;
     let server = Server::start();
     let alice = server.user("alice");
-    for chunk in (0..PIECES).collect::<Vec<_>>().chunks(100) {
-        let sets = chunk
-            .iter()
-            .map(|n| format!(r#"{{"set":"/w/{n:03}","value":"{n}"}}"#));
-        let body = format!(r#"{{"do":[{}]}}"#, sets.collect::<Vec<_>>().join(","));
-        let json = [("content-type", "application/json")];
-        assert_eq!(
-            alice.send("POST", "/kv", &json, body.as_bytes()).status,
-            200
-        );
-    }
+    fill(&alice, PIECES);
     let done: Vec<String> = thread::scope(|threads| {
         let workers: Vec<_> = (0..WORKERS)
             .map(|_| threads.spawn(|| work(&server.user("alice"))))
@@ -196,6 +271,19 @@ fn however_many_compete_each_piece_of_work_is_done_by_one() {
     assert_eq!(done.len(), PIECES);
     assert_eq!(done.iter().collect::<BTreeSet<_>>().len(), PIECES);
     assert_eq!(alice.list("/kv?list&count")["count"], 0);
+}
+
+/// Stores so many pieces of work, a hundred at once.
+fn fill(alice: &Client, pieces: usize) {
+    for chunk in (0..pieces).collect::<Vec<_>>().chunks(100) {
+        let sets = chunk
+            .iter()
+            .map(|n| format!(r#"{{"set":"/w/{n:03}","value":"{n}"}}"#));
+        let body = format!(r#"{{"do":[{}]}}"#, sets.collect::<Vec<_>>().join(","));
+        let json = [("content-type", "application/json")];
+        let answer = alice.send("POST", "/kv", &json, body.as_bytes());
+        assert_eq!(answer.status, 200, "{}", answer.text());
+    }
 }
 
 /// Takes and does what there is.

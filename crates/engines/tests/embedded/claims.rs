@@ -72,6 +72,34 @@ async fn taking_stays_cheap_behind_a_thousand_claims_and_what_was_done_before() 
 }
 
 #[tokio::test]
+async fn what_becomes_free_before_the_others_is_found_without_looking_at_them_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, _clock) = open(&folder);
+    fill(&store, 2_000).await;
+    for _ in 0..1_000 {
+        take(&store, 10).await.unwrap();
+    }
+    let before = store.counters().claim_looks;
+    for n in 0..100 {
+        let given_back = key(&format!("/w/{:06}", n * 7));
+        apply(
+            &store,
+            Operation::Release {
+                key: given_back.clone(),
+            },
+        )
+        .await;
+        assert_eq!(take(&store, 10).await.as_deref(), Some(given_back.as_str()));
+        let urgent = format!("/w/{:06}-", 999 - n);
+        put(&store, &urgent, "").await.unwrap();
+        assert_eq!(take(&store, 10).await, Some(urgent));
+    }
+    assert_eq!(take(&store, 10).await.as_deref(), Some("/w/001000"));
+    let looks = store.counters().claim_looks - before;
+    assert!(looks <= 10, "{looks} entries were read for 201 claims");
+}
+
+#[tokio::test]
 async fn whatever_becomes_free_is_taken_in_its_place() {
     let folder = tempfile::tempdir().unwrap();
     let (store, clock) = open(&folder);

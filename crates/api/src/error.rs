@@ -10,6 +10,12 @@ pub struct ErrorBody {
     pub error: String,
     /// What a program tells errors apart by.
     pub code: ErrorCode,
+    /// With `precondition_failed` of a write: the key whose condition did not hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// Beside `key`: its revision now, where it exists and that is what did not fit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<u64>,
     /// Names the request in the server's log; with status 5xx.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,

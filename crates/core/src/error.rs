@@ -84,6 +84,19 @@ pub enum Mismatch {
     NotClaimed,
 }
 
+impl Mismatch {
+    /// The revision that was found, where that is known.
+    #[must_use]
+    pub fn revision(self) -> Option<Revision> {
+        match self {
+            Self::Exists(revision) | Self::Revision(revision) | Self::Value(revision) => {
+                Some(revision)
+            }
+            Self::Missing | Self::NotClaimed => None,
+        }
+    }
+}
+
 /// Whether a write that failed may have happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {

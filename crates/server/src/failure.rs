@@ -5,9 +5,9 @@ use std::time::Duration;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use prominence_api::{ErrorBody, ErrorCode};
-use prominence_core::StoreError;
 use prominence_core::error::Fate;
 use prominence_core::permit::{CommitError, Forbidden};
+use prominence_core::{Key, Revision, StoreError};
 
 /// Response header of 410: the oldest revision that a watch can start after.
 const OLDEST_REVISION: HeaderName = HeaderName::from_static("prominence-oldest-revision");
@@ -22,6 +22,15 @@ pub(crate) struct Failure {
     message: String,
     /// The one header that some failures need. Boxed, as every handler's result has room for it.
     header: Option<Box<(HeaderName, HeaderValue)>>,
+    /// The condition of a write that did not hold. Boxed for the same reason.
+    unmet: Option<Box<Unmet>>,
+}
+
+/// A key that was not as a write demanded.
+#[derive(Clone, Debug)]
+struct Unmet {
+    key: Key,
+    revision: Option<Revision>,
 }
 
 impl Failure {
@@ -30,6 +39,7 @@ impl Failure {
             code,
             message: message.into(),
             header: None,
+            unmet: None,
         }
     }
 
@@ -88,7 +98,11 @@ impl Failure {
     pub(crate) fn render(self, request_id: &str) -> Response {
         let status = self.status();
         let request_id = status.is_server_error().then(|| request_id.to_owned());
+        let unmet = self.unmet.as_deref();
+        let revision = unmet.and_then(|unmet| unmet.revision);
         let body = ErrorBody {
+            key: unmet.map(|unmet| unmet.key.to_string()),
+            revision: revision.map(Revision::get),
             error: self.message,
             code: self.code,
             request_id,
@@ -135,7 +149,13 @@ impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         let text = error.to_string();
         match error {
-            StoreError::PreconditionFailed { .. } => Self::new(ErrorCode::PreconditionFailed, text),
+            StoreError::PreconditionFailed { key, reason } => {
+                let revision = reason.revision();
+                Self {
+                    unmet: Some(Box::new(Unmet { key, revision })),
+                    ..Self::new(ErrorCode::PreconditionFailed, text)
+                }
+            }
             StoreError::NotANumber { .. } => Self::new(ErrorCode::NotANumber, text),
             StoreError::QuotaExceeded { .. } => Self::new(ErrorCode::QuotaExceeded, text),
             StoreError::Compacted { oldest } => Self::new(ErrorCode::Compacted, text)

@@ -55,9 +55,18 @@ fn a_condition_that_fails_is_named_and_nothing_is_done() {
         json!({"key": "/none", "absent": false}),
     ] {
         let body = json!({"if": [condition], "do": [{"set": "/a", "value": "1"}]});
-        let error = batch(&alice, &body).error(412, "precondition_failed");
+        let answer = batch(&alice, &body);
+        let error = answer.error(412, "precondition_failed");
         let key = body["if"][0]["key"].as_str().unwrap();
         assert!(error.contains(key), "{error}");
+        let (details, exists) = (answer.json(), key == "/lock");
+        assert_eq!(details["key"], key);
+        assert_eq!(
+            details["revision"].to_string() == revision,
+            exists,
+            "{details}"
+        );
+        assert_eq!(details.get("revision").is_some(), exists, "{details}");
         assert_eq!(alice.get("/kv/a").status, 404, "{body}");
     }
     // The last operation fails, so the first is not done.

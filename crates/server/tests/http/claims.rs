@@ -174,6 +174,27 @@ fn one_new_key_is_one_workers_and_the_others_cost_nothing() {
 }
 
 #[test]
+fn those_who_wait_are_served_in_the_order_of_coming() {
+    let server = Server::start();
+    let wait = |before| {
+        let (alice, (send, answer)) = (server.user("alice"), channel());
+        thread::spawn(move || drop(send.send(alice.post("/kv/w/?claim=60&wait=10m", ""))));
+        await_held(&server, before + 1);
+        // The first is in line once it has looked a second time.
+        eventually("it is in line", || server.commits() >= 2);
+        answer
+    };
+    let waiting: Vec<_> = (0..4).map(wait).collect();
+    let alice = server.user("alice");
+    for (number, answer) in waiting.iter().enumerate() {
+        alice.set(&format!("/kv/w/{number}"), number.to_string());
+        let answer = answer.recv_timeout(PATIENCE).unwrap();
+        assert_eq!(answer.text(), number.to_string());
+        await_held(&server, 3 - number);
+    }
+}
+
+#[test]
 fn three_hundred_who_wait_are_given_one_piece_each() {
     const WORKERS: usize = 300;
     let mut setup = Setup::default();

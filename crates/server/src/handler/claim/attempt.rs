@@ -97,8 +97,8 @@ mod tests {
 
     use futures_util::FutureExt as _;
     use prominence_core::clock::ManualClock;
-    use prominence_core::permit::Scopes;
     use prominence_core::memory::MemoryStore;
+    use prominence_core::permit::Scopes;
     use prominence_core::{Gate, Lifetime, Namespace, Quota, Store, Value};
 
     use super::*;

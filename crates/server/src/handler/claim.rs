@@ -70,7 +70,7 @@ pub(super) async fn take(
         },
         Some(wait) => take_or_wait(app, who, &prefix, hold, (holder, wait)).await?,
     };
-    let Some((key, entry)) = taken.and_then(Taken::keep) else {
+    let Some((key, entry)) = taken.and_then(|taken| taken.keep()) else {
         return Ok(StatusCode::NO_CONTENT.into_response());
     };
     let none = HeaderMap::new();
@@ -168,15 +168,15 @@ async fn take_or_wait(
     prefix: &Prefix,
     hold: Duration,
     (holder, wait): (Holder, Wait),
-) -> Result<Option<Taken>, Failure> {
+) -> Result<Option<Box<Taken>>, Failure> {
     if !app.lines.is_waited_for(&who.user, prefix)
         && let Found::Work(taken) = attempt(app, who, prefix, hold).await?
     {
         return Ok(Some(taken));
     }
     let permit = app.gate.list(who, prefix.clone())?;
-    let mut held = holder.hold(app, who, wait)?;
     let place = app.lines.join(&who.user, prefix);
+    let mut held = holder.hold(app, who, wait)?;
     loop {
         let (signal, until) = if place.is_first() {
             // Listening before looking, so that nothing is slept through.

@@ -13,7 +13,7 @@ use crate::failure::Failure;
 
 /// What a try found.
 pub(super) enum Found {
-    Work(Taken),
+    Work(Box<Taken>),
     /// Nothing, until then at least.
     Nothing(Option<Timestamp>),
 }
@@ -46,11 +46,10 @@ pub(super) async fn attempt(
     tokio::spawn(async move {
         let found = match permit.apply().await {
             Ok(committed) => match committed.outcomes.into_iter().next() {
-                Some(Outcome::Claimed(key, entry)) => Ok(Found::Work(Taken {
-                    app,
-                    who,
-                    work: Some((key, entry)),
-                })),
+                Some(Outcome::Claimed(key, entry)) => {
+                    let work = Some((key, entry));
+                    Ok(Found::Work(Box::new(Taken { app, who, work })))
+                }
                 Some(Outcome::NoneFree { until }) => Ok(Found::Nothing(until)),
                 _ => Err(Failure::surprised()),
             },

@@ -124,46 +124,18 @@ fn a_command_that_cannot_be_run_is_named_and_the_lock_given_back() {
 }
 
 #[test]
-fn signals_reach_the_command_which_decides() {
-    let server = Server::start();
-    let (me, place) = (server.user("me"), Place::new());
-    let script =
-        format!("trap 'echo warned > warned' USR1; trap 'echo ending; exit 3' INT; {STAY}");
-    let job = Job::start(&me, &["lock", "/lock"], &script, &place);
-    place.line("pid");
-    job.signal("USR1");
-    assert_eq!(place.line("warned"), "warned");
-    assert!(exists(&me, "/lock"), "it goes on");
-    job.signal("INT");
-    let ran = job.ended();
-    assert_eq!((ran.status, ran.stderr.as_str()), (3, ""));
-    assert_eq!(ran.stdout, b"ending\n");
-
-    std::fs::remove_file(place.file("pid")).unwrap();
-    let job = Job::start(&me, &["lock", "/lock"], STAY, &place);
-    let pid = place.line("pid");
-    job.signal("TERM");
-    assert_eq!(job.ended().status, 128 + 15);
-    assert!(is_gone(&pid) && !exists(&me, "/lock"));
-}
-
-#[test]
 fn a_signal_ends_the_wait_for_a_lock() {
     let server = Server::start();
     let (me, place) = (server.user("me"), Place::new());
     me.kv(&["set", "/lock", "--string", "somebody"]).text();
-    let mut command = me.command(&["kv", "lock", "/lock", "--", "touch", "ran"]);
-    let job = Job::spawn(command.current_dir(place.path()));
-    // It is there when it has told the guard's name: a signal before that ends it as any program.
+    let job = Job::start(&me, &["lock", "/lock"], "touch ran", &place);
+    let told = Instant::now();
+    // Before it receives signals, one ends it as it ends any program.
     job.signal("TERM");
-    let began = Instant::now();
-    let status = {
-        let mut job = job;
-        until("it ends", || !job.is_running());
-        began.elapsed()
-    };
-    assert!(status < Duration::from_secs(10), "{status:?}");
+    assert_eq!(job.ended_anyhow(), 128 + 15);
+    assert!(told.elapsed() < Duration::from_secs(20), "{told:?}");
     assert!(!place.file("ran").exists());
+    assert_eq!(me.kv(&["get", "/lock"]).text(), "somebody");
 }
 
 #[test]

@@ -209,7 +209,10 @@ fn a_run_until_empty_does_each_piece_once_and_gives_back_what_failed() {
         "each once"
     );
     let last = ran.stderr.lines().last().unwrap();
-    assert!(last.contains("failed for 2 of 4 keys"), "{ran:?}");
+    assert!(
+        last.contains("failed for 2 of 4 keys, which can be claimed again"),
+        "{ran:?}"
+    );
     assert!(ran.stderr.contains("status 3 for /queue/a"), "{ran:?}");
     assert_eq!(left(&me), "/queue/a\n/queue/c\n");
     assert!(is_free(&me, "/queue/a") && is_free(&me, "/queue/c"));

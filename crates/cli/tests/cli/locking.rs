@@ -18,6 +18,16 @@ fn exists(me: &Person<'_>, name: &str) -> bool {
     me.client().head(&key(name)).unwrap().is_some()
 }
 
+/// A part of a document, between two marks.
+fn documented(file: &str, from: &str, to: &str) -> String {
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .join(file);
+    let text = std::fs::read_to_string(file).unwrap();
+    let (_, rest) = text.split_once(from).expect(from);
+    rest.split_once(to).expect(to).0.to_owned()
+}
+
 #[test]
 fn two_holders_are_never_at_work_at_once() {
     let server = Server::start();
@@ -237,19 +247,19 @@ fn a_suspended_holder_whose_lock_passed_on_stops_its_command_when_it_wakes() {
 fn a_condition_on_the_holder_holds_through_renewals_and_no_longer_than_the_lock() {
     let server = Server::start();
     let (me, place) = (server.user("me"), Place::new());
-    // As in docs/locks.md.
-    let script = r#"
-        trap 'write after; exit 0' TERM
-        write() {
-            curl --silent --show-error --output /dev/null --write-out '%{http_code}\n' \
-                -H "Authorization: Bearer $PROMINENCE_TOKEN" "$PROMINENCE_URL/kv" --json '
-                {"if": [{"key": "'"$PROMINENCE_LOCK_KEY"'", "value": "'"$PROMINENCE_LOCK_VALUE"'"}],
-                 "do": [{"set": "/result", "value": "'"$1"'"}]}' > "$1"
-        }
-        echo $$ > pid; until [ -e go ]; do sleep 0.02; done
-        write during
-        while :; do sleep 0.02; done"#;
-    let job = Job::start(&me, &["lock", "/lock", "--ttl", "3s"], script, &place);
+    let documented = documented(
+        "docs/locks.md",
+        "prominence kv lock /lock -- sh -c '\n",
+        "'\n",
+    );
+    let script = format!(
+        "write() {{\n{documented}\n}}
+         trap 'write > after; echo >> after; exit 0' TERM
+         echo $$ > pid; until [ -e go ]; do sleep 0.02; done
+         write > during; echo >> during
+         while :; do sleep 0.02; done"
+    );
+    let job = Job::start(&me, &["lock", "/lock", "--ttl", "3s"], &script, &place);
     place.line("pid");
     let mut revisions = std::collections::BTreeSet::new();
     until("it has been renewed five times", || {
@@ -258,12 +268,16 @@ fn a_condition_on_the_holder_holds_through_renewals_and_no_longer_than_the_lock(
         revisions.len() > 5
     });
     place.make("go");
-    assert_eq!(place.line("during"), "200");
+    let during = place.line("during");
+    assert!(during.contains("{\"revision\":"), "{during}");
+    assert_eq!(me.kv(&["get", "/result"]).text(), "42");
+    me.kv(&["delete", "/result"]).text();
     me.kv(&["set", "/lock", "--string", "another holder"])
         .text();
-    assert_eq!(place.line("after"), "412");
+    let after = place.line("after");
+    assert!(after.contains("precondition_failed"), "{after}");
     job.ended().last_words(1);
-    assert_eq!(me.kv(&["get", "/result"]).text(), "during");
+    me.kv(&["get", "/result"]).complaint(1);
 }
 
 #[test]

@@ -129,5 +129,5 @@ fn workers_share_a_queue_until_it_is_empty() {
     ];
     assert_eq!(rows, cubes, "{table}");
     let (_, left) = server.client("scientist").ask("GET", "/kv/queue/?list", "");
-    assert_eq!(left, "[]");
+    assert_eq!(left, "[]\n");
 }

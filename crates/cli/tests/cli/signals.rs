@@ -1,9 +1,9 @@
 //! Signals to `kv lock` and `kv claim`, from processes and from a terminal.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::process::Stdio;
 
-use crate::running::{Job, Place, is_gone, state, until};
+use crate::running::{Job, Place, is_gone, signal, state, until};
 use crate::support::{PROGRAM, Server, clean};
 
 /// Says where it is and stays there until it is told to go on.
@@ -30,8 +30,9 @@ fn signals_reach_the_command_which_decides() {
 fn a_command_that_is_asked_to_end_leaves_nothing_behind() {
     let server = Server::start();
     let (me, place) = (server.user("me"), Place::new());
-    let script = "sleep 600 & echo $! > below; echo $$ > pid; wait";
-    let job = Job::start(&me, &["lock", "/lock"], script, &place);
+    let script = "sh -c 'trap \"\" TERM; echo $$ > below; while :; do sleep 1; done' &
+                  echo $$ > pid; wait";
+    let job = Job::start(&me, &["lock", "/lock", "--grace", "1s"], script, &place);
     let (pid, below) = (place.line("pid"), place.line("below"));
     job.signal("TERM");
     assert_eq!(job.ended().status, 128 + 15);
@@ -104,10 +105,47 @@ fn a_terminal_reaches_the_command_once_and_is_read_by_it() {
     place.line("pid");
     keyboard.write_all(b"\x03").unwrap();
     place.line("ints");
-    // A second one would come at once; the key shows that the command has gone on since.
-    keyboard.write_all(b"\n").unwrap();
     place.make("go");
-    // Whoever is asked to end by Ctrl-C passes the status of the command on, which has not ended by it.
     assert!(terminal.wait().unwrap().success());
     assert_eq!(place.read("ints"), "int\n");
+}
+
+#[test]
+fn what_a_terminal_says_is_not_passed_on_as_well() {
+    let server = Server::start();
+    let (me, place) = (server.user("me"), Place::new());
+    // In a session of its own the command is out of the terminal's reach, so that whatever reaches it
+    // has been passed on.
+    let script = format!(
+        "trap 'echo int >> ints' INT; trap 'echo warned > warned' USR1; echo $PPID > above; {STAY}"
+    );
+    std::fs::write(place.file("script"), script).unwrap();
+    let mut terminal = clean("script", me.home());
+    me.equip(&mut terminal);
+    let line = format!("{PROGRAM} kv lock /lock -- setsid sh script");
+    let mut terminal = terminal
+        .args(["-qec", &line, "/dev/null"])
+        .current_dir(place.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut keyboard = terminal.stdin.take().unwrap();
+    place.line("pid");
+    keyboard.write_all(b"\x03").unwrap();
+    // A terminal shows Ctrl-C when it has sent the signal.
+    let mut shown = [0; 2];
+    terminal
+        .stdout
+        .as_mut()
+        .unwrap()
+        .read_exact(&mut shown)
+        .unwrap();
+    assert_eq!(&shown, b"^C");
+    // Signals are passed on in their order.
+    signal(place.line("above").parse().unwrap(), "USR1");
+    place.line("warned");
+    place.make("go");
+    assert!(terminal.wait().unwrap().success());
+    assert_eq!(place.read("ints"), "");
 }

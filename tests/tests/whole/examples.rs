@@ -105,3 +105,29 @@ fn a_progress_display_ends_with_the_last_job() {
     let expected: Vec<_> = (1..=8).map(|n| format!("{n} of 8")).collect();
     assert_eq!(counts, expected, "{said}");
 }
+
+#[test]
+fn jobs_take_turns_with_a_licence() {
+    let server = Server::start(&[]);
+    let said = example(&server, "licence.sh");
+    let lines: Vec<_> = said.lines().collect();
+    let (turns, table) = lines.split_at(6);
+    for turn in turns.chunks(2) {
+        let job = turn[0].strip_suffix(" has the licence").expect(&said);
+        assert_eq!(turn[1], format!("{job} gives it back"), "{said}");
+    }
+    assert_eq!(table, ["result", "1", "4", "9"], "{said}");
+}
+
+#[test]
+fn workers_share_a_queue_until_it_is_empty() {
+    let server = Server::start(&[]);
+    let table = example(&server, "workers.sh");
+    let rows: Vec<_> = table.lines().collect();
+    let cubes = [
+        "n,cube", "1,1", "2,8", "3,27", "4,64", "5,125", "6,216", "7,343",
+    ];
+    assert_eq!(rows, cubes, "{table}");
+    let (_, left) = server.client("scientist").ask("GET", "/kv/queue/?list", "");
+    assert_eq!(left, "[]\n");
+}

@@ -44,27 +44,25 @@ pub(super) fn run(options: &Claim, client: &Client) -> Result<(), Failure> {
     for work in &found.kept {
         work.give_back();
     }
-    if let Some(signal) = signals.asked_to_end() {
-        return Err(Failure::Command(status_of_signal(signal)));
-    }
     if let Some(error) = found.error {
         return Err(error);
     }
+    let began = found.succeeded + found.failed;
     let alone = options.workers == 1 && !options.until_empty;
-    match (found.succeeded, found.failed) {
-        (0, 0) if !options.until_empty => {
+    if let (Some(signal), false) = (signals.asked_to_end(), alone && began > 0) {
+        return Err(Failure::Command(status_of_signal(signal)));
+    }
+    match found.failed {
+        0 if began == 0 && !options.until_empty => {
             let prefix = &options.prefix;
             Err(Failure::No(format!(
                 "there is nothing to claim under {prefix}"
             )))
         }
-        (_, 0) => Ok(()),
-        (succeeded, failed) if !alone => {
-            let all = succeeded + failed;
-            Err(Failure::No(format!(
-                "the command failed for {failed} of {all} keys; they were given back"
-            )))
-        }
-        _ => Err(Failure::Command(found.last_status)),
+        0 => Ok(()),
+        _ if alone => Err(Failure::Command(found.last_status)),
+        failed => Err(Failure::No(format!(
+            "the command failed for {failed} of {began} keys, which can be claimed again"
+        ))),
     }
 }

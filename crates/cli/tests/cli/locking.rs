@@ -18,6 +18,16 @@ fn exists(me: &Person<'_>, name: &str) -> bool {
     me.client().head(&key(name)).unwrap().is_some()
 }
 
+/// A part of a document, between two marks.
+fn documented(file: &str, from: &str, to: &str) -> String {
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .join(file);
+    let text = std::fs::read_to_string(file).unwrap();
+    let (_, rest) = text.split_once(from).expect(from);
+    rest.split_once(to).expect(to).0.to_owned()
+}
+
 #[test]
 fn two_holders_are_never_at_work_at_once() {
     let server = Server::start();
@@ -124,46 +134,18 @@ fn a_command_that_cannot_be_run_is_named_and_the_lock_given_back() {
 }
 
 #[test]
-fn signals_reach_the_command_which_decides() {
-    let server = Server::start();
-    let (me, place) = (server.user("me"), Place::new());
-    let script =
-        format!("trap 'echo warned > warned' USR1; trap 'echo ending; exit 3' INT; {STAY}");
-    let job = Job::start(&me, &["lock", "/lock"], &script, &place);
-    place.line("pid");
-    job.signal("USR1");
-    assert_eq!(place.line("warned"), "warned");
-    assert!(exists(&me, "/lock"), "it goes on");
-    job.signal("INT");
-    let ran = job.ended();
-    assert_eq!((ran.status, ran.stderr.as_str()), (3, ""));
-    assert_eq!(ran.stdout, b"ending\n");
-
-    std::fs::remove_file(place.file("pid")).unwrap();
-    let job = Job::start(&me, &["lock", "/lock"], STAY, &place);
-    let pid = place.line("pid");
-    job.signal("TERM");
-    assert_eq!(job.ended().status, 128 + 15);
-    assert!(is_gone(&pid) && !exists(&me, "/lock"));
-}
-
-#[test]
 fn a_signal_ends_the_wait_for_a_lock() {
     let server = Server::start();
     let (me, place) = (server.user("me"), Place::new());
     me.kv(&["set", "/lock", "--string", "somebody"]).text();
-    let mut command = me.command(&["kv", "lock", "/lock", "--", "touch", "ran"]);
-    let job = Job::spawn(command.current_dir(place.path()));
-    // It is there when it has told the guard's name: a signal before that ends it as any program.
+    let job = Job::start(&me, &["lock", "/lock"], "touch ran", &place);
+    let told = Instant::now();
+    // Before it receives signals, one ends it as it ends any program.
     job.signal("TERM");
-    let began = Instant::now();
-    let status = {
-        let mut job = job;
-        until("it ends", || !job.is_running());
-        began.elapsed()
-    };
-    assert!(status < Duration::from_secs(10), "{status:?}");
+    assert_eq!(job.ended_anyhow(), 128 + 15);
+    assert!(told.elapsed() < Duration::from_secs(20), "{told:?}");
     assert!(!place.file("ran").exists());
+    assert_eq!(me.kv(&["get", "/lock"]).text(), "somebody");
 }
 
 #[test]
@@ -265,19 +247,19 @@ fn a_suspended_holder_whose_lock_passed_on_stops_its_command_when_it_wakes() {
 fn a_condition_on_the_holder_holds_through_renewals_and_no_longer_than_the_lock() {
     let server = Server::start();
     let (me, place) = (server.user("me"), Place::new());
-    // As in docs/locks.md.
-    let script = r#"
-        trap 'write after; exit 0' TERM
-        write() {
-            curl --silent --show-error --output /dev/null --write-out '%{http_code}\n' \
-                -H "Authorization: Bearer $PROMINENCE_TOKEN" "$PROMINENCE_URL/kv" --json '
-                {"if": [{"key": "'"$PROMINENCE_LOCK_KEY"'", "value": "'"$PROMINENCE_LOCK_VALUE"'"}],
-                 "do": [{"set": "/result", "value": "'"$1"'"}]}' > "$1"
-        }
-        echo $$ > pid; until [ -e go ]; do sleep 0.02; done
-        write during
-        while :; do sleep 0.02; done"#;
-    let job = Job::start(&me, &["lock", "/lock", "--ttl", "3s"], script, &place);
+    let documented = documented(
+        "docs/locks.md",
+        "prominence kv lock /lock -- sh -c '\n",
+        "'\n",
+    );
+    let script = format!(
+        "write() {{\n{documented}\n}}
+         trap 'write > after; echo >> after; exit 0' TERM
+         echo $$ > pid; until [ -e go ]; do sleep 0.02; done
+         write > during; echo >> during
+         while :; do sleep 0.02; done"
+    );
+    let job = Job::start(&me, &["lock", "/lock", "--ttl", "3s"], &script, &place);
     place.line("pid");
     let mut revisions = std::collections::BTreeSet::new();
     until("it has been renewed five times", || {
@@ -286,12 +268,16 @@ fn a_condition_on_the_holder_holds_through_renewals_and_no_longer_than_the_lock(
         revisions.len() > 5
     });
     place.make("go");
-    assert_eq!(place.line("during"), "200");
+    let during = place.line("during");
+    assert!(during.contains("{\"revision\":"), "{during}");
+    assert_eq!(me.kv(&["get", "/result"]).text(), "42");
+    me.kv(&["delete", "/result"]).text();
     me.kv(&["set", "/lock", "--string", "another holder"])
         .text();
-    assert_eq!(place.line("after"), "412");
+    let after = place.line("after");
+    assert!(after.contains("precondition_failed"), "{after}");
     job.ended().last_words(1);
-    assert_eq!(me.kv(&["get", "/result"]).text(), "during");
+    me.kv(&["get", "/result"]).complaint(1);
 }
 
 #[test]

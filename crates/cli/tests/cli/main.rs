@@ -19,6 +19,7 @@ mod login;
 mod manual;
 mod running;
 mod serving;
+mod signals;
 mod support;
 mod sweep;
 mod terminal;

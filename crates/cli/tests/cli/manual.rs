@@ -29,6 +29,8 @@ fn every_command_that_does_something_shows_examples() {
         "kv add",
         "kv tree",
         "kv usage",
+        "kv lock",
+        "kv claim",
         "kv wait",
         "kv watch",
         "whoami",

@@ -1,5 +1,6 @@
 //! Commands that run beside a test, and what they leave behind.
 
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -47,6 +48,18 @@ impl Job {
     pub(crate) fn ended(mut self) -> Ran {
         until("it ends", || !self.is_running());
         Ran::from(self.child.take().unwrap().wait_with_output().unwrap())
+    }
+
+    /// Its exit status as a shell counts it, where a signal may have ended it.
+    pub(crate) fn ended_anyhow(mut self) -> i32 {
+        until("it ends", || !self.is_running());
+        let status = self.child.as_mut().unwrap().wait().unwrap();
+        let killed = status.signal().map(|signal| 128 + signal);
+        status.code().or(killed).unwrap()
+    }
+
+    pub(crate) fn pid(&self) -> String {
+        self.child.as_ref().unwrap().id().to_string()
     }
 
     /// Kills it, so that it can't do anything more.
@@ -106,12 +119,15 @@ pub(crate) fn signal(pid: u32, name: &str) {
     assert!(sent.unwrap().success(), "no process {pid} to send {name}");
 }
 
+/// The state of a process (proc(5)): `T` is stopped, `Z` has ended. `None` where there is none.
+pub(crate) fn state(pid: &str) -> Option<char> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit(") ").next()?.chars().next()
+}
+
 /// Whether a process does not run any more; one that nobody has waited for counts.
 pub(crate) fn is_gone(pid: &str) -> bool {
-    match std::fs::read_to_string(format!("/proc/{pid}/stat")) {
-        Ok(stat) => stat.rsplit(") ").next().unwrap().starts_with('Z'),
-        Err(_) => true,
-    }
+    matches!(state(pid), None | Some('Z'))
 }
 
 /// Waits until something holds.

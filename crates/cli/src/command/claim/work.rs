@@ -11,6 +11,9 @@ use crate::held::clock::Moment;
 use crate::held::keeper::{Hold, Renewal};
 use crate::output;
 
+/// The pause before a deletion whose answer was lost is asked for again.
+const PAUSE: Duration = Duration::from_millis(200);
+
 /// A key that this process has claimed.
 pub(super) struct Work {
     client: Client,
@@ -55,13 +58,13 @@ impl Work {
         }
     }
 
-    /// Deletes the key, since the work is done.
+    /// Deletes the key, since the work is done. Tries for as long as the claim lasts.
     pub(super) fn finish(&mut self) -> Result<Done, Failure> {
         loop {
             match self.client.delete_revision(&self.key, self.revision) {
                 Ok(_) => return Ok(Done::Yes),
                 Err(error) => match self.settle(error)? {
-                    Standing::Ours => {}
+                    Standing::Ours => std::thread::sleep(PAUSE),
                     Standing::Gone => return Ok(Done::Yes),
                     Standing::Lost => return Ok(Done::Lost),
                 },
@@ -96,14 +99,10 @@ impl Work {
             return Ok(Standing::Gone);
         };
         // A claim leaves alone when the key came into being and when its value was set; before the end
-        // of ours nobody else can have claimed it. So the revision is that of our own request.
+        // of ours nobody else can have claimed it. So the revision is that of our own last request.
         let untouched = now.created == self.first.created && now.modified == self.first.modified;
         if !untouched || now.claimed_until.is_none() || self.until.is_past() {
             return Ok(Standing::Lost);
-        }
-        if now.revision == self.revision {
-            // It did not happen.
-            return Err(error.into());
         }
         self.revision = now.revision;
         self.answers = Answers::Complete;

@@ -54,8 +54,6 @@ pub enum ErrorCode {
     RateLimited,
     /// 500: stored data is damaged, or the server has a bug.
     Internal,
-    /// 501: planned, but not in this version.
-    NotImplemented,
     /// 503: the storage engine can't answer now.
     Unavailable,
     /// 507: the namespace is full.
@@ -79,7 +77,6 @@ impl ErrorCode {
             Self::ValueTooLarge => 413,
             Self::RateLimited => 429,
             Self::Internal => 500,
-            Self::NotImplemented => 501,
             Self::Unavailable => 503,
             Self::QuotaExceeded => 507,
         }

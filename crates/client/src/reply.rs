@@ -172,7 +172,6 @@ fn refuse(
         Some(
             ErrorCode::NotFound
             | ErrorCode::MethodNotAllowed
-            | ErrorCode::NotImplemented
             | ErrorCode::Compacted
             | ErrorCode::RequestTimeout,
         ) => Error::Failed {

@@ -9,11 +9,13 @@
 //! | `stores` | stores of up to ten million keys, prepared once |
 //! | `server`, `peers`, `process` | what is measured |
 //! | `wrk`, `http` | what asks |
+//! | `callgrind` | where instructions go |
 //! | `figures`, `report`, `machine` | medians, verdicts, the page |
 //!
 //! Speeds on shared machines drift; what counts is the ratio within one round. The rows take
 //! turns, and the median of all rounds is written down.
 
+mod callgrind;
 mod catalogue;
 mod figures;
 mod http;

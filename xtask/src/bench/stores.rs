@@ -207,9 +207,11 @@ fn files_below(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder)? {
             let entry = entry?;
-            if entry.file_type()?.is_dir() {
+            let kind = entry.file_type()?;
+            if kind.is_dir() {
                 folders.push(entry.path());
-            } else {
+            } else if kind.is_file() {
+                // The administrators' socket is neither.
                 files.push(entry.path());
             }
         }

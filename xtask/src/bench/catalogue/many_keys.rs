@@ -8,7 +8,8 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         name: "page",
         about: "Lists 100 keys after a random one, one request at a time, out of 10 million and \
-                out of 10,000; median times.",
+                out of 10,000, with the stores' files in the operating system's cache; median \
+                times.",
         turns: Turns::EveryRound,
         programs: &[],
         measure: pages::page,

@@ -1,10 +1,8 @@
 //! Instructions of one request, counted by valgrind: the steadiest measure of its cost.
 
-use std::path::Path;
 use std::process::Command;
 
-use anyhow::Context as _;
-
+use crate::bench::callgrind::{Part, Profile};
 use crate::bench::figures::Figures;
 use crate::bench::http::Caller;
 use crate::bench::lab::Lab;
@@ -17,21 +15,57 @@ const MANY: u32 = 2_200;
 
 const VALUE: [u8; 1_000] = [b'x'; 1_000];
 
+/// A part of the program, with what its figure is called for a get and for a set.
+type Named = (Part, &'static str, &'static str);
+
+const PARTS: &[Named] = &[
+    (Part::Http, "get: HTTP", "set: HTTP"),
+    (Part::Runtime, "get: runtime", "set: runtime"),
+    (Part::Storage, "get: storage", "set: storage"),
+    (Part::Allocator, "get: allocator", "set: allocator"),
+    (Part::Own, "get: own", "set: own"),
+    (Part::Rest, "get: rest", "set: rest"),
+];
+
 /// A get of a hot key and a durable set, both of 1 KB over one connection.
 pub(crate) fn count(lab: &Lab) -> anyhow::Result<Figures> {
-    let mut figures = Figures::default();
     if !lab.has("valgrind") {
         anyhow::bail!("valgrind is missing");
     }
-    figures.note("get", each(lab, |caller, url| caller.get(url))?);
-    figures.note("set", each(lab, |caller, url| caller.post(url, &VALUE))?);
+    let get = Cost::measure(lab, |caller, url| caller.get(url))?;
+    let set = Cost::measure(lab, |caller, url| caller.post(url, &VALUE))?;
+    let mut figures = Figures::default();
+    figures.note("get", get.of(Profile::total)?);
+    figures.note("set", set.of(Profile::total)?);
+    for (part, of_get, of_set) in PARTS {
+        figures.note(of_get, get.of(|profile| profile.of(*part))?);
+        figures.note(of_set, set.of(|profile| profile.of(*part))?);
+    }
     Ok(figures)
 }
 
-fn each(lab: &Lab, ask: impl Fn(&Caller, &str) -> anyhow::Result<Vec<u8>>) -> anyhow::Result<f64> {
-    let few = run(lab, FEW, &ask)?;
-    let many = run(lab, MANY, &ask)?;
-    Ok((many - few) / f64::from(MANY - FEW))
+/// What few requests cost, and what many do.
+struct Cost {
+    few: Profile,
+    many: Profile,
+}
+
+impl Cost {
+    fn measure(
+        lab: &Lab,
+        ask: impl Fn(&Caller, &str) -> anyhow::Result<Vec<u8>>,
+    ) -> anyhow::Result<Self> {
+        Ok(Self {
+            few: run(lab, FEW, &ask)?,
+            many: run(lab, MANY, &ask)?,
+        })
+    }
+
+    /// Instructions for each request.
+    fn of(&self, count: impl Fn(&Profile) -> u64) -> anyhow::Result<f64> {
+        let more = count(&self.many).saturating_sub(count(&self.few));
+        Ok(f64::from(u32::try_from(more)?) / f64::from(MANY - FEW))
+    }
 }
 
 /// Instructions of a server that is asked so many times.
@@ -39,7 +73,7 @@ fn run(
     lab: &Lab,
     times: u32,
     ask: impl Fn(&Caller, &str) -> anyhow::Result<Vec<u8>>,
-) -> anyhow::Result<f64> {
+) -> anyhow::Result<Profile> {
     let data = lab.folder()?;
     let counted = data.path().join("callgrind.out");
     let mut valgrind = Command::new("valgrind");
@@ -52,17 +86,5 @@ fn run(
         ask(&caller, &url)?;
     }
     server.stop()?;
-    read(&counted)
-}
-
-/// The sum at the end of callgrind's file.
-fn read(file: &Path) -> anyhow::Result<f64> {
-    let text = std::fs::read_to_string(file)?;
-    let total = text.lines().rev().find_map(|line| {
-        let total = line
-            .strip_prefix("totals:")
-            .or(line.strip_prefix("summary:"))?;
-        total.split_whitespace().next()?.parse().ok()
-    });
-    total.context("callgrind wrote no sum")
+    Profile::read(&counted)
 }

@@ -5,7 +5,7 @@ use anyhow::ensure;
 use crate::bench::figures::Figures;
 use crate::bench::lab::Lab;
 use crate::bench::server::Server;
-use crate::bench::stores::{Contents, FOLDERS, TEN_MILLION, TEN_THOUSAND, prepared};
+use crate::bench::stores::{Contents, FOLDERS, TEN_MILLION, TEN_THOUSAND, prepared, read_through};
 
 /// Folders of the store that is listed.
 const LEVEL_FOLDERS: u64 = 100;
@@ -22,7 +22,10 @@ pub(crate) fn page(lab: &Lab) -> anyhow::Result<Figures> {
 }
 
 fn median_page(lab: &Lab, contents: Contents) -> anyhow::Result<f64> {
-    let server = Server::start(lab, &prepared(lab, contents)?)?;
+    let data = prepared(lab, contents)?;
+    // Whether the system has a file in its cache depends on the row before.
+    read_through(&data)?;
+    let server = Server::start(lab, &data)?;
     let pages = server.wrk(lab, "").asks("page");
     let pages = pages.with("BENCH_KEYS", contents.scaled(lab).keys);
     let load = pages.connections(1).run()?;

@@ -13,8 +13,8 @@ use std::time::Instant;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Method, Request, Response};
-use axum::routing::future::RouteFuture;
-use futures_util::future::Either;
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, Either};
 use hyper::body::{Body as _, Incoming};
 use tower_service::Service as _;
 
@@ -72,12 +72,19 @@ impl Front {
 impl hyper::service::Service<Request<Incoming>> for Front {
     type Response = Response<Body>;
     type Error = Infallible;
-    type Future = Either<Ready<Result<Self::Response, Infallible>>, RouteFuture<Infallible>>;
+    type Future = Either<
+        Ready<Result<Self::Response, Infallible>>,
+        BoxFuture<'static, Result<Self::Response, Infallible>>,
+    >;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         if let Some(response) = self.quick(&request) {
             return Either::Left(ready(Ok(response)));
         }
-        Either::Right(self.router.clone().call(request))
+        let (app, mut router) = (self.app.clone(), self.router.clone());
+        let answer = middleware::answer(app, request.map(Body::new), move |request| {
+            router.call(request)
+        });
+        Either::Right(answer.map(Ok).boxed())
     }
 }

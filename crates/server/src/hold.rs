@@ -40,7 +40,7 @@ use crate::query::Query;
 use patience::Paused;
 use places::Place;
 
-pub(crate) use patience::{HeldFor, Patience};
+pub(crate) use patience::Patience;
 pub use places::HeldLimits;
 pub(crate) use places::Places;
 

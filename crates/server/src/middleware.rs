@@ -1,53 +1,81 @@
 //! What happens to every request, whatever it asks: its name, its deadline, its headers.
+//!
+//! One function around the router rather than a layer of it for each purpose: each layer boxes
+//! its future and clones what is below it, and together they cost more than a handler does.
 
-use std::any::Any;
+use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::hash::{BuildHasher as _, RandomState};
+use std::panic::AssertUnwindSafe;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use axum::extract::{Request, State};
+use axum::body::Body;
+use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
+use futures_util::FutureExt as _;
 use prominence_api::{ErrorCode, name};
 
 use crate::app::App;
 use crate::failure::Failure;
-use crate::hold::{HeldFor, Patience};
+use crate::hold::Patience;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static(name::REQUEST_ID);
 
 /// A caller's own name for a request is used up to this length.
 const MAX_REQUEST_ID: usize = 128;
 
-/// The outermost layer: names and counts the request, and writes the body and headers that depend
-/// on its name.
-pub(crate) async fn finish(State(app): State<App>, request: Request, next: Next) -> Response {
+/// Has a request answered by `handle`: names and counts it, sees to its deadline and to panics, and
+/// writes what depends on its name or is the same for all answers.
+pub(crate) async fn answer<H, F>(app: App, mut request: Request, handle: H) -> Response
+where
+    H: FnOnce(Request) -> F,
+    F: Future<Output = Result<Response, Infallible>>,
+{
     let started = Instant::now();
     let method = request.method().clone();
     let id = request_id(request.headers());
-    let mut response = next.run(request).await;
-    let HeldFor(held_for) = response.extensions_mut().remove().unwrap_or_default();
-    if let Some(failure) = response.extensions_mut().remove::<Failure>() {
-        if response.status().is_server_error() {
-            let error = failure.message();
-            tracing::warn!(request_id = ?id, status = response.status().as_u16(), error);
-        }
-        let allow = response.headers_mut().remove(header::ALLOW);
-        response = failure.render(id.to_str().unwrap_or_default());
-        if let Some(allow) = allow {
-            response.headers_mut().insert(header::ALLOW, allow);
-        }
-        if method == Method::HEAD {
-            *response.body_mut() = axum::body::Body::empty();
-        }
+    let is_private = request.uri().path().starts_with(name::BASE);
+    let patience = Patience::default();
+    request.extensions_mut().insert(patience.clone());
+
+    let handled = in_time(handle(request), &patience, app.bounds.answer_within).await;
+    let mut response = match handled {
+        Ok(mut response) => match response.extensions_mut().remove::<Failure>() {
+            Some(failure) => {
+                let allow = response.headers_mut().remove(header::ALLOW);
+                let mut response = refuse(failure, &method, &id);
+                if let Some(allow) = allow {
+                    response.headers_mut().insert(header::ALLOW, allow);
+                }
+                response
+            }
+            None => response,
+        },
+        Err(failure) => refuse(failure, &method, &id),
+    };
+    if is_private {
+        keep_private(&mut response);
     }
     // What a caller chose to wait for says nothing about how fast the server is.
-    let took = started.elapsed().saturating_sub(held_for);
+    let took = started.elapsed().saturating_sub(patience.held_for());
     app.telemetry.answered(&method, response.status(), took);
     sign(&mut response, id);
+    response
+}
+
+/// The answer that says what went wrong.
+fn refuse(failure: Failure, method: &Method, id: &HeaderValue) -> Response {
+    if failure.status().is_server_error() {
+        let (status, error) = (failure.status().as_u16(), failure.message());
+        tracing::warn!(request_id = ?id, status, error);
+    }
+    let mut response = failure.render(id.to_str().unwrap_or_default());
+    if *method == Method::HEAD {
+        *response.body_mut() = Body::empty();
+    }
     response
 }
 
@@ -66,40 +94,35 @@ pub(crate) fn request_id(headers: &HeaderMap) -> HeaderValue {
     sane_id(headers).unwrap_or_else(new_id)
 }
 
-/// Answers 503 where a handler does not begin to answer in time, not counting the time that it
-/// holds the request. Bodies that are streamed may take longer.
-pub(crate) async fn deadline(State(app): State<App>, mut request: Request, next: Next) -> Response {
-    let within = app.bounds.answer_within;
-    let patience = Patience::default();
-    request.extensions_mut().insert(patience.clone());
-    let mut answer = std::pin::pin!(next.run(request));
+/// Waits for a handler until it begins to answer; 503 where that takes too long, not counting the
+/// time that it holds the request, and 500 where it panics: a bug costs its own request only.
+/// Bodies that are streamed may take longer.
+async fn in_time(
+    answer: impl Future<Output = Result<Response, Infallible>>,
+    patience: &Patience,
+    within: Duration,
+) -> Result<Response, Failure> {
+    // Nothing that the handler shared with others is used again but through locks that know.
+    let mut answer = std::pin::pin!(AssertUnwindSafe(answer).catch_unwind());
     loop {
         let end = patience.ends(within);
-        if let Ok(mut response) = tokio::time::timeout_at(end, &mut answer).await {
-            response.extensions_mut().insert(patience.held_for());
-            return response;
-        }
-        // Where the request was held meanwhile, its time has not come.
-        if patience.ends(within) <= end {
-            break;
+        match tokio::time::timeout_at(end, &mut answer).await {
+            Ok(Ok(Ok(response))) => return Ok(response),
+            Ok(Err(_panic)) => {
+                let message = "the server failed; a write may or may not have happened";
+                return Err(Failure::new(ErrorCode::Internal, message));
+            }
+            // Where the request was held meanwhile, its time has not come.
+            Err(_elapsed) if patience.ends(within) > end => {}
+            Err(_elapsed) => {
+                let seconds = within.as_secs();
+                let message = format!(
+                    "no answer within {seconds} seconds; a write may or may not have happened"
+                );
+                return Err(Failure::new(ErrorCode::Unavailable, message).retry_after(within));
+            }
         }
     }
-    let message = format!(
-        "no answer within {} seconds; a write may or may not have happened",
-        within.as_secs()
-    );
-    Failure::new(ErrorCode::Unavailable, message)
-        .retry_after(within)
-        .into_response()
-}
-
-/// A bug in a handler costs its own request only.
-pub(crate) fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
-    Failure::new(
-        ErrorCode::Internal,
-        "the server failed; a write may or may not have happened",
-    )
-    .into_response()
 }
 
 /// No such route.
@@ -121,14 +144,7 @@ pub(crate) async fn method_not_allowed(request: Request) -> Failure {
     Failure::new(ErrorCode::MethodNotAllowed, message)
 }
 
-/// Values are private, and every use of a copy asks whether it is still the current one.
-pub(crate) async fn private(request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
-    keep_private(&mut response);
-    response
-}
-
-/// Says so in the answer.
+/// Says that a value is private, and that every use of a copy asks whether it is still the current one.
 pub(crate) fn keep_private(response: &mut Response) {
     let status = response.status();
     if status.is_success() || status == StatusCode::NOT_MODIFIED {

@@ -1,16 +1,14 @@
 //! Every route on one screen.
 
 use axum::Router;
-use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
-use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::app::App;
 use crate::handler::{batch, delete, kv, service, write};
 use crate::{middleware, openapi};
 
-/// The whole service.
+/// The whole service, but for what happens around every request.
 pub(crate) fn router(app: App) -> Router {
     let namespace = get(kv::get_namespace)
         .post(batch::post_namespace)
@@ -25,8 +23,7 @@ pub(crate) fn router(app: App) -> Router {
         .route("/prominence/v1/kv", namespace.clone())
         .route("/prominence/v1/kv/", namespace)
         .route("/prominence/v1/kv/{*key}", key)
-        .route("/prominence/v1/whoami", get(service::whoami))
-        .layer(from_fn(middleware::private));
+        .route("/prominence/v1/whoami", get(service::whoami));
 
     let public = Router::new()
         .route("/", get(service::index))
@@ -40,9 +37,5 @@ pub(crate) fn router(app: App) -> Router {
         .merge(public)
         .fallback(middleware::not_found)
         .method_not_allowed_fallback(middleware::method_not_allowed)
-        // From the innermost to the outermost.
-        .layer(CatchPanicLayer::custom(middleware::panicked))
-        .layer(from_fn_with_state(app.clone(), middleware::deadline))
-        .layer(from_fn_with_state(app.clone(), middleware::finish))
         .with_state(app)
 }

@@ -13,10 +13,6 @@ pub(crate) struct Patience(Arc<Mutex<State>>);
 /// Puts the deadline off for as long as it is there.
 pub(crate) struct Paused(Patience);
 
-/// How long a request was held; travels with its answer.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct HeldFor(pub(crate) Duration);
-
 struct State {
     phase: Phase,
     held_for: Duration,
@@ -41,8 +37,8 @@ impl Patience {
     }
 
     /// How long the request was held, up to now.
-    pub(crate) fn held_for(&self) -> HeldFor {
-        HeldFor(self.lock().held_for)
+    pub(crate) fn held_for(&self) -> Duration {
+        self.lock().held_for
     }
 
     /// Stops counting until what is answered is dropped.
@@ -96,6 +92,6 @@ mod tests {
         let released = Instant::now();
         tokio::time::advance(Duration::from_secs(20)).await;
         assert_eq!(patience.ends(WITHIN), released + WITHIN);
-        assert_eq!(patience.held_for().0, Duration::from_secs(600));
+        assert_eq!(patience.held_for(), Duration::from_secs(600));
     }
 }

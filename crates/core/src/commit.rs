@@ -232,6 +232,12 @@ impl Operation {
             Self::DeletePrefix { .. } | Self::Claim { .. } => None,
         }
     }
+
+    /// Whether nothing is there afterwards that was not there before.
+    #[must_use]
+    pub fn only_removes(&self) -> bool {
+        matches!(self, Self::Delete { .. } | Self::DeletePrefix { .. })
+    }
 }
 
 impl Lifetime {

@@ -60,6 +60,15 @@ pub(super) struct Slot {
     pub(super) entry: Option<Entry>,
 }
 
+/// What room on the disk is wanted for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// To store entries.
+    Store,
+    /// Only to remove some.
+    Remove,
+}
+
 /// Who commits, and when.
 #[derive(Clone, Copy)]
 pub(super) struct Author<'a> {
@@ -235,6 +244,19 @@ impl<'a> Group<'a> {
     /// Whether there is nothing to write.
     pub(super) fn is_empty(&self) -> bool {
         self.weight == 0
+    }
+
+    /// What the group is for.
+    pub(super) fn purpose(&self) -> Purpose {
+        let mut slots = self
+            .spaces
+            .values()
+            .flat_map(|space| space.entries.values());
+        if slots.any(|slot| slot.entry.is_some()) {
+            Purpose::Store
+        } else {
+            Purpose::Remove
+        }
     }
 
     /// Whether the group should take no more commits.

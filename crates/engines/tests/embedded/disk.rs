@@ -3,11 +3,15 @@
 use std::fs;
 
 use prominence_core::error::Fate;
-use prominence_core::{Cursor, Depth, PageLimit, Projection, Revision, Scan, Store, StoreError};
+use prominence_core::{
+    Commit, Cursor, Depth, Operation, PageLimit, Projection, Revision, Scan, Store, StoreError,
+};
 use prominence_engines::EmbeddedStore;
 use prominence_engines::embedded::Options;
 
-use crate::support::{SmallDisk, alice, clock, eventually, everything, get, open, options, put};
+use crate::support::{
+    SmallDisk, alice, clock, eventually, everything, get, key, open, options, put,
+};
 
 /// Writes until a write is refused, and says how many were acknowledged and what the first
 /// refusal was.
@@ -61,10 +65,20 @@ async fn writes_are_refused_before_the_disk_is_full_and_taken_when_there_is_room
     assert_eq!(get(&store, "/before").await, Some(b"1".to_vec()));
     assert_eq!(list(&store).await, 1 + acknowledged);
 
+    // What makes room is taken all the same, and says nothing about the rest.
+    let removal = Operation::Delete {
+        key: key("/before"),
+    };
+    let removal = Commit::single(None, removal);
+    store.commit(&alice(), None, removal).await.unwrap();
+    assert_eq!(list(&store).await, acknowledged);
+    assert!(put(&store, "/refused", "").await.is_err());
+    assert!(store.ready().await.is_err());
+
     fs::remove_file(filler).unwrap();
     put(&store, "/after", "2").await.unwrap();
     store.ready().await.unwrap();
-    assert_eq!(list(&store).await, 2 + acknowledged);
+    assert_eq!(list(&store).await, 1 + acknowledged);
 }
 
 #[tokio::test]

@@ -65,6 +65,12 @@ struct Answer {
     fate: Fate,
 }
 
+/// The answers of a group, and whether it was written.
+struct Answers {
+    answers: Vec<Answer>,
+    written: Result<(), (Trouble, Fate)>,
+}
+
 impl Committer {
     pub(super) fn new(
         shared: Arc<Shared>,
@@ -191,11 +197,10 @@ impl Committer {
     /// Answers a group. Several callers are woken by a task rather than from here: a runtime wakes
     /// its own tasks without a lock and a system call for each.
     fn tell(&self, answers: Vec<Answer>, written: Result<(), (Trouble, Fate)>) {
-        match &self.runtime {
-            Some(runtime) if answers.len() > 1 => {
-                runtime.spawn(async move { tell_all(answers, &written) });
-            }
-            _ => tell_all(answers, &written),
+        let several = answers.len() > 1;
+        let answers = Answers { answers, written };
+        if let Some(runtime) = self.runtime.as_ref().filter(|_| several) {
+            runtime.spawn(async move { drop(answers) });
         }
     }
 
@@ -257,15 +262,19 @@ impl Committer {
     }
 }
 
-fn tell_all(answers: Vec<Answer>, written: &Result<(), (Trouble, Fate)>) {
-    for answer in answers {
-        let result = match written {
-            Ok(()) => answer.result,
-            Err((trouble, Fate::NotApplied)) => Err(trouble.answer(Fate::NotApplied)),
-            Err((trouble, Fate::Unknown)) => Err(trouble.answer(answer.fate)),
-        };
-        // The caller is gone where this fails.
-        let _ = answer.to.send(result);
+/// They are given when this is dropped: by a task, or with a task that a runtime doesn't take any
+/// more.
+impl Drop for Answers {
+    fn drop(&mut self) {
+        for answer in self.answers.drain(..) {
+            let result = match &self.written {
+                Ok(()) => answer.result,
+                Err((trouble, Fate::NotApplied)) => Err(trouble.answer(Fate::NotApplied)),
+                Err((trouble, Fate::Unknown)) => Err(trouble.answer(answer.fate)),
+            };
+            // The caller is gone where this fails.
+            let _ = answer.to.send(result);
+        }
     }
 }
 

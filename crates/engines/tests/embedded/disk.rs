@@ -72,7 +72,7 @@ async fn writes_are_refused_before_the_disk_is_full_and_taken_when_there_is_room
     let removal = Commit::single(None, removal);
     store.commit(&alice(), None, removal).await.unwrap();
     assert_eq!(list(&store).await, acknowledged);
-    assert!(put(&store, "/refused", "").await.is_err());
+    assert!(put(&store, "/refused", vec![b'v'; 16_384]).await.is_err());
     assert!(store.ready().await.is_err());
 
     fs::remove_file(filler).unwrap();

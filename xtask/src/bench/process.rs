@@ -13,10 +13,13 @@ use super::lab::Lab;
 /// How long a server may take until it listens: far more than any does, for busy machines.
 const START_WITHIN: Duration = Duration::from_secs(120);
 
+/// How long a peer may take to end before it is killed.
+const END_WITHIN: Duration = Duration::from_secs(5);
+
 /// How often a port is tried until it answers.
 const TRY_EVERY: Duration = Duration::from_millis(5);
 
-/// A running server; it is killed when this is dropped.
+/// A running server; it is ended when this is dropped.
 pub(crate) struct Process {
     child: Child,
 }
@@ -65,10 +68,23 @@ impl Process {
 
     /// Asks the process to stop, and waits until it has.
     pub(crate) fn stop(mut self) -> anyhow::Result<ExitStatus> {
-        let pid = self.child.id().to_string();
-        let asked = Command::new("kill").args(["-TERM", &pid]).status()?;
-        anyhow::ensure!(asked.success(), "process {pid} is gone already");
+        self.terminate()?;
         Ok(self.child.wait()?)
+    }
+
+    /// Ends the process at once, as a crash would.
+    pub(crate) fn kill(mut self) -> anyhow::Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+
+    fn terminate(&self) -> anyhow::Result<()> {
+        let pid = self.child.id().to_string();
+        let mut ask = Command::new("kill");
+        let asked = ask.args(["-TERM", &pid]).stderr(Stdio::null()).status()?;
+        anyhow::ensure!(asked.success(), "process {pid} is gone already");
+        Ok(())
     }
 
     /// Mebibytes of memory that the process has now.
@@ -97,7 +113,17 @@ impl Process {
 }
 
 impl Drop for Process {
+    /// What has processes of its own, as nginx does, ends them only where it is asked to end.
     fn drop(&mut self) {
+        let runs = |child: &mut Child| matches!(child.try_wait(), Ok(None));
+        if !runs(&mut self.child) {
+            return;
+        }
+        let asked_at = Instant::now();
+        let asked = self.terminate().is_ok();
+        while asked && runs(&mut self.child) && asked_at.elapsed() < END_WITHIN {
+            std::thread::sleep(TRY_EVERY);
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -113,8 +113,8 @@ impl Server {
     }
 
     /// Ends it at once, as a crash would.
-    pub(crate) fn kill(self) {
-        drop(self.process);
+    pub(crate) fn kill(self) -> anyhow::Result<()> {
+        self.process.kill()
     }
 }
 

@@ -46,7 +46,7 @@ pub(crate) fn killed(lab: &Lab) -> anyhow::Result<Figures> {
     // Nobody reads what wrk says; its last requests are cut off.
     let sets = sets.seconds(lab.seconds + 60).start()?;
     std::thread::sleep(Duration::from_secs(u64::from(lab.seconds)));
-    server.kill();
+    server.kill()?;
     drop(sets);
     settle_disk()?;
     let server = Server::start(lab, data.path())?;

@@ -8,7 +8,7 @@
 //!
 //! Numbers are little-endian. The checksum does not cover the start.
 
-use std::io::{self, Read};
+use std::io::{self, BufRead};
 
 use xxhash_rust::xxh3::Xxh3;
 
@@ -22,9 +22,6 @@ const TRAILER: [u8; 4] = *b"FJL\x03";
 
 /// Bytes of the end of a batch.
 const END_LENGTH: usize = 1 + 8 + TRAILER.len();
-
-/// Bytes read at once.
-const CHUNK: usize = 8 << 10;
 
 /// A batch that is whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +50,7 @@ impl From<io::Error> for NoBatch {
 }
 
 /// Reads one batch, and adds its bytes to a checksum over all.
-pub(super) fn read(from: &mut impl Read, all: &mut Xxh3) -> Result<Batch, NoBatch> {
+pub(super) fn read(from: &mut impl BufRead, all: &mut Xxh3) -> Result<Batch, NoBatch> {
     let mut reader = Reader {
         from,
         length: 0,
@@ -119,7 +116,7 @@ struct Reader<'r, R> {
     items: Xxh3,
 }
 
-impl<R: Read> Reader<'_, R> {
+impl<R: BufRead> Reader<'_, R> {
     fn first(&mut self) -> Result<Option<u8>, NoBatch> {
         let mut byte = [0];
         match self.fill(&mut byte) {
@@ -156,11 +153,22 @@ impl<R: Read> Reader<'_, R> {
     }
 
     fn skip(&mut self, mut length: u64) -> Result<(), NoBatch> {
-        let mut chunk = [0; CHUNK];
         while length > 0 {
-            let most = usize::try_from(length).unwrap_or(CHUNK).min(CHUNK);
-            self.fill(&mut chunk[..most])?;
-            length -= most as u64;
+            let there = match self.from.fill_buf() {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                there => there?,
+            };
+            if there.is_empty() {
+                return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+            }
+            let most = usize::try_from(length).unwrap_or(usize::MAX);
+            let bytes = &there[..most.min(there.len())];
+            self.items.update(bytes);
+            self.all.update(bytes);
+            let passed = bytes.len();
+            self.from.consume(passed);
+            self.length += passed as u64;
+            length -= passed as u64;
         }
         Ok(())
     }

@@ -42,6 +42,8 @@ pub mod serve;
 pub mod settings;
 mod target;
 mod telemetry;
+#[cfg(test)]
+mod testing;
 pub mod token;
 
 pub use app::{App, Bounds};

@@ -107,7 +107,7 @@ impl Default for Retention {
 }
 
 /// Entries that are deleted together: a few milliseconds of work.
-pub(super) const DELETION_PIECE: usize = 5_000;
+pub(super) const DELETION_PIECE: usize = 10_000;
 
 /// Bytes of all waiting commits together. With [`Options::queue`] alone, a few thousand large
 /// ones would fill the memory of a small machine.

@@ -1,5 +1,6 @@
 //! The checker, checked: nothing is found in a sound history, and every planted fault is.
 
+mod engines;
 mod promises;
 mod watches;
 

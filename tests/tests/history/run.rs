@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use prominence_api::time::parse_duration;
 use prominence_tests::history::check::{Size, check};
-use prominence_tests::history::load::cluster::Single;
+use prominence_tests::history::load::cluster::{Fault, Schedule, Single};
 use prominence_tests::history::load::mix::{EVERYTHING, WATCHED};
 use prominence_tests::history::load::run::{Plan, run};
 use prominence_tests::history::operation::Round;
@@ -31,7 +31,10 @@ fn everything_that_many_clients_are_told_is_true_while_the_server_is_killed() {
         mix: EVERYTHING,
         watched: WATCHED,
         requests: 8_000,
-        faults: 2,
+        faults: Schedule {
+            strikes: 2,
+            among: &[Fault::Kill],
+        },
         lasts,
         seed,
     };

@@ -2,6 +2,48 @@
 
 use crate::Server;
 
+/// A kind of harm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// A server's process ends at once, as in a crash.
+    Kill,
+}
+
+/// Which faults happen in each round, and how many.
+#[derive(Clone, Copy, Debug)]
+pub struct Schedule<'a> {
+    /// How many there are in a round.
+    pub strikes: usize,
+    /// What each of them is drawn from; a kind that stands here twice comes twice as often.
+    pub among: &'a [Fault],
+}
+
+/// One fault of a round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Strike {
+    /// After how many answered requests of the round it happens.
+    pub after: usize,
+    /// What happens.
+    pub fault: Fault,
+}
+
+impl Schedule<'_> {
+    /// The faults of a round of so many answered requests, the first one first. None comes in the first
+    /// tenth, so that there are connections and keys to be harmed.
+    #[must_use]
+    pub fn draw(&self, requests: usize, random: &mut fastrand::Rng) -> Vec<Strike> {
+        let mut strikes: Vec<_> = (0..self.strikes)
+            .filter_map(|_| {
+                let fault = *random.choice(self.among)?;
+                let after = random.usize(requests / 10..requests);
+                Some(Strike { after, fault })
+            })
+            .collect();
+        strikes.sort_by_key(|strike| strike.after);
+        strikes
+    }
+}
+
 /// Servers that share one store.
 pub trait Cluster {
     /// Where they listen now.
@@ -10,8 +52,9 @@ pub trait Cluster {
     /// A token of a user, which all of them take.
     fn token(&self, user: &str) -> String;
 
-    /// Does harm while clients are at work. What it did may last until [`Cluster::heal`].
-    fn strike(&mut self, random: &mut fastrand::Rng);
+    /// Does harm while clients are at work, to a server of its choice. What it did may last until
+    /// [`Cluster::heal`].
+    fn strike(&mut self, fault: Fault, random: &mut fastrand::Rng);
 
     /// Ends every harm.
     fn heal(&mut self);
@@ -46,8 +89,10 @@ impl Cluster for Single {
         self.server.token(user)
     }
 
-    fn strike(&mut self, _random: &mut fastrand::Rng) {
-        self.server.kill();
+    fn strike(&mut self, fault: Fault, _random: &mut fastrand::Rng) {
+        match fault {
+            Fault::Kill => self.server.kill(),
+        }
         self.is_up = false;
     }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::cluster::Cluster;
+use super::cluster::{Cluster, Schedule};
 use super::connection::{Connection, Network};
 use super::mix::Mix;
 use super::watcher::Watcher;
@@ -30,8 +30,8 @@ pub struct Plan<'a> {
     pub watched: &'a [&'a str],
     /// Answered requests in a round, at most [`MAX_REQUESTS`].
     pub requests: usize,
-    /// Faults in a round.
-    pub faults: usize,
+    /// Faults in each round.
+    pub faults: Schedule<'a>,
     /// How long rounds are begun.
     pub lasts: Duration,
     /// All choices follow from it.
@@ -83,10 +83,7 @@ fn go_round(
     random: &mut fastrand::Rng,
 ) -> Vec<Round> {
     let (stop, asked) = (AtomicBool::new(false), AtomicUsize::new(0));
-    let mut strikes: Vec<_> = (0..plan.faults)
-        .map(|_| random.usize(plan.requests / 10..plan.requests))
-        .collect();
-    strikes.sort_unstable();
+    let strikes = plan.faults.draw(plan.requests, random);
     thread::scope(|scope| {
         let (stop, asked) = (&stop, &asked);
         let _stopping = crate::fault::StopAtEnd(stop);
@@ -106,8 +103,8 @@ fn go_round(
             busy.push((workers, watchers, rest));
         }
         for strike in strikes {
-            reach(strike, asked);
-            cluster.strike(random);
+            reach(strike.after, asked);
+            cluster.strike(strike.fault, random);
             cluster.heal();
             *network.urls.write().unwrap_or_else(PoisonError::into_inner) = cluster.urls();
         }

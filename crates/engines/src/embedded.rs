@@ -70,7 +70,7 @@ pub use backup::{BackupError, BackupSummary, RestoreError, restore, verify};
 pub use error::OpenError;
 pub use namespaces::{Namespaces, Ranking};
 pub use offline::OfflineStore;
-pub use options::{Options, Retention};
+pub use options::Options;
 pub use queue::Counters;
 
 use crate::hub::{Hub, Listener, Wake};

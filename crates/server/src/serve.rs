@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use prominence_api::name;
 use prominence_core::Gate;
-use prominence_engines::embedded::{EmbeddedStore, OpenError, Options, Retention};
+use prominence_engines::Retention;
+use prominence_engines::embedded::{EmbeddedStore, OpenError, Options};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 

@@ -17,9 +17,10 @@ use super::database::{Batch, Snapshot, Table};
 use super::format::{self, NamespaceRow};
 use super::keys;
 use super::log;
-use super::options::{MAX_GROUP_BYTES, MAX_TRIMMED_AT_ONCE, Retention};
+use super::options::{MAX_GROUP_BYTES, MAX_TRIMMED_AT_ONCE};
 use super::taken::Taken;
 use super::view::SpaceView;
+use crate::Retention;
 use crate::hub::Hub;
 
 /// Bytes that one change takes beside its key and value: envelopes, keys of rows, journal.

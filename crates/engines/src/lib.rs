@@ -13,6 +13,9 @@ pub mod embedded;
 pub mod etcd;
 pub mod hub;
 mod retention;
+mod queued;
+mod row;
+mod taken;
 
 pub use embedded::EmbeddedStore;
 pub use retention::Retention;

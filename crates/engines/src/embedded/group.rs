@@ -18,7 +18,7 @@ use super::format::{self, NamespaceRow};
 use super::keys;
 use super::log;
 use super::options::{MAX_GROUP_BYTES, MAX_TRIMMED_AT_ONCE};
-use super::taken::Taken;
+use crate::taken::Taken;
 use super::view::SpaceView;
 use crate::Retention;
 use crate::hub::Hub;

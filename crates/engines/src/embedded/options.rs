@@ -92,10 +92,6 @@ const MEMTABLE_BYTES: u64 = 32 << 20;
 /// Entries that are deleted together: a few milliseconds of work.
 pub(super) const DELETION_PIECE: usize = 10_000;
 
-/// Bytes of all waiting commits together. With [`Options::queue`] alone, a few thousand large
-/// ones would fill the memory of a small machine.
-pub(super) const MAX_QUEUED_BYTES: usize = 64 << 20;
-
 /// Commits written and synced together. More would make the first of them wait without making
 /// a sync any cheaper for each.
 pub(super) const MAX_GROUP_COMMITS: usize = 1_024;

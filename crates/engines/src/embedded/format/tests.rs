@@ -2,7 +2,7 @@
 
 use prominence_core::{Job, Key, Namespace};
 
-use super::row::VERSION;
+use crate::row::VERSION;
 use super::*;
 
 fn key() -> Vec<u8> {

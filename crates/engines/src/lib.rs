@@ -12,8 +12,8 @@
 pub mod embedded;
 pub mod etcd;
 pub mod hub;
-mod retention;
 mod queued;
+mod retention;
 mod row;
 mod taken;
 

@@ -105,6 +105,11 @@ impl Row {
         self.0.extend_from_slice(&number.to_be_bytes());
     }
 
+    /// How many of something follow; a row holds far fewer than that can tell.
+    pub(crate) fn count(&mut self, count: usize) {
+        self.u32(u32::try_from(count).unwrap_or(u32::MAX));
+    }
+
     pub(crate) fn job(&mut self, job: &Job) {
         self.text(job.as_str());
     }

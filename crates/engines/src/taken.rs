@@ -72,7 +72,10 @@ impl Taken {
     pub(crate) fn note(&self, namespace: &Namespace, effects: &[Effect]) {
         let after = effects.iter().map(|effect| {
             let after = effect.after.as_ref();
-            (&effect.key, after.map(|entry| Standing::of(&entry.metadata)))
+            (
+                &effect.key,
+                after.map(|entry| Standing::of(&entry.metadata)),
+            )
         });
         self.note_each(namespace, after);
     }

@@ -1,10 +1,7 @@
 //! What stands in the rows of each table. What they have in common is in [`crate::row`].
 
-use bytes::Bytes;
-use prominence_core::entry::{Entry, Metadata};
 use prominence_core::{
-    Change, ChangeKind, Cursor, Job, Key, Namespace, Prefix, Revision, StoreError, Timestamp,
-    Usage, Value,
+    Change, ChangeKind, Cursor, Job, Key, Namespace, Prefix, Revision, StoreError, Timestamp, Usage,
 };
 
 use super::keys;

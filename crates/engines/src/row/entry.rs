@@ -11,7 +11,6 @@ const HAS_EXPIRES: u8 = 1;
 const HAS_CLAIM: u8 = 2;
 const HAS_JOB: u8 = 4;
 
-
 pub(crate) fn encode_entry(key: &[u8], entry: &Entry) -> Vec<u8> {
     let metadata = &entry.metadata;
     let mut flags = 0;

@@ -62,12 +62,7 @@ impl Known {
     }
 
     /// Says, while it is looked, that a key can't be taken because somebody holds it until then.
-    pub(crate) fn is_held(
-        &mut self,
-        key: Key,
-        until: Timestamp,
-        expires: Option<Timestamp>,
-    ) {
+    pub(crate) fn is_held(&mut self, key: Key, until: Timestamp, expires: Option<Timestamp>) {
         if let Some((_, end)) = &mut self.beyond {
             *end = until.min(*end);
         } else if self.len() < MAX_KEYS {

@@ -2,8 +2,8 @@
 
 use prominence_core::{Job, Key, Namespace};
 
-use crate::row::VERSION;
 use super::*;
+use crate::row::VERSION;
 
 fn key() -> Vec<u8> {
     let namespace = Namespace::parse("alice").unwrap();

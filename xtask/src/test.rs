@@ -8,6 +8,19 @@ use crate::sh;
 /// The version of the existing client that has to work, unmodified.
 const PYPI_CLIENT: &str = "prominence==0.21.0";
 
+/// Programs that tests run, each with its Debian package.
+const NEEDED: [(&str, &str); 5] = [
+    // The README's examples and the job scripts use it.
+    ("curl", "curl"),
+    // It records what the embedded engine does to its disk, and makes disks fail.
+    ("strace", "strace"),
+    // What the other engine keeps its data in, and what asks it how it is.
+    ("etcd", "etcd-server"),
+    ("etcdctl", "etcd-client"),
+    // It makes networks, from which nodes of a cluster are cut off.
+    ("ip", "iproute2"),
+];
+
 /// Options of `cargo xtask test`.
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -25,13 +38,10 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
-    if !sh::has("curl") {
-        // The README's examples and the job scripts use it.
-        sh::apt_install(&["curl"])?;
-    }
-    if !sh::has("strace") {
-        // It records what the engine does to its disk, and makes disks fail.
-        sh::apt_install(&["strace"])?;
+    for (program, package) in NEEDED {
+        if !sh::has(program) {
+            sh::apt_install(&[package])?;
+        }
     }
     let venv = python_environment()?;
     // Cargo would otherwise leave the choice of a package aside.

@@ -8,8 +8,10 @@ use crate::sh;
 /// The version of the existing client that has to work, unmodified.
 const PYPI_CLIENT: &str = "prominence==0.21.0";
 
-/// Programs that tests run, each with its Debian package.
-const NEEDED: [(&str, &str); 5] = [
+/// Programs that building and testing need, each with its Debian package.
+const NEEDED: [(&str, &str); 6] = [
+    // The client of etcd is built from etcd's own definitions.
+    ("protoc", "protobuf-compiler"),
     // The README's examples and the job scripts use it.
     ("curl", "curl"),
     // It records what the embedded engine does to its disk, and makes disks fail.
@@ -37,12 +39,18 @@ pub(crate) struct Options {
     rest: Vec<String>,
 }
 
-pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
+/// Installs what is missing of it.
+pub(crate) fn install() -> anyhow::Result<()> {
     for (program, package) in NEEDED {
         if !sh::has(program) {
             sh::apt_install(&[package])?;
         }
     }
+    Ok(())
+}
+
+pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
+    install()?;
     let venv = python_environment()?;
     // Cargo would otherwise leave the choice of a package aside.
     let chosen = |word: &String| word == "-p" || word.starts_with("--package");

@@ -18,4 +18,5 @@ mod row;
 mod taken;
 
 pub use embedded::EmbeddedStore;
+pub use etcd::EtcdStore;
 pub use retention::Retention;

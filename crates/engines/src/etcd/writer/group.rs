@@ -13,6 +13,9 @@ use crate::etcd::members::{Read, Written};
 use crate::etcd::plan::{self, Plan, Setting, Wish};
 use crate::etcd::records::{Head, Record, Ticket};
 
+/// Keys that are taken for new without asking: each is compared, and etcd takes 128 comparisons.
+const MAX_GUESSES: usize = 120;
+
 /// What came of trying to write.
 pub(super) enum Tried {
     /// It is written.
@@ -49,8 +52,10 @@ impl Writer {
     ) -> Result<Plan, (Refusal, Fate)> {
         let before = |refusal| (refusal, Fate::NotApplied);
         let mut tries = 0;
+        let mut guesses = MAX_GUESSES;
         loop {
-            let plan = self.plan(group, deadline).await.map_err(before)?;
+            let plan = self.plan(group, guesses, deadline).await;
+            let plan = plan.map_err(before)?;
             match self.try_to_write(&plan, deadline).await {
                 Ok(Tried::Done) => return Ok(plan),
                 Ok(Tried::Again) => {
@@ -62,6 +67,8 @@ impl Writer {
                     return Err(refused);
                 }
             }
+            // What failed may have been a guess that is too large to be answered at once.
+            guesses = 0;
             tries += 1;
             self.give_way(tries, deadline).await.map_err(before)?;
         }
@@ -85,10 +92,11 @@ impl Writer {
         Ok(())
     }
 
-    /// Plans a group, and reads what that takes.
+    /// Plans a group, and reads what that takes. No more keys than `guesses` are taken for new.
     async fn plan(
         &mut self,
         group: &[Box<CommitRequest>],
+        guesses: usize,
         deadline: Instant,
     ) -> Result<Plan, Refusal> {
         let wishes: Vec<_> = group
@@ -101,12 +109,14 @@ impl Writer {
         let commits = || wishes.iter().map(|wish| wish.commit);
         loop {
             let (keys, guessable) = plan::needed(commits(), &self.known);
-            if !keys.is_empty() || self.known.head().is_none() {
+            let also = guessable
+                .iter()
+                .filter(|key| self.known.entry(key).is_none());
+            let also: Vec<_> = also.cloned().collect();
+            let is_sure = also.len() <= guesses && self.known.head().is_some();
+            if !keys.is_empty() || !is_sure {
                 // What is new is read with the rest, since something is read anyway.
-                let also = guessable
-                    .iter()
-                    .filter(|key| self.known.entry(key).is_none());
-                let keys = keys.iter().chain(also).cloned().collect();
+                let keys = [keys, also].concat();
                 self.read(&Need { keys, work: None }, deadline).await?;
                 continue;
             }

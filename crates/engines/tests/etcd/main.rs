@@ -1,0 +1,5 @@
+//! The engine over etcd, on real clusters.
+
+mod conformance;
+mod support;
+mod together;

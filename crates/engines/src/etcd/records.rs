@@ -453,9 +453,10 @@ mod tests {
             changes: changes.to_vec(),
         };
         let bare = LoggedCommit {
+            revision: commit.revision.next(),
+            time: commit.time,
             author: None,
             changes: Vec::new(),
-            ..commit.clone()
         };
         let here = Record {
             ticket: ticket(),

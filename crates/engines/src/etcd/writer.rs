@@ -104,7 +104,7 @@ impl Writer {
     }
 
     /// A commit and those after it that go out with it.
-    fn group(&mut self, first: Box<CommitRequest>) -> Vec<Box<CommitRequest>> {
+    fn group(&mut self, first: Box<CommitRequest>) -> Vec<CommitRequest> {
         let mut group = Vec::new();
         let (mut steps, mut bytes) = (0, 0);
         let mut next = Some(first);
@@ -115,7 +115,7 @@ impl Writer {
                 steps += request.steps();
                 bytes += request.bytes();
                 let is_alone = removes_prefix(&request);
-                group.push(request);
+                group.push(*request);
                 if is_alone {
                     break;
                 }

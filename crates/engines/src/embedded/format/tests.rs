@@ -2,6 +2,10 @@
 
 use prominence_core::{Job, Key, Namespace};
 
+use bytes::Bytes;
+use prominence_core::Value;
+use prominence_core::entry::{Entry, Metadata};
+
 use super::*;
 use crate::row::VERSION;
 

@@ -2,7 +2,6 @@
 
 use etcd_client::{Txn, TxnResponse};
 use prominence_core::error::Fate;
-use prominence_core::rules::Effect;
 use tokio::time::Instant;
 
 use super::queue::CommitRequest;
@@ -26,7 +25,7 @@ pub(super) enum Tried {
 
 impl Writer {
     /// Writes a group, however often others come first, and answers everyone in it.
-    pub(super) async fn write(&mut self, group: Vec<Box<CommitRequest>>, deadline: Instant) {
+    pub(super) async fn write(&mut self, group: Vec<CommitRequest>, deadline: Instant) {
         self.shared.counters.commits(group.len());
         self.known.age();
         let planned = self.write_until(&group, deadline).await;
@@ -47,7 +46,7 @@ impl Writer {
 
     async fn write_until(
         &mut self,
-        group: &[Box<CommitRequest>],
+        group: &[CommitRequest],
         deadline: Instant,
     ) -> Result<Plan, (Refusal, Fate)> {
         let before = |refusal| (refusal, Fate::NotApplied);
@@ -58,14 +57,8 @@ impl Writer {
             let plan = plan.map_err(before)?;
             match self.try_to_write(&plan, deadline).await {
                 Ok(Tried::Done) => return Ok(plan),
-                Ok(Tried::Again) => {
-                    self.take_back(&plan.effects);
-                    self.shared.counters.conflict();
-                }
-                Err(refused) => {
-                    self.take_back(&plan.effects);
-                    return Err(refused);
-                }
+                Ok(Tried::Again) => self.shared.counters.conflict(),
+                Err(refused) => return Err(refused),
             }
             // What failed may have been a guess that is too large to be answered at once.
             guesses = 0;
@@ -95,7 +88,7 @@ impl Writer {
     /// Plans a group, and reads what that takes. No more keys than `guesses` are taken for new.
     async fn plan(
         &mut self,
-        group: &[Box<CommitRequest>],
+        group: &[CommitRequest],
         guesses: usize,
         deadline: Instant,
     ) -> Result<Plan, Refusal> {
@@ -173,6 +166,9 @@ impl Writer {
             }
             return Ok(Tried::Done);
         }
+        // What was not written is taken back before what others wrote is noted, which may be of
+        // the same keys.
+        self.shared.taken.take_back(&self.namespace, &plan.effects);
         self.after_failure(plan.head, &asked, done, deadline).await
     }
 
@@ -254,11 +250,6 @@ impl Writer {
             let fate = trouble.fate;
             (Refusal::Trouble(trouble), fate)
         })
-    }
-
-    /// Takes back what was noted of what was not written.
-    fn take_back(&self, effects: &[Effect]) {
-        self.shared.taken.take_back(&self.namespace, effects);
     }
 }
 

@@ -58,7 +58,7 @@ struct Doomed {
 
 impl Writer {
     /// Deletes a prefix for the one request of a group.
-    pub(super) async fn remove(&mut self, group: Vec<Box<CommitRequest>>, deadline: Instant) {
+    pub(super) async fn remove(&mut self, group: Vec<CommitRequest>, deadline: Instant) {
         for request in group {
             self.shared.counters.commits(1);
             self.known.age();

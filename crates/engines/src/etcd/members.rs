@@ -3,7 +3,7 @@
 //! Whatever is asked is a transaction that can be asked again: a read, or a write that compares
 //! what it rests on, so that it can't be done twice.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -46,6 +46,8 @@ pub(super) struct Members {
     members: Vec<Member>,
     current: watch::Sender<usize>,
     switches: AtomicU64,
+    /// Whether the last answer that a call got was none.
+    is_away: AtomicBool,
     options: ConnectOptions,
 }
 
@@ -104,6 +106,7 @@ impl Members {
             members: members.collect(),
             current: watch::Sender::new(0),
             switches: AtomicU64::new(0),
+            is_away: AtomicBool::new(false),
             options: connect,
         })
     }
@@ -121,6 +124,21 @@ impl Members {
 
     /// Does a transaction, which has to be one that can't be done twice.
     pub(super) async fn transact(&self, txn: &Txn, deadline: Instant) -> Result<Written, Trouble> {
+        let done = self.try_everywhere(txn, deadline).await;
+        // Said once, as every call says it to its caller.
+        match &done {
+            Ok(_) if self.is_away.swap(false, Ordering::Relaxed) => {
+                tracing::info!("the etcd cluster answers again");
+            }
+            Err(trouble) if !self.is_away.swap(true, Ordering::Relaxed) => {
+                tracing::warn!(reason = trouble.reason, "the etcd cluster does not answer");
+            }
+            Ok(_) | Err(_) => {}
+        }
+        done
+    }
+
+    async fn try_everywhere(&self, txn: &Txn, deadline: Instant) -> Result<Written, Trouble> {
         let mut was_unclear = false;
         let mut tries = 0;
         loop {
@@ -228,7 +246,7 @@ impl Members {
         if turned {
             self.switches.fetch_add(1, Ordering::Relaxed);
             let endpoint = &self.members[next].endpoint;
-            tracing::info!(%endpoint, "turning to another member of the etcd cluster");
+            tracing::debug!(%endpoint, "turning to another member of the etcd cluster");
         }
     }
 

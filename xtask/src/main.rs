@@ -1,4 +1,4 @@
-//! The project's chores: `cargo xtask test`, `cargo xtask bench`.
+//! The project's chores: `cargo xtask install`, `cargo xtask test`, `cargo xtask bench`.
 #![expect(clippy::print_stdout, reason = "a tool that people watch")]
 
 mod bench;
@@ -17,6 +17,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Chore {
+    /// Install what building and testing need, where it is missing (Debian).
+    Install,
     /// Run every test, after installing what they need.
     Test(test::Options),
     /// Measure, and write docs/benchmarks.md.
@@ -25,6 +27,7 @@ enum Chore {
 
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().chore {
+        Chore::Install => test::install(),
         Chore::Test(options) => test::run(&options),
         Chore::Bench(options) => bench::run(&options),
     }

@@ -14,7 +14,7 @@
 //! | `folder`, `creation`, `journal` | the files that are not fjall's, and what of fjall's is made, checked and mended before it is opened |
 //! | `keys`, `format` | how rows are encoded |
 //! | `database`, `cleared`, `shelf` | fjall itself, what is known of its rows, and where readers find it |
-//! | `queue`, `committer`, `group`, `view`, `taken`, `deletion`, `upkeep` | writing |
+//! | `queue`, `committer`, `group`, `view`, `deletion`, `upkeep` | writing |
 //! | `health`, `recovery` | whether writes are taken, and taking them again after a failure |
 //! | `hot`, `scan`, `log` | reading |
 //! | `soundness`, `panics` | whether the files may be opened at all; what fjall says by panicking |
@@ -50,7 +50,6 @@ mod recovery;
 mod scan;
 mod shelf;
 mod soundness;
-mod taken;
 mod upkeep;
 mod view;
 
@@ -70,10 +69,12 @@ pub use backup::{BackupError, BackupSummary, RestoreError, restore, verify};
 pub use error::OpenError;
 pub use namespaces::{Namespaces, Ranking};
 pub use offline::OfflineStore;
-pub use options::{Options, Retention};
+pub use options::Options;
 pub use queue::Counters;
 
 use crate::hub::{Hub, Listener, Wake};
+use crate::queued::QueuedBytes;
+use crate::taken::Taken;
 use committer::Committer;
 use database::{Database, Snapshot};
 use error::unavailable;
@@ -82,9 +83,8 @@ use health::Health;
 use hot::HotEntries;
 use log::Look;
 use options::{MAX_AUDITS, MAX_LOOKS, MAX_SCANS, MAX_WAITING_SCANS, RETRY_LATER, RETRY_SOON};
-use queue::{CommitRequest, Counting, Pass, QueuedBytes, Request, UpkeepRequest};
+use queue::{CommitRequest, Counting, Pass, Request, UpkeepRequest};
 use shelf::Shelf;
-use taken::Taken;
 use upkeep::Left;
 
 /// A store in a folder of this machine.

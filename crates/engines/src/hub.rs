@@ -146,6 +146,12 @@ impl Hub {
         waiting.total = 0;
     }
 
+    /// Whether somebody waits in a namespace.
+    #[must_use]
+    pub fn is_listened_to(&self, namespace: &Namespace) -> bool {
+        self.lock().spaces.contains_key(namespace)
+    }
+
     /// How many wait.
     #[must_use]
     pub fn waiting(&self) -> usize {

@@ -5,6 +5,7 @@
 //! | module | its part |
 //! | --- | --- |
 //! | [`settings`] | flags, environment and file become one valid [`Config`] |
+//! | `engine` | the engine that was chosen |
 //! | [`serve`] | opens the engine, binds, listens, stops |
 //! | `listener` | connections: limits, TLS, time-outs, graceful stop |
 //! | `front` | the short way for reads that memory can answer |
@@ -27,6 +28,7 @@ mod auth;
 mod barrier;
 mod clock;
 mod conditional;
+mod engine;
 mod failure;
 mod front;
 mod handler;

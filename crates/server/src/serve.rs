@@ -8,13 +8,13 @@ use std::sync::Arc;
 
 use prominence_api::name;
 use prominence_core::Gate;
-use prominence_engines::embedded::{EmbeddedStore, OpenError, Options, Retention};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::admin::{self, Admin, AdminSocket};
 use crate::app::App;
 use crate::clock::SystemClock;
+use crate::engine::Engine;
+pub use crate::engine::EngineError;
 use crate::front::Front;
 use crate::listener::{self, Tls, TlsError};
 use crate::settings::Config;
@@ -48,7 +48,7 @@ pub struct Started {
 pub enum ServeError {
     /// The engine.
     #[error(transparent)]
-    Open(#[from] OpenError),
+    Open(#[from] EngineError),
     /// The signing secret.
     #[error(transparent)]
     Secret(#[from] SecretError),
@@ -107,7 +107,7 @@ async fn run(config: Config, announce: impl FnOnce(&Started)) -> Result<(), Serv
         Some((certificate, key)) => Some(Tls::load(certificate, key)?),
         None => None,
     };
-    let engine = Arc::new(EmbeddedStore::open(options(&config), clock.clone())?);
+    let engine = Engine::open(&config, clock.clone())?;
     let (secrets, made_secret) = secrets(&config)?;
     let listener = TcpListener::bind(config.listen)
         .await
@@ -127,8 +127,8 @@ async fn run(config: Config, announce: impl FnOnce(&Started)) -> Result<(), Serv
         .into());
     };
     let verifier = Verifier::new(&secrets, config.token_leeway);
-    let app = App::new(Gate::new(engine.clone()), verifier, clock, config.bounds);
-    let administration = administration(&config.data_dir, &engine).map(tokio::spawn);
+    let app = App::new(Gate::new(engine.store()), verifier, clock, config.bounds);
+    let administration = engine.administration(&config.data_dir).map(tokio::spawn);
     announce(&Started {
         address,
         url,
@@ -154,39 +154,8 @@ async fn run(config: Config, announce: impl FnOnce(&Started)) -> Result<(), Serv
     counting.abort();
     // What is left in the data folder would send clients to whoever takes the port next.
     let _ = std::fs::remove_file(config.data_dir.join(LISTENING));
-    engine.close();
+    engine.close().await;
     Ok(())
-}
-
-/// Serves administrators, where that is possible. Users are served in any case.
-fn administration(
-    folder: &Path,
-    engine: &Arc<EmbeddedStore>,
-) -> Option<impl Future<Output = ()> + use<>> {
-    match AdminSocket::bind(folder) {
-        Ok(socket) => {
-            let routes = admin::router(Admin::new(Arc::clone(engine)));
-            Some(socket.serve(routes))
-        }
-        Err(error) => {
-            tracing::warn!(%error, "there is no socket for prominence admin");
-            None
-        }
-    }
-}
-
-fn options(config: &Config) -> Options {
-    let storage = config.storage;
-    Options {
-        quota: config.bounds.quota,
-        retention: Retention {
-            changes: storage.log_changes,
-            age: storage.log_age,
-        },
-        cache_bytes: storage.cache_bytes,
-        min_free_disk: storage.min_free_disk,
-        ..Options::new(config.data_dir.clone())
-    }
 }
 
 /// The accepted secrets, and the file of the one that was made where none was configured.

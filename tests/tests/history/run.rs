@@ -1,13 +1,15 @@
-//! Many clients at the real program, which is killed meanwhile: no check finds anything.
+//! Many clients at the real program, which is killed meanwhile, and at several over a cluster that
+//! fails: no check finds anything.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use prominence_api::time::parse_duration;
 use prominence_tests::history::check::{Size, check};
-use prominence_tests::history::load::cluster::{Fault, Schedule, Single};
+use prominence_tests::history::load::cluster::{Cluster, Fault, Schedule, Single};
 use prominence_tests::history::load::mix::{EVERYTHING, WATCHED};
 use prominence_tests::history::load::run::{Plan, run};
+use prominence_tests::history::load::several::Several;
 use prominence_tests::history::operation::Round;
 use prominence_tests::history::record;
 
@@ -21,6 +23,27 @@ fn everything_that_many_clients_are_told_is_true_while_the_server_is_killed() {
         demand(&round, None);
         return;
     }
+    let size = go(&mut Single::start(), 8_000, 2, &[Fault::Kill]);
+    assert!(
+        size.lost > 0,
+        "requests were under way at the kills: {size}"
+    );
+}
+
+#[test]
+fn everything_that_many_clients_are_told_is_true_while_a_cluster_fails_in_every_way() {
+    let faults = [
+        Fault::Kill,
+        Fault::KillNode,
+        Fault::KillLeader,
+        Fault::PauseLeader,
+        Fault::LoseMajority,
+    ];
+    go(&mut Several::start(), 4_000, 2, &faults);
+}
+
+/// Records rounds of many clients for as long as the environment says, and checks each.
+fn go(cluster: &mut dyn Cluster, requests: usize, strikes: usize, among: &[Fault]) -> Size {
     let lasts = std::env::var("PROMINENCE_TEST_HISTORY");
     let lasts = parse_duration(lasts.as_deref().unwrap_or(LASTS)).unwrap();
     let seed = std::env::var("PROMINENCE_TEST_SEED");
@@ -30,18 +53,15 @@ fn everything_that_many_clients_are_told_is_true_while_the_server_is_killed() {
         users: &[("alice", 26), ("alice2", 6)],
         mix: EVERYTHING,
         watched: WATCHED,
-        requests: 8_000,
-        faults: Schedule {
-            strikes: 2,
-            among: &[Fault::Kill],
-        },
+        requests,
+        faults: Schedule { strikes, among },
         lasts,
         seed,
     };
     let mut size = Size::default();
     let (mut rounds, mut checking) = (0, Duration::ZERO);
     let started = Instant::now();
-    run(&mut Single::start(), &plan, |round| {
+    run(cluster, &plan, |round| {
         let began = Instant::now();
         size.add(demand(&round, Some(seed)));
         rounds += 1;
@@ -50,10 +70,7 @@ fn everything_that_many_clients_are_told_is_true_while_the_server_is_killed() {
     let all = started.elapsed();
     println!("{rounds} histories in {all:.0?}, of which checking took {checking:.1?}: {size}");
     assert!(size.commits > 1_000, "the clients were at work: {size}");
-    assert!(
-        size.lost > 0,
-        "requests were under way at the kills: {size}"
-    );
+    size
 }
 
 /// Fails where a round isn't as it has to be, and leaves it for another look.

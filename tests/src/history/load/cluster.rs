@@ -7,6 +7,14 @@ use crate::Server;
 pub enum Fault {
     /// A server's process ends at once, as in a crash.
     Kill,
+    /// A node of the store that the servers share ends so.
+    KillNode,
+    /// The node that leads ends so, and others have to choose a new one.
+    KillLeader,
+    /// The node that leads stands still until others have chosen a new one.
+    PauseLeader,
+    /// Most nodes end, so that nothing can be written, and come back.
+    LoseMajority,
 }
 
 /// Which faults happen in each round, and how many.
@@ -90,9 +98,8 @@ impl Cluster for Single {
     }
 
     fn strike(&mut self, fault: Fault, _random: &mut fastrand::Rng) {
-        match fault {
-            Fault::Kill => self.server.kill(),
-        }
+        assert_eq!(fault, Fault::Kill, "there is nothing but a server");
+        self.server.kill();
         self.is_up = false;
     }
 

@@ -66,6 +66,11 @@ impl Connection {
         }
     }
 
+    /// Sends requests to this server from now on, until one is lost.
+    pub fn turn_to(&mut self, url: &str) {
+        url.clone_into(&mut self.url);
+    }
+
     /// Sends a request and waits for its answer. `None` where it can't have had any effect and told
     /// nothing.
     pub fn send(&mut self, call: Call) -> Option<Record> {
@@ -110,6 +115,8 @@ impl Connection {
         Ok(match response.status().as_u16() {
             // It was not let in.
             429 => None,
+            // Where the server says so, that is taken at its word: the rest of the history tells.
+            503 if body.contains("nothing was changed") => None,
             503 => Some(Answer::Lost),
             status => Some(
                 self.answer(call, status, &response, &body)

@@ -116,6 +116,9 @@ fn go_round(
             for worker in workers {
                 records.extend(worker.join().expect("a worker ends well"));
             }
+            if !network.forgets_broken_requests {
+                records.extend(flush(steward, network, user));
+            }
             // The watch of everything has to be told of the others' ends as well.
             for prefix in plan.watched.iter().rev() {
                 let value = value(user, network.clock.name());
@@ -145,6 +148,24 @@ fn reach(requests: usize, asked: &AtomicUsize) {
         assert!(started.elapsed() < ROUND_WITHIN, "the clients are stuck");
         thread::sleep(LOOK_EVERY);
     }
+}
+
+/// Writes something through every server. What any of them was asked for before is done then, or
+/// rests on a state of the namespace that is past, so that it never will be.
+fn flush(steward: &mut Connection, network: &Network, user: &str) -> Vec<Record> {
+    let urls = network.urls.read().unwrap_or_else(PoisonError::into_inner);
+    let urls = urls.clone();
+    let flushed = urls.iter().map(|url| {
+        steward.turn_to(url);
+        let call = Call::Set {
+            key: "/flushed".into(),
+            value: value(user, network.clock.name()),
+            expect: Expect::Anything,
+            ttl: None,
+        };
+        settle(steward, &call)
+    });
+    flushed.collect()
 }
 
 /// Writes what tells a watcher that the round is over.

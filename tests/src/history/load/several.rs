@@ -1,0 +1,135 @@
+//! Several servers over one etcd cluster, and the faults of both.
+
+use std::thread;
+use std::time::Duration;
+
+use prominence_cluster::etcd::{self, Cluster as Nodes};
+
+use super::cluster::{Cluster, Fault};
+use crate::Server;
+
+/// How long a cluster may take to be whole again, on a busy machine.
+const WHOLE_WITHIN: Duration = Duration::from_secs(60);
+
+/// How long most nodes are away: longer than an election takes, shorter than servers try.
+const AWAY: Duration = Duration::from_secs(3);
+
+/// Three servers over three nodes.
+pub struct Several {
+    nodes: Nodes,
+    servers: Vec<Server>,
+    /// The server that is down.
+    down: Option<usize>,
+    /// Nodes that ended.
+    ended: Vec<usize>,
+    /// The node that stands still.
+    paused: Option<usize>,
+}
+
+impl Several {
+    /// Starts them.
+    #[must_use]
+    pub fn start() -> Self {
+        let nodes = Nodes::start(&etcd::Options::default()).expect("etcd starts");
+        let endpoints = nodes.endpoints().join(",");
+        let over = ["--engine", "etcd", "--etcd-endpoints", &endpoints];
+        let first = Server::start(&over);
+        let secret = first.data().join("job-token.secret");
+        let secret = secret.to_str().expect("a plain path").to_owned();
+        let mut servers = vec![first];
+        for _ in 0..2 {
+            servers.push(Server::start(
+                &[&over[..], &["--secret-file", &secret]].concat(),
+            ));
+        }
+        Self {
+            nodes,
+            servers,
+            down: None,
+            ended: Vec::new(),
+            paused: None,
+        }
+    }
+
+    fn leader(&self) -> usize {
+        self.nodes
+            .wait_for_leader(WHOLE_WITHIN)
+            .expect("there is a leader")
+    }
+
+    fn end(&mut self, node: usize) {
+        let ended = self.nodes.node(node).and_then(|node| node.kill());
+        ended.expect("a node can be killed");
+        self.ended.push(node);
+    }
+}
+
+impl Cluster for Several {
+    fn urls(&self) -> Vec<String> {
+        self.servers
+            .iter()
+            .map(|server| server.url.clone())
+            .collect()
+    }
+
+    fn token(&self, user: &str) -> String {
+        self.servers[0].token(user)
+    }
+
+    fn strike(&mut self, fault: Fault, random: &mut fastrand::Rng) {
+        match fault {
+            Fault::Kill => {
+                let number = random.usize(..self.servers.len());
+                self.servers[number].kill();
+                self.down = Some(number);
+            }
+            Fault::KillNode => {
+                let number = random.usize(..self.nodes.nodes().len());
+                self.end(number);
+                // What is left goes on, if need be with another leader.
+                self.leader();
+            }
+            Fault::KillLeader => {
+                let leader = self.leader();
+                self.end(leader);
+                self.leader();
+            }
+            Fault::PauseLeader => {
+                let leader = self.leader();
+                let paused = self.nodes.node(leader).and_then(|node| node.pause());
+                paused.expect("a node can be paused");
+                self.paused = Some(leader);
+                self.leader();
+            }
+            Fault::LoseMajority => {
+                let spared = random.usize(..self.nodes.nodes().len());
+                for number in (0..self.nodes.nodes().len()).filter(|number| *number != spared) {
+                    self.end(number);
+                }
+                thread::sleep(AWAY);
+            }
+        }
+    }
+
+    fn heal(&mut self) {
+        if let Some(number) = self.down.take() {
+            self.servers[number].restart();
+        }
+        if let Some(number) = self.paused.take() {
+            let resumed = self.nodes.node(number).and_then(|node| node.resume());
+            resumed.expect("a node can go on");
+        }
+        for number in std::mem::take(&mut self.ended) {
+            let started = self.nodes.node(number).and_then(|node| node.start());
+            started.expect("a node can be started again");
+        }
+        self.nodes
+            .wait_until_whole(WHOLE_WITHIN)
+            .expect("the cluster is whole again");
+    }
+
+    fn forgets_broken_requests(&self) -> bool {
+        // What a server asked of the cluster may be done after the server has ended.
+        false
+    }
+}

@@ -17,7 +17,7 @@ use crate::engine::Engine;
 pub use crate::engine::EngineError;
 use crate::front::Front;
 use crate::listener::{self, Tls, TlsError};
-use crate::settings::Config;
+use crate::settings::{Config, EngineConfig};
 use crate::telemetry;
 use crate::token::{self, Secret, SecretError, SecretSource, Verifier};
 
@@ -109,6 +109,13 @@ async fn run(config: Config, announce: impl FnOnce(&Started)) -> Result<(), Serv
     };
     let engine = Engine::open(&config, clock.clone())?;
     let (secrets, made_secret) = secrets(&config)?;
+    if let (EngineConfig::Etcd(_), Some(file)) = (&config.engine, &made_secret) {
+        tracing::warn!(
+            file = %file.display(),
+            "made a secret of this server's own; servers that share a cluster need the same one: \
+             give it to all of them with --secret-file"
+        );
+    }
     let listener = TcpListener::bind(config.listen)
         .await
         .map_err(|cause| ServeError::Bind {

@@ -3,21 +3,23 @@
 //! Whatever is asked is a transaction that can be asked again: a read, or a write that compares
 //! what it rests on, so that it can't be done twice.
 
+mod questions;
+mod tls;
+
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use etcd_client::{
-    Certificate, Client, ConnectOptions, GetOptions, Identity as TlsIdentity, KeyValue, TlsOptions,
-    Txn, TxnOp, TxnOpResponse, TxnResponse, WatchOptions, WatchStream,
-};
+use etcd_client::{Client, ConnectOptions, Txn, TxnOp, TxnResponse, WatchOptions, WatchStream};
 use prominence_core::error::Fate;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
 use super::error::{OpenError, Outlook, Trouble};
 use super::keys::Range;
-use super::options::{Endpoint, Options, Tls};
+use super::options::{Endpoint, Options};
+
+pub(super) use questions::{Found, Read, RowContent, Wanted, range, row};
 
 /// How long one member may take to answer, so that another can be asked within the time that a
 /// call has. A leader that is lost is replaced in one to two seconds.
@@ -64,24 +66,6 @@ pub(super) struct Written {
     pub(super) was_unclear: bool,
 }
 
-/// What a read found.
-pub(super) struct Read {
-    /// The cluster's revision as of which it was found.
-    pub(super) revision: i64,
-    /// One for each range that was asked for, in their order.
-    pub(super) found: Vec<Found>,
-}
-
-/// What stood in one range.
-#[derive(Default)]
-pub(super) struct Found {
-    pub(super) rows: Vec<KeyValue>,
-    /// How many there are, also where fewer were wanted.
-    pub(super) count: u64,
-    /// Whether there are more than were wanted.
-    pub(super) is_cut: bool,
-}
-
 impl Members {
     pub(super) fn new(options: &Options) -> Result<Self, OpenError> {
         let mut connect = ConnectOptions::new()
@@ -94,7 +78,7 @@ impl Members {
             connect = connect.with_user(&login.user, &login.password);
         }
         if options.endpoints.are_tls() {
-            connect = connect.with_tls(tls(&options.tls)?);
+            connect = connect.with_tls(tls::options(&options.tls)?);
         } else if options.tls.authorities.is_some() || options.tls.identity.is_some() {
             return Err(OpenError::TlsWithoutHttps);
         }
@@ -270,107 +254,4 @@ fn fate(was_unclear: bool) -> Fate {
     } else {
         Fate::NotApplied
     }
-}
-
-impl From<TxnResponse> for Read {
-    fn from(response: TxnResponse) -> Self {
-        let revision = response.header().map_or(0, |header| header.revision());
-        let found = response.op_responses().into_iter().map(|each| match each {
-            TxnOpResponse::Get(mut found) => Found {
-                count: u64::try_from(found.count()).unwrap_or(0),
-                is_cut: found.more(),
-                rows: found.take_kvs(),
-            },
-            _ => Found::default(),
-        });
-        Self {
-            revision,
-            found: found.collect(),
-        }
-    }
-}
-
-/// How a range is to be read.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Wanted {
-    /// The most rows; 0 for all.
-    pub(super) limit: usize,
-    /// As of which revision of the cluster; 0 for now.
-    pub(super) revision: i64,
-    /// Whether values are left out.
-    pub(super) content: RowContent,
-}
-
-/// What of each row is wanted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum RowContent {
-    #[default]
-    All,
-    Keys,
-    /// Not even these, only how many there are.
-    Count,
-}
-
-/// Reads a range.
-pub(super) fn range(range: &Range, wanted: Wanted) -> TxnOp {
-    let limit = i64::try_from(wanted.limit).unwrap_or(i64::MAX);
-    let mut options = GetOptions::new()
-        .with_range(range.end.clone())
-        .with_limit(limit)
-        .with_revision(wanted.revision);
-    match wanted.content {
-        RowContent::All => {}
-        RowContent::Keys => options = options.with_keys_only(),
-        RowContent::Count => options = options.with_count_only(),
-    }
-    TxnOp::get(range.start.clone(), Some(options))
-}
-
-/// Reads one row.
-pub(super) fn row(key: Vec<u8>, revision: i64) -> TxnOp {
-    TxnOp::get(key, Some(GetOptions::new().with_revision(revision)))
-}
-
-fn tls(tls: &Tls) -> Result<TlsOptions, OpenError> {
-    let mut options = TlsOptions::new();
-    match &tls.authorities {
-        None => options = options.with_native_roots(),
-        Some(pem) => {
-            has(pem, "CERTIFICATE", "the file of authorities", "certificate")?;
-            options = options.ca_certificate(Certificate::from_pem(pem));
-        }
-    }
-    if let Some(identity) = &tls.identity {
-        let certificate = "the client's certificate";
-        has(
-            &identity.certificate,
-            "CERTIFICATE",
-            certificate,
-            "certificate",
-        )?;
-        has(
-            &identity.key,
-            "PRIVATE KEY",
-            "the client's key",
-            "private key",
-        )?;
-        options = options.identity(TlsIdentity::from_pem(&identity.certificate, &identity.key));
-    }
-    Ok(options)
-}
-
-/// Whether a text has a section of a kind. What it holds is found out when it is used.
-fn has(
-    pem: &[u8],
-    section: &str,
-    what: &'static str,
-    wanted: &'static str,
-) -> Result<(), OpenError> {
-    let text = String::from_utf8_lossy(pem);
-    let is_begun = text
-        .lines()
-        .any(|line| line.starts_with("-----BEGIN ") && line.ends_with(&format!("{section}-----")));
-    is_begun
-        .then_some(())
-        .ok_or(OpenError::Pem { what, wanted })
 }

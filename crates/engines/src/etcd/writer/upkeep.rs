@@ -1,6 +1,7 @@
 //! What the store writes for itself: removing what has expired, and forgetting old changes.
 
 use etcd_client::{Compare, CompareOp, DeleteOptions, Txn, TxnOp};
+use prominence_core::error::Fate;
 use prominence_core::rules::{self, Effect};
 use prominence_core::{Key, Revision, StoreError, Timestamp};
 use tokio::time::Instant;
@@ -12,7 +13,6 @@ use crate::etcd::known::Need;
 use crate::etcd::members::{self, Wanted};
 use crate::etcd::plan;
 use crate::etcd::records::{self, Content, Head, Record};
-use prominence_core::error::Fate;
 
 /// Records of the log that are looked at together when it is trimmed.
 const MAX_TRIMMED_RECORDS: usize = 64;

@@ -150,9 +150,11 @@ impl EtcdStore {
     /// # Errors
     /// See [`OpenError`].
     pub fn open(options: Options, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
+        // Each of these is seeded by the operating system.
+        let process = RandomState::new().hash_one("process");
         let shared = Arc::new(Shared {
             keys: Keys::new(&options.root),
-            members: Members::new(&options)?,
+            members: Members::new(&options, process)?,
             writers: Writers::new(options.queue),
             options,
             clock,
@@ -160,8 +162,7 @@ impl EtcdStore {
             taken: Taken::default(),
             removals: Arc::new(Semaphore::new(MAX_REMOVALS)),
             counters: Counting::default(),
-            // Each of these is seeded by the operating system.
-            process: RandomState::new().hash_one("process"),
+            process,
             next_ticket: AtomicU64::new(0),
         });
         let tasks = vec![

@@ -67,7 +67,8 @@ pub(super) struct Written {
 }
 
 impl Members {
-    pub(super) fn new(options: &Options) -> Result<Self, OpenError> {
+    /// `first` tells which of them is asked first, so that not all servers ask the same.
+    pub(super) fn new(options: &Options, first: u64) -> Result<Self, OpenError> {
         let mut connect = ConnectOptions::new()
             .with_connect_timeout(options.connect_timeout)
             .with_keep_alive(KEEP_ALIVE, KEEP_ALIVE_ANSWER)
@@ -86,9 +87,11 @@ impl Members {
             endpoint: endpoint.clone(),
             client: Mutex::default(),
         });
+        let members: Vec<_> = members.collect();
+        let first = usize::try_from(first).unwrap_or(0) % members.len().max(1);
         Ok(Self {
-            members: members.collect(),
-            current: watch::Sender::new(0),
+            members,
+            current: watch::Sender::new(first),
             switches: AtomicU64::new(0),
             is_away: AtomicBool::new(false),
             options: connect,

@@ -186,10 +186,26 @@ pub struct Round {
     pub user: String,
     /// What it held in the beginning.
     pub before: Snapshot,
+    /// Keys that were given a lifetime before. One that has ended is in no listing, and is told of
+    /// once more when the store removes it.
+    pub expiring: Vec<Text>,
     /// What was asked and answered. The last record lists everything.
     pub records: Vec<Record>,
     /// What was watched. One of these watches everything, where watches are taken.
     pub watches: Vec<Watch>,
+}
+
+impl Record {
+    /// The key that it may have given a lifetime.
+    #[must_use]
+    pub fn expiring(&self) -> Option<&Text> {
+        match &self.call {
+            Call::Set {
+                key, ttl: Some(_), ..
+            } => Some(key),
+            _ => None,
+        }
+    }
 }
 
 impl Call {

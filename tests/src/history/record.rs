@@ -62,6 +62,7 @@ fn narrow(nanoseconds: u128) -> u64 {
 enum Line {
     User(String),
     Before(Snapshot),
+    Expiring(Vec<Text>),
     Watch(Watch),
     Record(Record),
 }
@@ -78,6 +79,7 @@ pub fn write(round: &Round, path: &Path) -> io::Result<()> {
     let head = [
         Line::User(round.user.clone()),
         Line::Before(round.before.clone()),
+        Line::Expiring(round.expiring.clone()),
     ];
     let watches = round.watches.iter().cloned().map(Line::Watch);
     let records = round.records.iter().cloned().map(Line::Record);
@@ -98,6 +100,7 @@ pub fn read(path: &Path) -> io::Result<Round> {
         match serde_json::from_str(&line?)? {
             Line::User(user) => round.user = user,
             Line::Before(before) => round.before = before,
+            Line::Expiring(expiring) => round.expiring = expiring,
             Line::Watch(watch) => round.watches.push(watch),
             Line::Record(record) => round.records.push(record),
         }

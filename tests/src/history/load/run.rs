@@ -45,6 +45,7 @@ struct Party {
     watchers: Vec<Watcher>,
     steward: Connection,
     before: Snapshot,
+    expiring: Vec<Text>,
 }
 
 /// Does as planned, and hands over each round of each user.
@@ -99,7 +100,8 @@ fn go_round(
                 .iter_mut()
                 .map(|watcher| scope.spawn(move || watcher.run()))
                 .collect();
-            let rest = (&party.user, &mut party.steward, &mut party.before);
+            let kept = (&mut party.before, &mut party.expiring);
+            let rest = (&party.user, &mut party.steward, kept);
             busy.push((workers, watchers, rest));
         }
         for strike in strikes {
@@ -111,7 +113,7 @@ fn go_round(
         reach(plan.requests, asked);
         stop.store(true, Ordering::Relaxed);
         let mut rounds = Vec::new();
-        for (workers, watchers, (user, steward, before)) in busy {
+        for (workers, watchers, (user, steward, (before, expiring))) in busy {
             let mut records = Vec::new();
             for worker in workers {
                 records.extend(worker.join().expect("a worker ends well"));
@@ -130,9 +132,14 @@ fn go_round(
                 .collect();
             let (last, after) = list_everything(steward);
             records.push(last);
+            let known = expiring.clone();
+            expiring.extend(records.iter().filter_map(Record::expiring).cloned());
+            expiring.sort();
+            expiring.dedup();
             rounds.push(Round {
                 user: user.clone(),
                 before: std::mem::replace(before, after),
+                expiring: known,
                 records,
                 watches,
             });
@@ -228,6 +235,7 @@ impl Party {
             watchers,
             steward,
             before,
+            expiring: Vec::new(),
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Faults of counters, work items, locks, and what keeps users apart.
 
 use prominence_tests::history::check::Check;
-use prominence_tests::history::operation::{Answer, Call, Expect};
+use prominence_tests::history::isolation;
+use prominence_tests::history::operation::{Answer, Call, EventKind, Expect};
 
 use super::watches::event;
 use super::{after, answered, demand, insert};
@@ -104,4 +105,19 @@ fn a_value_of_another_user_is_found() {
     let mut round = sound();
     event(&mut round, 1, 2).value = Some("alice2:2".into());
     demand(&round, &[Check::Isolation]);
+}
+
+#[test]
+fn the_end_of_a_key_that_the_user_never_had_is_found() {
+    let mut round = sound();
+    let told = event(&mut round, 1, 2);
+    told.key = "/lock/z".into();
+    told.kind = EventKind::Expire;
+    told.value = None;
+    let (_, findings) = isolation::check(&round);
+    assert_eq!(findings.len(), 1, "{findings:?}");
+    // One that ended in an earlier round may be removed only now.
+    round.expiring.push("/lock/z".into());
+    let (_, findings) = isolation::check(&round);
+    assert!(findings.is_empty(), "{findings:?}");
 }

@@ -37,6 +37,8 @@ fn everything_that_many_clients_are_told_is_true_while_a_cluster_fails_in_every_
         Fault::KillNode,
         Fault::KillLeader,
         Fault::PauseLeader,
+        Fault::CutNode,
+        Fault::PartLeader,
         Fault::LoseMajority,
     ];
     go(&mut Several::start(), 4_000, 2, &faults);

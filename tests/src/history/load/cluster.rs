@@ -13,6 +13,10 @@ pub enum Fault {
     KillLeader,
     /// The node that leads stands still until others have chosen a new one.
     PauseLeader,
+    /// A node is cut off from everybody.
+    CutNode,
+    /// The node that leads is cut off from the other nodes, and still reached by servers.
+    PartLeader,
     /// Most nodes end, so that nothing can be written, and come back.
     LoseMajority,
 }

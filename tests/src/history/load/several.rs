@@ -3,7 +3,8 @@
 use std::thread;
 use std::time::Duration;
 
-use prominence_cluster::etcd::{self, Cluster as Nodes};
+use prominence_cluster::etcd::{self, Cluster as Nodes, Place};
+use prominence_cluster::network::Network;
 
 use super::cluster::{Cluster, Fault};
 use crate::Server;
@@ -11,7 +12,10 @@ use crate::Server;
 /// How long a cluster may take to be whole again, on a busy machine.
 const WHOLE_WITHIN: Duration = Duration::from_secs(60);
 
-/// How long most nodes are away: longer than an election takes, shorter than servers try.
+/// As many as a cluster has where nothing else is said.
+const NODES: u8 = 3;
+
+/// How long nodes are away: longer than an election takes, shorter than servers try.
 const AWAY: Duration = Duration::from_secs(3);
 
 /// Three servers over three nodes.
@@ -24,13 +28,22 @@ pub struct Several {
     ended: Vec<usize>,
     /// The node that stands still.
     paused: Option<usize>,
+    /// The node that is cut off from everybody.
+    cut: Option<u8>,
+    /// Nodes that are cut off from each other.
+    parted: Vec<(u8, u8)>,
 }
 
 impl Several {
     /// Starts them.
     #[must_use]
     pub fn start() -> Self {
-        let nodes = Nodes::start(&etcd::Options::default()).expect("etcd starts");
+        let options = etcd::Options {
+            nodes: NODES,
+            place: Place::Network,
+            ..etcd::Options::default()
+        };
+        let nodes = Nodes::start(&options).expect("etcd starts");
         let endpoints = nodes.endpoints().join(",");
         let over = ["--engine", "etcd", "--etcd-endpoints", &endpoints];
         let first = Server::start(&over);
@@ -48,6 +61,8 @@ impl Several {
             down: None,
             ended: Vec::new(),
             paused: None,
+            cut: None,
+            parted: Vec::new(),
         }
     }
 
@@ -55,6 +70,10 @@ impl Several {
         self.nodes
             .wait_for_leader(WHOLE_WITHIN)
             .expect("there is a leader")
+    }
+
+    fn network(&self) -> &Network {
+        self.nodes.network().expect("there is a network")
     }
 
     fn end(&mut self, node: usize) {
@@ -101,6 +120,21 @@ impl Cluster for Several {
                 self.paused = Some(leader);
                 self.leader();
             }
+            Fault::CutNode => {
+                let number = random.u8(..NODES);
+                self.network().cut(number).expect("a node can be cut off");
+                self.cut = Some(number);
+                thread::sleep(AWAY);
+            }
+            Fault::PartLeader => {
+                let leader = u8::try_from(self.leader()).expect("a few nodes");
+                for other in (0..NODES).filter(|other| *other != leader) {
+                    let parted = self.network().part(leader, other);
+                    parted.expect("nodes can be parted");
+                    self.parted.push((leader, other));
+                }
+                thread::sleep(AWAY);
+            }
             Fault::LoseMajority => {
                 let spared = random.usize(..self.nodes.nodes().len());
                 for number in (0..self.nodes.nodes().len()).filter(|number| *number != spared) {
@@ -118,6 +152,12 @@ impl Cluster for Several {
         if let Some(number) = self.paused.take() {
             let resumed = self.nodes.node(number).and_then(|node| node.resume());
             resumed.expect("a node can go on");
+        }
+        if let Some(number) = self.cut.take() {
+            self.network().join(number).expect("a node can be joined");
+        }
+        for (one, other) in std::mem::take(&mut self.parted) {
+            self.network().reunite(one, other).expect("nodes can meet");
         }
         for number in std::mem::take(&mut self.ended) {
             let started = self.nodes.node(number).and_then(|node| node.start());

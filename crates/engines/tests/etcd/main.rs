@@ -7,5 +7,6 @@
 )]
 
 mod conformance;
+mod faults;
 mod support;
 mod together;

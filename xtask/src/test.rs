@@ -8,19 +8,19 @@ use crate::sh;
 /// The version of the existing client that has to work, unmodified.
 const PYPI_CLIENT: &str = "prominence==0.21.0";
 
-/// Programs that building and testing need, each with its Debian package.
-const NEEDED: [(&str, &str); 6] = [
-    // The client of etcd is built from etcd's own definitions.
-    ("protoc", "protobuf-compiler"),
+/// Programs that building and testing need, each with its Debian packages.
+const NEEDED: [(&str, &[&str]); 6] = [
+    // The client of etcd is built from etcd's own definitions, and those from Google's.
+    ("protoc", &["protobuf-compiler", "libprotobuf-dev"]),
     // The README's examples and the job scripts use it.
-    ("curl", "curl"),
+    ("curl", &["curl"]),
     // It records what the embedded engine does to its disk, and makes disks fail.
-    ("strace", "strace"),
+    ("strace", &["strace"]),
     // What the other engine keeps its data in, and what asks it how it is.
-    ("etcd", "etcd-server"),
-    ("etcdctl", "etcd-client"),
+    ("etcd", &["etcd-server"]),
+    ("etcdctl", &["etcd-client"]),
     // It makes networks, from which nodes of a cluster are cut off.
-    ("ip", "iproute2"),
+    ("ip", &["iproute2"]),
 ];
 
 /// Options of `cargo xtask test`.
@@ -41,9 +41,9 @@ pub(crate) struct Options {
 
 /// Installs what is missing of it.
 pub(crate) fn install() -> anyhow::Result<()> {
-    for (program, package) in NEEDED {
+    for (program, packages) in NEEDED {
         if !sh::has(program) {
-            sh::apt_install(&[package])?;
+            sh::apt_install(packages)?;
         }
     }
     Ok(())

@@ -1,6 +1,7 @@
 //! What every server does now and then: have what has expired removed, and logs trimmed.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use etcd_client::{Compare, CompareOp, Txn, TxnOp};
 use prominence_core::{Namespace, StoreError, Timestamp};
@@ -17,9 +18,14 @@ const MAX_WAKES: usize = 100;
 /// Namespaces whose logs are looked at in one go. Each costs the reading of one record.
 const MAX_LOGS: usize = 100;
 
+/// The pause after all logs have been looked at: changes are kept for hours, and are forgotten
+/// within minutes.
+const BETWEEN_PASSES: Duration = Duration::from_secs(60);
+
 /// Does upkeep for as long as the store is open.
 pub(super) async fn run(shared: Arc<Shared>) {
     let mut after = None;
+    let mut next_pass = Instant::now();
     loop {
         // Several servers do the same; they should not all do it at the same moment.
         let pause = shared.options.upkeep_every + shared.jitter(1);
@@ -28,9 +34,15 @@ pub(super) async fn run(shared: Arc<Shared>) {
             tracing::debug!(%error, "what has expired was not removed");
             continue;
         }
+        if Instant::now() < next_pass {
+            continue;
+        }
         match trim_some(&shared, after.as_ref()).await {
             Ok(last) => after = last,
             Err(error) => tracing::debug!(%error, "old changes were not forgotten"),
+        }
+        if after.is_none() {
+            next_pass = Instant::now() + BETWEEN_PASSES;
         }
     }
 }

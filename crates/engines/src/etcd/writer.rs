@@ -23,7 +23,7 @@ use super::Shared;
 use super::error::{RETRY_SOON, Trouble, busy, unavailable};
 use super::known::{Known, Need};
 use super::members::Read;
-use super::records::{Head, Record, Reservation};
+use super::records::{Head, Record};
 
 /// How long a writer stays when nobody writes: what it knows saves the next write a round trip.
 const LINGER: Duration = Duration::from_secs(10);
@@ -152,23 +152,22 @@ impl Writer {
     /// The head, once no other process has the namespace to itself.
     async fn free_head(&mut self, deadline: Instant) -> Result<(i64, Head), Refusal> {
         loop {
-            // Listening before looking, so that the end of it is not slept through.
+            let (written, head) = self.head(deadline).await?;
+            if self.reserved_for(head).is_none() {
+                return Ok((written, head));
+            }
+            // Listening before looking again, so that the end of it is not slept through.
             let everything = Interest::Prefix(Prefix::everything());
             let listener = self.shared.hub.listen(&self.namespace, &everything);
+            self.read(&Need::default(), deadline).await?;
             let (written, head) = self.head(deadline).await?;
-            let now = self.shared.clock.now();
-            let others = |reserved: &Reservation| reserved.process != self.shared.process;
-            let reserved = head.reserved.filter(others);
-            let Some(reserved) = reserved.filter(|reserved| now < reserved.until) else {
+            let Some(left) = self.reserved_for(head) else {
                 return Ok((written, head));
             };
             if Instant::now() >= deadline {
-                return Err(Refusal::Store(busy(
-                    "another server is deleting many of this user's keys",
-                )));
+                let reason = "another server is deleting many of this user's keys";
+                return Err(Refusal::Store(busy(reason)));
             }
-            let left = reserved.until.as_millis().saturating_sub(now.as_millis());
-            let lapse = Instant::now() + Duration::from_millis(left);
             let over = async {
                 match listener {
                     Ok(listener) => drop(listener.woken().await),
@@ -176,9 +175,19 @@ impl Writer {
                 }
             };
             // Either way the head tells.
+            let lapse = Instant::now() + left;
             let _ = tokio::time::timeout_at(lapse.min(deadline), over).await;
             self.read(&Need::default(), deadline).await?;
         }
+    }
+
+    /// For how long another process has the namespace to itself, if one does.
+    fn reserved_for(&self, head: Head) -> Option<Duration> {
+        let reserved = head.reserved?;
+        let now = self.shared.clock.now();
+        let is_others = reserved.process != self.shared.process;
+        let left = reserved.until.as_millis().saturating_sub(now.as_millis());
+        (is_others && left > 0).then(|| Duration::from_millis(left))
     }
 
     /// Reads the head and what else is needed. Gives what others wrote meanwhile.

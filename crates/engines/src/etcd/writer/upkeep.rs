@@ -14,8 +14,9 @@ use crate::etcd::members::{self, Wanted};
 use crate::etcd::plan;
 use crate::etcd::records::{self, Content, Head, Record};
 
-/// Records of the log that are looked at together when it is trimmed.
-const MAX_TRIMMED_RECORDS: usize = 64;
+/// Records of the log that are looked at together when it is trimmed: few round trips, and some
+/// MiB where each tells of many long keys.
+const MAX_TRIMMED_RECORDS: usize = 256;
 
 /// A hint about what expires.
 struct Hint {

@@ -125,15 +125,21 @@ impl Server {
 
     /// Asks the process to stop, and answers how it ended.
     pub fn terminate(&mut self) -> std::process::ExitStatus {
-        let pid = self.child.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args(["-TERM", &pid])
-                .status()
-                .unwrap()
-                .success()
-        );
+        self.signal("-TERM");
         self.child.wait().unwrap()
+    }
+
+    /// Lets the process stand still for so long, and then go on.
+    pub fn stand_still(&self, how_long: Duration) {
+        self.signal("-STOP");
+        std::thread::sleep(how_long);
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args([signal, &pid]).status();
+        assert!(sent.unwrap().success(), "{signal} was not sent");
     }
 
     /// Starts it again on the same data, on another port.

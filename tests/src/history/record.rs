@@ -63,6 +63,7 @@ enum Line {
     User(String),
     Before(Snapshot),
     Expiring(Vec<Text>),
+    Disturbed(Vec<(Moment, Moment)>),
     Watch(Watch),
     Record(Record),
 }
@@ -80,6 +81,7 @@ pub fn write(round: &Round, path: &Path) -> io::Result<()> {
         Line::User(round.user.clone()),
         Line::Before(round.before.clone()),
         Line::Expiring(round.expiring.clone()),
+        Line::Disturbed(round.disturbed.clone()),
     ];
     let watches = round.watches.iter().cloned().map(Line::Watch);
     let records = round.records.iter().cloned().map(Line::Record);
@@ -101,6 +103,7 @@ pub fn read(path: &Path) -> io::Result<Round> {
             Line::User(user) => round.user = user,
             Line::Before(before) => round.before = before,
             Line::Expiring(expiring) => round.expiring = expiring,
+            Line::Disturbed(disturbed) => round.disturbed = disturbed,
             Line::Watch(watch) => round.watches.push(watch),
             Line::Record(record) => round.records.push(record),
         }

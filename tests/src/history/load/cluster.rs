@@ -1,5 +1,7 @@
 //! The servers, and the faults that they are put through.
 
+use std::time::Duration;
+
 use crate::Server;
 
 /// A kind of harm.
@@ -7,6 +9,8 @@ use crate::Server;
 pub enum Fault {
     /// A server's process ends at once, as in a crash.
     Kill,
+    /// A server's process stands still for a while and goes on as if nothing had been.
+    Pause,
     /// A node of the store that the servers share ends so.
     KillNode,
     /// The node that leads ends so, and others have to choose a new one.
@@ -75,7 +79,11 @@ pub trait Cluster {
     fn forgets_broken_requests(&self) -> bool;
 }
 
-/// One server with the embedded engine, which is killed.
+/// How long a paused server stands still: longer than locks and claims last, so that they end
+/// meanwhile, and shorter than clients wait for an answer.
+pub(super) const STANDS_STILL: Duration = Duration::from_millis(1_500);
+
+/// One server with the embedded engine, which is killed or stands still.
 pub struct Single {
     server: Server,
     is_up: bool,
@@ -102,9 +110,14 @@ impl Cluster for Single {
     }
 
     fn strike(&mut self, fault: Fault, _random: &mut fastrand::Rng) {
-        assert_eq!(fault, Fault::Kill, "there is nothing but a server");
-        self.server.kill();
-        self.is_up = false;
+        match fault {
+            Fault::Kill => {
+                self.server.kill();
+                self.is_up = false;
+            }
+            Fault::Pause => self.server.stand_still(STANDS_STILL),
+            other => panic!("there is nothing but a server: {other:?}"),
+        }
     }
 
     fn heal(&mut self) {

@@ -10,6 +10,7 @@ use super::connection::{Connection, Network};
 use super::mix::Mix;
 use super::watcher::Watcher;
 use super::worker::Worker;
+use crate::history::listing::INSIDE;
 use crate::history::operation::{Answer, Call, Expect, Record, Round, Snapshot, Text};
 use crate::history::record::{Clock, MAX_REQUESTS, value};
 
@@ -104,10 +105,13 @@ fn go_round(
             let rest = (&party.user, &mut party.steward, kept);
             busy.push((workers, watchers, rest));
         }
+        let mut disturbed = Vec::new();
         for strike in strikes {
             reach(strike.after, asked);
+            let begin = network.clock.now();
             cluster.strike(strike.fault, random);
             cluster.heal();
+            disturbed.push((begin, network.clock.now()));
             *network.urls.write().unwrap_or_else(PoisonError::into_inner) = cluster.urls();
         }
         reach(plan.requests, asked);
@@ -130,8 +134,8 @@ fn go_round(
                 .into_iter()
                 .map(|watcher| watcher.join().expect("a watcher ends well"))
                 .collect();
-            let (last, after) = list_everything(steward);
-            records.push(last);
+            let (listings, after) = list_everything(steward);
+            records.extend(listings);
             let known = expiring.clone();
             expiring.extend(records.iter().filter_map(Record::expiring).cloned());
             expiring.sort();
@@ -142,6 +146,7 @@ fn go_round(
                 expiring: known,
                 records,
                 watches,
+                disturbed: disturbed.clone(),
             });
         }
         rounds
@@ -188,14 +193,18 @@ fn end_watch(steward: &mut Connection, key: Text, value: Text) -> Record {
     record
 }
 
-/// Lists a whole namespace while nobody writes.
-fn list_everything(steward: &mut Connection) -> (Record, Snapshot) {
-    let record = settle(steward, &Call::List("/".into()));
-    let Answer::Listed(listed) = &record.answer else {
-        panic!("everything can't be listed: {:?}", record.answer);
-    };
-    let listed = listed.clone();
-    (record, listed)
+/// Lists a whole namespace while nobody writes: first the platform's keys, then everything else.
+fn list_everything(steward: &mut Connection) -> (Vec<Record>, Snapshot) {
+    let mut all = Snapshot::new();
+    let listings = [INSIDE, "/"].map(|prefix| {
+        let record = settle(steward, &Call::List(prefix.into()));
+        let Answer::Listed(listed) = &record.answer else {
+            panic!("{prefix} can't be listed: {:?}", record.answer);
+        };
+        all.extend(listed.clone());
+        record
+    });
+    (listings.into(), all)
 }
 
 /// Sends a request until a server answers it. The first one may find a connection that a fault broke.

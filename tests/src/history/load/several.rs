@@ -6,7 +6,7 @@ use std::time::Duration;
 use prominence_cluster::etcd::{self, Cluster as Nodes, Place};
 use prominence_cluster::network::Network;
 
-use super::cluster::{Cluster, Fault};
+use super::cluster::{Cluster, Fault, STANDS_STILL};
 use crate::Server;
 
 /// How long a cluster may take to be whole again, on a busy machine.
@@ -101,6 +101,10 @@ impl Cluster for Several {
                 let number = random.usize(..self.servers.len());
                 self.servers[number].kill();
                 self.down = Some(number);
+            }
+            Fault::Pause => {
+                let number = random.usize(..self.servers.len());
+                self.servers[number].stand_still(STANDS_STILL);
             }
             Fault::KillNode => {
                 let number = random.usize(..self.nodes.nodes().len());

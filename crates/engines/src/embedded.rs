@@ -61,7 +61,7 @@ use async_trait::async_trait;
 use prominence_core::error::Fate;
 use prominence_core::{
     Changes, Clock, Commit, Committed, Cursor, Entry, Extent, Interest, Job, Key, Namespace, Page,
-    Prefix, Revision, Scan, Signal, Store, StoreError, Timestamp, Usage, Visibility,
+    Prefix, Scan, Signal, Store, StoreError, Timestamp, Usage, Visibility,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
@@ -72,7 +72,7 @@ pub use offline::OfflineStore;
 pub use options::Options;
 pub use queue::Counters;
 
-use crate::hub::{Hub, Listener, Wake};
+use crate::hub::{Hub, Listener};
 use crate::queued::QueuedBytes;
 use crate::taken::Taken;
 use committer::Committer;
@@ -379,15 +379,7 @@ impl Store for EmbeddedStore {
             match look.await? {
                 Look::Found(changes) => return Ok(changes),
                 Look::GoOn(next) => after = next,
-                Look::End(next) => {
-                    after = next;
-                    if let Wake::Changed(revision) = listener.woken().await {
-                        // Nothing before it was for this waiter, so the log may well have
-                        // been trimmed up to there meanwhile.
-                        let before = Revision::new(revision.get().saturating_sub(1));
-                        after = after.max(Cursor::after(before));
-                    }
-                }
+                Look::End(next) => after = listener.woken().await.go_on(next),
             }
         }
     }

@@ -44,7 +44,7 @@ use async_trait::async_trait;
 use prominence_core::error::Fate;
 use prominence_core::{
     Changes, Clock, Commit, Committed, Cursor, Entry, Extent, Interest, Job, Key, Namespace, Page,
-    Prefix, Revision, Scan, Signal, Store, StoreError, Usage, Visibility,
+    Prefix, Scan, Signal, Store, StoreError, Usage, Visibility,
 };
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -54,7 +54,7 @@ pub use options::{
     BadEndpoints, BadRoot, Endpoint, Endpoints, Identity, Login, Options, Root, Tls,
 };
 
-use crate::hub::{Hub, Listener, Wake};
+use crate::hub::{Hub, Listener};
 use crate::taken::Taken;
 use error::{RETRY_LATER, busy, unavailable};
 use keys::Keys;
@@ -315,15 +315,7 @@ impl Store for EtcdStore {
             match look {
                 Look::Found(changes) => return Ok(changes),
                 Look::GoOn(next) => after = next,
-                Look::End(next) => {
-                    after = next;
-                    if let Wake::Changed(revision) = listener.woken().await {
-                        // Nothing before it was for this waiter, so the log may well have
-                        // been trimmed up to there meanwhile.
-                        let before = Revision::new(revision.get().saturating_sub(1));
-                        after = after.max(Cursor::after(before));
-                    }
-                }
+                Look::End(next) => after = listener.woken().await.go_on(next),
             }
         }
     }

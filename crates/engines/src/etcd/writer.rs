@@ -18,6 +18,7 @@ use tokio::time::Instant;
 pub(super) use queue::{Request, Writers, gone};
 
 use queue::CommitRequest;
+use upkeep::Upkeep;
 
 use super::Shared;
 use super::error::{RETRY_SOON, Trouble, busy, unavailable};
@@ -83,10 +84,10 @@ impl Writer {
         match first {
             Request::Sweep(answer) => {
                 // Whoever asked may be gone.
-                let _ = answer.send(self.sweep(deadline).await);
+                let _ = answer.send(self.upkeep(Upkeep::Expired, deadline).await);
             }
             Request::Trim(answer) => {
-                let _ = answer.send(self.trim(deadline).await);
+                let _ = answer.send(self.upkeep(Upkeep::Log, deadline).await);
             }
             Request::Commit(first) => {
                 let group = self.group(first);
@@ -97,7 +98,7 @@ impl Writer {
                 }
                 if self.is_log_long() {
                     // Whoever writes next tries again.
-                    let _ = self.trim(deadline).await;
+                    let _ = self.upkeep(Upkeep::Log, deadline).await;
                 }
             }
         }

@@ -6,7 +6,9 @@ use std::time::Duration;
 use prominence_cluster::etcd::{self, Cluster, Place};
 use prominence_core::clock::ManualClock;
 use prominence_core::conformance::START;
-use prominence_core::{Commit, Key, Lifetime, Namespace, Operation, Store, StoreError, Value};
+use prominence_core::{
+    Commit, Cursor, Key, Lifetime, Namespace, Operation, Prefix, Store, StoreError, Value,
+};
 use prominence_engines::EtcdStore;
 use prominence_engines::etcd::{Endpoints, Options, Root};
 
@@ -118,4 +120,38 @@ async fn a_full_database_is_named_and_read_on_and_taken_up_again() {
     cluster.disarm().unwrap();
     set(&store, "again").await.unwrap();
     assert_eq!(read(&store).await.unwrap(), "again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_hears_of_what_comes_after_a_restart_and_a_compaction_of_the_cluster() {
+    let one = etcd::Options {
+        nodes: 1,
+        ..etcd::Options::default()
+    };
+    let mut cluster = Cluster::start(&one).unwrap();
+    let (waiting, writing) = (over(&cluster, &[0]), over(&cluster, &[0]));
+    for value in ["first", "second", "third"] {
+        set(&writing, value).await.unwrap();
+    }
+    let from = waiting.extent(&alice()).await.unwrap().latest;
+    let waiter = tokio::spawn(async move {
+        let (alice, everything) = (alice(), Prefix::everything());
+        let changes = waiting.changes(&alice, &everything, Cursor::after(from));
+        (changes.await.unwrap(), waiting)
+    });
+    cluster.node(0).unwrap().kill().unwrap();
+    cluster.node(0).unwrap().start().unwrap();
+    cluster.wait_for_leader(PATIENCE).unwrap();
+    // Where the watch goes on from is no longer kept.
+    let revision = cluster.status(0).unwrap().revision;
+    cluster.compact(revision).unwrap();
+    set(&writing, "fourth").await.unwrap();
+    let heard = tokio::time::timeout(PATIENCE, waiter);
+    let (changes, waiting) = heard.await.unwrap().unwrap();
+    assert_eq!(changes.changes.len(), 1);
+    assert_eq!(changes.changes[0].key, key());
+    // The log of the store's own reaches back further than the cluster's history.
+    let (alice, everything) = (alice(), Prefix::everything());
+    let all = waiting.changes(&alice, &everything, Cursor::START).await;
+    assert_eq!(all.unwrap().changes.len(), 4);
 }

@@ -6,6 +6,7 @@
     reason = "a test's helpers say what went wrong by failing"
 )]
 
+mod access;
 mod conformance;
 mod faults;
 mod support;

@@ -20,7 +20,7 @@ use tokio::time::Instant;
 
 use super::group::{Tried, revision_of};
 use super::queue::CommitRequest;
-use super::upkeep::remove;
+use super::upkeep::{Upkeep, remove};
 use super::{Refusal, Writer};
 use crate::etcd::error::busy;
 use crate::etcd::keys::Range;
@@ -85,7 +85,7 @@ impl Writer {
         loop {
             // What has expired by now is removed as such; all else that is there is live now.
             let now = self.shared.clock.now();
-            self.sweep(deadline)
+            self.upkeep(Upkeep::Expired, deadline)
                 .await
                 .map_err(|error| before(Refusal::Store(error)))?;
             self.read(&Need::default(), deadline)

@@ -29,12 +29,16 @@ struct Hint {
 }
 
 impl Writer {
-    /// Removes what has expired, and logs it.
-    pub(super) async fn sweep(&mut self, deadline: Instant) -> Result<(), StoreError> {
+    /// Removes what has expired and logs it, or forgets what of the log is too old or more than is
+    /// kept, until nothing of it is left.
+    pub(super) async fn upkeep(&mut self, of: Upkeep, deadline: Instant) -> Result<(), StoreError> {
         let mut tries = 0;
         loop {
-            let swept = self.sweep_one(deadline).await;
-            match swept {
+            let done = match of {
+                Upkeep::Expired => self.sweep_one(deadline).await,
+                Upkeep::Log => self.trim_some(deadline).await,
+            };
+            match done {
                 Ok(Swept::Nothing) => return Ok(()),
                 Ok(Swept::One) => tries = 0,
                 Ok(Swept::Again) => {
@@ -44,7 +48,6 @@ impl Writer {
                 }
                 Err((refusal, fate)) => {
                     self.known.forget();
-                    self.shared.taken.forget(&self.namespace);
                     return Err(refusal.into_answer(fate));
                 }
             }
@@ -153,26 +156,6 @@ impl Writer {
         Txn::new().when(compares).and_then(writes)
     }
 
-    /// Forgets what of the log is too old, or more than is kept.
-    pub(super) async fn trim(&mut self, deadline: Instant) -> Result<(), StoreError> {
-        let mut tries = 0;
-        loop {
-            match self.trim_some(deadline).await {
-                Ok(Swept::Nothing) => return Ok(()),
-                Ok(Swept::One) => tries = 0,
-                Ok(Swept::Again) => {
-                    tries += 1;
-                    let waited = self.give_way(tries, deadline).await;
-                    waited.map_err(|refusal| refusal.into_answer(Fate::NotApplied))?;
-                }
-                Err((refusal, fate)) => {
-                    self.known.forget();
-                    return Err(refusal.into_answer(fate));
-                }
-            }
-        }
-    }
-
     async fn trim_some(&mut self, deadline: Instant) -> Result<Swept, (Refusal, Fate)> {
         let before = |refusal| (refusal, Fate::NotApplied);
         self.read(&Need::default(), deadline)
@@ -250,6 +233,15 @@ impl Writer {
         writes.extend(parts.iter().map(remove));
         Txn::new().when(vec![unchanged]).and_then(writes)
     }
+}
+
+/// What is kept up.
+#[derive(Clone, Copy)]
+pub(super) enum Upkeep {
+    /// Entries that have expired.
+    Expired,
+    /// The log.
+    Log,
 }
 
 /// What came of one step of upkeep.

@@ -42,9 +42,9 @@ fn so_since(log: &Log, passed: &Passed, record: &Record) -> Option<Moment> {
     if !is_so(log, record, last) {
         return None;
     }
-    let meanwhile = log.commits().range(first + 1..=last);
+    let meanwhile = log.commits().range(..=last).rev();
     let made_so = meanwhile
-        .rev()
+        .take_while(|(revision, _)| **revision > first)
         .find(|(revision, _)| !is_so(log, record, *revision - 1));
     Some(passed.when(made_so.map_or(first, |(revision, _)| *revision)))
 }

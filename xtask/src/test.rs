@@ -9,7 +9,7 @@ use crate::sh;
 const PYPI_CLIENT: &str = "prominence==0.21.0";
 
 /// Programs that building and testing need, each with its Debian packages.
-const NEEDED: [(&str, &[&str]); 6] = [
+const NEEDED: [(&str, &[&str]); 7] = [
     // The client of etcd is built from etcd's own definitions, and those from Google's.
     ("protoc", &["protobuf-compiler", "libprotobuf-dev"]),
     // The README's examples and the job scripts use it.
@@ -21,6 +21,8 @@ const NEEDED: [(&str, &[&str]); 6] = [
     ("etcdctl", &["etcd-client"]),
     // It makes networks, from which nodes of a cluster are cut off.
     ("ip", &["iproute2"]),
+    // It lets servers run on clocks that disagree.
+    ("faketime", &["faketime"]),
 ];
 
 /// Options of `cargo xtask test`.

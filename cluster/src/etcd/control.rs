@@ -178,6 +178,34 @@ impl Cluster {
         Ok(raised.map(|_| Alarm::NoSpace).collect())
     }
 
+    /// Raises an alarm, as a node does by itself when it has to. etcdctl can't, so the node's own
+    /// gateway is asked.
+    ///
+    /// # Errors
+    /// Where the node does not answer.
+    pub fn raise(&self, at: usize, alarm: Alarm) -> anyhow::Result<()> {
+        let Alarm::NoSpace = alarm;
+        let member = self.status(at)?.member;
+        let node = self.nodes.get(at).context("there is no such node")?;
+        let mut curl = Command::new("curl");
+        curl.args(["--silent", "--show-error", "--fail", "--max-time", "10"]);
+        if let Some((ca, pair)) = self.credentials() {
+            curl.arg("--cacert").arg(ca);
+            curl.arg("--cert").arg(pair.certificate);
+            curl.arg("--key").arg(pair.key);
+        }
+        let body = format!(r#"{{"action":"ACTIVATE","memberID":"{member}","alarm":"NOSPACE"}}"#);
+        let url = format!("{}/v3/maintenance/alarm", node.endpoint());
+        let said = curl.args(["--data", &body, &url]).output();
+        let said = said.context("curl can't be run")?;
+        anyhow::ensure!(
+            said.status.success(),
+            "the alarm can't be raised: {}",
+            String::from_utf8_lossy(&said.stderr)
+        );
+        Ok(())
+    }
+
     /// Ends every alarm.
     ///
     /// # Errors

@@ -244,6 +244,8 @@ pub struct Round {
     pub watches: Vec<Watch>,
     /// From when until when servers were not well.
     pub disturbed: Vec<(Moment, Moment)>,
+    /// By how much the servers' clocks differ, at most, in nanoseconds.
+    pub disagreement: Moment,
 }
 
 impl Record {

@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::model::{Action, Removal, Step};
-use super::operation::{Answer, Call, Change, Expect, Record, Round, Text};
+use super::model::{Action, Lifetime, Removal, Step};
+use super::operation::{Answer, Call, Change, Expect, Moment, Record, Round, Text};
 use super::{held, listing};
 
 /// Work items live here. Claims change them without naming them beforehand, so they have a check of
@@ -20,7 +20,7 @@ pub fn by_key(round: &Round) -> BTreeMap<Text, Vec<Step>> {
     let keys = keys(round);
     let mut steps: BTreeMap<Text, Vec<Step>> = BTreeMap::new();
     for record in &round.records {
-        for (key, action) in actions(record, &keys) {
+        for (key, action) in actions(record, &keys, round.disagreement) {
             let step = Step {
                 start: held::looked_from(record),
                 end: record.end,
@@ -65,7 +65,7 @@ fn keys(round: &Round) -> BTreeSet<Text> {
 }
 
 /// What a request says about keys.
-fn actions(record: &Record, keys: &BTreeSet<Text>) -> Vec<(Text, Action)> {
+fn actions(record: &Record, keys: &BTreeSet<Text>, disagreement: Moment) -> Vec<(Text, Action)> {
     let under = |prefix: &Text| {
         let prefix = prefix.clone();
         keys.range(prefix.clone()..)
@@ -116,7 +116,10 @@ fn actions(record: &Record, keys: &BTreeSet<Text>) -> Vec<(Text, Action)> {
                 expect: expect.clone(),
                 value: value.clone(),
                 revision: answer.revision(),
-                ttl: *ttl,
+                ttl: ttl.map(|lasts| Lifetime {
+                    lasts,
+                    disagreement,
+                }),
             };
             vec![(key.clone(), action)]
         }

@@ -64,6 +64,7 @@ enum Line {
     Before(Snapshot),
     Expiring(Vec<Text>),
     Disturbed(Vec<(Moment, Moment)>),
+    Disagreement(Moment),
     Watch(Watch),
     Record(Record),
 }
@@ -82,6 +83,7 @@ pub fn write(round: &Round, path: &Path) -> io::Result<()> {
         Line::Before(round.before.clone()),
         Line::Expiring(round.expiring.clone()),
         Line::Disturbed(round.disturbed.clone()),
+        Line::Disagreement(round.disagreement),
     ];
     let watches = round.watches.iter().cloned().map(Line::Watch);
     let records = round.records.iter().cloned().map(Line::Record);
@@ -104,6 +106,7 @@ pub fn read(path: &Path) -> io::Result<Round> {
             Line::Before(before) => round.before = before,
             Line::Expiring(expiring) => round.expiring = expiring,
             Line::Disturbed(disturbed) => round.disturbed = disturbed,
+            Line::Disagreement(by) => round.disagreement = by,
             Line::Watch(watch) => round.watches.push(watch),
             Line::Record(record) => round.records.push(record),
         }

@@ -17,13 +17,19 @@ use prominence_tests::history::record;
 const LASTS: &str = "20s";
 
 #[test]
-fn everything_that_many_clients_are_told_is_true_while_the_server_is_killed_or_stands_still() {
+fn everything_that_many_clients_are_told_is_true_while_the_server_is_killed_stopped_or_stands_still()
+ {
     if let Some(path) = std::env::var_os("PROMINENCE_TEST_HISTORY_FILE") {
         let round = record::read(&PathBuf::from(path)).unwrap();
         demand(&round, None);
         return;
     }
-    let size = go(&mut Single::start(), 8_000, 2, &[Fault::Kill, Fault::Pause]);
+    let size = go(
+        &mut Single::start(),
+        8_000,
+        2,
+        &[Fault::Kill, Fault::Pause, Fault::Roll],
+    );
     assert!(
         size.lost > 0,
         "requests were under way at the kills: {size}"
@@ -41,6 +47,9 @@ fn everything_that_many_clients_are_told_is_true_while_a_cluster_fails_in_every_
         Fault::CutNode,
         Fault::PartLeader,
         Fault::LoseMajority,
+        Fault::Roll,
+        Fault::Tidy,
+        Fault::Fill,
     ];
     go(&mut Several::start(), 4_000, 2, &faults);
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::Server;
+use crate::history::operation::Moment;
 
 /// A kind of harm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,6 +12,8 @@ pub enum Fault {
     Kill,
     /// A server's process stands still for a while and goes on as if nothing had been.
     Pause,
+    /// Every server is stopped in an orderly way and started again, one after another.
+    Roll,
     /// A node of the store that the servers share ends so.
     KillNode,
     /// The node that leads ends so, and others have to choose a new one.
@@ -23,6 +26,10 @@ pub enum Fault {
     PartLeader,
     /// Most nodes end, so that nothing can be written, and come back.
     LoseMajority,
+    /// The nodes forget what is past, and then make their files small; each stands still meanwhile.
+    Tidy,
+    /// The nodes say that they have no room left for anything new, and then that they have.
+    Fill,
 }
 
 /// Which faults happen in each round, and how many.
@@ -77,13 +84,25 @@ pub trait Cluster {
 
     /// Whether a request whose connection broke can no longer take effect.
     fn forgets_broken_requests(&self) -> bool;
+
+    /// By how much the servers' clocks differ, at most, in nanoseconds.
+    fn disagreement(&self) -> Moment {
+        0
+    }
 }
 
 /// How long a paused server stands still: longer than locks and claims last, so that they end
 /// meanwhile, and shorter than clients wait for an answer.
 pub(super) const STANDS_STILL: Duration = Duration::from_millis(1_500);
 
-/// One server with the embedded engine, which is killed or stands still.
+/// Stops a server in an orderly way, and starts it again where clients find it.
+pub(super) fn roll(server: &mut Server) {
+    let ended = server.terminate();
+    assert!(ended.success(), "a server that is asked to stop: {ended}");
+    server.restart_in_place();
+}
+
+/// One server with the embedded engine.
 pub struct Single {
     server: Server,
     is_up: bool,
@@ -116,6 +135,7 @@ impl Cluster for Single {
                 self.is_up = false;
             }
             Fault::Pause => self.server.stand_still(STANDS_STILL),
+            Fault::Roll => roll(&mut self.server),
             other => panic!("there is nothing but a server: {other:?}"),
         }
     }

@@ -147,6 +147,7 @@ fn go_round(
                 records,
                 watches,
                 disturbed: disturbed.clone(),
+                disagreement: cluster.disagreement(),
             });
         }
         rounds

@@ -16,6 +16,10 @@ use prominence_tests::history::record;
 /// How long rounds are begun where nobody says otherwise.
 const LASTS: &str = "20s";
 
+/// Two users' clients where nobody says otherwise: so many of the first, and a quarter as many of the
+/// second.
+const CLIENTS: usize = 26;
+
 #[test]
 fn everything_that_many_clients_are_told_is_true_while_the_server_is_killed_stopped_or_stands_still()
  {
@@ -61,8 +65,10 @@ fn go(cluster: &mut dyn Cluster, requests: usize, strikes: usize, among: &[Fault
     let seed = std::env::var("PROMINENCE_TEST_SEED");
     let seed = seed.map_or_else(|_| fastrand::u64(..), |seed| seed.parse().unwrap());
     println!("{lasts:?} of rounds with PROMINENCE_TEST_SEED={seed}");
+    let clients = number("PROMINENCE_TEST_CLIENTS").unwrap_or(CLIENTS);
+    let requests = number("PROMINENCE_TEST_REQUESTS").unwrap_or(requests);
     let plan = Plan {
-        users: &[("alice", 26), ("alice2", 6)],
+        users: &[("alice", clients), ("alice2", clients / 4)],
         mix: EVERYTHING,
         watched: WATCHED,
         requests,
@@ -73,16 +79,26 @@ fn go(cluster: &mut dyn Cluster, requests: usize, strikes: usize, among: &[Fault
     let mut size = Size::default();
     let (mut rounds, mut checking) = (0, Duration::ZERO);
     let started = Instant::now();
-    run(cluster, &plan, |round| {
+    let pace = run(cluster, &plan, |round| {
         let began = Instant::now();
         size.add(demand(&round, Some(seed)));
         rounds += 1;
         checking += began.elapsed();
     });
     let all = started.elapsed();
-    println!("{rounds} histories in {all:.0?}, of which checking took {checking:.1?}: {size}");
+    println!(
+        "{rounds} histories in {all:.0?}, of which checking took {checking:.1?}, at {:.0} requests/s \
+         between the faults: {size}",
+        pace.per_second()
+    );
     assert!(size.commits > 1_000, "the clients were at work: {size}");
     size
+}
+
+/// A number that the environment gives.
+fn number(name: &str) -> Option<usize> {
+    let given = std::env::var(name).ok()?;
+    Some(given.parse().expect("it is a number"))
 }
 
 /// Fails where a round isn't as it has to be, and leaves it for another look.

@@ -49,8 +49,39 @@ struct Party {
     expiring: Vec<Text>,
 }
 
-/// Does as planned, and hands over each round of each user.
-pub fn run(cluster: &mut dyn Cluster, plan: &Plan, mut checked: impl FnMut(Round)) {
+/// How much was asked while nothing was wrong.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Pace {
+    /// Answered requests.
+    pub requests: usize,
+    /// In which time.
+    pub time: Duration,
+}
+
+impl Pace {
+    /// Waits until so many requests were answered in all.
+    fn reach(&mut self, requests: usize, asked: &AtomicUsize) {
+        let before = asked.load(Ordering::Relaxed);
+        let started = Instant::now();
+        while asked.load(Ordering::Relaxed) < requests {
+            assert!(started.elapsed() < ROUND_WITHIN, "the clients are stuck");
+            thread::sleep(LOOK_EVERY);
+        }
+        self.requests += asked.load(Ordering::Relaxed) - before;
+        self.time += started.elapsed();
+    }
+
+    /// Answered requests a second.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "it is rounded to be read")]
+    pub fn per_second(&self) -> f64 {
+        self.requests as f64 / self.time.as_secs_f64()
+    }
+}
+
+/// Does as planned, and hands over each round of each user; answers how fast the clients were between
+/// the faults.
+pub fn run(cluster: &mut dyn Cluster, plan: &Plan, mut checked: impl FnMut(Round)) -> Pace {
     assert!(
         plan.requests <= MAX_REQUESTS,
         "a round has to fit into memory"
@@ -70,11 +101,14 @@ pub fn run(cluster: &mut dyn Cluster, plan: &Plan, mut checked: impl FnMut(Round
         })
         .collect();
     let started = Instant::now();
+    let mut pace = Pace::default();
     while started.elapsed() < plan.lasts {
-        for round in go_round(cluster, plan, &network, &mut parties, &mut random) {
-            checked(round);
-        }
+        let (rounds, well) = go_round(cluster, plan, &network, &mut parties, &mut random);
+        pace.requests += well.requests;
+        pace.time += well.time;
+        rounds.into_iter().for_each(&mut checked);
     }
+    pace
 }
 
 fn go_round(
@@ -83,7 +117,7 @@ fn go_round(
     network: &Network,
     parties: &mut [Party],
     random: &mut fastrand::Rng,
-) -> Vec<Round> {
+) -> (Vec<Round>, Pace) {
     let (stop, asked) = (AtomicBool::new(false), AtomicUsize::new(0));
     let strikes = plan.faults.draw(plan.requests, random);
     thread::scope(|scope| {
@@ -106,15 +140,16 @@ fn go_round(
             busy.push((workers, watchers, rest));
         }
         let mut disturbed = Vec::new();
+        let mut pace = Pace::default();
         for strike in strikes {
-            reach(strike.after, asked);
+            pace.reach(strike.after, asked);
             let begin = network.clock.now();
             cluster.strike(strike.fault, random);
             cluster.heal();
             disturbed.push((begin, network.clock.now()));
             *network.urls.write().unwrap_or_else(PoisonError::into_inner) = cluster.urls();
         }
-        reach(plan.requests, asked);
+        pace.reach(plan.requests, asked);
         stop.store(true, Ordering::Relaxed);
         let mut rounds = Vec::new();
         for (workers, watchers, (user, steward, (before, expiring))) in busy {
@@ -150,17 +185,8 @@ fn go_round(
                 disagreement: cluster.disagreement(),
             });
         }
-        rounds
+        (rounds, pace)
     })
-}
-
-/// Waits until so many requests were answered.
-fn reach(requests: usize, asked: &AtomicUsize) {
-    let started = Instant::now();
-    while asked.load(Ordering::Relaxed) < requests {
-        assert!(started.elapsed() < ROUND_WITHIN, "the clients are stuck");
-        thread::sleep(LOOK_EVERY);
-    }
 }
 
 /// Writes something through every server. What any of them was asked for before is done then, or

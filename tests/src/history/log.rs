@@ -46,6 +46,7 @@ impl Log {
             let value = event.value.clone();
             log.add(&event.key, event.revision, event.kind, value, &mut findings);
         }
+        log.add_values(round, &mut findings);
         let mut makers: HashMap<u64, &Record> = HashMap::new();
         for record in &round.records {
             let Some(revision) = record.answer.revision() else {
@@ -67,6 +68,17 @@ impl Log {
         }
         log.add_seen(round, &mut findings);
         (log, findings)
+    }
+
+    /// Adds values that a watch of a part told and one of everything did not: a value that was replaced
+    /// meanwhile is left out.
+    fn add_values(&mut self, round: &Round, findings: &mut Vec<String>) {
+        for event in round.watches.iter().flat_map(|watch| &watch.events) {
+            if event.value.is_some() && self.changed(event.revision, &event.key) {
+                let value = event.value.clone();
+                self.add(&event.key, event.revision, event.kind, value, findings);
+            }
+        }
     }
 
     /// Adds what was read and nobody was told to have written: a write whose answer was lost.

@@ -1,5 +1,5 @@
 -- What wrk asks of a server, chosen by BENCH_WHAT: get, set or page of random keys (named as
--- src/names.rs does), or range of an etcd gateway.
+-- src/names.rs does), add to one number, or range of an etcd gateway.
 --
 -- BENCH_KEYS    keys to choose from, of each user
 -- BENCH_BYTES   bytes of a value
@@ -55,8 +55,10 @@ function request()
     local after = string.format("/k/%08d", math.random(0, math.max(keys - page - 1, 0)))
     local path = wrk.path .. "/k/?list&limit=" .. page .. "&after=" .. after
     return wrk.format("GET", path, headers())
+  elseif what == "add" then
+    return wrk.format("POST", wrk.path .. "/number?add=1", headers())
   elseif what == "range" then
     return wrk.format("POST", wrk.path, nil, '{"key":"aG90"}')
   end
-  error("BENCH_WHAT is none of get, set, page, range: " .. what)
+  error("BENCH_WHAT is none of get, set, page, add, range: " .. what)
 end

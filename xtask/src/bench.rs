@@ -116,7 +116,7 @@ fn wanted(row: &Row, options: &Options) -> bool {
     names.is_empty() || names.iter().any(|word| row.name.contains(word.as_str()))
 }
 
-/// Both in one command, because what two packages share is built with the features of both.
+/// The first two in one command, because what two packages share is built with the features of both.
 fn build() -> anyhow::Result<()> {
     sh::run(sh::cargo().args([
         "build",
@@ -125,6 +125,14 @@ fn build() -> anyhow::Result<()> {
         "prominence",
         "-p",
         "prominence-bench",
+    ]))?;
+    sh::run(sh::cargo().args([
+        "build",
+        "--release",
+        "-p",
+        "prominence-engines",
+        "--example",
+        "bare_etcd",
     ]))
 }
 

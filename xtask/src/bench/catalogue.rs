@@ -1,5 +1,6 @@
 //! Every row: what it is called, what it does, what of it is shown, and what it has to reach.
 
+mod clusters;
 mod footprint;
 mod many_keys;
 mod speed;
@@ -53,7 +54,12 @@ pub(crate) enum Target {
 
 /// All rows in the order of the table.
 pub(crate) fn rows() -> impl Iterator<Item = &'static Row> {
-    let all = [speed::ROWS, many_keys::ROWS, footprint::ROWS];
+    let all = [
+        speed::ROWS,
+        clusters::ROWS,
+        many_keys::ROWS,
+        footprint::ROWS,
+    ];
     all.into_iter().flatten()
 }
 

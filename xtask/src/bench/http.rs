@@ -53,6 +53,16 @@ impl Caller {
         self.ask("POST", url, body)
     }
 
+    /// The same with a body that is JSON.
+    pub(crate) fn post_json(&self, url: &str, body: &[u8]) -> anyhow::Result<Vec<u8>> {
+        let request = self.request("POST", url);
+        self.run(
+            request
+                .header("content-type", "application/json")
+                .body(body)?,
+        )
+    }
+
     /// Deletes a prefix; answers how long that took and how many keys are gone.
     pub(crate) fn delete_prefix(&self, url: &str) -> anyhow::Result<(Duration, u64)> {
         let started = Instant::now();
@@ -93,9 +103,14 @@ impl Caller {
     }
 
     fn ask(&self, method: &str, url: &str, body: &[u8]) -> anyhow::Result<Vec<u8>> {
-        let mut answer = self.agent.run(self.request(method, url).body(body)?)?;
+        self.run(self.request(method, url).body(body)?)
+    }
+
+    fn run(&self, request: ureq::http::Request<&[u8]>) -> anyhow::Result<Vec<u8>> {
+        let asked = format!("{} {}", request.method(), request.uri());
+        let mut answer = self.agent.run(request)?;
         let status = answer.status();
-        ensure!(status.is_success(), "{method} {url}: {status}");
+        ensure!(status.is_success(), "{asked}: {status}");
         let body = answer.body_mut().with_config().limit(u64::MAX);
         Ok(body.read_to_vec()?)
     }

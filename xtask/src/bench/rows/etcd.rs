@@ -1,0 +1,124 @@
+//! The server over an etcd cluster, beside a client that asks the same cluster without a server in
+//! between: what the server costs.
+
+use anyhow::{Context as _, ensure};
+use prominence_cluster::etcd::{Cluster, Options, Place};
+
+use crate::bench::figures::Figures;
+use crate::bench::lab::Lab;
+use crate::bench::peers::VALUE_BYTES;
+use crate::bench::server::Server;
+use crate::bench::wrk::Load;
+use crate::sh;
+
+/// Connections to the server, and tasks of the bare client.
+const CONNECTIONS: u32 = 64;
+
+/// Keys to choose from, as the bare client has it.
+const KEYS: u64 = 10_000;
+
+/// Keys that are set in one request before anything is measured.
+const BATCH: u64 = 100;
+
+/// The client without a server.
+const BARE: &str = "bare_etcd";
+
+/// A cluster of one node.
+pub(crate) fn one(lab: &Lab) -> anyhow::Result<Figures> {
+    beside(lab, 1)
+}
+
+/// A cluster of three, all on this machine.
+pub(crate) fn three(lab: &Lab) -> anyhow::Result<Figures> {
+    beside(lab, 3)
+}
+
+fn beside(lab: &Lab, nodes: u8) -> anyhow::Result<Figures> {
+    let mut figures = Figures::default();
+    let folder = lab.folder()?;
+    let options = Options {
+        nodes,
+        place: Place::Loopback,
+        ..Options::default()
+    };
+    let mut cluster = Cluster::create(folder.path(), &options)?;
+    let measured = measure(lab, &cluster.endpoints().join(","), &mut figures);
+    cluster.remove();
+    measured.map(|()| figures)
+}
+
+fn measure(lab: &Lab, endpoints: &str, figures: &mut Figures) -> anyhow::Result<()> {
+    bare(lab, endpoints, "fill")?;
+    let data = lab.folder()?;
+    let server = Server::start_with(
+        lab,
+        data.path(),
+        &["--engine", "etcd", "--etcd-endpoints", endpoints],
+    )?;
+    fill(&server)?;
+    // Each pair is measured together: clusters grow and compact meanwhile.
+    let names = [
+        ("get", "ours, get", "bare, get", Some("server, get")),
+        ("set", "ours, set", "bare, set", Some("server, set")),
+        ("page", "ours, list", "bare, list", None),
+        ("add", "ours, add", "bare, add", None),
+    ];
+    for (asks, ours, theirs, spent) in names {
+        let before = server.process().spent()?;
+        let load = server
+            .wrk(lab, "")
+            .asks(asks)
+            .with("BENCH_KEYS", KEYS)
+            .connections(CONNECTIONS)
+            .run()?;
+        let after = server.process().spent()?;
+        figures.note(ours, load.rate);
+        if let Some(spent) = spent {
+            let seconds = after.user + after.system - before.user - before.system;
+            let requests = load.rate * f64::from(lab.seconds);
+            figures.note(spent, seconds * 1e6 / requests);
+        }
+        if asks == "get" {
+            figures.note("ours, get, p99", load.slowest);
+        }
+        if asks == "set" {
+            figures.note("ours, set, p99", load.slowest);
+        }
+        let bare = bare(lab, endpoints, if asks == "page" { "list" } else { asks })?;
+        figures.note(theirs, bare.rate);
+    }
+    server.stop()
+}
+
+/// Sets every key, many in a request.
+fn fill(server: &Server) -> anyhow::Result<()> {
+    let caller = server.caller();
+    let value = "x".repeat(VALUE_BYTES);
+    for first in (0..KEYS).step_by(usize::try_from(BATCH)?) {
+        let sets: Vec<_> = (first..first + BATCH)
+            .map(|number| format!(r#"{{"set":"/k/{number:08}","value":"{value}"}}"#))
+            .collect();
+        let batch = format!(r#"{{"do":[{}]}}"#, sets.join(","));
+        caller.post_json(&server.kv(""), batch.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// What the bare client reaches.
+fn bare(lab: &Lab, endpoints: &str, what: &str) -> anyhow::Result<Load> {
+    let mut bare = lab.own(&format!("examples/{BARE}"));
+    bare.args([endpoints, what]);
+    bare.args([CONNECTIONS.to_string(), lab.seconds.to_string()]);
+    let printed = sh::output(&mut bare).context("the bare client")?;
+    let mut figures = printed.split_whitespace().map(str::parse);
+    let (Some(rate), Some(slowest)) = (figures.next(), figures.next()) else {
+        anyhow::bail!("the bare client printed {printed}");
+    };
+    let load = Load {
+        rate: rate?,
+        median: f64::NAN,
+        slowest: slowest?,
+    };
+    ensure!(load.rate > 0.0, "the bare client got nowhere");
+    Ok(load)
+}

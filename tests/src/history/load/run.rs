@@ -11,7 +11,7 @@ use super::mix::Mix;
 use super::watcher::Watcher;
 use super::worker::Worker;
 use crate::history::listing::INSIDE;
-use crate::history::operation::{Answer, Call, Expect, Record, Round, Snapshot, Text};
+use crate::history::operation::{Answer, Call, Expect, Follows, Record, Round, Snapshot, Text};
 use crate::history::record::{Clock, MAX_REQUESTS, value};
 
 /// How long the clients of a round may take for their requests. Far more than they need, for busy
@@ -20,6 +20,9 @@ const ROUND_WITHIN: Duration = Duration::from_secs(300);
 
 /// How often the run looks at how far the clients are.
 const LOOK_EVERY: Duration = Duration::from_millis(1);
+
+/// Keys in a page, as many as may be asked for.
+const LARGEST_PAGE: usize = 10_000;
 
 /// What a run does.
 pub struct Plan<'a> {
@@ -222,16 +225,37 @@ fn end_watch(steward: &mut Connection, key: Text, value: Text) -> Record {
 
 /// Lists a whole namespace while nobody writes: first the platform's keys, then everything else.
 fn list_everything(steward: &mut Connection) -> (Vec<Record>, Snapshot) {
+    let listings = [INSIDE, "/"].map(|prefix| list(steward, prefix.into()));
+    let (records, shown): (Vec<_>, Vec<_>) = listings.into_iter().unzip();
+    (records, shown.into_iter().flatten().collect())
+}
+
+/// Lists a prefix while nobody writes: its pages are as one.
+fn list(steward: &mut Connection, prefix: Text) -> (Record, Snapshot) {
     let mut all = Snapshot::new();
-    let listings = [INSIDE, "/"].map(|prefix| {
-        let record = settle(steward, &Call::List(prefix.into()));
-        let Answer::Listed(listed) = &record.answer else {
+    let mut first = None;
+    loop {
+        let page = Call::Page {
+            prefix: prefix.clone(),
+            after: all.keys().next_back().cloned(),
+            limit: LARGEST_PAGE,
+        };
+        let record = settle(steward, &page);
+        let start = *first.get_or_insert(record.start);
+        let Answer::Page(page, follows) = record.answer else {
             panic!("{prefix} can't be listed: {:?}", record.answer);
         };
-        all.extend(listed.clone());
-        record
-    });
-    (listings.into(), all)
+        all.extend(page);
+        if follows == Follows::Nothing {
+            let whole = Record {
+                start,
+                call: Call::List(prefix),
+                answer: Answer::Listed(all.clone()),
+                ..record
+            };
+            return (whole, all);
+        }
+    }
 }
 
 /// Sends a request until a server answers it. The first one may find a connection that a fault broke.

@@ -19,9 +19,6 @@ const LOCK_LIFE: u64 = 1_000_000_000;
 /// How long a client waits before it looks for a server again.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// Work items that a client puts before it does some.
-const STOCK: usize = 4;
-
 /// A client.
 pub(crate) struct Worker {
     pub(crate) user: String,
@@ -37,7 +34,6 @@ pub(crate) struct Worker {
     item: Option<(Text, u64)>,
     /// The page that it reads next: prefix, last key of the page before, limit.
     next_page: Option<(Text, Text, usize)>,
-    stock: usize,
 }
 
 impl Worker {
@@ -58,7 +54,6 @@ impl Worker {
             lock: None,
             item: None,
             next_page: None,
-            stock: 0,
         }
     }
 
@@ -143,7 +138,6 @@ impl Worker {
             (Call::Renew(key, _), Answer::Renewed(revision, _)) => {
                 self.item = Some((key.clone(), *revision));
             }
-            (Call::Claim(_), Answer::Nothing) => self.stock = 0,
             (Call::Page { prefix, limit, .. }, Answer::Page(page, Follows::More)) => {
                 let last = page.keys().next_back().cloned();
                 self.next_page = last.map(|last| (prefix.clone(), last, *limit));
@@ -299,8 +293,8 @@ impl Worker {
                 }
             };
         }
-        if self.stock < STOCK {
-            self.stock += 1;
+        // More is claimed than put, because what is released or forgotten has to be claimed again.
+        if self.random.u8(..3) == 0 {
             return Call::Set {
                 key: Text::from(format!("/w/{}", self.network.clock.name())),
                 value: self.fresh(),
@@ -308,7 +302,6 @@ impl Worker {
                 ttl: None,
             };
         }
-        self.stock -= 1;
         Call::Claim("/w/".into())
     }
 }

@@ -13,7 +13,7 @@
 //! | `keys`, `records` | what is stored, and under which keys |
 //! | `members` | the cluster's members, of which one is asked until it fails |
 //! | `writer`, `known`, `plan`, `view` | writing |
-//! | `scan`, `log` | reading |
+//! | `gets`, `scan`, `log` | reading |
 //! | `follow`, `upkeep` | what every process does all the time |
 //!
 //! **Invariants.** Whatever changes a namespace replaces its head, and does so only where the head
@@ -23,6 +23,7 @@
 
 mod error;
 mod follow;
+mod gets;
 mod keys;
 mod known;
 mod log;
@@ -57,8 +58,8 @@ pub use options::{
 use crate::hub::{Hub, Listener};
 use crate::taken::Taken;
 use error::{RETRY_LATER, busy, unavailable};
+use gets::Gets;
 use keys::Keys;
-use known::decode_entry;
 use log::Look;
 use members::{Members, row};
 use records::Ticket;
@@ -98,6 +99,7 @@ struct Shared {
     clock: Arc<dyn Clock>,
     keys: Keys,
     members: Members,
+    gets: Gets,
     hub: Hub,
     taken: Taken,
     writers: Writers,
@@ -130,6 +132,10 @@ pub struct Counters {
     pub skewed: u64,
     /// Entries that were read to find work for claims.
     pub claim_looks: u64,
+    /// Keys that were read for callers.
+    pub gets: u64,
+    /// Transactions in which they were.
+    pub get_transactions: u64,
 }
 
 #[derive(Default)]
@@ -141,6 +147,8 @@ struct Counting {
     looks: AtomicU64,
     signals: AtomicU64,
     skewed: AtomicU64,
+    gets: AtomicU64,
+    get_transactions: AtomicU64,
 }
 
 impl EtcdStore {
@@ -155,6 +163,7 @@ impl EtcdStore {
         let shared = Arc::new(Shared {
             keys: Keys::new(&options.root),
             members: Members::new(&options, process)?,
+            gets: Gets::default(),
             writers: Writers::new(options.queue),
             options,
             clock,
@@ -202,6 +211,8 @@ impl EtcdStore {
             signals: read(&counters.signals),
             skewed: read(&counters.skewed),
             claim_looks: self.shared.taken.looks(),
+            gets: read(&counters.gets),
+            get_transactions: read(&counters.get_transactions),
         }
     }
 
@@ -250,14 +261,7 @@ impl Store for EtcdStore {
     async fn get(&self, namespace: &Namespace, key: &Key) -> Result<Option<Entry>, StoreError> {
         let shared = &self.shared;
         let row_key = shared.keys.entry(namespace, key);
-        let question = vec![row(row_key.clone(), 0)];
-        let read = shared.members.read(question, shared.deadline()).await;
-        let found = read.map_err(|trouble| trouble.read())?.found;
-        let row = found
-            .into_iter()
-            .next()
-            .and_then(|found| found.rows.into_iter().next());
-        let entry = row.map(|row| decode_entry(&row_key, row)).transpose()?;
+        let entry = shared.gets.get(shared, row_key).await?;
         let now = shared.clock.now();
         Ok(entry.filter(|entry| entry.metadata.is_live(now)))
     }
@@ -392,6 +396,11 @@ impl Counting {
 
     fn signal(&self) {
         self.signals.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn gets(&self, answered: usize) {
+        self.gets.fetch_add(answered as u64, Ordering::Relaxed);
+        self.get_transactions.fetch_add(1, Ordering::Relaxed);
     }
 
     fn skewed(&self) {

@@ -9,5 +9,6 @@
 mod access;
 mod conformance;
 mod faults;
+mod reads;
 mod support;
 mod together;

@@ -14,6 +14,7 @@ mod examples;
 mod folder;
 mod memory;
 mod newcomer;
+mod outage;
 mod pypi;
 mod rot;
 mod watch;

@@ -6,6 +6,7 @@
 //! | --- | --- |
 //! | [`settings`] | flags, environment and file become one valid [`Config`] |
 //! | [`serve`] | opens the engine, binds, listens, stops |
+//! | `descriptors` | how many connections the process may have open |
 //! | `listener` | connections: limits, TLS, time-outs, graceful stop |
 //! | `front` | the short way for reads that memory can answer |
 //! | `router` | every route on one screen |
@@ -27,6 +28,7 @@ mod auth;
 mod barrier;
 mod clock;
 mod conditional;
+mod descriptors;
 mod failure;
 mod front;
 mod handler;

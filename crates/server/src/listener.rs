@@ -1,5 +1,7 @@
 //! Connections: how many, how slow, how they are encrypted, and how they end.
 
+mod stalled;
+
 use std::future::Future;
 use std::io;
 use std::path::Path;
@@ -18,6 +20,8 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{self, ServerConfig};
 
 use crate::front::Front;
+use crate::telemetry::Connected;
+use stalled::Stalled;
 
 /// Bytes of a request's head. A token takes about one KiB, the longest key three.
 const MAX_HEAD_BYTES: usize = 64 * 1_024;
@@ -37,6 +41,9 @@ pub struct Limits {
     /// For a request's head, from its first byte or, on a kept connection, from the last answer;
     /// and for a TLS handshake.
     pub head_within: Duration,
+    /// For the other end to take something of what is sent to it. A reader that takes nothing for
+    /// so long is cut off, whatever it asked for.
+    pub write_within: Duration,
     /// For requests in flight when the service is told to stop.
     pub stop_within: Duration,
 }
@@ -121,11 +128,13 @@ pub async fn run(
             }
         };
         let connection = Connection {
+            _counted: service.connected(),
             service: service.clone(),
             head_within: limits.head_within,
             watcher: graceful.watcher(),
             _slot: slot,
         };
+        let stream = Stalled::new(stream, limits.write_within);
         match tls.clone() {
             None => drop(tokio::spawn(connection.serve(stream))),
             Some(tls) => drop(tokio::spawn(connection.serve_tls(stream, tls))),
@@ -161,11 +170,12 @@ struct Connection {
     service: Front,
     head_within: Duration,
     watcher: hyper_util::server::graceful::Watcher,
+    _counted: Connected,
     _slot: OwnedSemaphorePermit,
 }
 
 impl Connection {
-    async fn serve_tls(self, stream: TcpStream, tls: Tls) {
+    async fn serve_tls(self, stream: Stalled<TcpStream>, tls: Tls) {
         match tokio::time::timeout(self.head_within, tls.0.accept(stream)).await {
             Ok(Ok(stream)) => self.serve(stream).await,
             Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),

@@ -61,6 +61,7 @@ impl Default for Setup {
             limits: Limits {
                 connections: 100,
                 head_within: Duration::from_secs(20),
+                write_within: Duration::from_secs(60),
                 stop_within: Duration::from_secs(20),
             },
             tls: None,

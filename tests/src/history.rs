@@ -17,14 +17,18 @@
 //! | `linear` | linearizability key by key, by a known search; `model` is its specification, `project` what each request says about each key |
 //! | `order` | strict serializability of the namespace, by revision; `log` is what it went through |
 //! | `watch` | exactness of watches |
+//! | `held` | waits and barriers, which `order` finds late |
+//! | `listing` | what listings, pages and watches may show |
 //! | `counters`, `claims`, `fencing`, `isolation` | what is promised beyond single keys |
 
 pub mod check;
 pub mod claims;
 pub mod counters;
 pub mod fencing;
+pub mod held;
 pub mod isolation;
 pub mod linear;
+pub mod listing;
 pub mod load;
 pub mod log;
 pub mod model;

@@ -77,8 +77,15 @@ pub struct Server {
     /// `PROMINENCE_URL`.
     pub url: String,
     data: PathBuf,
-    arguments: Vec<String>,
+    how: How,
     home: tempfile::TempDir,
+}
+
+/// How a server is started, each time.
+struct How {
+    arguments: Vec<String>,
+    /// By how much its clock is off, as libfaketime has it (`+0.2s`).
+    clock: Option<String>,
 }
 
 impl Server {
@@ -91,13 +98,27 @@ impl Server {
 
     /// Starts a server on a data folder; `home` lives as long as the server.
     pub fn start_on(home: tempfile::TempDir, data: PathBuf, arguments: &[&str]) -> Self {
-        let arguments: Vec<_> = arguments.iter().map(|word| (*word).to_owned()).collect();
-        let (child, url) = launch(home.path(), &data, ANY_PORT, &arguments);
+        Self::start_how(home, data, How::new(arguments))
+    }
+
+    /// Starts a server whose clock is off, by as much as libfaketime's `FAKETIME` says (`+0.2s`).
+    pub fn start_with_clock(arguments: &[&str], clock: &str) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let data = home.path().join("data");
+        let how = How {
+            clock: Some(clock.to_owned()),
+            ..How::new(arguments)
+        };
+        Self::start_how(home, data, how)
+    }
+
+    fn start_how(home: tempfile::TempDir, data: PathBuf, how: How) -> Self {
+        let (child, url) = launch(home.path(), &data, ANY_PORT, &how);
         Self {
             child,
             url,
             data,
-            arguments,
+            how,
             home,
         }
     }
@@ -125,15 +146,21 @@ impl Server {
 
     /// Asks the process to stop, and answers how it ended.
     pub fn terminate(&mut self) -> std::process::ExitStatus {
-        let pid = self.child.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args(["-TERM", &pid])
-                .status()
-                .unwrap()
-                .success()
-        );
+        self.signal("-TERM");
         self.child.wait().unwrap()
+    }
+
+    /// Lets the process stand still for so long, and then go on.
+    pub fn stand_still(&self, how_long: Duration) {
+        self.signal("-STOP");
+        std::thread::sleep(how_long);
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args([signal, &pid]).status();
+        assert!(sent.unwrap().success(), "{signal} was not sent");
     }
 
     /// Starts it again on the same data, on another port.
@@ -149,7 +176,7 @@ impl Server {
     }
 
     fn restart_on(&mut self, address: &str) {
-        let (child, url) = launch(self.home.path(), &self.data, address, &self.arguments);
+        let (child, url) = launch(self.home.path(), &self.data, address, &self.how);
         self.child = child;
         self.url = url;
     }
@@ -194,12 +221,31 @@ impl Drop for Server {
     }
 }
 
-fn launch(home: &Path, data: &Path, address: &str, arguments: &[String]) -> (Child, String) {
+impl How {
+    fn new(arguments: &[&str]) -> Self {
+        Self {
+            arguments: arguments.iter().map(|word| (*word).to_owned()).collect(),
+            clock: None,
+        }
+    }
+}
+
+/// What lets a program see another time; the dynamic linker puts the machine's own folder for `$LIB`.
+const FAKETIME: &str = "/usr/$LIB/faketime/libfaketimeMT.so.1";
+
+fn launch(home: &Path, data: &Path, address: &str, how: &How) -> (Child, String) {
     let mut command = clean(program(), home);
     command
         .args(["serve", "--listen", address, "--data-dir"])
         .arg(data)
-        .args(arguments);
+        .args(&how.arguments);
+    if let Some(clock) = &how.clock {
+        // Clocks that are off still run as fast as others.
+        command
+            .env("LD_PRELOAD", FAKETIME)
+            .env("FAKETIME", clock)
+            .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+    }
     let mut child = command
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

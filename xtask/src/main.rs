@@ -1,7 +1,9 @@
-//! The project's chores: `cargo xtask test`, `cargo xtask bench`.
+//! The project's chores: `cargo xtask install`, `cargo xtask test`, `cargo xtask cluster`,
+//! `cargo xtask bench`.
 #![expect(clippy::print_stdout, reason = "a tool that people watch")]
 
 mod bench;
+mod cluster;
 mod sh;
 mod test;
 
@@ -17,15 +19,21 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Chore {
+    /// Install what building and testing need, where it is missing (Debian).
+    Install,
     /// Run every test, after installing what they need.
     Test(test::Options),
+    /// A cluster to try things on: three etcd nodes and three servers.
+    Cluster(cluster::Options),
     /// Measure, and write docs/benchmarks.md.
     Bench(bench::Options),
 }
 
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().chore {
+        Chore::Install => test::install(),
         Chore::Test(options) => test::run(&options),
+        Chore::Cluster(options) => cluster::run(&options),
         Chore::Bench(options) => bench::run(&options),
     }
 }

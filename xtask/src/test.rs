@@ -8,6 +8,23 @@ use crate::sh;
 /// The version of the existing client that has to work, unmodified.
 const PYPI_CLIENT: &str = "prominence==0.21.0";
 
+/// Programs that building and testing need, each with its Debian packages.
+const NEEDED: [(&str, &[&str]); 7] = [
+    // The client of etcd is built from etcd's own definitions, and those from Google's.
+    ("protoc", &["protobuf-compiler", "libprotobuf-dev"]),
+    // The README's examples and the job scripts use it.
+    ("curl", &["curl"]),
+    // It records what the embedded engine does to its disk, and makes disks fail.
+    ("strace", &["strace"]),
+    // What the other engine keeps its data in, and what asks it how it is.
+    ("etcd", &["etcd-server"]),
+    ("etcdctl", &["etcd-client"]),
+    // It makes networks, from which nodes of a cluster are cut off.
+    ("ip", &["iproute2"]),
+    // It lets servers run on clocks that disagree.
+    ("faketime", &["faketime"]),
+];
+
 /// Options of `cargo xtask test`.
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -24,15 +41,18 @@ pub(crate) struct Options {
     rest: Vec<String>,
 }
 
+/// Installs what is missing of it.
+pub(crate) fn install() -> anyhow::Result<()> {
+    for (program, packages) in NEEDED {
+        if !sh::has(program) {
+            sh::apt_install(packages)?;
+        }
+    }
+    Ok(())
+}
+
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
-    if !sh::has("curl") {
-        // The README's examples and the job scripts use it.
-        sh::apt_install(&["curl"])?;
-    }
-    if !sh::has("strace") {
-        // It records what the engine does to its disk, and makes disks fail.
-        sh::apt_install(&["strace"])?;
-    }
+    install()?;
     let venv = python_environment()?;
     // Cargo would otherwise leave the choice of a package aside.
     let chosen = |word: &String| word == "-p" || word.starts_with("--package");

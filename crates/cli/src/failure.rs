@@ -128,9 +128,13 @@ impl fmt::Display for Failure {
 
 /// What failed, whether it may have happened all the same, and what to do next.
 fn explain(error: &Error, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    write!(f, "{error}")?;
-    if error.fate() == Fate::Unknown && !error.to_string().contains("may or may not have happened")
-    {
+    // A server says what it knows.
+    let said = error.to_string();
+    let is_said = ["may or may not have happened", "nothing was changed"]
+        .iter()
+        .any(|words| said.contains(words));
+    f.write_str(&said)?;
+    if error.fate() == Fate::Unknown && !is_said {
         f.write_str("; the change may or may not have happened")?;
     }
     f.write_str(match error {

@@ -386,6 +386,10 @@ impl<V: View> Planner<'_, V> {
         let Some(entry) = self.live(&key)? else {
             return Ok(Outcome::NoneFree { until: None });
         };
+        // A view may remember what is free; what is stored decides.
+        if let held @ Some(_) = entry.metadata.live_claim(self.circumstances.now) {
+            return Ok(Outcome::NoneFree { until: held });
+        }
         let claimed = self.hold(&key, entry, Some(until));
         Ok(Outcome::Claimed(key, claimed))
     }

@@ -14,7 +14,7 @@
 //! | `folder`, `creation`, `journal` | the files that are not fjall's, and what of fjall's is made, checked and mended before it is opened |
 //! | `keys`, `format` | how rows are encoded |
 //! | `database`, `cleared`, `shelf` | fjall itself, what is known of its rows, and where readers find it |
-//! | `queue`, `committer`, `group`, `view`, `taken`, `deletion`, `upkeep` | writing |
+//! | `queue`, `committer`, `group`, `view`, `deletion`, `upkeep` | writing |
 //! | `health`, `recovery` | whether writes are taken, and taking them again after a failure |
 //! | `hot`, `scan`, `log` | reading |
 //! | `soundness`, `panics` | whether the files may be opened at all; what fjall says by panicking |
@@ -50,7 +50,6 @@ mod recovery;
 mod scan;
 mod shelf;
 mod soundness;
-mod taken;
 mod upkeep;
 mod view;
 
@@ -62,7 +61,7 @@ use async_trait::async_trait;
 use prominence_core::error::Fate;
 use prominence_core::{
     Changes, Clock, Commit, Committed, Cursor, Entry, Extent, Interest, Job, Key, Namespace, Page,
-    Prefix, Revision, Scan, Signal, Store, StoreError, Timestamp, Usage, Visibility,
+    Prefix, Scan, Signal, Store, StoreError, Timestamp, Usage, Visibility,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
@@ -70,10 +69,12 @@ pub use backup::{BackupError, BackupSummary, RestoreError, restore, verify};
 pub use error::OpenError;
 pub use namespaces::{Namespaces, Ranking};
 pub use offline::OfflineStore;
-pub use options::{Options, Retention};
+pub use options::Options;
 pub use queue::Counters;
 
-use crate::hub::{Hub, Listener, Wake};
+use crate::hub::{Hub, Listener};
+use crate::queued::QueuedBytes;
+use crate::taken::Taken;
 use committer::Committer;
 use database::{Database, Snapshot};
 use error::unavailable;
@@ -82,9 +83,8 @@ use health::Health;
 use hot::HotEntries;
 use log::Look;
 use options::{MAX_AUDITS, MAX_LOOKS, MAX_SCANS, MAX_WAITING_SCANS, RETRY_LATER, RETRY_SOON};
-use queue::{CommitRequest, Counting, Pass, QueuedBytes, Request, UpkeepRequest};
+use queue::{CommitRequest, Counting, Pass, Request, UpkeepRequest};
 use shelf::Shelf;
-use taken::Taken;
 use upkeep::Left;
 
 /// A store in a folder of this machine.
@@ -379,15 +379,7 @@ impl Store for EmbeddedStore {
             match look.await? {
                 Look::Found(changes) => return Ok(changes),
                 Look::GoOn(next) => after = next,
-                Look::End(next) => {
-                    after = next;
-                    if let Wake::Changed(revision) = listener.woken().await {
-                        // Nothing before it was for this waiter, so the log may well have
-                        // been trimmed up to there meanwhile.
-                        let before = Revision::new(revision.get().saturating_sub(1));
-                        after = after.max(Cursor::after(before));
-                    }
-                }
+                Look::End(next) => after = listener.woken().await.go_on(next),
             }
         }
     }

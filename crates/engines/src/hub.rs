@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use prominence_core::{Interest, Key, Namespace, Revision};
+use prominence_core::{Cursor, Interest, Key, Namespace, Revision};
 use tokio::sync::oneshot;
 
 /// Waiters of all namespaces together. Each costs a few hundred bytes here, so this is some
@@ -41,6 +41,22 @@ pub enum Wake {
     Changed(Revision),
     /// Something may have changed.
     LookAgain,
+}
+
+impl Wake {
+    /// Where a reader goes on who had read everything up to `after` when it began to wait: nothing
+    /// between there and what woke it was for it, so the log may well have been trimmed up to
+    /// there meanwhile.
+    #[must_use]
+    pub fn go_on(self, after: Cursor) -> Cursor {
+        match self {
+            Self::Changed(revision) => {
+                let before = Revision::new(revision.get().saturating_sub(1));
+                after.max(Cursor::after(before))
+            }
+            Self::LookAgain => after,
+        }
+    }
 }
 
 /// There are as many waiters as the hub takes.
@@ -144,6 +160,12 @@ impl Hub {
         }
         waiting.spaces.clear();
         waiting.total = 0;
+    }
+
+    /// Whether somebody waits in a namespace.
+    #[must_use]
+    pub fn is_listened_to(&self, namespace: &Namespace) -> bool {
+        self.lock().spaces.contains_key(namespace)
     }
 
     /// How many wait.

@@ -5,6 +5,7 @@
 //! | module | its part |
 //! | --- | --- |
 //! | [`settings`] | flags, environment and file become one valid [`Config`] |
+//! | `engine` | the engine that was chosen |
 //! | [`serve`] | opens the engine, binds, listens, stops |
 //! | `descriptors` | how many connections the process may have open |
 //! | `listener` | connections: limits, TLS, time-outs, graceful stop |
@@ -29,6 +30,7 @@ mod barrier;
 mod clock;
 mod conditional;
 mod descriptors;
+mod engine;
 mod failure;
 mod front;
 mod handler;
@@ -44,6 +46,8 @@ pub mod serve;
 pub mod settings;
 mod target;
 mod telemetry;
+#[cfg(test)]
+mod testing;
 pub mod token;
 
 pub use app::{App, Bounds};

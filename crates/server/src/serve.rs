@@ -8,17 +8,17 @@ use std::sync::Arc;
 
 use prominence_api::name;
 use prominence_core::Gate;
-use prominence_engines::embedded::{EmbeddedStore, OpenError, Options, Retention};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::admin::{self, Admin, AdminSocket};
 use crate::app::App;
 use crate::clock::SystemClock;
 use crate::descriptors;
+use crate::engine::Engine;
+pub use crate::engine::EngineError;
 use crate::front::Front;
 use crate::listener::{self, Tls, TlsError};
-use crate::settings::Config;
+use crate::settings::{Config, EngineConfig};
 use crate::telemetry;
 use crate::token::{self, Secret, SecretError, SecretSource, Verifier};
 
@@ -49,7 +49,7 @@ pub struct Started {
 pub enum ServeError {
     /// The engine.
     #[error(transparent)]
-    Open(#[from] OpenError),
+    Open(#[from] EngineError),
     /// The signing secret.
     #[error(transparent)]
     Secret(#[from] SecretError),
@@ -109,8 +109,15 @@ async fn run(mut config: Config, announce: impl FnOnce(&Started)) -> Result<(), 
         Some((certificate, key)) => Some(Tls::load(certificate, key)?),
         None => None,
     };
-    let engine = Arc::new(EmbeddedStore::open(options(&config), clock.clone())?);
+    let engine = Engine::open(&config, clock.clone())?;
     let (secrets, made_secret) = secrets(&config)?;
+    if let (EngineConfig::Etcd(_), Some(file)) = (&config.engine, &made_secret) {
+        tracing::warn!(
+            file = %file.display(),
+            "made a secret of this server's own; servers that share a cluster need the same one: \
+             give it to all of them with --secret-file"
+        );
+    }
     let listener = TcpListener::bind(config.listen)
         .await
         .map_err(|cause| ServeError::Bind {
@@ -129,8 +136,8 @@ async fn run(mut config: Config, announce: impl FnOnce(&Started)) -> Result<(), 
         .into());
     };
     let verifier = Verifier::new(&secrets, config.token_leeway);
-    let app = App::new(Gate::new(engine.clone()), verifier, clock, config.bounds);
-    let administration = administration(&config.data_dir, &engine).map(tokio::spawn);
+    let app = App::new(Gate::new(engine.store()), verifier, clock, config.bounds);
+    let administration = engine.administration(&config.data_dir).map(tokio::spawn);
     announce(&Started {
         address,
         url,
@@ -156,7 +163,7 @@ async fn run(mut config: Config, announce: impl FnOnce(&Started)) -> Result<(), 
     counting.abort();
     // What is left in the data folder would send clients to whoever takes the port next.
     let _ = std::fs::remove_file(config.data_dir.join(LISTENING));
-    engine.close();
+    engine.close().await;
     Ok(())
 }
 
@@ -175,37 +182,6 @@ fn fit_open_files(config: &mut Config) {
         "there can be {room} connections, not {wanted}: the process may not have more files open; \
          raise its limit (LimitNOFILE= in systemd, ulimit -n in a shell)"
     );
-}
-
-/// Serves administrators, where that is possible. Users are served in any case.
-fn administration(
-    folder: &Path,
-    engine: &Arc<EmbeddedStore>,
-) -> Option<impl Future<Output = ()> + use<>> {
-    match AdminSocket::bind(folder) {
-        Ok(socket) => {
-            let routes = admin::router(Admin::new(Arc::clone(engine)));
-            Some(socket.serve(routes))
-        }
-        Err(error) => {
-            tracing::warn!(%error, "there is no socket for prominence admin");
-            None
-        }
-    }
-}
-
-fn options(config: &Config) -> Options {
-    let storage = config.storage;
-    Options {
-        quota: config.bounds.quota,
-        retention: Retention {
-            changes: storage.log_changes,
-            age: storage.log_age,
-        },
-        cache_bytes: storage.cache_bytes,
-        min_free_disk: storage.min_free_disk,
-        ..Options::new(config.data_dir.clone())
-    }
 }
 
 /// The accepted secrets, and the file of the one that was made where none was configured.

@@ -1,6 +1,7 @@
 //! What an operator can set: by flag, by environment variable, or in a TOML file, in this order of
 //! precedence. [`Settings`] is what was written; [`Config`] is what it means, and is valid.
 
+mod etcd;
 mod resolve;
 
 use std::net::SocketAddr;
@@ -12,7 +13,7 @@ use bytesize::ByteSize;
 use prominence_api::time::{DurationError, format_duration, parse_duration};
 use serde::{Deserialize, Serialize};
 
-pub use resolve::{Config, ConfigError, data_folders, default_data_dir};
+pub use resolve::{Config, ConfigError, EngineConfig, Storage, data_folders, default_data_dir};
 
 use crate::token::SecretSource;
 
@@ -133,6 +134,54 @@ pub struct Settings {
     /// Refuse writes when the disk has less free space than this [default: 256MiB].
     #[arg(long, value_name = "SIZE", env = "PROMINENCE_SERVE_MIN_FREE_DISK")]
     pub min_free_disk: Option<ByteSize>,
+
+    /// Members of the etcd cluster, such as http://10.0.0.1:2379; repeat it (or separate by
+    /// commas) for several.
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "PROMINENCE_SERVE_ETCD_ENDPOINTS",
+        value_delimiter = ','
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub etcd_endpoints: Option<Vec<String>>,
+
+    /// What all keys in etcd begin with [default: /prominence].
+    #[arg(long, value_name = "PATH", env = "PROMINENCE_SERVE_ETCD_ROOT")]
+    pub etcd_root: Option<String>,
+
+    /// User of etcd's, where it has authentication turned on.
+    #[arg(long, value_name = "NAME", env = "PROMINENCE_SERVE_ETCD_USER")]
+    pub etcd_user: Option<String>,
+
+    /// File with that user's password.
+    #[arg(long, value_name = "FILE", env = "PROMINENCE_SERVE_ETCD_PASSWORD_FILE")]
+    pub etcd_password_file: Option<PathBuf>,
+
+    /// Certificates of the authorities that vouch for etcd's members (PEM) [default: the
+    /// system's].
+    #[arg(long, value_name = "FILE", env = "PROMINENCE_SERVE_ETCD_CA")]
+    pub etcd_ca: Option<PathBuf>,
+
+    /// Certificate that this server shows to etcd (PEM).
+    #[arg(long, value_name = "FILE", env = "PROMINENCE_SERVE_ETCD_CERT")]
+    pub etcd_cert: Option<PathBuf>,
+
+    /// Its private key (PEM).
+    #[arg(long, value_name = "FILE", env = "PROMINENCE_SERVE_ETCD_KEY")]
+    pub etcd_key: Option<PathBuf>,
+
+    /// Longest time for what is asked of etcd, other members tried included [default: 10s].
+    #[arg(long, value_name = "DURATION", env = "PROMINENCE_SERVE_ETCD_TIMEOUT")]
+    pub etcd_timeout: Option<Span>,
+
+    /// Longest time to connect to a member [default: 2s].
+    #[arg(
+        long,
+        value_name = "DURATION",
+        env = "PROMINENCE_SERVE_ETCD_CONNECT_TIMEOUT"
+    )]
+    pub etcd_connect_timeout: Option<Span>,
 }
 
 /// Where the data is kept.
@@ -141,6 +190,8 @@ pub struct Settings {
 pub enum Engine {
     /// In the data folder of this one machine.
     Embedded,
+    /// In an etcd cluster (3.4 or later), which any number of servers share.
+    Etcd,
 }
 
 /// A duration as people write it: `90s`, `15m`, `12h`, `7d`, or a number of seconds.

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::operation::{Answer, Round};
-use super::{claims, counters, fencing, isolation, linear, order, watch};
+use super::{claims, counters, fencing, held, isolation, linear, listing, order, watch};
 
 /// Findings of one kind that are told; one fault tends to show everywhere.
 const TOLD: usize = 5;
@@ -31,6 +31,10 @@ pub struct Size {
     pub claims: usize,
     /// Writes under a lock.
     pub fenced: usize,
+    /// Waits and barriers.
+    pub held: usize,
+    /// Listings and pages.
+    pub listings: usize,
 }
 
 /// One thing that is wrong.
@@ -61,6 +65,10 @@ pub enum Check {
     Fencing,
     /// [`isolation`].
     Isolation,
+    /// [`held`], and what [`order`] knows of it.
+    Held,
+    /// [`listing`].
+    Listings,
 }
 
 /// Checks a round of one namespace.
@@ -79,8 +87,13 @@ pub fn check(round: &Round) -> (Size, Vec<Finding>) {
         .filter(|record| matches!(record.answer, Answer::Odd(..)))
         .map(|record| format!("{record:?}"));
     found(Check::Answers, odd.collect());
-    let (commits, what) = order::check(round);
-    found(Check::Order, what);
+    let order = order::check(round);
+    found(Check::Order, order.findings);
+    let (held, mut what) = held::check(round);
+    what.extend(order.late);
+    found(Check::Held, what);
+    let (listings, what) = listing::check(round);
+    found(Check::Listings, what);
     let (events, what) = watch::check(round);
     found(Check::Watches, what);
     let (additions, what) = counters::check(round);
@@ -98,11 +111,13 @@ pub fn check(round: &Round) -> (Size, Vec<Finding>) {
         requests: records.len(),
         lost: lost.count(),
         linear,
-        commits,
+        commits: order.commits,
         events,
         additions,
         claims,
         fenced,
+        held,
+        listings,
     };
     (size, findings)
 }
@@ -120,6 +135,8 @@ impl Size {
         self.additions += other.additions;
         self.claims += other.claims;
         self.fenced += other.fenced;
+        self.held += other.held;
+        self.listings += other.listings;
     }
 }
 
@@ -128,7 +145,7 @@ impl fmt::Display for Size {
         write!(
             f,
             "{} requests, {} of them lost; {} commits; {} keys in {} windows of at most {}; \
-             {} events; {} additions; {} claims; {} fenced writes",
+             {} events; {} additions; {} claims; {} fenced writes; {} waits; {} listings",
             self.requests,
             self.lost,
             self.commits,
@@ -138,7 +155,9 @@ impl fmt::Display for Size {
             self.events,
             self.additions,
             self.claims,
-            self.fenced
+            self.fenced,
+            self.held,
+            self.listings
         )
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! An item is put once under a name of its own and is done by deleting it, so its claims, renewals and
 //! releases have an order by revision. A hold lasts until its time is over, or until its holder began to
-//! end it.
+//! end it. Where clocks disagree, it may seem to end so much early to another one.
 
 use std::collections::BTreeMap;
 
@@ -73,19 +73,20 @@ pub fn check(round: &Round) -> (usize, Vec<String>) {
     }
     let findings = items
         .iter()
-        .flat_map(|(key, item)| item.findings(key))
+        .flat_map(|(key, item)| item.findings(key, round.disagreement))
         .chain(undone(round, &items))
         .collect();
     (claims, findings)
 }
 
 impl Item<'_> {
-    fn findings(&self, key: &Text) -> Vec<String> {
+    fn findings(&self, key: &Text, disagreement: Moment) -> Vec<String> {
         let mut findings = Vec::new();
         let holds: Vec<_> = self.holds.values().collect();
         for pair in holds.windows(2) {
             let (first, second) = (&pair[0], &pair[1]);
-            if second.is_claim && first.ended.is_none() && second.record.end < first.until {
+            let over = second.record.end.saturating_add(disagreement);
+            if second.is_claim && first.ended.is_none() && over < first.until {
                 findings.push(format!(
                     "{key} was claimed while it was held until {}: {:?} and {:?}",
                     first.until, first.record, second.record

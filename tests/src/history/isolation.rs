@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::log::seen;
-use super::operation::{Answer, Call, Record, Round, Text};
+use super::operation::{Answer, Call, EventKind, Record, Round, Text};
 
 /// Checks a round; answers how many entries were shown and what is wrong, in words.
 #[must_use]
@@ -31,7 +31,8 @@ pub fn check(round: &Round) -> (usize, Vec<String>) {
     }
     for event in round.watches.iter().flat_map(|watch| &watch.events) {
         shown += 1;
-        if foreign(&event.key, event.value.as_ref()) {
+        let is_late = event.kind == EventKind::Expire && round.expiring.contains(&event.key);
+        if !is_late && foreign(&event.key, event.value.as_ref()) {
             findings.push(format!("{} was told of {event:?}", round.user));
         }
     }

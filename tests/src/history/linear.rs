@@ -10,7 +10,7 @@
 use todc_utils::linearizability::WGLChecker;
 use todc_utils::linearizability::history::{Action as Half, History};
 
-use super::model::{Action, Content, Key, Removal, State, Step};
+use super::model::{Action, Content, Expiry, Key, Removal, State, Step};
 use super::operation::{Moment, NEVER, Round, Text};
 use super::project;
 
@@ -29,6 +29,17 @@ pub struct Size {
     pub largest: usize,
 }
 
+/// Whether the time of a key may be over.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ends {
+    /// It lives until it is deleted.
+    Never,
+    /// Once it is over for one it is for all.
+    Once,
+    /// It may be over for one server and not for another.
+    Wavering,
+}
+
 /// Checks every key; answers what is wrong, in words.
 #[must_use]
 pub fn check(round: &Round) -> (Size, Vec<String>) {
@@ -36,27 +47,42 @@ pub fn check(round: &Round) -> (Size, Vec<String>) {
     let mut findings = Vec::new();
     for (key, steps) in project::by_key(round) {
         size.keys += 1;
+        let ends = match (key.starts_with(project::LOCKS), round.disagreement) {
+            (false, _) => Ends::Never,
+            (true, 0) => Ends::Once,
+            (true, _) => Ends::Wavering,
+        };
         let content = round.before.get(&key).map(|entry| Content {
             value: entry.value.clone(),
             revision: Some(entry.revision),
-            expires: key.starts_with(project::LOCKS).then_some((0, NEVER)),
+            expires: (ends != Ends::Never).then_some(Expiry {
+                first: 0,
+                last: NEVER,
+                wavers: ends == Ends::Wavering,
+            }),
         });
         let floor = content.as_ref().and_then(|content| content.revision);
         let state = State {
             floor: floor.unwrap_or(0),
             content,
         };
-        if let Err(finding) = check_key(&key, state, &steps, &mut size) {
+        if let Err(finding) = check_key(&key, ends, state, &steps, &mut size) {
             findings.push(finding);
         }
     }
     (size, findings)
 }
 
-fn check_key(key: &Text, mut state: State, steps: &[Step], size: &mut Size) -> Result<(), String> {
+fn check_key(
+    key: &Text,
+    ends: Ends,
+    mut state: State,
+    steps: &[Step],
+    size: &mut Size,
+) -> Result<(), String> {
     let mut rest = steps;
     while !rest.is_empty() {
-        let (window, after) = cut(key, &state, rest);
+        let (window, after) = cut(ends, &state, rest);
         let (now, later) = rest.split_at(window);
         if now.len() > WINDOW {
             return Err(format!(
@@ -81,7 +107,7 @@ fn check_key(key: &Text, mut state: State, steps: &[Step], size: &mut Size) -> R
 
 /// How many of the steps belong to the first window, and the state after it. There is none after the
 /// last.
-fn cut(key: &Text, state: &State, steps: &[Step]) -> (usize, Option<State>) {
+fn cut(ends: Ends, state: &State, steps: &[Step]) -> (usize, Option<State>) {
     let mut open_until: Moment = 0;
     let mut floor = state.floor;
     for (index, step) in steps.iter().enumerate() {
@@ -91,7 +117,7 @@ fn cut(key: &Text, state: &State, steps: &[Step]) -> (usize, Option<State>) {
         open_until = open_until.max(step.end);
         if alone
             && index + 1 < steps.len()
-            && let Some(content) = left_by(step, key.starts_with(project::LOCKS))
+            && let Some(content) = left_by(step, ends)
         {
             return (index + 1, Some(State { floor, content }));
         }
@@ -113,7 +139,7 @@ fn told(step: &Step) -> u64 {
 }
 
 /// What a key holds after a step that was alone, where its answer says so.
-fn left_by(step: &Step, mortal: bool) -> Option<Option<Content>> {
+fn left_by(step: &Step, ends: Ends) -> Option<Option<Content>> {
     let lives = |value: &Text, revision: u64, expires| Content {
         value: value.clone(),
         revision: Some(revision),
@@ -121,7 +147,9 @@ fn left_by(step: &Step, mortal: bool) -> Option<Option<Content>> {
     };
     match &step.action {
         // How long a lock has left to live is known to who set it alone.
-        Action::See(..) | Action::Add { .. } if mortal => None,
+        Action::See(..) | Action::Add { .. } if ends != Ends::Never => None,
+        // It may be there again for who asks another server.
+        Action::Miss if ends == Ends::Wavering => None,
         Action::See(value, revision) => Some(Some(lives(value, *revision, None))),
         Action::Add {
             told: Some((sum, revision)),
@@ -135,7 +163,7 @@ fn left_by(step: &Step, mortal: bool) -> Option<Option<Content>> {
             ttl,
             ..
         } => {
-            let expires = ttl.map(|ttl| (step.start + ttl, step.end + ttl));
+            let expires = ttl.map(|ttl| ttl.ends(step.start, step.end));
             Some(Some(lives(value, *revision, expires)))
         }
         _ => None,

@@ -3,6 +3,7 @@
 //! | module | what it holds |
 //! | --- | --- |
 //! | `cluster` | the servers, and the faults that they are put through |
+//! | `several` | several servers over one etcd cluster |
 //! | `connection` | one client's requests, as they travel |
 //! | `mix` | which requests there are, and how often each comes |
 //! | `worker` | a client that asks at random |
@@ -13,5 +14,6 @@ pub mod cluster;
 pub mod connection;
 pub mod mix;
 pub mod run;
+pub mod several;
 mod watcher;
 mod worker;

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::operation::{Answer, Call, Change, EventKind, Record, Round, Text};
+use super::listing::{self, INSIDE, shows};
+use super::operation::{Answer, Call, Change, EventKind, Record, Round, Text, Watch};
 use super::project::ITEMS;
 
 /// A key from one revision to its next.
@@ -29,8 +30,10 @@ impl Log {
     /// Puts together what was told; answers what contradicts it.
     #[must_use]
     pub fn new(round: &Round) -> (Self, Vec<String>) {
+        let is_everything = |watch: &&Watch| &*watch.prefix == "/" || &*watch.prefix == INSIDE;
+        let watched = round.watches.iter().filter(is_everything);
         let mut log = Self {
-            complete: round.watches.iter().any(|watch| &*watch.prefix == "/"),
+            complete: watched.clone().any(|watch| &*watch.prefix == "/"),
             ..Self::default()
         };
         let mut findings = Vec::new();
@@ -39,11 +42,11 @@ impl Log {
             let history = log.keys.entry(key.clone()).or_default();
             history.insert(entry.revision, held);
         }
-        let watched = round.watches.iter().filter(|watch| &*watch.prefix == "/");
         for event in watched.flat_map(|watch| &watch.events) {
             let value = event.value.clone();
             log.add(&event.key, event.revision, event.kind, value, &mut findings);
         }
+        log.add_values(round, &mut findings);
         let mut makers: HashMap<u64, &Record> = HashMap::new();
         for record in &round.records {
             let Some(revision) = record.answer.revision() else {
@@ -65,6 +68,17 @@ impl Log {
         }
         log.add_seen(round, &mut findings);
         (log, findings)
+    }
+
+    /// Adds values that a watch of a part told and one of everything did not: a value that was replaced
+    /// meanwhile is left out.
+    fn add_values(&mut self, round: &Round, findings: &mut Vec<String>) {
+        for event in round.watches.iter().flat_map(|watch| &watch.events) {
+            if event.value.is_some() && self.changed(event.revision, &event.key) {
+                let value = event.value.clone();
+                self.add(&event.key, event.revision, event.kind, value, findings);
+            }
+        }
     }
 
     /// Adds what was read and nobody was told to have written: a write whose answer was lost.
@@ -160,6 +174,11 @@ impl Log {
         history.range(revision + 1..).next().map(|(next, _)| *next)
     }
 
+    /// Every key that a listing of a prefix would show and that is or was there.
+    pub fn shown<'a>(&'a self, prefix: &'a Text) -> impl Iterator<Item = &'a Text> {
+        self.under(prefix).filter(|key| shows(prefix, key))
+    }
+
     /// Every key under a prefix that is or was there.
     pub fn under<'a>(&'a self, prefix: &'a Text) -> impl Iterator<Item = &'a Text> {
         self.keys
@@ -219,8 +238,7 @@ pub fn values(call: &Call) -> Vec<(&str, &str)> {
 /// The entries that a request was shown.
 pub fn seen(record: &Record) -> Vec<(&Text, &super::operation::Entry)> {
     match (&record.call, &record.answer) {
-        (Call::Get(key), Answer::Found(entry)) => vec![(key, entry)],
-        (Call::List(_), Answer::Listed(listed)) => listed.iter().collect(),
-        _ => Vec::new(),
+        (Call::Get(key) | Call::Wait { key, .. }, Answer::Found(entry)) => vec![(key, entry)],
+        _ => listing::listed(record).into_iter().flatten().collect(),
     }
 }

@@ -20,8 +20,41 @@ pub struct Content {
     pub value: Text,
     /// The revision, once somebody was told it.
     pub revision: Option<u64>,
-    /// From when on it may be gone, and from when on it must be.
-    pub expires: Option<(Moment, Moment)>,
+    /// When its time is over, if it ever is.
+    pub expires: Option<Expiry>,
+}
+
+/// When a key's time is over, as far as anybody can tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Expiry {
+    /// From when on it may be gone.
+    pub first: Moment,
+    /// From when on it must be.
+    pub last: Moment,
+    /// Whether it may be there again in between: another server's clock may be behind.
+    pub wavers: bool,
+}
+
+/// How long a key lives.
+#[derive(Clone, Copy, Debug)]
+pub struct Lifetime {
+    /// In nanoseconds.
+    pub lasts: u64,
+    /// By how much the servers' clocks differ, at most, in nanoseconds.
+    pub disagreement: Moment,
+}
+
+impl Lifetime {
+    /// When the time of a key is over that was set between these moments.
+    #[must_use]
+    pub fn ends(self, start: Moment, end: Moment) -> Expiry {
+        let last = end.saturating_add(self.lasts);
+        Expiry {
+            first: (start + self.lasts).saturating_sub(self.disagreement),
+            last: last.saturating_add(self.disagreement),
+            wavers: self.disagreement > 0,
+        }
+    }
 }
 
 /// What a request did to one key, with what it was told.
@@ -57,7 +90,7 @@ pub enum Action {
         /// The commit's revision; `None` where no answer came.
         revision: Option<u64>,
         /// How long it lives.
-        ttl: Option<u64>,
+        ttl: Option<Lifetime>,
     },
     /// A number was added.
     Add {
@@ -130,10 +163,7 @@ impl Step {
                 let Some(before) = self.require(state, expect) else {
                     return revision.is_none().then(|| state.clone());
                 };
-                let expires = ttl.map(|ttl| {
-                    let after = |moment: Moment| moment.saturating_add(ttl);
-                    (after(self.start), after(self.end))
-                });
+                let expires = ttl.map(|ttl| ttl.ends(self.start, self.end));
                 before.write(value.clone(), *revision, expires)
             }
             Action::Add { by, told } => self.add(state, *by, *told),
@@ -166,7 +196,10 @@ impl Step {
             Some(content) => content.value.parse::<i64>().ok(),
         };
         // A counter whose time is over begins at 0 again.
-        let gone = self.require(state, &Expect::Absent);
+        let gone = self.absent(state).then_some(State {
+            floor: state.floor,
+            content: None,
+        });
         let alive = self.present(state).then(|| state.clone());
         for before in alive.into_iter().chain(gone) {
             let Some(sum) = number(&before).and_then(|number| number.checked_add(by)) else {
@@ -185,14 +218,14 @@ impl Step {
     /// Whether the key can be there.
     fn present(&self, state: &State) -> bool {
         let content = state.content.as_ref();
-        content.is_some_and(|content| content.expires.is_none_or(|(_, last)| self.start <= last))
+        content.is_some_and(|content| content.expires.is_none_or(|ends| self.start <= ends.last))
     }
 
     /// Whether the key can be gone.
     fn absent(&self, state: &State) -> bool {
         match &state.content {
             None => true,
-            Some(content) => content.expires.is_some_and(|(first, _)| self.end >= first),
+            Some(content) => content.expires.is_some_and(|ends| self.end >= ends.first),
         }
     }
 
@@ -200,9 +233,12 @@ impl Step {
     fn require(&self, state: &State, expect: &Expect) -> Option<State> {
         match expect {
             Expect::Anything => Some(state.clone()),
-            Expect::Absent => self.absent(state).then_some(State {
+            Expect::Absent => self.absent(state).then(|| State {
                 floor: state.floor,
-                content: None,
+                content: state.content.clone().filter(|content| {
+                    let wavers = content.expires.is_some_and(|ends| ends.wavers);
+                    wavers && self.present(state)
+                }),
             }),
             Expect::Value(value) => {
                 let content = state.content.as_ref().filter(|_| self.present(state))?;
@@ -246,12 +282,7 @@ impl Step {
 
 impl State {
     /// The state after a write, whose revision is greater than every earlier one.
-    fn write(
-        self,
-        value: Text,
-        revision: Option<u64>,
-        expires: Option<(Moment, Moment)>,
-    ) -> Option<Self> {
+    fn write(self, value: Text, revision: Option<u64>, expires: Option<Expiry>) -> Option<Self> {
         if revision.is_some_and(|revision| revision <= self.floor) {
             return None;
         }

@@ -49,6 +49,31 @@ pub enum Call {
     Get(Text),
     /// `GET /kv/PREFIX?list&detail&values`, in one page.
     List(Text),
+    /// The same with `limit` and `after`: one page of several.
+    Page {
+        /// What is listed.
+        prefix: Text,
+        /// The last key of the page before, if there was one.
+        after: Option<Text>,
+        /// Keys in the page, at most.
+        limit: usize,
+    },
+    /// `GET /kv/KEY?wait=DURATION`.
+    Wait {
+        /// The key.
+        key: Text,
+        /// Until it differs from this revision; `None`: until it is there.
+        unlike: Option<u64>,
+        /// For how long, in nanoseconds.
+        within: Moment,
+    },
+    /// `GET /kv/PREFIX?list&count`.
+    Count {
+        /// What is counted.
+        prefix: Text,
+        /// How many keys it waits for, if it does.
+        barrier: Option<Barrier>,
+    },
     /// `POST /kv/KEY`.
     Set {
         /// The key.
@@ -79,6 +104,15 @@ pub enum Call {
     Renew(Text, u64),
     /// `POST /kv/KEY?release` of the claim with this revision.
     Release(Text, u64),
+}
+
+/// How many keys a count waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Barrier {
+    /// At least so many.
+    pub at_least: u64,
+    /// For how long, in nanoseconds.
+    pub within: Moment,
 }
 
 /// What a batch does to one key.
@@ -115,6 +149,12 @@ pub enum Answer {
     Absent,
     /// Everything under a prefix.
     Listed(Snapshot),
+    /// A page of it, and whether it was said that more follows.
+    Page(Snapshot, Follows),
+    /// 304: a wait ended, and the key still has the revision.
+    Unchanged,
+    /// So many keys are under the prefix.
+    Counted(u64),
     /// The value was set, or the claim renewed or released, with this revision.
     Written(u64),
     /// The sum, and its revision.
@@ -140,6 +180,15 @@ pub enum Answer {
     Nothing,
     /// Something that the interface doesn't say.
     Odd(u16, String),
+}
+
+/// What comes after a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Follows {
+    /// Another page.
+    More,
+    /// Nothing.
+    Nothing,
 }
 
 /// A change as a watch tells it.
@@ -186,17 +235,44 @@ pub struct Round {
     pub user: String,
     /// What it held in the beginning.
     pub before: Snapshot,
+    /// Keys that were given a lifetime before. One that has ended is in no listing, and is told of
+    /// once more when the store removes it.
+    pub expiring: Vec<Text>,
     /// What was asked and answered. The last record lists everything.
     pub records: Vec<Record>,
     /// What was watched. One of these watches everything, where watches are taken.
     pub watches: Vec<Watch>,
+    /// From when until when servers were not well.
+    pub disturbed: Vec<(Moment, Moment)>,
+    /// By how much the servers' clocks differ, at most, in nanoseconds.
+    pub disagreement: Moment,
+}
+
+impl Record {
+    /// The key that it may have given a lifetime.
+    #[must_use]
+    pub fn expiring(&self) -> Option<&Text> {
+        match &self.call {
+            Call::Set {
+                key, ttl: Some(_), ..
+            } => Some(key),
+            _ => None,
+        }
+    }
 }
 
 impl Call {
     /// Whether losing the answer leaves open what the store holds.
     #[must_use]
     pub fn is_write(&self) -> bool {
-        !matches!(self, Self::Get(_) | Self::List(_))
+        !matches!(
+            self,
+            Self::Get(_)
+                | Self::List(_)
+                | Self::Page { .. }
+                | Self::Wait { .. }
+                | Self::Count { .. }
+        )
     }
 }
 

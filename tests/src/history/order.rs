@@ -6,28 +6,54 @@
 //! restricts later requests least, so a request that finds none shows that there is no such order.
 
 mod asked;
+mod count;
+mod late;
+mod legal;
+mod passed;
 
 use std::collections::{BTreeMap, HashSet};
 
 use super::log::{Held, Log};
-use super::operation::{Answer, Call, Change, EventKind, Expect, Record, Round, Text};
+use super::operation::{Answer, Call, EventKind, Record, Round, Text};
 use super::project::LOCKS;
+use super::{held, listing};
+pub use late::TELLS_WITHIN;
+use legal::holds;
+use passed::Passed;
 
-/// Checks a round; answers how many commits there were and what is wrong, in words.
+/// What a check of the order says.
+#[derive(Debug, Default)]
+pub struct Verdict {
+    /// How many commits there were.
+    pub commits: usize,
+    /// What contradicts every order, in words.
+    pub findings: Vec<String>,
+    /// Held requests that were told late, in words.
+    pub late: Vec<String>,
+}
+
+/// Checks a round.
 #[must_use]
-pub fn check(round: &Round) -> (usize, Vec<String>) {
+pub fn check(round: &Round) -> Verdict {
     let (log, findings) = Log::new(round);
     let mut sweep = Sweep {
         log: &log,
         findings,
         taken: HashSet::new(),
+        passed: Passed::default(),
     };
-    sweep.run(&round.records);
+    sweep.run(round);
+    let mut late = Vec::new();
     if log.is_complete() {
         let unasked = asked::find_unasked(&log, &sweep.taken, &round.records);
         sweep.findings.extend(unasked);
+        late = late::find_late(&log, &sweep.passed, round);
     }
-    (log.commits().len(), sweep.findings)
+    Verdict {
+        commits: log.commits().len(),
+        findings: sweep.findings,
+        late,
+    }
 }
 
 struct Sweep<'a> {
@@ -35,29 +61,38 @@ struct Sweep<'a> {
     findings: Vec<String>,
     /// Revisions of deletions that answered requests account for.
     taken: HashSet<u64>,
+    /// When which revision had been seen.
+    passed: Passed,
 }
 
 impl Sweep<'_> {
     /// Places every request, in the order of real time.
-    fn run(&mut self, records: &[Record]) {
+    fn run(&mut self, round: &Round) {
+        let records = &round.records;
         let mut halves = Vec::with_capacity(2 * records.len());
         for (index, record) in records.iter().enumerate() {
             if record.answer != Answer::Lost {
                 // Where the clock can't tell, they overlap.
-                halves.push((record.start, false, index));
+                halves.push((held::looked_from(record), false, index));
                 halves.push((record.end, true, index));
             }
         }
         halves.sort_unstable();
-        let mut reached = 0;
+        // What was there before had been seen by everybody.
+        let before = round.before.values().map(|entry| entry.revision);
+        let mut reached = before.max().unwrap_or(0);
+        self.passed.note(0, reached);
         let mut floors = vec![0; records.len()];
-        for (_, ends, index) in halves {
+        for (moment, ends, index) in halves {
             if !ends {
                 floors[index] = reached;
                 continue;
             }
             match self.place(&records[index], floors[index]) {
-                Ok(place) => reached = reached.max(place),
+                Ok(place) => {
+                    reached = reached.max(place);
+                    self.passed.note(moment, reached);
+                }
                 Err(why) => self.findings.push(format!("{why}: {:?}", records[index])),
             }
         }
@@ -76,21 +111,38 @@ impl Sweep<'_> {
         }
         let whole = self.log.is_complete();
         match (&record.call, &record.answer) {
-            (Call::Get(key), Answer::Found(entry)) => self.shown(key, entry.revision, floor),
-            (Call::Get(key) | Call::Delete(key, _), Answer::Absent | Answer::Deleted(0))
-                if whole && !key.starts_with(LOCKS) =>
-            {
+            (Call::Get(key) | Call::Wait { key, .. }, Answer::Found(entry)) => {
+                self.shown(key, entry.revision, floor)
+            }
+            (
+                Call::Wait {
+                    key,
+                    unlike: Some(revision),
+                    ..
+                },
+                Answer::Unchanged,
+            ) => self.shown(key, *revision, floor),
+            (
+                Call::Get(key) | Call::Wait { key, .. } | Call::Delete(key, _),
+                Answer::Absent | Answer::Deleted(0),
+            ) if whole && !key.starts_with(LOCKS) => {
                 self.first(key, floor, |held, _| *held == Held::Gone)
             }
-            (Call::List(prefix), Answer::Listed(listed)) => {
-                let shown: BTreeMap<_, _> = listed
-                    .iter()
-                    .map(|(key, entry)| (key, entry.revision))
-                    .collect();
-                self.listed(prefix, &shown, floor)
+            (
+                Call::List(prefix) | Call::Page { prefix, .. },
+                Answer::Listed(listed) | Answer::Page(listed, _),
+            ) => {
+                let shown = listed.iter().map(|(key, entry)| (key, entry.revision));
+                let covered = |key: &&Text| listing::covers(record, key);
+                let keys = self.log.under(prefix).filter(covered).collect();
+                self.listed(keys, &shown.collect(), floor)
+            }
+            (Call::Count { prefix, .. }, Answer::Counted(count)) if whole => {
+                count::counted(self.log, prefix, *count, floor)
             }
             (Call::DeletePrefix(prefix), Answer::Deleted(0)) => {
-                self.listed(prefix, &BTreeMap::new(), floor)
+                let keys = self.log.under(prefix).collect();
+                self.listed(keys, &BTreeMap::new(), floor)
             }
             (Call::Set { key, expect, .. } | Call::Delete(key, expect), Answer::Failed)
                 if whole && !key.starts_with(LOCKS) =>
@@ -149,10 +201,10 @@ impl Sweep<'_> {
         }
     }
 
-    /// After which revision a prefix held exactly these keys.
+    /// After which revision exactly those of the keys were there that are shown.
     fn listed(
         &self,
-        prefix: &Text,
+        keys: Vec<&Text>,
         shown: &BTreeMap<&Text, u64>,
         floor: u64,
     ) -> Result<u64, String> {
@@ -162,8 +214,8 @@ impl Sweep<'_> {
         }
         loop {
             let before = place;
-            for key in self.log.under(prefix) {
-                if let Some(revision) = shown.get(key) {
+            for key in &keys {
+                if let Some(revision) = shown.get(*key) {
                     place = place.max(self.shown(key, *revision, place)?);
                 } else if self.log.is_complete() && !key.starts_with(LOCKS) {
                     place = self.first(key, place, |held, _| *held == Held::Gone)?;
@@ -193,68 +245,4 @@ impl Sweep<'_> {
         self.taken.insert(*revision);
         Ok(*revision)
     }
-
-    /// Whether a commit could be done right before its revision.
-    fn legal(&self, record: &Record, revision: u64) -> Result<(), String> {
-        let none = &[][..];
-        let (conditions, changes) = match &record.call {
-            Call::Set { key, expect, .. } => (vec![(key, expect)], none),
-            Call::Batch {
-                conditions,
-                changes,
-            } => (
-                conditions
-                    .iter()
-                    .map(|(key, expect)| (key, expect))
-                    .collect(),
-                &changes[..],
-            ),
-            _ => (Vec::new(), none),
-        };
-        for (key, expect) in conditions {
-            let (since, held) = self.log.at(key, revision - 1);
-            let unsure =
-                *expect == Expect::Absent && (key.starts_with(LOCKS) || !self.log.is_complete());
-            if holds(expect, held, since) == Some(false) && !unsure {
-                return Err(format!(
-                    "{key} was {held:?} since {since}, and {expect:?} was taken to hold"
-                ));
-            }
-        }
-        if let (Call::Add(key, by), Answer::Sum(sum, _)) = (&record.call, &record.answer) {
-            self.added(key, *by, *sum, revision)?;
-        }
-        if let Answer::Done(_, sums) = &record.answer {
-            for ((key, change), sum) in changes.iter().zip(sums) {
-                if let (Change::Add(by), Some(sum)) = (change, sum) {
-                    self.added(key, *by, *sum, revision)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether adding gave the right sum.
-    fn added(&self, key: &Text, by: i64, sum: i64, revision: u64) -> Result<(), String> {
-        let before = match self.log.at(key, revision - 1).1 {
-            Held::Gone => Some(0),
-            Held::Here(Some(value)) => value.parse::<i64>().ok(),
-            Held::Here(None) => return Ok(()),
-        };
-        if self.log.is_complete() && before.and_then(|before| before.checked_add(by)) != Some(sum) {
-            return Err(format!("{key} was {before:?} before {by} was added"));
-        }
-        Ok(())
-    }
-}
-
-/// Whether a condition holds, as far as is known.
-fn holds(expect: &Expect, held: &Held, since: u64) -> Option<bool> {
-    Some(match (expect, held) {
-        (Expect::Anything, _) | (Expect::Absent, Held::Gone) => true,
-        (Expect::Absent, Held::Here(_)) | (_, Held::Gone) => false,
-        (Expect::Revision(revision), Held::Here(_)) => *revision == since,
-        (Expect::Value(_), Held::Here(None)) => return None,
-        (Expect::Value(value), Held::Here(Some(held))) => value == held,
-    })
 }

@@ -3,8 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::model::{Action, Removal, Step};
-use super::operation::{Answer, Call, Change, Expect, Record, Round, Text};
+use super::model::{Action, Lifetime, Removal, Step};
+use super::operation::{Answer, Call, Change, Expect, Moment, Record, Round, Text};
+use super::{held, listing};
 
 /// Work items live here. Claims change them without naming them beforehand, so they have a check of
 /// their own.
@@ -19,9 +20,9 @@ pub fn by_key(round: &Round) -> BTreeMap<Text, Vec<Step>> {
     let keys = keys(round);
     let mut steps: BTreeMap<Text, Vec<Step>> = BTreeMap::new();
     for record in &round.records {
-        for (key, action) in actions(record, &keys) {
+        for (key, action) in actions(record, &keys, round.disagreement) {
             let step = Step {
-                start: record.start,
+                start: held::looked_from(record),
                 end: record.end,
                 action,
             };
@@ -39,7 +40,11 @@ fn keys(round: &Round) -> BTreeSet<Text> {
     let mut keys: BTreeSet<Text> = round.before.keys().cloned().collect();
     for record in &round.records {
         match &record.call {
-            Call::Get(key) | Call::Set { key, .. } | Call::Add(key, _) | Call::Delete(key, _) => {
+            Call::Get(key)
+            | Call::Wait { key, .. }
+            | Call::Set { key, .. }
+            | Call::Add(key, _)
+            | Call::Delete(key, _) => {
                 keys.insert(key.clone());
             }
             Call::Batch {
@@ -51,7 +56,7 @@ fn keys(round: &Round) -> BTreeSet<Text> {
             }
             _ => {}
         }
-        if let Answer::Listed(listed) = &record.answer {
+        if let Some(listed) = listing::listed(record) {
             keys.extend(listed.keys().cloned());
         }
     }
@@ -60,7 +65,7 @@ fn keys(round: &Round) -> BTreeSet<Text> {
 }
 
 /// What a request says about keys.
-fn actions(record: &Record, keys: &BTreeSet<Text>) -> Vec<(Text, Action)> {
+fn actions(record: &Record, keys: &BTreeSet<Text>, disagreement: Moment) -> Vec<(Text, Action)> {
     let under = |prefix: &Text| {
         let prefix = prefix.clone();
         keys.range(prefix.clone()..)
@@ -68,14 +73,28 @@ fn actions(record: &Record, keys: &BTreeSet<Text>) -> Vec<(Text, Action)> {
             .cloned()
     };
     let found = match (&record.call, &record.answer) {
-        (Call::Get(key), Answer::Found(entry)) => {
+        (Call::Get(key) | Call::Wait { key, .. }, Answer::Found(entry)) => {
             vec![(
                 key.clone(),
                 Action::See(entry.value.clone(), entry.revision),
             )]
         }
-        (Call::Get(key), Answer::Absent) => vec![(key.clone(), Action::Miss)],
-        (Call::List(prefix), Answer::Listed(listed)) => under(prefix)
+        (Call::Get(key) | Call::Wait { key, .. }, Answer::Absent) => {
+            vec![(key.clone(), Action::Miss)]
+        }
+        (
+            Call::Wait {
+                key,
+                unlike: Some(revision),
+                ..
+            },
+            Answer::Unchanged,
+        ) => vec![(key.clone(), Action::Hold(Expect::Revision(*revision)))],
+        (
+            Call::List(prefix) | Call::Page { prefix, .. },
+            Answer::Listed(listed) | Answer::Page(listed, _),
+        ) => under(prefix)
+            .filter(|key| listing::covers(record, key) || listed.contains_key(key))
             .map(|key| match listed.get(&key) {
                 Some(entry) => (key, Action::See(entry.value.clone(), entry.revision)),
                 None => (key, Action::Miss),
@@ -97,7 +116,10 @@ fn actions(record: &Record, keys: &BTreeSet<Text>) -> Vec<(Text, Action)> {
                 expect: expect.clone(),
                 value: value.clone(),
                 revision: answer.revision(),
-                ttl: *ttl,
+                ttl: ttl.map(|lasts| Lifetime {
+                    lasts,
+                    disagreement,
+                }),
             };
             vec![(key.clone(), action)]
         }

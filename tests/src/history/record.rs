@@ -62,6 +62,9 @@ fn narrow(nanoseconds: u128) -> u64 {
 enum Line {
     User(String),
     Before(Snapshot),
+    Expiring(Vec<Text>),
+    Disturbed(Vec<(Moment, Moment)>),
+    Disagreement(Moment),
     Watch(Watch),
     Record(Record),
 }
@@ -78,6 +81,9 @@ pub fn write(round: &Round, path: &Path) -> io::Result<()> {
     let head = [
         Line::User(round.user.clone()),
         Line::Before(round.before.clone()),
+        Line::Expiring(round.expiring.clone()),
+        Line::Disturbed(round.disturbed.clone()),
+        Line::Disagreement(round.disagreement),
     ];
     let watches = round.watches.iter().cloned().map(Line::Watch);
     let records = round.records.iter().cloned().map(Line::Record);
@@ -98,6 +104,9 @@ pub fn read(path: &Path) -> io::Result<Round> {
         match serde_json::from_str(&line?)? {
             Line::User(user) => round.user = user,
             Line::Before(before) => round.before = before,
+            Line::Expiring(expiring) => round.expiring = expiring,
+            Line::Disturbed(disturbed) => round.disturbed = disturbed,
+            Line::Disagreement(by) => round.disagreement = by,
             Line::Watch(watch) => round.watches.push(watch),
             Line::Record(record) => round.records.push(record),
         }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use super::listing::shows;
 use super::log::{Held, Log};
 use super::operation::{EventKind, Round, Text, Watch};
 
@@ -53,7 +54,7 @@ fn exact<'a>(log: &'a Log, watch: &'a Watch) -> impl Iterator<Item = String> + '
         .range(watch.since + 1..)
         .take_while(|(revision, _)| **revision <= watch.until)
         .flat_map(|(revision, commit)| commit.iter().map(|(key, kind)| (*revision, key, *kind)))
-        .filter(|(_, key, _)| key.starts_with(&*watch.prefix))
+        .filter(|(_, key, _)| shows(&watch.prefix, key))
         .collect();
     let missing: Vec<_> = happened
         .difference(&told)

@@ -10,7 +10,8 @@ use std::time::Duration;
 use prominence_core::{
     Commit, Key, Lifetime, Namespace, Operation, Prefix, Quota, Timestamp, Value,
 };
-use prominence_engines::embedded::{Options, Retention};
+use prominence_engines::Retention;
+use prominence_engines::embedded::Options;
 
 /// Writers, which take turns at being in a group.
 pub const WRITERS: usize = 6;

@@ -1,5 +1,8 @@
 //! The checker, checked: nothing is found in a sound history, and every planted fault is.
 
+mod engines;
+mod held;
+mod listings;
 mod promises;
 mod watches;
 

@@ -1,56 +1,104 @@
-//! Many clients at the real program, which is killed meanwhile: no check finds anything.
+//! Many clients at the real program, which is killed meanwhile, and at several over a cluster that
+//! fails: no check finds anything.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use prominence_api::time::parse_duration;
 use prominence_tests::history::check::{Size, check};
-use prominence_tests::history::load::cluster::Single;
+use prominence_tests::history::load::cluster::{Cluster, Fault, Schedule, Single};
 use prominence_tests::history::load::mix::{EVERYTHING, WATCHED};
 use prominence_tests::history::load::run::{Plan, run};
+use prominence_tests::history::load::several::Several;
 use prominence_tests::history::operation::Round;
 use prominence_tests::history::record;
 
 /// How long rounds are begun where nobody says otherwise.
 const LASTS: &str = "20s";
 
+/// Two users' clients where nobody says otherwise: so many of the first, and a quarter as many of the
+/// second.
+const CLIENTS: usize = 26;
+
 #[test]
-fn everything_that_many_clients_are_told_is_true_while_the_server_is_killed() {
+fn everything_that_many_clients_are_told_is_true_while_the_server_is_killed_stopped_or_stands_still()
+ {
     if let Some(path) = std::env::var_os("PROMINENCE_TEST_HISTORY_FILE") {
         let round = record::read(&PathBuf::from(path)).unwrap();
         demand(&round, None);
         return;
     }
+    let size = go(
+        &mut Single::start(),
+        8_000,
+        2,
+        &[Fault::Kill, Fault::Pause, Fault::Roll],
+    );
+    assert!(
+        size.lost > 0,
+        "requests were under way at the kills: {size}"
+    );
+}
+
+#[test]
+fn everything_that_many_clients_are_told_is_true_while_a_cluster_fails_in_every_way() {
+    let faults = [
+        Fault::Kill,
+        Fault::Pause,
+        Fault::KillNode,
+        Fault::KillLeader,
+        Fault::PauseLeader,
+        Fault::CutNode,
+        Fault::PartLeader,
+        Fault::LoseMajority,
+        Fault::Roll,
+        Fault::Tidy,
+        Fault::Fill,
+    ];
+    go(&mut Several::start(), 4_000, 2, &faults);
+}
+
+/// Records rounds of many clients for as long as the environment says, and checks each.
+fn go(cluster: &mut dyn Cluster, requests: usize, strikes: usize, among: &[Fault]) -> Size {
     let lasts = std::env::var("PROMINENCE_TEST_HISTORY");
     let lasts = parse_duration(lasts.as_deref().unwrap_or(LASTS)).unwrap();
     let seed = std::env::var("PROMINENCE_TEST_SEED");
     let seed = seed.map_or_else(|_| fastrand::u64(..), |seed| seed.parse().unwrap());
     println!("{lasts:?} of rounds with PROMINENCE_TEST_SEED={seed}");
+    let clients = number("PROMINENCE_TEST_CLIENTS").unwrap_or(CLIENTS);
+    let requests = number("PROMINENCE_TEST_REQUESTS").unwrap_or(requests);
     let plan = Plan {
-        users: &[("alice", 26), ("alice2", 6)],
+        users: &[("alice", clients), ("alice2", clients / 4)],
         mix: EVERYTHING,
         watched: WATCHED,
-        requests: 8_000,
-        faults: 2,
+        requests,
+        faults: Schedule { strikes, among },
         lasts,
         seed,
     };
     let mut size = Size::default();
     let (mut rounds, mut checking) = (0, Duration::ZERO);
     let started = Instant::now();
-    run(&mut Single::start(), &plan, |round| {
+    let pace = run(cluster, &plan, |round| {
         let began = Instant::now();
         size.add(demand(&round, Some(seed)));
         rounds += 1;
         checking += began.elapsed();
     });
     let all = started.elapsed();
-    println!("{rounds} histories in {all:.0?}, of which checking took {checking:.1?}: {size}");
-    assert!(size.commits > 1_000, "the clients were at work: {size}");
-    assert!(
-        size.lost > 0,
-        "requests were under way at the kills: {size}"
+    println!(
+        "{rounds} histories in {all:.0?}, of which checking took {checking:.1?}, at {:.0} requests/s \
+         between the faults: {size}",
+        pace.per_second()
     );
+    assert!(size.commits > 1_000, "the clients were at work: {size}");
+    size
+}
+
+/// A number that the environment gives.
+fn number(name: &str) -> Option<usize> {
+    let given = std::env::var(name).ok()?;
+    Some(given.parse().expect("it is a number"))
 }
 
 /// Fails where a round isn't as it has to be, and leaves it for another look.

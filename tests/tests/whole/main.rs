@@ -8,6 +8,7 @@
 )]
 
 mod admin;
+mod cluster;
 mod crash;
 mod examples;
 mod folder;

@@ -14,6 +14,8 @@ pub(crate) enum Unit {
     PerSecond,
     /// Milliseconds.
     Millis,
+    /// Microseconds.
+    Micros,
     /// Mebibytes.
     Mebibytes,
     /// Bytes for each key.
@@ -160,6 +162,7 @@ impl fmt::Display for Unit {
         f.write_str(match self {
             Self::PerSecond => "/s",
             Self::Millis => " ms",
+            Self::Micros => " µs",
             Self::Mebibytes => " MiB",
             Self::BytesPerKey => " B/key",
             Self::Times => " ×",

@@ -18,17 +18,21 @@ const TRIAL_REQUESTS: u32 = 10_000;
 
 /// A peer that speaks HTTP.
 pub(crate) struct Peer {
-    _process: Process,
+    process: Process,
     url: String,
     _folder: Option<tempfile::TempDir>,
 }
 
 impl Peer {
+    pub(crate) fn process(&self) -> &Process {
+        &self.process
+    }
+
     /// The web framework with nothing behind it.
     pub(crate) fn bare(lab: &Lab) -> anyhow::Result<Self> {
         let (process, url) = Process::with_url(lab, &mut lab.own("bare-axum"))?;
         Ok(Self {
-            _process: process,
+            process,
             url,
             _folder: None,
         })
@@ -41,7 +45,7 @@ impl Peer {
         bare.arg("--folder").arg(folder.path());
         let (process, url) = Process::with_url(lab, &mut bare)?;
         Ok(Self {
-            _process: process,
+            process,
             url,
             _folder: Some(folder),
         })
@@ -66,7 +70,7 @@ impl Peer {
         let mut nginx = Command::new("nginx");
         nginx.arg("-p").arg(folder.path()).arg("-c").arg(&file);
         Ok(Self {
-            _process: Process::on_port(lab, &mut nginx, port)?,
+            process: Process::on_port(lab, &mut nginx, port)?,
             url: format!("http://127.0.0.1:{port}/hot"),
             _folder: Some(folder),
         })
@@ -107,7 +111,7 @@ impl Peer {
         // It listens before it has elected itself, and holds the request until then.
         Caller::anonymous().post(&format!("{client}/v3/kv/put"), body.as_bytes())?;
         Ok(Self {
-            _process: process,
+            process,
             url: format!("{client}/v3/kv/range"),
             _folder: Some(folder),
         })

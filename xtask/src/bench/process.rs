@@ -19,6 +19,20 @@ const END_WITHIN: Duration = Duration::from_secs(5);
 /// How often a port is tried until it answers.
 const TRY_EVERY: Duration = Duration::from_millis(5);
 
+/// The kernel's unit of processor time in /proc, for all machines that it runs on (proc(5)).
+const TICKS_PER_SECOND: f64 = 100.0;
+
+/// What a process has used of the machine since it was started.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Spent {
+    /// Seconds of the processor, in its own code.
+    pub(crate) user: f64,
+    /// Seconds of the processor, in the kernel on its behalf.
+    pub(crate) system: f64,
+    /// Bytes that it has had written to disk.
+    pub(crate) written: f64,
+}
+
 /// A running server; it is ended when this is dropped.
 pub(crate) struct Process {
     child: Child,
@@ -101,6 +115,25 @@ impl Process {
     pub(crate) fn forget_peak(&self) -> anyhow::Result<()> {
         let file = format!("/proc/{}/clear_refs", self.child.id());
         std::fs::write(file, "5").context("the peak of memory can't be reset")
+    }
+
+    /// What it has used up to now.
+    pub(crate) fn spent(&self) -> anyhow::Result<Spent> {
+        let of = |file| std::fs::read_to_string(format!("/proc/{}/{file}", self.child.id()));
+        let (times, traffic) = (of("stat")?, of("io")?);
+        // The name in the second field may have spaces, so it is counted from its end.
+        let fields = times.rsplit(')').next().unwrap_or_default();
+        let ticks = |place| -> anyhow::Result<f64> {
+            let field = fields.split_whitespace().nth(place);
+            Ok(field.context("/proc/PID/stat is short")?.parse::<f64>()?)
+        };
+        let mut lines = traffic.lines();
+        let written = lines.find_map(|line| line.strip_prefix("write_bytes:"));
+        Ok(Spent {
+            user: ticks(11)? / TICKS_PER_SECOND,
+            system: ticks(12)? / TICKS_PER_SECOND,
+            written: written.context("/proc/PID/io is short")?.trim().parse()?,
+        })
     }
 
     fn memory(&self, which: &str) -> anyhow::Result<f64> {

@@ -1,10 +1,10 @@
 //! Signals to `kv lock` and `kv claim`, from processes and from a terminal.
 
 use std::io::{Read as _, Write as _};
-use std::process::Stdio;
+use std::process::{Child, Stdio};
 
 use crate::running::{Job, Place, is_gone, signal, state, until};
-use crate::support::{PROGRAM, Server, clean};
+use crate::support::{PROGRAM, Person, Server, clean};
 
 /// Says where it is and stays there until it is told to go on.
 const STAY: &str = "echo $$ > pid; until [ -e go ]; do sleep 0.02; done";
@@ -82,23 +82,29 @@ fn a_stop_stops_the_command_as_well_and_both_go_on_together() {
     assert_eq!(job.ended().status, 128 + 15);
 }
 
+/// Runs the program at a terminal, which util-linux's `script` gives it.
+fn at_a_terminal(me: &Person, place: &Place, arguments: &str) -> Child {
+    let mut terminal = clean("script", me.home());
+    me.equip(&mut terminal);
+    // A shell that stayed between the two would be interrupted as well, and that would be the result.
+    let line = format!("exec {PROGRAM} {arguments}");
+    terminal
+        .args(["-qec", &line, "/dev/null"])
+        .env("SHELL", "/bin/sh")
+        .current_dir(place.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
 #[test]
 fn a_terminal_reaches_the_command_once_and_is_read_by_it() {
     let server = Server::start();
     let (me, place) = (server.user("me"), Place::new());
     let script = format!("read line; echo got $line > line; trap 'echo int >> ints' INT; {STAY}");
     std::fs::write(place.file("script"), script).unwrap();
-    // util-linux's script gives a command a terminal.
-    let mut terminal = clean("script", me.home());
-    me.equip(&mut terminal);
-    let line = format!("{PROGRAM} kv lock /lock -- sh script");
-    let mut terminal = terminal
-        .args(["-qec", &line, "/dev/null"])
-        .current_dir(place.path())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut terminal = at_a_terminal(&me, &place, "kv lock /lock -- sh script");
     let mut keyboard = terminal.stdin.take().unwrap();
     keyboard.write_all(b"hello\n").unwrap();
     assert_eq!(place.line("line"), "got hello");
@@ -120,16 +126,7 @@ fn what_a_terminal_says_is_not_passed_on_as_well() {
         "trap 'echo int >> ints' INT; trap 'echo warned > warned' USR1; echo $PPID > above; {STAY}"
     );
     std::fs::write(place.file("script"), script).unwrap();
-    let mut terminal = clean("script", me.home());
-    me.equip(&mut terminal);
-    let line = format!("{PROGRAM} kv lock /lock -- setsid sh script");
-    let mut terminal = terminal
-        .args(["-qec", &line, "/dev/null"])
-        .current_dir(place.path())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut terminal = at_a_terminal(&me, &place, "kv lock /lock -- setsid sh script");
     let mut keyboard = terminal.stdin.take().unwrap();
     place.line("pid");
     keyboard.write_all(b"\x03").unwrap();

@@ -30,7 +30,7 @@ use crate::store::Usage;
 
 /// Sequences in one run: thousands of operations, in a moment on the reference engine. An engine on
 /// disk makes a new store for each, synced with all its folders, and takes minutes.
-const DEFAULT_CASES: u32 = 1_024;
+pub const SEQUENCES: u32 = 1_024;
 
 /// Attempts at making a failing sequence shorter: enough to drop nearly every step that does not
 /// matter, and an end for an engine that fails at everything.
@@ -43,10 +43,11 @@ const LOGS: [&str; 3] = ["/", "/_internal_/", "/b/_internal_/"];
 pub type Sequence<'a> = Pin<Box<dyn Future<Output = TestCaseResult> + Send + 'a>>;
 
 pub fn every_answer_is_the_models(
+    sequences: u32,
     make: fn() -> Box<dyn Subject>,
     run: fn(Sequence<'_>) -> TestCaseResult,
 ) {
-    let (config, seed) = config();
+    let (config, seed) = config(sequences);
     let outcome = TestRunner::new(config).run(&steps::sequences(), |steps| {
         let subject = make();
         run(Box::pin(play(&*subject, steps)))
@@ -63,12 +64,12 @@ pub fn every_answer_is_the_models(
 }
 
 /// The settings of a run and its seed, which is a new one unless the environment gives one.
-fn config() -> (Config, u64) {
+fn config(sequences: u32) -> (Config, u64) {
     let cases = match std::env::var("PROMINENCE_MODEL_CASES") {
         Ok(number) => number
             .parse()
             .expect("PROMINENCE_MODEL_CASES is the number of sequences"),
-        Err(_) => DEFAULT_CASES,
+        Err(_) => sequences,
     };
     let given = Config::default();
     let seed = match given.rng_seed {

@@ -4,9 +4,18 @@
 ///
 /// `$make` is the path of a `fn(Quota) -> impl Subject` in scope where the macro is called. The
 /// calling crate needs tokio, with its features `macros`, `rt-multi-thread` and `time`.
+///
+/// An engine that takes long for each says how many sequences of the model are done; with
+/// `PROMINENCE_MODEL_CASES` it can be any number.
 #[macro_export]
 macro_rules! conformance_suite {
     ($make:path) => {
+        $crate::conformance_suite! { $make, sequences: $crate::conformance::model::SEQUENCES }
+    };
+    ($make:path, sequences: $sequences:expr) => {
+        /// Sequences of the model that are done where nothing else is said.
+        const SEQUENCES: u32 = $sequences;
+
         $crate::conformance_cases! { $make, alone, entries: [
             a_key_that_was_never_set_is_absent,
             a_new_entry_says_who_wrote_it_and_when,
@@ -221,6 +230,7 @@ macro_rules! conformance_case {
     // A fresh subject for each of many sequences.
     (sequences, $make:path, $group:ident, $case:ident) => {
         $crate::conformance::$group::$case(
+            SEQUENCES,
             || Box::new($make($crate::Quota::UNLIMITED)),
             |sequence| {
                 let patient = tokio::time::timeout($crate::conformance::DEADLINE, sequence);

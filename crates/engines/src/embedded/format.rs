@@ -1,28 +1,13 @@
-//! What stands in the rows: versioned, checksummed encodings.
-//!
-//! A row is its version (1 byte), a body, and the XXH3 checksum (64 bits, big-endian; seed 0) of
-//! kind, version, key and body. The storage engine has checksums of its own; this one also
-//! notices a row that turns up under another key, and whatever happens to it in memory.
-//! Numbers in the bodies are big-endian.
+//! What stands in the rows of each table. What they have in common is in [`crate::row`].
 
-mod row;
-
-use bytes::Bytes;
-use prominence_core::entry::{Entry, Metadata};
 use prominence_core::{
-    Change, ChangeKind, Cursor, Job, Key, Namespace, Prefix, Revision, StoreError, Timestamp,
-    Usage, Value,
+    Change, ChangeKind, Cursor, Job, Key, Namespace, Prefix, Revision, StoreError, Timestamp, Usage,
 };
 
 use super::keys;
-use row::{Row, readable};
+use crate::row::{Row, readable};
 
-pub(super) use row::{Body, Kind, damaged};
-
-/// Which of the optional fields of an entry follow.
-const HAS_EXPIRES: u8 = 1;
-const HAS_CLAIM: u8 = 2;
-const HAS_JOB: u8 = 4;
+pub(super) use crate::row::{Body, Kind, damaged, decode_entry, encode_entry};
 
 /// How a change is told from the others.
 const PUT: u8 = 0;
@@ -49,73 +34,6 @@ impl Default for NamespaceRow {
             log_floor: Cursor::START,
         }
     }
-}
-
-pub(super) fn encode_entry(key: &[u8], entry: &Entry) -> Vec<u8> {
-    let metadata = &entry.metadata;
-    let mut flags = 0;
-    let mut row = Row::new(64 + entry.value.len());
-    row.u64(metadata.revision.get());
-    row.u64(metadata.created.as_millis());
-    row.u64(metadata.modified.as_millis());
-    let flags_at = row.0.len();
-    row.0.push(flags);
-    if let Some(expires) = metadata.expires {
-        flags |= HAS_EXPIRES;
-        row.u64(expires.as_millis());
-    }
-    if let Some(claimed) = metadata.claimed_until {
-        flags |= HAS_CLAIM;
-        row.u64(claimed.as_millis());
-    }
-    if let Some(job) = &metadata.job {
-        flags |= HAS_JOB;
-        row.job(job);
-    }
-    row.0[flags_at] = flags;
-    row.0.extend_from_slice(entry.value.as_bytes());
-    row.finish(Kind::Entry, key)
-}
-
-/// The value shares its bytes with the row.
-pub(super) fn decode_entry(key: &[u8], row: &Bytes) -> Result<Entry, StoreError> {
-    let mut body = Body::open(Kind::Entry, key, row)?;
-    let read = || -> Option<Entry> {
-        let revision = Revision::new(body.u64()?);
-        let created = body.instant()?;
-        let modified = body.instant()?;
-        let flags = body.u8()?;
-        if flags & !(HAS_EXPIRES | HAS_CLAIM | HAS_JOB) != 0 {
-            return None;
-        }
-        let expires = if flags & HAS_EXPIRES == 0 {
-            None
-        } else {
-            Some(body.instant()?)
-        };
-        let claimed_until = if flags & HAS_CLAIM == 0 {
-            None
-        } else {
-            Some(body.instant()?)
-        };
-        let job = if flags & HAS_JOB == 0 {
-            None
-        } else {
-            Some(body.job()?)
-        };
-        let value = Value::stored(row.slice_ref(body.0));
-        let metadata = Metadata {
-            revision,
-            created,
-            modified,
-            expires,
-            job,
-            claimed_until,
-            size: value.len(),
-        };
-        Some(Entry { value, metadata })
-    };
-    readable(Kind::Entry, key, read)
 }
 
 pub(super) fn encode_change(key: &[u8], change: &Change) -> Vec<u8> {

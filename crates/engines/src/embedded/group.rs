@@ -17,10 +17,11 @@ use super::database::{Batch, Snapshot, Table};
 use super::format::{self, NamespaceRow};
 use super::keys;
 use super::log;
-use super::options::{MAX_GROUP_BYTES, MAX_TRIMMED_AT_ONCE, Retention};
-use super::taken::Taken;
+use super::options::{MAX_GROUP_BYTES, MAX_TRIMMED_AT_ONCE};
 use super::view::SpaceView;
+use crate::Retention;
 use crate::hub::Hub;
+use crate::taken::Taken;
 
 /// Bytes that one change takes beside its key and value: envelopes, keys of rows, journal.
 const CHANGE_OVERHEAD: usize = 256;

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use prominence_core::Quota;
 
+use crate::Retention;
+
 /// How to open an [`super::EmbeddedStore`].
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -30,15 +32,6 @@ pub struct Options {
     /// Entries of a large deletion that are removed and synced together; others' commits wait as
     /// long as that takes. It is at least 1.
     pub deletion_piece: usize,
-}
-
-/// How long changes are kept for those who read them late.
-#[derive(Clone, Copy, Debug)]
-pub struct Retention {
-    /// Changes of each namespace; up to a sixteenth more are kept, as they are trimmed together.
-    pub changes: u64,
-    /// Older changes are forgotten within minutes.
-    pub age: Duration,
 }
 
 impl Options {
@@ -96,22 +89,8 @@ impl Tuning {
 /// Large enough for few, long files, small enough that several fit beside the cache.
 const MEMTABLE_BYTES: u64 = 32 << 20;
 
-impl Default for Retention {
-    /// A day for a watcher to come back, and some 10 MiB a namespace at the most.
-    fn default() -> Self {
-        Self {
-            changes: 100_000,
-            age: Duration::from_hours(24),
-        }
-    }
-}
-
 /// Entries that are deleted together: a few milliseconds of work.
-pub(super) const DELETION_PIECE: usize = 5_000;
-
-/// Bytes of all waiting commits together. With [`Options::queue`] alone, a few thousand large
-/// ones would fill the memory of a small machine.
-pub(super) const MAX_QUEUED_BYTES: usize = 64 << 20;
+pub(super) const DELETION_PIECE: usize = 10_000;
 
 /// Commits written and synced together. More would make the first of them wait without making
 /// a sync any cheaper for each.

@@ -10,7 +10,7 @@ use prominence_core::{Entry, Key, Namespace, Prefix, StoreError, Timestamp, Usag
 use super::database::Snapshot;
 use super::group::{Slot, Space};
 use super::scan;
-use super::taken::{Known, Reach, Taken};
+use crate::taken::{Known, Reach, Taken};
 
 /// What is stored, and what the group did on top of it.
 pub(super) struct SpaceView<'v, 'a> {

@@ -94,11 +94,13 @@ fn nothing_is_left_when_nobody_waits() {
 fn one_namespace_leaves_room_for_the_others() {
     let hub = Hub::default();
     let alice = namespace("alice");
+    assert!(!hub.is_listened_to(&alice));
     let listeners: Vec<_> = (0..MAX_WAITING_PER_NAMESPACE)
         .map(|_| hub.listen(&alice, &prefix("/")).unwrap())
         .collect();
     assert!(hub.listen(&alice, &prefix("/")).is_err());
     assert!(hub.listen(&namespace("bob"), &prefix("/")).is_ok());
+    assert!(hub.is_listened_to(&alice));
     drop(listeners);
     assert!(hub.listen(&alice, &prefix("/")).is_ok());
 }

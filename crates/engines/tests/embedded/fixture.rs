@@ -15,7 +15,8 @@ use prominence_core::{
     Projection, Scan, Store, StoreError, Timestamp, Value,
 };
 use prominence_engines::EmbeddedStore;
-use prominence_engines::embedded::{OpenError, Options, Retention, restore};
+use prominence_engines::Retention;
+use prominence_engines::embedded::{OpenError, Options, restore};
 
 /// When the first commit was.
 pub(crate) const START: Timestamp = Timestamp::from_secs(1_700_000_000);

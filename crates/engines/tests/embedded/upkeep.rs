@@ -7,7 +7,8 @@ use prominence_core::{
     Revision, Scan, Store, StoreError, Usage,
 };
 use prominence_engines::EmbeddedStore;
-use prominence_engines::embedded::{Options, Retention};
+use prominence_engines::Retention;
+use prominence_engines::embedded::Options;
 
 use crate::support::{alice, clock, eventually, everything, get, key, open, options, put, set};
 

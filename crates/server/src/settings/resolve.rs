@@ -9,6 +9,7 @@ use bytesize::ByteSize;
 use clap::Args as _;
 use prominence_core::Quota;
 use prominence_core::limits::{DEFAULT_VALUE_BYTES, MAX_VALUE_BYTES};
+use prominence_engines::{Retention, etcd};
 
 use super::{Settings, Span};
 use crate::app::Bounds;
@@ -36,19 +37,26 @@ pub struct Config {
     pub bounds: Bounds,
     /// Limits on connections.
     pub limits: Limits,
-    /// How the engine keeps the data.
-    pub storage: Storage,
+    /// How long changes are kept.
+    pub retention: Retention,
+    /// Where the data is kept.
+    pub engine: EngineConfig,
     /// Whether this is a trial: a token is printed.
     pub dev: bool,
+}
+
+/// Where the data is kept, and how.
+#[derive(Clone, Debug)]
+pub enum EngineConfig {
+    /// In the data folder.
+    Embedded(Storage),
+    /// In an etcd cluster.
+    Etcd(Box<etcd::Options>),
 }
 
 /// Settings of the embedded engine.
 #[derive(Clone, Copy, Debug)]
 pub struct Storage {
-    /// Changes kept for each namespace.
-    pub log_changes: u64,
-    /// How long changes are kept.
-    pub log_age: Duration,
     /// Bytes of cached entries and blocks.
     pub cache_bytes: u64,
     /// Bytes of disk below which writes are refused.
@@ -97,6 +105,41 @@ pub enum ConfigError {
         /// What can be.
         allowed: &'static str,
     },
+    /// A setting of one engine, given with the other.
+    #[error("{setting} is for the {engine} engine; leave it out, or set --engine {engine}")]
+    OtherEngine {
+        /// The setting.
+        setting: &'static str,
+        /// The engine that has it.
+        engine: &'static str,
+    },
+    /// What the engine can't do without.
+    #[error("--engine etcd needs {0}")]
+    Missing(&'static str),
+    /// Where the members of the cluster are.
+    #[error("etcd-endpoints: {0}")]
+    Endpoints(#[from] etcd::BadEndpoints),
+    /// What keys in the cluster begin with.
+    #[error("etcd-root: {0}")]
+    Root(#[from] etcd::BadRoot),
+    /// One of two settings that mean nothing alone.
+    #[error("{given} is given, and {missing} is not; they go together")]
+    Half {
+        /// What is there.
+        given: &'static str,
+        /// What is not.
+        missing: &'static str,
+    },
+    /// A file that a setting names.
+    #[error("{setting}: cannot read {}: {cause}", .file.display())]
+    SettingFile {
+        /// The setting.
+        setting: &'static str,
+        /// The file.
+        file: PathBuf,
+        /// Why not.
+        cause: std::io::Error,
+    },
     /// No data folder given and no home to put one into.
     #[error("there is no home folder to keep the data in; name a folder with --data-dir")]
     NoDataFolder,
@@ -138,6 +181,7 @@ impl Settings {
     }
 
     fn check(self) -> Result<Config, ConfigError> {
+        let engine = self.engine_config()?;
         let listen = self.listen.unwrap_or((Ipv4Addr::LOCALHOST, 8080).into());
         let tls = match (self.tls_cert, self.tls_key) {
             (None, None) => None,
@@ -154,9 +198,17 @@ impl Settings {
         };
         let span =
             |given: Option<Span>, default| given.map_or(Duration::from_secs(default), |s| s.0);
-        let size =
-            |given: Option<ByteSize>, default| given.unwrap_or(ByteSize::mib(default)).as_u64();
         let default_quota = Quota::default();
+        let quota = Quota {
+            keys: self.quota_keys.unwrap_or(default_quota.keys),
+            bytes: self
+                .quota_bytes
+                .map_or(default_quota.bytes, |size| size.as_u64()),
+        };
+        let retention = Retention {
+            changes: self.log_changes.unwrap_or(100_000),
+            age: span(self.log_age, 86_400),
+        };
         let connections = connections(self.max_connections)?;
         Ok(Config {
             listen,
@@ -166,12 +218,7 @@ impl Settings {
             tls,
             bounds: Bounds {
                 value_bytes: value_limit(self.value_limit)?,
-                quota: Quota {
-                    keys: self.quota_keys.unwrap_or(default_quota.keys),
-                    bytes: self
-                        .quota_bytes
-                        .map_or(default_quota.bytes, |size| size.as_u64()),
-                },
+                quota,
                 body_within: span(self.read_timeout, 20),
                 answer_within: span(self.answer_timeout, 30),
                 requests_per_second: self.rate_limit.unwrap_or(0),
@@ -183,12 +230,8 @@ impl Settings {
                 write_within: span(self.write_timeout, 60),
                 stop_within: span(self.stop_timeout, 30),
             },
-            storage: Storage {
-                log_changes: self.log_changes.unwrap_or(100_000),
-                log_age: span(self.log_age, 86_400),
-                cache_bytes: size(self.cache_size, 64),
-                min_free_disk: size(self.min_free_disk, 256),
-            },
+            retention,
+            engine,
             dev: self.dev,
         })
     }
@@ -315,7 +358,7 @@ mod tests {
         assert_eq!(config.data_dir, Path::new("/g"));
         assert_eq!(config.bounds.value_bytes, 8_192);
         assert_eq!(config.bounds.body_within, Duration::from_secs(7));
-        assert_eq!(config.storage.log_age, Duration::from_secs(7_200));
+        assert_eq!(config.retention.age, Duration::from_secs(7_200));
         assert_eq!(config.secrets.len(), 2);
     }
 

@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::time::Duration;
 
 use prominence_core::{Key, Lifetime, Operation};
-use prominence_engines::embedded::Retention;
+use prominence_engines::Retention;
 use serde_json::Value;
 
 use crate::common::{Client, Server, Setup, TOKEN_LASTS};

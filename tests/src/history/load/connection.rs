@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use ureq::http::{Request, Response, request};
 
 use crate::history::operation::{
-    Answer, Call, Change, Entry, Expect, Moment, NEVER, Record, Snapshot, Text,
+    Answer, Barrier, Call, Change, Entry, Expect, Follows, Moment, NEVER, Record, Snapshot, Text,
 };
 use crate::history::record::Clock;
 
@@ -66,6 +66,11 @@ impl Connection {
         }
     }
 
+    /// Sends requests to this server from now on, until one is lost.
+    pub fn turn_to(&mut self, url: &str) {
+        url.clone_into(&mut self.url);
+    }
+
     /// Sends a request and waits for its answer. `None` where it can't have had any effect and told
     /// nothing.
     pub fn send(&mut self, call: Call) -> Option<Record> {
@@ -110,6 +115,8 @@ impl Connection {
         Ok(match response.status().as_u16() {
             // It was not let in.
             429 => None,
+            // Where the server says so, that is taken at its word: the rest of the history tells.
+            503 if body.contains("nothing was changed") => None,
             503 => Some(Answer::Lost),
             status => Some(
                 self.answer(call, status, &response, &body)
@@ -125,6 +132,9 @@ impl Connection {
             Call::List(prefix) => {
                 let path = format!("{prefix}?list&detail&values&limit=10000");
                 ("GET", path, &Expect::Anything, nothing)
+            }
+            Call::Page { .. } | Call::Wait { .. } | Call::Count { .. } => {
+                ("GET", query(call), &Expect::Anything, nothing)
             }
             Call::Set {
                 key,
@@ -181,6 +191,13 @@ impl Connection {
             Expect::Revision(revision) => request.header("if-match", format!("\"{revision}\"")),
             Expect::Anything | Expect::Value(_) => request,
         };
+        if let Call::Wait {
+            unlike: Some(revision),
+            ..
+        } = call
+        {
+            request = request.header("if-none-match", format!("\"{revision}\""));
+        }
         if matches!(call, Call::Batch { .. }) {
             request = request.header("content-type", "application/json");
         }
@@ -203,12 +220,18 @@ impl Connection {
         };
         let json = || serde_json::from_str::<Value>(body).ok();
         Some(match (call, status) {
-            (Call::Get(_), 404) => Answer::Absent,
-            (Call::Get(_), 200) => Answer::Found(Entry {
+            (Call::Get(_) | Call::Wait { .. }, 404) => Answer::Absent,
+            (Call::Wait { .. }, 304) => Answer::Unchanged,
+            (Call::Get(_) | Call::Wait { .. }, 200) => Answer::Found(Entry {
                 value: body.into(),
                 revision: etag()?,
             }),
             (Call::List(_), 200) if header("link").is_none() => Answer::Listed(listed(&json()?)?),
+            (Call::Page { .. }, 200) => {
+                let follows = header("link").map_or(Follows::Nothing, |_| Follows::More);
+                Answer::Page(listed(&json()?)?, follows)
+            }
+            (Call::Count { .. }, 200) => Answer::Counted(json()?["count"].as_u64()?),
             (Call::Set { .. }, 200 | 201) => {
                 let revision = json()?["revision"].as_u64()?;
                 (etag()? == revision).then_some(Answer::Written(revision))?
@@ -240,12 +263,37 @@ impl Connection {
                 Answer::Renewed(etag()?, moment(answer["claimed_until"].as_str()?)?)
             }
             (Call::Release(..), 200) => Answer::Written(etag()?),
-            (Call::List(_) | Call::Get(_) | Call::Add(..), _) => return None,
+            (call, _) if !call.is_write() => return None,
+            (Call::Add(..), _) => return None,
             (_, 412) => Answer::Failed,
             // There is nothing to renew or to release.
             (Call::Renew(..) | Call::Release(..), 404) => Answer::Failed,
             _ => return None,
         })
+    }
+}
+
+/// The path and query of a read that has several parts.
+fn query(call: &Call) -> String {
+    let time = |nanoseconds: &Moment| format!("wait={}s", nanoseconds / 1_000_000_000);
+    match call {
+        Call::Page {
+            prefix,
+            after,
+            limit,
+        } => {
+            let after = after.iter().map(|after| format!("&after={after}"));
+            let after: String = after.collect();
+            format!("{prefix}?list&detail&values&limit={limit}{after}")
+        }
+        Call::Wait { key, within, .. } => format!("{key}?{}", time(within)),
+        Call::Count { prefix, barrier } => {
+            let barrier = barrier.iter().map(|Barrier { at_least, within }| {
+                format!("&at_least={at_least}&{}", time(within))
+            });
+            format!("{prefix}?list&count{}", barrier.collect::<String>())
+        }
+        _ => String::new(),
     }
 }
 
@@ -267,7 +315,13 @@ fn batch(conditions: &[(Text, Expect)], changes: &[(Text, Change)]) -> Value {
 
 /// What a listing with details and values shows.
 fn listed(answer: &Value) -> Option<Snapshot> {
-    let entries = answer.as_array()?.iter().map(|entry| {
+    let entries = answer.as_array()?;
+    let keys = entries.iter().map(|entry| entry["key"].as_str());
+    // Each key once, in order: what is put into a map wouldn't show it.
+    if !keys.is_sorted_by(|one, next| one < next) {
+        return None;
+    }
+    let entries = entries.iter().map(|entry| {
         let shown = Entry {
             value: entry["value"].as_str()?.into(),
             revision: entry["revision"].as_u64()?,

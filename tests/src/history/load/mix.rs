@@ -1,5 +1,7 @@
 //! Which requests there are, and how often each comes.
 
+use crate::history::listing::INSIDE;
+
 /// A kind of thing that a client does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -23,6 +25,13 @@ pub enum Kind {
     Lock,
     /// Puts, claims, renews, releases and does work items.
     Work,
+    /// Waits for a key to appear or to change, or for a folder to have enough keys; sets and deletes
+    /// keys that are waited for.
+    Wait,
+    /// Counts a folder, or lists keys page by page.
+    Survey,
+    /// Sets, reads, lists and deletes keys of the platform, and others beside them.
+    Internal,
 }
 
 /// Kinds with their weights.
@@ -40,10 +49,13 @@ pub const EVERYTHING: Mix = &[
     (Kind::Batch, 6),
     (Kind::Lock, 8),
     (Kind::Work, 12),
+    (Kind::Wait, 6),
+    (Kind::Survey, 4),
+    (Kind::Internal, 3),
 ];
 
-/// What is watched, each by one watcher.
-pub const WATCHED: &[&str] = &["/", "/r/", "/c/", "/d/1/"];
+/// What is watched, each by one watcher. The first two tell of everything there is.
+pub const WATCHED: &[&str] = &["/", INSIDE, "/r/", "/c/", "/d/1/"];
 
 /// Keys that are set and read.
 pub const REGISTERS: usize = 100;

@@ -5,11 +5,12 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::cluster::Cluster;
+use super::cluster::{Cluster, Schedule};
 use super::connection::{Connection, Network};
 use super::mix::Mix;
 use super::watcher::Watcher;
 use super::worker::Worker;
+use crate::history::listing::INSIDE;
 use crate::history::operation::{Answer, Call, Expect, Record, Round, Snapshot, Text};
 use crate::history::record::{Clock, MAX_REQUESTS, value};
 
@@ -30,8 +31,8 @@ pub struct Plan<'a> {
     pub watched: &'a [&'a str],
     /// Answered requests in a round, at most [`MAX_REQUESTS`].
     pub requests: usize,
-    /// Faults in a round.
-    pub faults: usize,
+    /// Faults in each round.
+    pub faults: Schedule<'a>,
     /// How long rounds are begun.
     pub lasts: Duration,
     /// All choices follow from it.
@@ -45,10 +46,42 @@ struct Party {
     watchers: Vec<Watcher>,
     steward: Connection,
     before: Snapshot,
+    expiring: Vec<Text>,
 }
 
-/// Does as planned, and hands over each round of each user.
-pub fn run(cluster: &mut dyn Cluster, plan: &Plan, mut checked: impl FnMut(Round)) {
+/// How much was asked while nothing was wrong.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Pace {
+    /// Answered requests.
+    pub requests: usize,
+    /// In which time.
+    pub time: Duration,
+}
+
+impl Pace {
+    /// Waits until so many requests were answered in all.
+    fn reach(&mut self, requests: usize, asked: &AtomicUsize) {
+        let before = asked.load(Ordering::Relaxed);
+        let started = Instant::now();
+        while asked.load(Ordering::Relaxed) < requests {
+            assert!(started.elapsed() < ROUND_WITHIN, "the clients are stuck");
+            thread::sleep(LOOK_EVERY);
+        }
+        self.requests += asked.load(Ordering::Relaxed) - before;
+        self.time += started.elapsed();
+    }
+
+    /// Answered requests a second.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "it is rounded to be read")]
+    pub fn per_second(&self) -> f64 {
+        self.requests as f64 / self.time.as_secs_f64()
+    }
+}
+
+/// Does as planned, and hands over each round of each user; answers how fast the clients were between
+/// the faults.
+pub fn run(cluster: &mut dyn Cluster, plan: &Plan, mut checked: impl FnMut(Round)) -> Pace {
     assert!(
         plan.requests <= MAX_REQUESTS,
         "a round has to fit into memory"
@@ -68,11 +101,14 @@ pub fn run(cluster: &mut dyn Cluster, plan: &Plan, mut checked: impl FnMut(Round
         })
         .collect();
     let started = Instant::now();
+    let mut pace = Pace::default();
     while started.elapsed() < plan.lasts {
-        for round in go_round(cluster, plan, &network, &mut parties, &mut random) {
-            checked(round);
-        }
+        let (rounds, well) = go_round(cluster, plan, &network, &mut parties, &mut random);
+        pace.requests += well.requests;
+        pace.time += well.time;
+        rounds.into_iter().for_each(&mut checked);
     }
+    pace
 }
 
 fn go_round(
@@ -81,12 +117,9 @@ fn go_round(
     network: &Network,
     parties: &mut [Party],
     random: &mut fastrand::Rng,
-) -> Vec<Round> {
+) -> (Vec<Round>, Pace) {
     let (stop, asked) = (AtomicBool::new(false), AtomicUsize::new(0));
-    let mut strikes: Vec<_> = (0..plan.faults)
-        .map(|_| random.usize(plan.requests / 10..plan.requests))
-        .collect();
-    strikes.sort_unstable();
+    let strikes = plan.faults.draw(plan.requests, random);
     thread::scope(|scope| {
         let (stop, asked) = (&stop, &asked);
         let _stopping = crate::fault::StopAtEnd(stop);
@@ -102,22 +135,30 @@ fn go_round(
                 .iter_mut()
                 .map(|watcher| scope.spawn(move || watcher.run()))
                 .collect();
-            let rest = (&party.user, &mut party.steward, &mut party.before);
+            let kept = (&mut party.before, &mut party.expiring);
+            let rest = (&party.user, &mut party.steward, kept);
             busy.push((workers, watchers, rest));
         }
+        let mut disturbed = Vec::new();
+        let mut pace = Pace::default();
         for strike in strikes {
-            reach(strike, asked);
-            cluster.strike(random);
+            pace.reach(strike.after, asked);
+            let begin = network.clock.now();
+            cluster.strike(strike.fault, random);
             cluster.heal();
+            disturbed.push((begin, network.clock.now()));
             *network.urls.write().unwrap_or_else(PoisonError::into_inner) = cluster.urls();
         }
-        reach(plan.requests, asked);
+        pace.reach(plan.requests, asked);
         stop.store(true, Ordering::Relaxed);
         let mut rounds = Vec::new();
-        for (workers, watchers, (user, steward, before)) in busy {
+        for (workers, watchers, (user, steward, (before, expiring))) in busy {
             let mut records = Vec::new();
             for worker in workers {
                 records.extend(worker.join().expect("a worker ends well"));
+            }
+            if !network.forgets_broken_requests {
+                records.extend(flush(steward, network, user));
             }
             // The watch of everything has to be told of the others' ends as well.
             for prefix in plan.watched.iter().rev() {
@@ -128,26 +169,42 @@ fn go_round(
                 .into_iter()
                 .map(|watcher| watcher.join().expect("a watcher ends well"))
                 .collect();
-            let (last, after) = list_everything(steward);
-            records.push(last);
+            let (listings, after) = list_everything(steward);
+            records.extend(listings);
+            let known = expiring.clone();
+            expiring.extend(records.iter().filter_map(Record::expiring).cloned());
+            expiring.sort();
+            expiring.dedup();
             rounds.push(Round {
                 user: user.clone(),
                 before: std::mem::replace(before, after),
+                expiring: known,
                 records,
                 watches,
+                disturbed: disturbed.clone(),
+                disagreement: cluster.disagreement(),
             });
         }
-        rounds
+        (rounds, pace)
     })
 }
 
-/// Waits until so many requests were answered.
-fn reach(requests: usize, asked: &AtomicUsize) {
-    let started = Instant::now();
-    while asked.load(Ordering::Relaxed) < requests {
-        assert!(started.elapsed() < ROUND_WITHIN, "the clients are stuck");
-        thread::sleep(LOOK_EVERY);
-    }
+/// Writes something through every server. What any of them was asked for before is done then, or
+/// rests on a state of the namespace that is past, so that it never will be.
+fn flush(steward: &mut Connection, network: &Network, user: &str) -> Vec<Record> {
+    let urls = network.urls.read().unwrap_or_else(PoisonError::into_inner);
+    let urls = urls.clone();
+    let flushed = urls.iter().map(|url| {
+        steward.turn_to(url);
+        let call = Call::Set {
+            key: "/flushed".into(),
+            value: value(user, network.clock.name()),
+            expect: Expect::Anything,
+            ttl: None,
+        };
+        settle(steward, &call)
+    });
+    flushed.collect()
 }
 
 /// Writes what tells a watcher that the round is over.
@@ -163,14 +220,18 @@ fn end_watch(steward: &mut Connection, key: Text, value: Text) -> Record {
     record
 }
 
-/// Lists a whole namespace while nobody writes.
-fn list_everything(steward: &mut Connection) -> (Record, Snapshot) {
-    let record = settle(steward, &Call::List("/".into()));
-    let Answer::Listed(listed) = &record.answer else {
-        panic!("everything can't be listed: {:?}", record.answer);
-    };
-    let listed = listed.clone();
-    (record, listed)
+/// Lists a whole namespace while nobody writes: first the platform's keys, then everything else.
+fn list_everything(steward: &mut Connection) -> (Vec<Record>, Snapshot) {
+    let mut all = Snapshot::new();
+    let listings = [INSIDE, "/"].map(|prefix| {
+        let record = settle(steward, &Call::List(prefix.into()));
+        let Answer::Listed(listed) = &record.answer else {
+            panic!("{prefix} can't be listed: {:?}", record.answer);
+        };
+        all.extend(listed.clone());
+        record
+    });
+    (listings.into(), all)
 }
 
 /// Sends a request until a server answers it. The first one may find a connection that a fault broke.
@@ -210,6 +271,7 @@ impl Party {
             watchers,
             steward,
             before,
+            expiring: Vec::new(),
         }
     }
 }

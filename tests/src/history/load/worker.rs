@@ -1,5 +1,7 @@
 //! A client that asks at random.
 
+mod held;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -7,7 +9,7 @@ use std::time::Duration;
 
 use super::connection::{Connection, Network};
 use super::mix::{Kind, Mix, REGISTERS, pick};
-use crate::history::operation::{Answer, Call, Change, Entry, Expect, Record, Text};
+use crate::history::operation::{Answer, Call, Change, Entry, Expect, Follows, Record, Text};
 use crate::history::project::{ITEMS, LOCKS};
 use crate::history::record::{MAX_REQUESTS, value};
 
@@ -33,6 +35,8 @@ pub(crate) struct Worker {
     lock: Option<(Text, u64)>,
     /// The item that it has claimed, with its revision; others may have it by now.
     item: Option<(Text, u64)>,
+    /// The page that it reads next: prefix, last key of the page before, limit.
+    next_page: Option<(Text, Text, usize)>,
     stock: usize,
 }
 
@@ -53,6 +57,7 @@ impl Worker {
             known: HashMap::new(),
             lock: None,
             item: None,
+            next_page: None,
             stock: 0,
         }
     }
@@ -75,6 +80,13 @@ impl Worker {
     }
 
     fn choose(&mut self) -> Call {
+        if let Some((prefix, last, limit)) = self.next_page.take() {
+            return Call::Page {
+                prefix,
+                after: Some(last),
+                limit,
+            };
+        }
         match pick(self.mix, &mut self.random) {
             Kind::Get => Call::Get(self.register()),
             Kind::Set => self.set(Expect::Anything),
@@ -100,13 +112,16 @@ impl Worker {
             Kind::Batch => self.batch(),
             Kind::Lock => self.lock(),
             Kind::Work => self.work(),
+            Kind::Wait => self.wait(),
+            Kind::Survey => self.survey(),
+            Kind::Internal => self.internal(),
         }
     }
 
     /// Remembers what an answer says, for later preconditions.
     fn learn(&mut self, record: &Record) {
         match (&record.call, &record.answer) {
-            (Call::Get(key), Answer::Found(entry)) => {
+            (Call::Get(key) | Call::Wait { key, .. }, Answer::Found(entry)) => {
                 self.known.insert(key.clone(), entry.clone());
             }
             (Call::Set { key, value, .. }, Answer::Written(revision)) => {
@@ -129,6 +144,10 @@ impl Worker {
                 self.item = Some((key.clone(), *revision));
             }
             (Call::Claim(_), Answer::Nothing) => self.stock = 0,
+            (Call::Page { prefix, limit, .. }, Answer::Page(page, Follows::More)) => {
+                let last = page.keys().next_back().cloned();
+                self.next_page = last.map(|last| (prefix.clone(), last, *limit));
+            }
             _ => {}
         }
     }

@@ -30,19 +30,46 @@ pub(super) fn find_unasked(log: &Log, taken: &HashSet<u64>, records: &[Record]) 
             continue;
         }
         let keys = made.get(revision);
-        for (key, kind) in commit {
-            let asked = keys.is_some_and(|keys| keys.contains(key))
-                || batches.contains(&(*revision, key.clone()));
-            let timed = *kind == EventKind::Expire && key.starts_with(LOCKS);
-            let held = log.at(key, *revision).1;
-            if !asked && !timed && !lost.iter().any(|call| could(call, key, *kind, held)) {
-                findings.push(format!(
-                    "nobody asked for {kind:?} of {key} at {revision}, {held:?}"
-                ));
-            }
+        let unasked: Vec<_> = commit
+            .iter()
+            .filter(|(key, kind)| {
+                let asked = keys.is_some_and(|keys| keys.contains(*key))
+                    || batches.contains(&(*revision, (*key).clone()));
+                let timed = **kind == EventKind::Expire && key.starts_with(LOCKS);
+                !asked && !timed
+            })
+            .collect();
+        // A commit is one request's, and all of it: two that were lost don't make one revision.
+        let explained = |call: &&Call| {
+            let could = |(key, kind): &(&Text, &EventKind)| {
+                could(call, key, **kind, log.at(key, *revision).1)
+            };
+            unasked.iter().all(could) && is_whole(call, *revision, log)
+        };
+        if !unasked.is_empty() && !lost.iter().any(explained) {
+            findings.push(format!(
+                "nobody asked for {unasked:?} at {revision} and for nothing else"
+            ));
         }
     }
     findings
+}
+
+/// Whether a revision did to every key what this request would have done to it.
+fn is_whole(call: &Call, revision: u64, log: &Log) -> bool {
+    let was_there = |key: &Text| matches!(log.at(key, revision.saturating_sub(1)).1, Held::Here(_));
+    match call {
+        Call::Batch { changes, .. } => changes.iter().all(|(key, change)| {
+            // Deleting what isn't there changes nothing.
+            let idle = *change == Change::Delete && !was_there(key);
+            idle || log.changed(revision, key)
+        }),
+        // A lock whose time is over may be gone before anybody is told.
+        Call::DeletePrefix(prefix) => log
+            .under(prefix)
+            .all(|key| key.starts_with(LOCKS) || !was_there(key) || log.changed(revision, key)),
+        _ => true,
+    }
 }
 
 /// Whether a request whose answer was lost could have done this to a key.

@@ -1,10 +1,11 @@
 //! Faults of counters, work items, locks, and what keeps users apart.
 
 use prominence_tests::history::check::Check;
-use prominence_tests::history::operation::{Answer, Call, Expect};
+use prominence_tests::history::isolation;
+use prominence_tests::history::operation::{Answer, Call, EventKind, Expect};
 
 use super::watches::event;
-use super::{after, answered, demand, insert};
+use super::{after, answered, demand, finders, insert};
 use crate::sound::{SECOND, Story, claimed, entry, fenced_write, get, lock, sound};
 
 #[test]
@@ -95,6 +96,47 @@ fn a_lock_that_is_there_after_its_time_is_found() {
 }
 
 #[test]
+fn what_ends_early_or_late_by_as_much_as_clocks_differ_is_not_found_and_more_is() {
+    let ends = |after: u64, disagreement: u64| {
+        let mut story = Story::default();
+        story.round.user = "alice".into();
+        story.round.disagreement = disagreement;
+        // One server finds it gone, and another one finds it still there.
+        story
+            .tell(lock("alice:1"), Answer::Written(1))
+            .pass(after)
+            .tell(get("/lock/a"), Answer::Absent)
+            .tell(get("/lock/a"), Answer::Found(entry("alice:1", 1)));
+        finders(&story.round)
+    };
+    let half = SECOND / 2;
+    assert_eq!(ends(SECOND, half), []);
+    assert_eq!(ends(SECOND - half, half), []);
+    assert_eq!(ends(SECOND + half - 100, half), []);
+    for (after, disagreement) in [
+        (SECOND, 0),
+        (SECOND - half - 100, half),
+        (SECOND + half, half),
+    ] {
+        assert_eq!(ends(after, disagreement), [Check::Linearizability]);
+    }
+
+    let mut round = sound();
+    let first = round
+        .records
+        .iter_mut()
+        .find(|one| matches!(&one.answer, Answer::Claimed { entry, .. } if entry.revision == 18));
+    let Answer::Claimed { until, .. } = &mut first.unwrap().answer else {
+        panic!("it was claimed");
+    };
+    // Two seconds pass before it is claimed again.
+    *until += SECOND + half;
+    demand(&round, &[Check::Claims]);
+    round.disagreement = half + SECOND / 10;
+    assert_eq!(finders(&round), []);
+}
+
+#[test]
 fn a_value_of_another_user_is_found() {
     let mut round = sound();
     answered(&mut round, Answer::Found(entry("alice:2", 2))).answer =
@@ -104,4 +146,19 @@ fn a_value_of_another_user_is_found() {
     let mut round = sound();
     event(&mut round, 1, 2).value = Some("alice2:2".into());
     demand(&round, &[Check::Isolation]);
+}
+
+#[test]
+fn the_end_of_a_key_that_the_user_never_had_is_found() {
+    let mut round = sound();
+    let told = event(&mut round, 1, 2);
+    told.key = "/lock/z".into();
+    told.kind = EventKind::Expire;
+    told.value = None;
+    let (_, findings) = isolation::check(&round);
+    assert_eq!(findings.len(), 1, "{findings:?}");
+    // One that ended in an earlier round may be removed only now.
+    round.expiring.push("/lock/z".into());
+    let (_, findings) = isolation::check(&round);
+    assert!(findings.is_empty(), "{findings:?}");
 }

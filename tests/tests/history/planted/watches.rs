@@ -1,7 +1,7 @@
 //! Faults of watches.
 
-use prominence_tests::history::check::Check;
-use prominence_tests::history::operation::{Event, EventKind, Round};
+use prominence_tests::history::check::{Check, check};
+use prominence_tests::history::operation::{Answer, Event, EventKind, Round};
 
 use super::demand;
 use crate::sound::sound;
@@ -68,4 +68,28 @@ fn a_watch_that_tells_of_another_value_is_found() {
     let mut round = sound();
     event(&mut round, 1, 4).value = Some("alice:4".into());
     demand(&round, &[Check::Watches]);
+}
+
+#[test]
+fn a_value_that_one_watch_tells_and_another_one_came_too_late_for_is_not_found() {
+    let mut round = sound();
+    // Nobody but the watches knows the value: the answer was lost.
+    let added = Answer::Sum(2, 7);
+    let lost = round.records.iter_mut().find(|one| one.answer == added);
+    lost.unwrap().answer = Answer::Lost;
+    event(&mut round, 0, 7).value = None;
+    let mut counters = round.watches[0].clone();
+    counters.prefix = "/c/".into();
+    counters.events.retain(|event| event.key.starts_with("/c/"));
+    let told = counters.events.iter_mut().find(|event| event.revision == 7);
+    told.unwrap().value = Some("2".into());
+    round.watches.push(counters);
+    assert_eq!(check(&round).1, []);
+
+    // But all watches have to tell the same one.
+    let mut third = round.watches[2].clone();
+    let told = third.events.iter_mut().find(|event| event.revision == 7);
+    told.unwrap().value = Some("3".into());
+    round.watches.push(third);
+    demand(&round, &[Check::Order, Check::Watches]);
 }

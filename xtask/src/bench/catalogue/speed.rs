@@ -1,7 +1,7 @@
 //! Requests a second, their latency, and what one costs.
 
 use super::{Row, Target, Turns, beside, line};
-use crate::bench::figures::Unit::{Instructions, Millis, PerSecond};
+use crate::bench::figures::Unit::{Instructions, Micros, Millis, PerSecond, Times};
 use crate::bench::rows::{client, instructions, mixed, reads, writes};
 
 pub(super) const ROWS: &[Row] = &[
@@ -70,7 +70,8 @@ pub(super) const ROWS: &[Row] = &[
                 a server that begins empty. Redis runs with `appendfsync always`, its 128 clients \
                 send one request at a time. For bare appends 128 threads hand fresh values to one \
                 appender, which writes and syncs whatever waits; a bare axum server that hands it \
-                the bodies of its requests shows what HTTP alone takes off that.",
+                the bodies of its requests shows what HTTP alone takes off that. Time of the \
+                processor and bytes written are the kernel's figures of the process.",
         turns: Turns::EveryRound,
         programs: &["redis-server", "redis-benchmark"],
         measure: writes::many,
@@ -109,6 +110,27 @@ pub(super) const ROWS: &[Row] = &[
                 Millis,
                 "Redis, p99",
                 Target::AtMost(25.0),
+            ),
+            beside(
+                "a set, time of the processor in the server",
+                "ours, user",
+                Micros,
+                "bare axum, user",
+                Target::None,
+            ),
+            beside(
+                "a set, time of the processor in the kernel",
+                "ours, system",
+                Micros,
+                "bare axum, system",
+                Target::None,
+            ),
+            beside(
+                "bytes written for each byte set",
+                "ours, written",
+                Times,
+                "bare axum, written",
+                Target::None,
             ),
         ],
     },
@@ -163,6 +185,33 @@ pub(super) const ROWS: &[Row] = &[
                 "ours, p99",
                 Millis,
                 Target::AtMost(60.0),
+            ),
+            line(
+                "16 KiB on a bare server, p99",
+                "bare axum that appends, p99",
+                Millis,
+                Target::None,
+            ),
+            beside(
+                "a set, time of the processor in the server (16 KiB)",
+                "ours, user",
+                Micros,
+                "bare axum, user",
+                Target::None,
+            ),
+            beside(
+                "a set, time of the processor in the kernel (16 KiB)",
+                "ours, system",
+                Micros,
+                "bare axum, system",
+                Target::None,
+            ),
+            beside(
+                "bytes written for each byte set (16 KiB)",
+                "ours, written",
+                Times,
+                "bare axum, written",
+                Target::None,
             ),
         ],
     },
@@ -229,7 +278,9 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         name: "instructions",
         about: "Counts the instructions of the server under valgrind's callgrind for 200 and for \
-                2,200 requests over one connection; the difference, divided, is what one costs.",
+                2,200 requests over one connection; the difference, divided, is what one costs. A \
+                function counts for the crate that it is named after; what a set adds to the \
+                journal is read once more at the stop, which is counted too.",
         turns: Turns::Once,
         programs: &["valgrind"],
         measure: instructions::count,

@@ -11,7 +11,7 @@ use crate::embedded::keys;
 
 /// How long reading a piece takes at the most, as the commits of others wait: entries may be
 /// large, or on a slow disk.
-const MAX_READING: Duration = Duration::from_millis(5);
+const MAX_READING: Duration = Duration::from_millis(10);
 
 /// Entries that are read before it looks how long that took.
 const ENTRIES_BETWEEN_LOOKS: usize = 64;

@@ -2,8 +2,12 @@
 
 use prominence_core::{Job, Key, Namespace};
 
-use super::row::VERSION;
+use bytes::Bytes;
+use prominence_core::Value;
+use prominence_core::entry::{Entry, Metadata};
+
 use super::*;
+use crate::row::VERSION;
 
 fn key() -> Vec<u8> {
     let namespace = Namespace::parse("alice").unwrap();

@@ -92,108 +92,34 @@ impl Drop for Taken {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use futures_util::FutureExt as _;
-    use prominence_core::clock::ManualClock;
-    use prominence_core::memory::MemoryStore;
-    use prominence_core::permit::Scopes;
-    use prominence_core::{Gate, Lifetime, Namespace, Quota, Store, Value};
 
     use super::*;
-    use crate::app::Bounds;
-    use crate::hold::HeldLimits;
-    use crate::token::Verifier;
+    use crate::testing::OneKey;
 
     const MINUTE: Duration = Duration::from_secs(60);
 
-    struct Setting {
-        store: Arc<MemoryStore>,
-        app: App,
-        who: Principal,
-        key: Key,
-    }
-
-    /// A store with one piece of work.
-    async fn setting() -> Setting {
-        let clock = Arc::new(ManualClock::new(Timestamp::from_secs(1)));
-        let store = Arc::new(MemoryStore::new(clock.clone(), Quota::UNLIMITED));
-        let bounds = Bounds {
-            value_bytes: 1,
-            quota: Quota::UNLIMITED,
-            body_within: MINUTE,
-            answer_within: MINUTE,
-            requests_per_second: 0,
-            held: HeldLimits {
-                in_all: 1,
-                per_user: 1,
-            },
-        };
-        let verifier = Verifier::new(&[], Duration::ZERO);
-        let app = App::new(Gate::new(store.clone()), verifier, clock, bounds);
-        let who = Principal {
-            user: Namespace::parse("alice").unwrap(),
-            job: None,
-            scopes: Scopes::parse("").unwrap(),
-            expires: Timestamp::MAX,
-            issuer: "test".to_owned(),
-        };
-        let key = Key::parse("/w/a").unwrap();
-        let set = Operation::Set {
-            key: key.clone(),
-            value: Value::from_integer(1),
-            lifetime: Lifetime::Permanent,
-        };
-        let commit = Commit::single(None, set);
-        store.commit(&who.user, None, commit).await.unwrap();
-        Setting {
-            store,
-            app,
-            who,
-            key,
-        }
-    }
-
-    impl Setting {
-        async fn stored(&self) -> Entry {
-            let stored = self.store.get(&self.who.user, &self.key).await;
-            stored.unwrap().unwrap()
-        }
-
-        /// Waits until the entry is as it should be; other tasks have their turn meanwhile.
-        async fn becomes(&self, is_right: impl Fn(&Entry) -> bool) {
-            for _ in 0..1_000 {
-                if is_right(&self.stored().await) {
-                    return;
-                }
-                tokio::task::yield_now().await;
-            }
-            panic!("never: {:?}", self.stored().await);
-        }
-    }
-
     #[tokio::test]
     async fn what_was_taken_for_a_caller_who_hung_up_is_given_back() {
-        let setting = setting().await;
-        let before = setting.stored().await.metadata.revision;
+        let work = OneKey::stored().await;
+        let before = work.entry().await.metadata.revision;
         let prefix = Prefix::everything();
-        let mut trying = Box::pin(attempt(&setting.app, &setting.who, &prefix, MINUTE));
+        let mut trying = Box::pin(attempt(&work.app, &work.who, &prefix, MINUTE));
         assert!((&mut trying).now_or_never().is_none(), "it is under way");
         drop(trying);
-        setting
-            .becomes(|entry| {
-                let is_free = entry.metadata.claimed_until.is_none();
-                is_free && entry.metadata.revision == before.next().next()
-            })
-            .await;
+        work.becomes(|entry| {
+            let is_free = entry.metadata.claimed_until.is_none();
+            is_free && entry.metadata.revision == before.next().next()
+        })
+        .await;
     }
 
     #[tokio::test]
     async fn what_is_kept_stays_taken_and_what_is_not_is_given_back() {
-        let setting = setting().await;
+        let work = OneKey::stored().await;
         let prefix = Prefix::everything();
         let take = async || {
-            let found = attempt(&setting.app, &setting.who, &prefix, MINUTE).await;
+            let found = attempt(&work.app, &work.who, &prefix, MINUTE).await;
             match found.map_err(|failure| failure.message().to_owned()) {
                 Ok(Found::Work(taken)) => Some(taken),
                 Ok(Found::Nothing(_)) => None,
@@ -201,15 +127,14 @@ mod tests {
             }
         };
         drop(take().await.unwrap());
-        setting
-            .becomes(|entry| entry.metadata.claimed_until.is_none())
+        work.becomes(|entry| entry.metadata.claimed_until.is_none())
             .await;
         let (key, entry) = take().await.unwrap().keep().unwrap();
-        assert_eq!(key, setting.key);
+        assert_eq!(key, work.key);
         for _ in 0..100 {
             tokio::task::yield_now().await;
         }
-        assert_eq!(setting.stored().await, entry);
+        assert_eq!(work.entry().await, entry);
         assert!(take().await.is_none());
     }
 }

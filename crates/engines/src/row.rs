@@ -1,27 +1,40 @@
-//! What all rows have in common: a version, a body, and a checksum.
+//! What the rows of all engines have in common: a version, a body, and a checksum.
+//!
+//! A row is its version (1 byte), a body, and the XXH3 checksum (64 bits, big-endian; seed 0) of
+//! kind, version, key and body. Storage engines have checksums of their own; this one also
+//! notices a row that turns up under another key, and whatever happens to it in memory.
+//! Numbers in the bodies are big-endian.
+
+mod entry;
 
 use prominence_core::{Job, StoreError, Timestamp};
 use xxhash_rust::xxh3::Xxh3;
 
+pub(crate) use entry::{decode_entry, encode_entry};
+
 /// The version of every row that this program writes, and the only one that it reads.
-pub(super) const VERSION: u8 = 1;
+pub(crate) const VERSION: u8 = 1;
 
 /// Bytes of the checksum at the end.
 const CHECKSUM: usize = 8;
 
 /// What kind of row it is. One kind can't be taken for another, as it enters the checksum.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::embedded) enum Kind {
+pub(crate) enum Kind {
     Entry,
     Change,
     Expiry,
     Namespace,
     ExpiryFloor,
     Deletion,
+    Head,
+    Commits,
+    Part,
+    Due,
 }
 
 /// The error for a row that can't be what was written.
-pub(in crate::embedded) fn damaged(kind: Kind, key: &[u8], how: &str) -> StoreError {
+pub(crate) fn damaged(kind: Kind, key: &[u8], how: &str) -> StoreError {
     let name = match kind {
         Kind::Entry => "entry",
         Kind::Change => "change",
@@ -29,6 +42,10 @@ pub(in crate::embedded) fn damaged(kind: Kind, key: &[u8], how: &str) -> StoreEr
         Kind::Namespace => "namespace row",
         Kind::ExpiryFloor => "expiry floor",
         Kind::Deletion => "state of a deletion",
+        Kind::Head => "head",
+        Kind::Commits => "log record",
+        Kind::Part => "part of a log record",
+        Kind::Due => "expiry hint",
     };
     StoreError::Corrupt {
         what: format!("the {name} at \"{}\" {how}", key.escape_ascii()),
@@ -36,7 +53,7 @@ pub(in crate::embedded) fn damaged(kind: Kind, key: &[u8], how: &str) -> StoreEr
 }
 
 /// What was read, or the error for a body that does not hold it.
-pub(super) fn readable<T>(
+pub(crate) fn readable<T>(
     kind: Kind,
     key: &[u8],
     read: impl FnOnce() -> Option<T>,
@@ -52,6 +69,10 @@ fn checksum(kind: Kind, key: &[u8], version_and_body: &[u8]) -> u64 {
         Kind::Namespace => b'n',
         Kind::ExpiryFloor => b'f',
         Kind::Deletion => b'd',
+        Kind::Head => b'h',
+        Kind::Commits => b'l',
+        Kind::Part => b'p',
+        Kind::Due => b'u',
     };
     let mut hash = Xxh3::new();
     hash.update(&[kind]);
@@ -63,28 +84,37 @@ fn checksum(kind: Kind, key: &[u8], version_and_body: &[u8]) -> u64 {
 }
 
 /// A row being written.
-pub(super) struct Row(pub(super) Vec<u8>);
+pub(crate) struct Row(pub(crate) Vec<u8>);
 
 impl Row {
-    pub(super) fn new(body: usize) -> Self {
+    pub(crate) fn new(body: usize) -> Self {
         let mut row = Vec::with_capacity(1 + body + CHECKSUM);
         row.push(VERSION);
         Self(row)
     }
 
-    pub(super) fn u16(&mut self, number: u16) {
+    pub(crate) fn u16(&mut self, number: u16) {
         self.0.extend_from_slice(&number.to_be_bytes());
     }
 
-    pub(super) fn u64(&mut self, number: u64) {
+    pub(crate) fn u32(&mut self, number: u32) {
         self.0.extend_from_slice(&number.to_be_bytes());
     }
 
-    pub(super) fn job(&mut self, job: &Job) {
+    pub(crate) fn u64(&mut self, number: u64) {
+        self.0.extend_from_slice(&number.to_be_bytes());
+    }
+
+    /// How many of something follow; a row holds far fewer than that can tell.
+    pub(crate) fn count(&mut self, count: usize) {
+        self.u32(u32::try_from(count).unwrap_or(u32::MAX));
+    }
+
+    pub(crate) fn job(&mut self, job: &Job) {
         self.text(job.as_str());
     }
 
-    pub(super) fn optional_job(&mut self, job: Option<&Job>) {
+    pub(crate) fn optional_job(&mut self, job: Option<&Job>) {
         match job {
             Some(job) => self.job(job),
             // No job has an empty identifier.
@@ -93,12 +123,12 @@ impl Row {
     }
 
     /// A text with its length before it; keys and names are far shorter than that can tell.
-    pub(super) fn text(&mut self, text: &str) {
+    pub(crate) fn text(&mut self, text: &str) {
         self.u16(u16::try_from(text.len()).unwrap_or(u16::MAX));
         self.0.extend_from_slice(text.as_bytes());
     }
 
-    pub(super) fn finish(mut self, kind: Kind, key: &[u8]) -> Vec<u8> {
+    pub(crate) fn finish(mut self, kind: Kind, key: &[u8]) -> Vec<u8> {
         let sum = checksum(kind, key, &self.0);
         self.u64(sum);
         self.0
@@ -106,10 +136,10 @@ impl Row {
 }
 
 /// What is left to read of a row's body.
-pub(in crate::embedded) struct Body<'a>(pub(in crate::embedded) &'a [u8]);
+pub(crate) struct Body<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Body<'a> {
-    pub(super) fn open(kind: Kind, key: &[u8], row: &'a [u8]) -> Result<Self, StoreError> {
+    pub(crate) fn open(kind: Kind, key: &[u8], row: &'a [u8]) -> Result<Self, StoreError> {
         let (covered, sum) = row
             .split_last_chunk::<CHECKSUM>()
             .ok_or_else(|| damaged(kind, key, "is cut short"))?;
@@ -122,43 +152,47 @@ impl<'a> Body<'a> {
         }
     }
 
-    pub(in crate::embedded) fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+    pub(crate) fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (taken, rest) = self.0.split_first_chunk()?;
         self.0 = rest;
         Some(*taken)
     }
 
-    pub(in crate::embedded) fn u8(&mut self) -> Option<u8> {
+    pub(crate) fn u8(&mut self) -> Option<u8> {
         self.take().map(u8::from_be_bytes)
     }
 
-    pub(in crate::embedded) fn u64(&mut self) -> Option<u64> {
+    pub(crate) fn u32(&mut self) -> Option<u32> {
+        self.take().map(u32::from_be_bytes)
+    }
+
+    pub(crate) fn u64(&mut self) -> Option<u64> {
         self.take().map(u64::from_be_bytes)
     }
 
-    pub(in crate::embedded) fn last_u64(&mut self) -> Option<u64> {
+    pub(crate) fn last_u64(&mut self) -> Option<u64> {
         let number = self.u64()?;
         self.0.is_empty().then_some(number)
     }
 
-    pub(in crate::embedded) fn instant(&mut self) -> Option<Timestamp> {
+    pub(crate) fn instant(&mut self) -> Option<Timestamp> {
         self.u64().map(Timestamp::from_millis)
     }
 
     /// What [`Row::text`] wrote.
-    pub(super) fn text(&mut self) -> Option<&'a [u8]> {
+    pub(crate) fn text(&mut self) -> Option<&'a [u8]> {
         let length = usize::from(u16::from_be_bytes(self.take()?));
         let (text, rest) = self.0.split_at_checked(length)?;
         self.0 = rest;
         Some(text)
     }
 
-    pub(in crate::embedded) fn job(&mut self) -> Option<Job> {
+    pub(crate) fn job(&mut self) -> Option<Job> {
         self.optional_job()?
     }
 
     /// The outer `None` is damage, the inner one no job.
-    pub(in crate::embedded) fn optional_job(&mut self) -> Option<Option<Job>> {
+    pub(crate) fn optional_job(&mut self) -> Option<Option<Job>> {
         let id = self.text()?;
         if id.is_empty() {
             return Some(None);

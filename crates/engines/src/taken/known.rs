@@ -9,7 +9,7 @@ use super::MAX_KEYS;
 
 /// What is known of the keys under a prefix.
 #[derive(Debug, Default)]
-pub(in super::super) struct Known {
+pub(crate) struct Known {
     /// Everything before it that can be taken, now or later, is in one of the maps.
     reach: Reach,
     /// Keys that somebody holds.
@@ -28,9 +28,25 @@ struct Held {
     expires: Option<Timestamp>,
 }
 
+/// What matters of a stored key to those who look for work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Standing {
+    pub(crate) claimed_until: Option<Timestamp>,
+    pub(crate) expires: Option<Timestamp>,
+}
+
+impl Standing {
+    pub(crate) fn of(metadata: &Metadata) -> Self {
+        Self {
+            claimed_until: metadata.claimed_until,
+            expires: metadata.expires,
+        }
+    }
+}
+
 /// How far it has been looked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(in super::super) enum Reach {
+pub(crate) enum Reach {
     #[default]
     Nowhere,
     /// Up to this key, which has not been looked at.
@@ -41,17 +57,12 @@ pub(in super::super) enum Reach {
 
 impl Known {
     /// Where to go on looking.
-    pub(in super::super) fn reach(&self) -> &Reach {
+    pub(crate) fn reach(&self) -> &Reach {
         &self.reach
     }
 
     /// Says, while it is looked, that a key can't be taken because somebody holds it until then.
-    pub(in super::super) fn is_held(
-        &mut self,
-        key: Key,
-        until: Timestamp,
-        expires: Option<Timestamp>,
-    ) {
+    pub(crate) fn is_held(&mut self, key: Key, until: Timestamp, expires: Option<Timestamp>) {
         if let Some((_, end)) = &mut self.beyond {
             *end = until.min(*end);
         } else if self.len() < MAX_KEYS {
@@ -62,7 +73,7 @@ impl Known {
     }
 
     /// Says how far it has been looked.
-    pub(in super::super) fn reached(&mut self, reach: Reach) {
+    pub(crate) fn reached(&mut self, reach: Reach) {
         let forgotten = self.beyond.as_ref().map(|(key, _)| key.clone());
         self.reach = forgotten.map_or(reach, Reach::Before);
     }
@@ -105,7 +116,7 @@ impl Known {
     }
 
     /// Notes what becomes of a key.
-    pub(super) fn note(&mut self, key: &Key, after: Option<&Metadata>) {
+    pub(super) fn note(&mut self, key: &Key, after: Option<Standing>) {
         let is_known = match &self.reach {
             Reach::Nowhere => false,
             Reach::Before(end) => key < end,
@@ -115,11 +126,11 @@ impl Known {
             return;
         }
         self.remove(key);
-        let Some(metadata) = after else {
+        let Some(standing) = after else {
             return;
         };
-        let expires = metadata.expires;
-        match metadata.claimed_until {
+        let expires = standing.expires;
+        match standing.claimed_until {
             Some(until) => self.hold(key.clone(), Held { until, expires }),
             None => {
                 self.free.insert(key.clone(), expires);
@@ -224,7 +235,7 @@ mod tests {
         }
 
         fn write(&mut self, key: Key, metadata: Option<Metadata>) {
-            self.known.note(&key, metadata.as_ref());
+            self.known.note(&key, metadata.as_ref().map(Standing::of));
             match metadata {
                 Some(metadata) => self.stored.insert(key, metadata),
                 None => self.stored.remove(&key),

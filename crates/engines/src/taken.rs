@@ -1,10 +1,10 @@
-//! What the committer knows of work that is taken.
+//! What writers know of work that is taken.
 //!
 //! A claim takes the first key under a prefix that nobody holds. To look for it from the start of
 //! the prefix each time would cost as much as there are claims, and as there are tombstones of
-//! work that was done: those pile up just there. So the committer remembers, for the prefixes that
-//! are claimed from, how far it has looked and what is there. As the only writer it keeps that
-//! true: whatever it plans is noted here, and everything is forgotten where a plan was not written.
+//! work that was done: those pile up just there. So whoever writes remembers, for the prefixes
+//! that are claimed from, how far it has looked and what is there. Whatever is planned is noted
+//! here, and forgotten or taken back where a plan was not written.
 
 mod known;
 
@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use prominence_core::rules::{Effect, FirstFree};
 use prominence_core::{Key, Namespace, Prefix, Timestamp};
 
-pub(super) use known::{Known, Reach};
+pub(crate) use known::{Known, Reach, Standing};
 
 /// Prefixes that are remembered. Beyond them the one that was not used for longest is forgotten,
 /// and looked through once more when it is.
@@ -30,9 +30,9 @@ const MAX_PREFIXES_PER_NAMESPACE: usize = 32;
 /// there is looked through each time.
 const MAX_KEYS: usize = 65_536;
 
-/// Shared by the groups of the committer; never contended.
+/// What is known of all namespaces.
 #[derive(Clone, Default)]
-pub(super) struct Taken(Arc<Inner>);
+pub(crate) struct Taken(Arc<Inner>);
 
 #[derive(Default)]
 struct Inner {
@@ -59,29 +59,53 @@ struct Remembered {
 
 impl Taken {
     /// Forgets everything, for when what was noted was not written.
-    pub(super) fn forget_all(&self) {
+    pub(crate) fn forget_all(&self) {
         self.lock().clear();
     }
 
     /// Forgets a namespace, for when it is changed without being noted here.
-    pub(super) fn forget(&self, namespace: &Namespace) {
+    pub(crate) fn forget(&self, namespace: &Namespace) {
         self.lock().forget(namespace);
     }
 
     /// Notes what a commit does.
-    pub(super) fn note(&self, namespace: &Namespace, effects: &[Effect]) {
+    pub(crate) fn note(&self, namespace: &Namespace, effects: &[Effect]) {
+        let after = effects.iter().map(|effect| {
+            let after = effect.after.as_ref();
+            (
+                &effect.key,
+                after.map(|entry| Standing::of(&entry.metadata)),
+            )
+        });
+        self.note_each(namespace, after);
+    }
+
+    /// Takes back what was noted of a commit that was not written.
+    pub(crate) fn take_back(&self, namespace: &Namespace, effects: &[Effect]) {
+        let before = effects.iter().rev().map(|effect| {
+            let before = effect.before.as_ref();
+            (&effect.key, before.map(Standing::of))
+        });
+        self.note_each(namespace, before);
+    }
+
+    /// Notes how keys stand now; `None` for one that is gone.
+    pub(crate) fn note_each<'a>(
+        &self,
+        namespace: &Namespace,
+        keys_now: impl Iterator<Item = (&'a Key, Option<Standing>)>,
+    ) {
         let mut memory = self.lock();
         let Memory { spaces, keys, .. } = &mut *memory;
         let Some(prefixes) = spaces.get_mut(namespace) else {
             return;
         };
-        for effect in effects {
-            let after = effect.after.as_ref().map(|entry| &entry.metadata);
+        for (key, standing) in keys_now {
             for (prefix, Remembered { known, .. }) in &mut *prefixes {
                 // What a prefix hides is never taken through it.
-                if prefix.shows(&effect.key) {
+                if prefix.shows(key) {
                     *keys -= known.len();
-                    known.note(&effect.key, after);
+                    known.note(key, standing);
                     *keys += known.len();
                 }
             }
@@ -91,7 +115,7 @@ impl Taken {
 
     /// Looks for the first key that nobody holds: at what is known, and then from there on by
     /// `look`.
-    pub(super) fn first_free<E>(
+    pub(crate) fn first_free<E>(
         &self,
         namespace: &Namespace,
         prefix: &Prefix,
@@ -120,12 +144,12 @@ impl Taken {
     }
 
     /// Says that an entry was read to find work.
-    pub(super) fn count_look(&self) {
+    pub(crate) fn count_look(&self) {
         self.0.looks.fetch_add(1, Ordering::Relaxed);
     }
 
     /// How many entries were read to find work.
-    pub(super) fn looks(&self) -> u64 {
+    pub(crate) fn looks(&self) -> u64 {
         self.0.looks.load(Ordering::Relaxed)
     }
 

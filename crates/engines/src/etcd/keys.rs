@@ -1,0 +1,285 @@
+//! Under which keys things are kept in the cluster.
+//!
+//! | key, after the root | what it holds |
+//! | --- | --- |
+//! | `/kv/` namespace, 0, key | an entry |
+//! | `/head/` namespace, 0 | what the namespace holds, and its latest revision |
+//! | `/log/` namespace, 0, revision (8 bytes) | the changes of the commits up to that revision |
+//! | `/part/` namespace, 0, ticket (16 bytes), number (4) | changes of one large commit |
+//! | `/due/` namespace, 0, instant (8), revision (8) | keys that expire from then on |
+//! | `/wake/` instant (8), namespace, 0 | that something of the namespace expires then |
+//!
+//! Numbers are big-endian, so that the order of the bytes is the order of the numbers. A
+//! namespace can't contain U+0000, so the 0 ends it and none is a prefix of another.
+
+use prominence_core::{Key, Namespace, Prefix, Revision, Timestamp};
+
+use super::options::Root;
+use super::records::Ticket;
+
+/// The end of a namespace.
+const END: u8 = 0;
+
+/// A range of keys, its end excluded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Range {
+    pub(super) start: Vec<u8>,
+    pub(super) end: Vec<u8>,
+}
+
+/// Makes keys under one root.
+#[derive(Clone, Debug)]
+pub(super) struct Keys {
+    root: Vec<u8>,
+}
+
+impl Keys {
+    pub(super) fn new(root: &Root) -> Self {
+        Self {
+            root: root.as_str().as_bytes().to_vec(),
+        }
+    }
+
+    /// A key that no data is stored under, for asking whether the cluster takes writes.
+    pub(super) fn probe(&self) -> Vec<u8> {
+        self.joined(&[b"/probe"])
+    }
+
+    pub(super) fn head(&self, namespace: &Namespace) -> Vec<u8> {
+        self.of(b"/head/", namespace, &[])
+    }
+
+    /// All heads after a namespace's, or all of them.
+    pub(super) fn heads(&self, after: Option<&Namespace>) -> Range {
+        let all = self.joined(&[b"/head/"]);
+        let end = after_prefix(&all);
+        let start = after.map_or(all, |after| next(self.head(after)));
+        Range { start, end }
+    }
+
+    pub(super) fn read_head(&self, key: &[u8]) -> Option<Namespace> {
+        read_namespace(self.rest(key, b"/head/")?.strip_suffix(&[END])?)
+    }
+
+    pub(super) fn entry(&self, namespace: &Namespace, key: &Key) -> Vec<u8> {
+        self.of(b"/kv/", namespace, &[key.as_str().as_bytes()])
+    }
+
+    /// The entries under a prefix.
+    pub(super) fn entries(&self, namespace: &Namespace, prefix: &Prefix) -> Range {
+        let start = self.of(b"/kv/", namespace, &[prefix.as_str().as_bytes()]);
+        let end = after_prefix(&start);
+        Range { start, end }
+    }
+
+    /// Where the entries from a text on begin.
+    pub(super) fn entries_from(&self, namespace: &Namespace, from: &[u8]) -> Vec<u8> {
+        self.of(b"/kv/", namespace, &[from])
+    }
+
+    pub(super) fn read_entry(&self, namespace: &Namespace, key: &[u8]) -> Option<Key> {
+        let start = self.of(b"/kv/", namespace, &[]);
+        Key::stored(key.strip_prefix(start.as_slice())?)
+    }
+
+    pub(super) fn log(&self, namespace: &Namespace, revision: Revision) -> Vec<u8> {
+        self.of(b"/log/", namespace, &[&revision.get().to_be_bytes()])
+    }
+
+    /// The log from the record on that holds this revision.
+    pub(super) fn log_from(&self, namespace: &Namespace, revision: Revision) -> Range {
+        let end = after_prefix(&self.of(b"/log/", namespace, &[]));
+        let start = self.log(namespace, revision);
+        Range { start, end }
+    }
+
+    /// The records up to and including that of this revision.
+    pub(super) fn log_through(&self, namespace: &Namespace, revision: Revision) -> Range {
+        Range {
+            start: self.of(b"/log/", namespace, &[]),
+            end: next(self.log(namespace, revision)),
+        }
+    }
+
+    /// The logs of all namespaces.
+    pub(super) fn logs(&self) -> Range {
+        let start = self.joined(&[b"/log/"]);
+        let end = after_prefix(&start);
+        Range { start, end }
+    }
+
+    pub(super) fn read_log(&self, key: &[u8]) -> Option<(Namespace, Revision)> {
+        let (rest, revision) = self.rest(key, b"/log/")?.split_last_chunk()?;
+        let namespace = read_namespace(rest.strip_suffix(&[END])?)?;
+        Some((namespace, Revision::new(u64::from_be_bytes(*revision))))
+    }
+
+    pub(super) fn part(&self, namespace: &Namespace, ticket: Ticket, number: u32) -> Vec<u8> {
+        let number = number.to_be_bytes();
+        self.of(b"/part/", namespace, &[&ticket.bytes(), &number])
+    }
+
+    /// All parts of the record with this ticket.
+    pub(super) fn parts(&self, namespace: &Namespace, ticket: Ticket) -> Range {
+        Range {
+            start: self.part(namespace, ticket, 0),
+            end: next(self.part(namespace, ticket, u32::MAX)),
+        }
+    }
+
+    pub(super) fn due(
+        &self,
+        namespace: &Namespace,
+        instant: Timestamp,
+        revision: Revision,
+    ) -> Vec<u8> {
+        let instant = instant.as_millis().to_be_bytes();
+        let revision = revision.get().to_be_bytes();
+        self.of(b"/due/", namespace, &[&instant, &revision])
+    }
+
+    /// Which commit wrote a hint.
+    pub(super) fn read_due(&self, key: &[u8]) -> Option<Revision> {
+        let (_, revision) = self.rest(key, b"/due/")?.split_last_chunk()?;
+        Some(Revision::new(u64::from_be_bytes(*revision)))
+    }
+
+    /// The hints about what expires at an instant or before.
+    pub(super) fn due_by(&self, namespace: &Namespace, instant: Timestamp) -> Range {
+        let end = instant.as_millis().saturating_add(1).to_be_bytes();
+        Range {
+            start: self.of(b"/due/", namespace, &[]),
+            end: self.of(b"/due/", namespace, &[&end]),
+        }
+    }
+
+    pub(super) fn wake(&self, instant: Timestamp, namespace: &Namespace) -> Vec<u8> {
+        let name = namespace.as_str().as_bytes();
+        let instant = instant.as_millis().to_be_bytes();
+        self.joined(&[b"/wake/", &instant, name, &[END]])
+    }
+
+    /// The namespaces of which something expires at an instant or before.
+    pub(super) fn wake_by(&self, instant: Timestamp) -> Range {
+        let end = instant.as_millis().saturating_add(1).to_be_bytes();
+        Range {
+            start: self.joined(&[b"/wake/"]),
+            end: self.joined(&[b"/wake/", &end]),
+        }
+    }
+
+    pub(super) fn read_wake(&self, key: &[u8]) -> Option<(Timestamp, Namespace)> {
+        let (instant, name) = self.rest(key, b"/wake/")?.split_first_chunk()?;
+        let instant = Timestamp::from_millis(u64::from_be_bytes(*instant));
+        Some((instant, read_namespace(name.strip_suffix(&[END])?)?))
+    }
+
+    fn rest<'k>(&self, key: &'k [u8], table: &[u8]) -> Option<&'k [u8]> {
+        key.strip_prefix(self.root.as_slice())?.strip_prefix(table)
+    }
+
+    fn of(&self, table: &[u8], namespace: &Namespace, rest: &[&[u8]]) -> Vec<u8> {
+        let name = namespace.as_str().as_bytes();
+        let start = self.joined(&[table, name, &[END]]);
+        [&[start.as_slice()], rest].concat().concat()
+    }
+
+    fn joined(&self, parts: &[&[u8]]) -> Vec<u8> {
+        [&[self.root.as_slice()], parts].concat().concat()
+    }
+}
+
+/// The first key after this one.
+pub(super) fn next(mut key: Vec<u8>) -> Vec<u8> {
+    key.push(0);
+    key
+}
+
+/// The first key after all that begin with `prefix`, which never ends in 0xff: it ends in text,
+/// in a table's name, or in the end of a namespace.
+fn after_prefix(prefix: &[u8]) -> Vec<u8> {
+    let mut end = prefix.to_vec();
+    while let Some(last) = end.pop() {
+        if last < u8::MAX {
+            end.push(last + 1);
+            break;
+        }
+    }
+    end
+}
+
+fn read_namespace(name: &[u8]) -> Option<Namespace> {
+    Namespace::parse(std::str::from_utf8(name).ok()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(name: &str) -> Namespace {
+        Namespace::parse(name).unwrap()
+    }
+
+    fn keys() -> Keys {
+        Keys::new(&Root::default())
+    }
+
+    fn holds(range: &Range, key: &[u8]) -> bool {
+        range.start.as_slice() <= key && key < range.end.as_slice()
+    }
+
+    #[test]
+    fn every_key_is_read_back() {
+        let (keys, space) = (keys(), name("a/b é"));
+        let key = Key::parse("/x/ÿ").unwrap();
+        let entry = keys.entry(&space, &key);
+        assert_eq!(keys.read_entry(&space, &entry), Some(key));
+        let revision = Revision::new(258);
+        let log = keys.log(&space, revision);
+        assert_eq!(keys.read_log(&log), Some((space.clone(), revision)));
+        assert_eq!(keys.read_head(&keys.head(&space)), Some(space.clone()));
+        let instant = Timestamp::from_millis(1_700_000_000_123);
+        let due = keys.due(&space, instant, revision);
+        assert_eq!(keys.read_due(&due), Some(revision));
+        let wake = keys.wake(instant, &space);
+        assert_eq!(keys.read_wake(&wake), Some((instant, space)));
+    }
+
+    #[test]
+    fn no_namespace_reaches_into_another() {
+        let keys = keys();
+        let key = Key::parse("/k").unwrap();
+        let now = Timestamp::from_secs(1);
+        for (one, other) in [("alice", "alice2"), ("a", "a/k"), ("é", "éé")] {
+            let (one, other) = (name(one), name(other));
+            let entries = keys.entries(&one, &Prefix::everything());
+            assert!(!holds(&entries, &keys.entry(&other, &key)));
+            let log = keys.log_from(&one, Revision::ZERO);
+            assert!(!holds(&log, &keys.log(&other, Revision::new(1))));
+            let due = keys.due_by(&one, Timestamp::MAX);
+            assert!(!holds(&due, &keys.due(&other, now, Revision::new(1))));
+            assert_eq!(keys.read_entry(&one, &keys.entry(&other, &key)), None);
+        }
+    }
+
+    #[test]
+    fn ranges_end_where_they_should() {
+        let (keys, space) = (keys(), name("alice"));
+        let log = |revision| keys.log(&space, Revision::new(revision));
+        let through = keys.log_through(&space, Revision::new(256));
+        assert!(holds(&through, &log(1)) && holds(&through, &log(256)));
+        assert!(!holds(&through, &log(257)));
+        let from = keys.log_from(&space, Revision::new(256));
+        assert!(!holds(&from, &log(255)) && holds(&from, &log(u64::MAX)));
+        let due = keys.due_by(&space, Timestamp::from_millis(5));
+        let hint = |millis| keys.due(&space, Timestamp::from_millis(millis), Revision::new(9));
+        assert!(holds(&due, &hint(5)) && !holds(&due, &hint(6)));
+        let heads = keys.heads(Some(&space));
+        assert!(!holds(&heads, &keys.head(&space)));
+        assert!(holds(&heads, &keys.head(&name("alice2"))));
+        assert!(!holds(
+            &keys.heads(None),
+            &keys.wake(Timestamp::MAX, &space)
+        ));
+    }
+}

@@ -1,0 +1,274 @@
+//! What one writer knows of its namespace: all of it as of one head.
+//!
+//! Every commit replaces the head, so whatever was read stays true for as long as the head is the
+//! same, which each write compares.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use etcd_client::{KeyValue, TxnOp};
+use prominence_core::entry::Metadata;
+use prominence_core::{Entry, Key, Namespace, Prefix, Revision, StoreError};
+
+use super::keys::{Keys, Range};
+use super::members::{Found, Read, RowContent, Wanted, range, row};
+use super::records::{Content, Head, Record};
+use crate::row;
+use crate::taken::Taken;
+
+/// Rows that are read at once to find work. Values come with them, so this is some MiB at most.
+const CLAIM_CHUNK: usize = 128;
+
+/// Records of the log that are read to learn what others wrote. Where there are more, looking for
+/// work starts again.
+const MAX_CAUGHT_UP: usize = 128;
+
+/// Keys that are read in one transaction, with which come at most three more questions. etcd
+/// takes 128.
+const MAX_KEYS_AT_ONCE: usize = 120;
+
+/// Values larger than this are not kept from one write to the next: the next write of the key
+/// reads it again.
+const MAX_KEPT_VALUE: usize = 1_024;
+
+/// Entries that are kept from one write to the next.
+const MAX_KEPT_ENTRIES: usize = 256;
+
+/// What is known of a namespace.
+#[derive(Default)]
+pub(super) struct Known {
+    /// `None` before the first read, and after a write of which nothing is known.
+    head: Option<(i64, Head)>,
+    /// Entries, and keys that are absent.
+    entries: HashMap<Key, Option<Entry>>,
+    chunk: Option<Chunk>,
+    /// Whether the head was read, and not only remembered.
+    is_fresh: bool,
+}
+
+/// Stored keys in order from a place on, as far as they were read.
+pub(super) struct Chunk {
+    pub(super) prefix: Prefix,
+    pub(super) from: String,
+    pub(super) entries: Vec<(Key, Metadata)>,
+    /// Whether there are more behind them.
+    pub(super) is_cut: bool,
+}
+
+/// What has to be read before a group can be planned.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Need {
+    pub(super) keys: Vec<Key>,
+    /// Work under a prefix, from a place on.
+    pub(super) work: Option<(Prefix, String)>,
+}
+
+impl Need {
+    /// In parts that fit into one transaction each; at least one.
+    pub(super) fn parts(&self) -> Vec<Need> {
+        let mut parts: Vec<_> = self
+            .keys
+            .chunks(MAX_KEYS_AT_ONCE)
+            .map(|keys| Need {
+                keys: keys.to_vec(),
+                work: None,
+            })
+            .collect();
+        match parts.last_mut() {
+            Some(last) => last.work = self.work.clone(),
+            None => parts.push(self.clone()),
+        }
+        parts
+    }
+}
+
+impl Known {
+    /// The head, and the cluster's revision that wrote it.
+    pub(super) fn head(&self) -> Option<(i64, Head)> {
+        self.head
+    }
+
+    pub(super) fn entry(&self, key: &Key) -> Option<&Option<Entry>> {
+        self.entries.get(key)
+    }
+
+    pub(super) fn chunk(&self) -> Option<&Chunk> {
+        self.chunk.as_ref()
+    }
+
+    /// Whether the head was read since [`Known::age`].
+    pub(super) fn is_fresh(&self) -> bool {
+        self.is_fresh
+    }
+
+    /// Says that time has passed, so that what is known may have been outdated by others.
+    pub(super) fn age(&mut self) {
+        self.is_fresh = false;
+    }
+
+    pub(super) fn forget(&mut self) {
+        *self = Self::default();
+    }
+
+    /// What has to be asked to learn the head, what others wrote, and what is needed.
+    pub(super) fn questions(&self, keys: &Keys, namespace: &Namespace, need: &Need) -> Vec<TxnOp> {
+        let mut questions = self.questions_of_others(keys, namespace);
+        for key in &need.keys {
+            questions.push(row(keys.entry(namespace, key), 0));
+        }
+        if let Some((prefix, from)) = &need.work {
+            let rows = Range {
+                start: keys.entries_from(namespace, from.as_bytes()),
+                end: keys.entries(namespace, prefix).end,
+            };
+            let wanted = Wanted {
+                limit: CLAIM_CHUNK,
+                ..Wanted::default()
+            };
+            questions.push(range(&rows, wanted));
+        }
+        questions
+    }
+
+    /// The two questions that come first: for the head, and for what others wrote since.
+    fn questions_of_others(&self, keys: &Keys, namespace: &Namespace) -> Vec<TxnOp> {
+        let known = self
+            .head
+            .map_or(Revision::ZERO, |(_, head)| head.usage.revision);
+        let (limit, content) = match self.head {
+            Some(_) => (MAX_CAUGHT_UP, RowContent::All),
+            None => (1, RowContent::Keys),
+        };
+        let since = keys.log_from(namespace, known.next());
+        let wanted = Wanted {
+            limit,
+            content,
+            revision: 0,
+        };
+        vec![row(keys.head(namespace), 0), range(&since, wanted)]
+    }
+
+    /// Takes in the answers to [`Known::questions`]. Gives the records that others wrote since the
+    /// head that was known, as far as they were read.
+    pub(super) fn learn(
+        &mut self,
+        keys: &Keys,
+        namespace: &Namespace,
+        need: &Need,
+        read: Read,
+        taken: &Taken,
+    ) -> Result<Vec<Record>, StoreError> {
+        let mut found = read.found.into_iter();
+        let (head, log) = (
+            found.next().unwrap_or_default(),
+            found.next().unwrap_or_default(),
+        );
+        let records = self.learn_head(keys, namespace, head, log, taken)?;
+        for key in &need.keys {
+            let row_key = keys.entry(namespace, key);
+            let row = found.next().and_then(|found| found.rows.into_iter().next());
+            let entry = row.map(|row| decode_entry(&row_key, row)).transpose()?;
+            self.entries.insert(key.clone(), entry);
+        }
+        if let (Some((prefix, from)), Some(rows)) = (&need.work, found.next()) {
+            let mut entries = Vec::with_capacity(rows.rows.len());
+            for row in rows.rows {
+                let row_key = row.key().to_vec();
+                let key = keys
+                    .read_entry(namespace, &row_key)
+                    .ok_or_else(|| row::damaged(row::Kind::Entry, &row_key, "has no legal key"))?;
+                let entry = decode_entry(&row_key, row)?;
+                entries.push((key.clone(), entry.metadata.clone()));
+                self.entries.insert(key, Some(entry));
+            }
+            self.chunk = Some(Chunk {
+                prefix: prefix.clone(),
+                from: from.clone(),
+                entries,
+                is_cut: rows.is_cut,
+            });
+        }
+        Ok(records)
+    }
+
+    fn learn_head(
+        &mut self,
+        keys: &Keys,
+        namespace: &Namespace,
+        found: Found,
+        log: Found,
+        taken: &Taken,
+    ) -> Result<Vec<Record>, StoreError> {
+        let key = keys.head(namespace);
+        let head = match found.rows.first() {
+            Some(row) => (row.mod_revision(), Head::decode(&key, row.value())?),
+            None => (0, Head::default()),
+        };
+        self.is_fresh = true;
+        let Some((before, known)) = self.head.replace(head) else {
+            // Nothing says whether what is remembered of work is still true.
+            taken.forget(namespace);
+            self.entries.clear();
+            self.chunk = None;
+            return Ok(Vec::new());
+        };
+        if before == head.0 {
+            return Ok(Vec::new());
+        }
+        self.entries.clear();
+        self.chunk = None;
+        let mut records = Vec::new();
+        for row in &log.rows {
+            records.push(Record::decode(row.key(), row.value())?);
+        }
+        if log.is_cut
+            || head.1.forgotten > known.usage.revision
+            || !note(namespace, &records, taken)
+        {
+            taken.forget(namespace);
+        }
+        Ok(records)
+    }
+
+    /// Takes in what this writer wrote: the new head, and how the keys stand.
+    pub(super) fn wrote(
+        &mut self,
+        revision: i64,
+        head: Head,
+        written: impl IntoIterator<Item = (Key, Option<Entry>)>,
+    ) {
+        self.head = Some((revision, head));
+        self.chunk = None;
+        self.entries.extend(written);
+        let is_small = |entry: &Option<Entry>| {
+            entry
+                .as_ref()
+                .is_none_or(|entry| entry.value.len() <= MAX_KEPT_VALUE)
+        };
+        self.entries.retain(|_, entry| is_small(entry));
+        if self.entries.len() > MAX_KEPT_ENTRIES {
+            self.entries.clear();
+        }
+    }
+}
+
+/// Notes what others wrote for those who look for work; says whether the records tell all of it.
+fn note(namespace: &Namespace, records: &[Record], taken: &Taken) -> bool {
+    for record in records {
+        let Content::Here(commits) = &record.content else {
+            return false;
+        };
+        for commit in commits {
+            let changes = commit.changes.iter();
+            let standings = changes.map(|change| (&change.key, change.standing));
+            taken.note_each(namespace, standings);
+        }
+    }
+    true
+}
+
+/// The entry in a row. Its value shares its bytes with the row.
+pub(super) fn decode_entry(key: &[u8], row: KeyValue) -> Result<Entry, StoreError> {
+    let (_, value) = row.into_key_value();
+    row::decode_entry(key, &Bytes::from(value))
+}

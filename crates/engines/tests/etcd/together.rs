@@ -1,0 +1,272 @@
+//! Several processes over one cluster: each store here is one, as far as the cluster can tell.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use prominence_cluster::etcd::Cluster;
+use prominence_core::change::ChangeKind;
+use prominence_core::clock::ManualClock;
+use prominence_core::commit::{Condition, Outcome, Precondition};
+use prominence_core::conformance::START;
+use prominence_core::{
+    Commit, Cursor, Interest, Key, Lifetime, Namespace, Operation, Prefix, Store, StoreError,
+    Value, Visibility,
+};
+use prominence_engines::EtcdStore;
+
+use crate::support::{cluster, options};
+
+/// How long anything may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Some stores under one root.
+struct Stores {
+    stores: Vec<Arc<EtcdStore>>,
+    _cluster: Arc<Cluster>,
+}
+
+fn stores(number: usize) -> Stores {
+    let cluster = cluster();
+    let options = options(&cluster);
+    let clock = Arc::new(ManualClock::new(START));
+    let open = |_| Arc::new(EtcdStore::open(options.clone(), clock.clone()).unwrap());
+    Stores {
+        stores: (0..number).map(open).collect(),
+        _cluster: cluster,
+    }
+}
+
+fn alice() -> Namespace {
+    Namespace::parse("alice").unwrap()
+}
+
+fn key(text: &str) -> Key {
+    Key::parse(text).unwrap()
+}
+
+fn prefix(text: &str) -> Prefix {
+    Prefix::parse(text).unwrap()
+}
+
+fn set(name: &str, value: &str) -> Operation {
+    Operation::Set {
+        key: key(name),
+        value: Value::stored(value.to_owned().into()),
+        lifetime: Lifetime::Permanent,
+    }
+}
+
+async fn commit(store: &EtcdStore, operation: Operation) -> Outcome {
+    let commit = Commit::single(None, operation);
+    let committed = store.commit(&alice(), None, commit).await.unwrap();
+    committed.outcomes.into_iter().next().unwrap()
+}
+
+async fn fill(store: &Arc<EtcdStore>, under: &str, number: usize) {
+    for from in (0..number).step_by(100) {
+        let sets = (from..number.min(from + 100)).map(|n| set(&format!("{under}{n:06}"), "x"));
+        let commit = Commit::new(vec![], sets.collect()).unwrap();
+        store.commit(&alice(), None, commit).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn additions_through_several_processes_make_their_sum() {
+    let stores = stores(3);
+    let tasks: Vec<_> = (0..600)
+        .map(|number| {
+            let store = Arc::clone(&stores.stores[number % 3]);
+            tokio::spawn(async move {
+                let add = Operation::Add {
+                    key: key("/counter"),
+                    by: 1,
+                };
+                commit(&store, add).await
+            })
+        })
+        .collect();
+    let mut sums = HashSet::new();
+    for task in tasks {
+        let Outcome::Added(sum) = task.await.unwrap() else {
+            panic!("an addition has another outcome");
+        };
+        assert!(sums.insert(sum), "{sum} was answered twice");
+    }
+    assert_eq!(sums, (1..=600).collect());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_piece_of_work_is_handed_out_once_whoever_is_asked() {
+    let stores = stores(3);
+    fill(&stores.stores[0], "/todo/", 300).await;
+    let tasks: Vec<_> = (0..30)
+        .map(|number| {
+            let store = Arc::clone(&stores.stores[number % 3]);
+            tokio::spawn(async move {
+                let mut taken = Vec::new();
+                loop {
+                    let claim = Operation::Claim {
+                        prefix: prefix("/todo/"),
+                        hold: Duration::from_secs(600),
+                    };
+                    match commit(&store, claim).await {
+                        Outcome::Claimed(key, _) => taken.push(key),
+                        _ => return taken,
+                    }
+                }
+            })
+        })
+        .collect();
+    let mut taken = HashSet::new();
+    for task in tasks {
+        for key in task.await.unwrap() {
+            assert!(taken.insert(key.clone()), "{key} was handed out twice");
+        }
+    }
+    assert_eq!(taken.len(), 300);
+    let looks: u64 = stores
+        .stores
+        .iter()
+        .map(|store| store.counters().claim_looks)
+        .sum();
+    assert!(
+        looks < 30_000,
+        "{looks} entries were looked at for 300 claims"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_at_one_process_hears_of_what_another_writes() {
+    let stores = stores(2);
+    let [one, other] = [&stores.stores[0], &stores.stores[1]];
+    // Both follow the cluster once this has come through.
+    commit(one, set("/first", "1")).await;
+    let from = other.extent(&alice()).await.unwrap().latest;
+    let waiting = {
+        let other = Arc::clone(other);
+        tokio::spawn(async move {
+            let (alice, flag) = (alice(), prefix("/flag"));
+            let changes = other.changes(&alice, &flag, Cursor::after(from));
+            changes.await.unwrap()
+        })
+    };
+    let signal = other.listen(&alice(), &Interest::Key(key("/flag"))).await;
+    commit(one, set("/flag", "up")).await;
+    tokio::time::timeout(PATIENCE, signal.unwrap())
+        .await
+        .unwrap();
+    let entry = other.get(&alice(), &key("/flag")).await.unwrap().unwrap();
+    assert_eq!(entry.value.as_bytes().as_ref(), b"up");
+    let first = tokio::time::timeout(PATIENCE, waiting)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(first.changes[0].key, key("/flag"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_prefix_is_deleted_whole_while_another_process_writes() {
+    const KEYS: usize = 2_000;
+    let stores = stores(2);
+    let [one, other] = [&stores.stores[0], &stores.stores[1]];
+    fill(one, "/old/", KEYS).await;
+    let busy = {
+        let other = Arc::clone(other);
+        tokio::spawn(async move {
+            for number in 0..200 {
+                commit(&other, set(&format!("/new/{number}"), "y")).await;
+            }
+        })
+    };
+    let everything = Operation::DeletePrefix {
+        prefix: prefix("/old/"),
+    };
+    let before = one.extent(&alice()).await.unwrap().latest;
+    assert_eq!(commit(one, everything).await, Outcome::Deleted(KEYS as u64));
+    busy.await.unwrap();
+    for store in [one, other] {
+        let left = store.count(&alice(), &prefix("/"), Visibility::All).await;
+        assert_eq!(left.unwrap(), 200);
+        assert_eq!(store.usage(&alice()).await.unwrap().keys, 200);
+    }
+    // The log has every key of it once, all with one revision.
+    let mut at = Cursor::after(before);
+    let mut deleted = HashSet::new();
+    while deleted.len() < KEYS {
+        let changes = other.changes(&alice(), &prefix("/old/"), at).await.unwrap();
+        for change in changes.changes {
+            assert_eq!(change.kind, ChangeKind::Delete);
+            assert!(deleted.insert((change.at.revision, change.key)));
+        }
+        at = changes.next;
+    }
+    let revisions: HashSet<_> = deleted.iter().map(|(revision, _)| *revision).collect();
+    assert_eq!(revisions.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_condition_sees_what_another_process_wrote_just_before() {
+    let stores = stores(2);
+    for number in 0..50 {
+        let [one, other] = [&stores.stores[number % 2], &stores.stores[(number + 1) % 2]];
+        let name = format!("/key/{number}");
+        commit(one, set(&name, "first")).await;
+        let absent = Condition {
+            key: key(&name),
+            expect: Precondition::Absent,
+        };
+        let again = Commit::single(Some(absent), set(&name, "second"));
+        let refused = other.commit(&alice(), None, again).await;
+        assert!(matches!(
+            refused,
+            Err(StoreError::PreconditionFailed { .. })
+        ));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_largest_batch_fits_into_a_transaction() {
+    let stores = stores(1);
+    let store = &stores.stores[0];
+    let long = "k".repeat(1_000);
+    let batch = |value: usize, expires| {
+        let sets = (0..100).map(|number| Operation::Set {
+            key: key(&format!("/{long}/{number:03}")),
+            value: Value::stored(vec![b'v'; value].into()),
+            lifetime: expires,
+        });
+        let absent = (0..100).map(|number| Condition {
+            key: key(&format!("/other/{number}")),
+            expect: Precondition::Absent,
+        });
+        Commit::new(absent.collect(), sets.collect()).unwrap()
+    };
+    for lifetime in [Lifetime::Permanent, Lifetime::For(Duration::from_secs(60))] {
+        // 1 MiB of values, the largest that a server takes.
+        let commit = batch(1_048_576 / 100, lifetime);
+        store.commit(&alice(), None, commit).await.unwrap();
+    }
+    assert_eq!(store.usage(&alice()).await.unwrap().keys, 100);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_is_trimmed_and_late_readers_are_told() {
+    let cluster = cluster();
+    let mut options = options(&cluster);
+    options.retention.changes = 32;
+    let clock = Arc::new(ManualClock::new(START));
+    let store = EtcdStore::open(options, clock).unwrap();
+    for number in 0..100 {
+        commit(&store, set("/key", &number.to_string())).await;
+    }
+    let extent = store.extent(&alice()).await.unwrap();
+    let kept = extent.latest.get() - extent.oldest.revision.get();
+    assert!((32..=36).contains(&kept), "{kept} changes are kept");
+    let late = store.changes(&alice(), &prefix("/"), Cursor::START).await;
+    assert!(
+        matches!(late, Err(StoreError::Compacted { oldest }) if oldest == extent.oldest.revision)
+    );
+    let rest = store.changes(&alice(), &prefix("/"), extent.oldest).await;
+    assert_eq!(rest.unwrap().changes.len() as u64, kept);
+}

@@ -1,0 +1,111 @@
+//! The engine that was chosen: opened, handed to those who use it, and closed.
+
+use std::fs::DirBuilder;
+use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use prominence_core::{Clock, Store};
+use prominence_engines::{EmbeddedStore, EtcdStore, embedded, etcd};
+
+use crate::admin::{self, Admin, AdminSocket};
+use crate::settings::{Config, EngineConfig};
+
+/// A store that is open.
+pub(crate) enum Engine {
+    Embedded(Arc<EmbeddedStore>),
+    Etcd(Arc<EtcdStore>),
+}
+
+/// Why the store can't be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The embedded one.
+    #[error(transparent)]
+    Embedded(#[from] embedded::OpenError),
+    /// The one over etcd.
+    #[error(transparent)]
+    Etcd(#[from] etcd::OpenError),
+    /// The folder for what is not in the cluster: the secret, and where the server listens.
+    #[error("{} can't be made: {cause}; name another folder with --data-dir", .folder.display())]
+    Folder {
+        /// The folder.
+        folder: PathBuf,
+        /// Why not.
+        cause: io::Error,
+    },
+}
+
+impl Engine {
+    /// Opens the store that the configuration asks for.
+    pub(crate) fn open(config: &Config, clock: Arc<dyn Clock>) -> Result<Self, EngineError> {
+        match &config.engine {
+            EngineConfig::Embedded(storage) => {
+                let options = embedded::Options {
+                    quota: config.bounds.quota,
+                    retention: config.retention,
+                    cache_bytes: storage.cache_bytes,
+                    min_free_disk: storage.min_free_disk,
+                    ..embedded::Options::new(config.data_dir.clone())
+                };
+                let store = EmbeddedStore::open(options, clock)?;
+                Ok(Self::Embedded(Arc::new(store)))
+            }
+            EngineConfig::Etcd(options) => {
+                let folder = &config.data_dir;
+                let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+                made.map_err(|cause| EngineError::Folder {
+                    folder: folder.clone(),
+                    cause,
+                })?;
+                let options = etcd::Options {
+                    quota: config.bounds.quota,
+                    retention: config.retention,
+                    ..(**options).clone()
+                };
+                tracing::info!(
+                    endpoints = %options.endpoints,
+                    root = options.root.as_str(),
+                    "keeping the data in an etcd cluster"
+                );
+                let store = EtcdStore::open(options, clock)?;
+                Ok(Self::Etcd(Arc::new(store)))
+            }
+        }
+    }
+
+    /// What handlers reach through their permits.
+    pub(crate) fn store(&self) -> Arc<dyn Store> {
+        match self {
+            Self::Embedded(store) => Arc::<EmbeddedStore>::clone(store),
+            Self::Etcd(store) => Arc::<EtcdStore>::clone(store),
+        }
+    }
+
+    /// Serves administrators, where there is something that they can't do without this process,
+    /// and where that is possible. Users are served in any case.
+    pub(crate) fn administration(&self, folder: &Path) -> Option<impl Future<Output = ()> + use<>> {
+        let Self::Embedded(store) = self else {
+            return None;
+        };
+        match AdminSocket::bind(folder) {
+            Ok(socket) => {
+                let routes = admin::router(Admin::new(Arc::clone(store)));
+                Some(socket.serve(routes))
+            }
+            Err(error) => {
+                tracing::warn!(%error, "there is no socket for prominence admin");
+                None
+            }
+        }
+    }
+
+    /// Finishes what was taken, and closes the store.
+    pub(crate) async fn close(&self) {
+        match self {
+            Self::Embedded(store) => store.close(),
+            Self::Etcd(store) => store.close().await,
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! What the tests of single parts need of a server: the state that handlers share, without a port.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use prominence_core::clock::ManualClock;
+use prominence_core::memory::MemoryStore;
+use prominence_core::permit::Scopes;
+use prominence_core::{
+    Commit, Entry, Gate, Key, Lifetime, Namespace, Operation, Principal, Quota, Store, Timestamp,
+    Value,
+};
+
+use crate::app::{App, Bounds};
+use crate::hold::HeldLimits;
+use crate::token::Verifier;
+
+/// A server's state over a store in memory that holds one key.
+pub(crate) struct OneKey {
+    store: Arc<MemoryStore>,
+    pub(crate) app: App,
+    pub(crate) who: Principal,
+    pub(crate) key: Key,
+}
+
+impl OneKey {
+    /// Stores it, for a user who may do anything.
+    pub(crate) async fn stored() -> OneKey {
+        let clock = Arc::new(ManualClock::new(Timestamp::from_secs(1)));
+        let store = Arc::new(MemoryStore::new(clock.clone(), Quota::UNLIMITED));
+        let within = Duration::from_secs(60);
+        let bounds = Bounds {
+            value_bytes: 1,
+            quota: Quota::UNLIMITED,
+            body_within: within,
+            answer_within: within,
+            requests_per_second: 0,
+            held: HeldLimits {
+                in_all: 1,
+                per_user: 1,
+            },
+        };
+        let verifier = Verifier::new(&[], Duration::ZERO);
+        let app = App::new(Gate::new(store.clone()), verifier, clock, bounds);
+        let who = Principal {
+            user: Namespace::parse("alice").unwrap(),
+            job: None,
+            scopes: Scopes::parse("").unwrap(),
+            expires: Timestamp::MAX,
+            issuer: "test".to_owned(),
+        };
+        let key = Key::parse("/w/a").unwrap();
+        let set = Operation::Set {
+            key: key.clone(),
+            value: Value::from_integer(1),
+            lifetime: Lifetime::Permanent,
+        };
+        let commit = Commit::single(None, set);
+        store.commit(&who.user, None, commit).await.unwrap();
+        OneKey {
+            store,
+            app,
+            who,
+            key,
+        }
+    }
+
+    /// What is stored, whatever the server says of it.
+    pub(crate) async fn entry(&self) -> Entry {
+        let stored = self.store.get(&self.who.user, &self.key).await;
+        stored.unwrap().unwrap()
+    }
+
+    /// Waits until the entry is as it should be; other tasks have their turn meanwhile.
+    pub(crate) async fn becomes(&self, is_right: impl Fn(&Entry) -> bool) {
+        for _ in 0..1_000 {
+            if is_right(&self.entry().await) {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+        panic!("never: {:?}", self.entry().await);
+    }
+}

@@ -1,0 +1,238 @@
+//! Several servers over one etcd cluster, and the faults of both.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{iter, thread};
+
+use prominence_api::time::parse_rfc3339;
+use prominence_cluster::etcd::{self, Alarm, Cluster as Nodes, Place};
+use prominence_cluster::network::Network;
+
+use serde_json::Value;
+
+use super::cluster::{Cluster, Fault, STANDS_STILL, roll};
+use crate::Server;
+use crate::history::operation::Moment;
+
+/// How long a cluster may take to be whole again, on a busy machine.
+const WHOLE_WITHIN: Duration = Duration::from_secs(60);
+
+/// As many as a cluster has where nothing else is said.
+const NODES: u8 = 3;
+
+/// By how many seconds the first server's clock is ahead of the second one's, and that of the third
+/// behind it. Others may be asked to agree better; what the servers make of it has to show in locks and
+/// claims that live for a second.
+const OFF: f64 = 0.2;
+
+/// How far the first clock and the last are apart.
+const DISAGREEMENT: Duration = Duration::from_millis(400);
+
+/// How long nodes are away: longer than an election takes, shorter than servers try.
+const AWAY: Duration = Duration::from_secs(3);
+
+/// Three servers over three nodes.
+pub struct Several {
+    nodes: Nodes,
+    servers: Vec<Server>,
+    /// The server that is down.
+    down: Option<usize>,
+    /// Nodes that ended.
+    ended: Vec<usize>,
+    /// The node that stands still.
+    paused: Option<usize>,
+    /// The node that is cut off from everybody.
+    cut: Option<u8>,
+    /// Nodes that are cut off from each other.
+    parted: Vec<(u8, u8)>,
+}
+
+impl Several {
+    /// Starts them. Their clocks differ by [`DISAGREEMENT`].
+    #[must_use]
+    pub fn start() -> Self {
+        let options = etcd::Options {
+            nodes: NODES,
+            place: Place::Network,
+            ..etcd::Options::default()
+        };
+        let nodes = Nodes::start(&options).expect("etcd starts");
+        let endpoints = nodes.endpoints().join(",");
+        let over = ["--engine", "etcd", "--etcd-endpoints", &endpoints];
+        let [ahead, behind] = ["+", "-"].map(|sign| format!("{sign}{OFF}s"));
+        let first = Server::start_with_clock(&over, &ahead);
+        let secret = first.data().join("job-token.secret");
+        let secret = secret.to_str().expect("a plain path").to_owned();
+        let over = [&over[..], &["--secret-file", &secret]].concat();
+        let others = [
+            Server::start(&over),
+            Server::start_with_clock(&over, &behind),
+        ];
+        let servers: Vec<_> = iter::once(first).chain(others).collect();
+        for (server, off) in servers.iter().zip([OFF, 0.0, -OFF]) {
+            demand_clock(&servers[0], server, off);
+        }
+        Self {
+            nodes,
+            servers,
+            down: None,
+            ended: Vec::new(),
+            paused: None,
+            cut: None,
+            parted: Vec::new(),
+        }
+    }
+
+    fn leader(&self) -> usize {
+        self.nodes
+            .wait_for_leader(WHOLE_WITHIN)
+            .expect("there is a leader")
+    }
+
+    fn network(&self) -> &Network {
+        self.nodes.network().expect("there is a network")
+    }
+
+    fn end(&mut self, node: usize) {
+        let ended = self.nodes.node(node).and_then(|node| node.kill());
+        ended.expect("a node can be killed");
+        self.ended.push(node);
+    }
+}
+
+/// Fails unless a server's clock is off by so many seconds. The first server makes tokens for all.
+fn demand_clock(first: &Server, server: &Server, off: f64) {
+    let now = || {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        since.expect("it is later than 1970").as_secs_f64()
+    };
+    // Servers may take over the instant of another's last commit to the same user's keys.
+    let client = first.client(&format!("clock{off}")).moved(&server.url);
+    let earliest = now() + off;
+    let (status, answer) = client.ask("POST", "/kv/clock", "now");
+    let latest = now() + off;
+    assert_eq!(status, 201, "{answer}");
+    let (_, listed) = client.ask("GET", "/kv/clock?list&detail", "");
+    let listed: Value = serde_json::from_str(&listed).expect("a listing is JSON");
+    let told = listed[0]["modified"].as_str().and_then(parse_rfc3339);
+    let told = told.expect("an entry has an instant");
+    let told = Duration::from_millis(told.as_millis()).as_secs_f64();
+    // Instants are told in whole milliseconds.
+    assert!(
+        (earliest - 0.001..=latest).contains(&told),
+        "the clock says {told} between {earliest} and {latest}"
+    );
+}
+
+impl Cluster for Several {
+    fn urls(&self) -> Vec<String> {
+        self.servers
+            .iter()
+            .map(|server| server.url.clone())
+            .collect()
+    }
+
+    fn token(&self, user: &str) -> String {
+        self.servers[0].token(user)
+    }
+
+    fn strike(&mut self, fault: Fault, random: &mut fastrand::Rng) {
+        match fault {
+            Fault::Kill => {
+                let number = random.usize(..self.servers.len());
+                self.servers[number].kill();
+                self.down = Some(number);
+            }
+            Fault::Pause => {
+                let number = random.usize(..self.servers.len());
+                self.servers[number].stand_still(STANDS_STILL);
+            }
+            Fault::KillNode => {
+                let number = random.usize(..self.nodes.nodes().len());
+                self.end(number);
+                // What is left goes on, if need be with another leader.
+                self.leader();
+            }
+            Fault::KillLeader => {
+                let leader = self.leader();
+                self.end(leader);
+                self.leader();
+            }
+            Fault::PauseLeader => {
+                let leader = self.leader();
+                let paused = self.nodes.node(leader).and_then(|node| node.pause());
+                paused.expect("a node can be paused");
+                self.paused = Some(leader);
+                self.leader();
+            }
+            Fault::CutNode => {
+                let number = random.u8(..NODES);
+                self.network().cut(number).expect("a node can be cut off");
+                self.cut = Some(number);
+                thread::sleep(AWAY);
+            }
+            Fault::PartLeader => {
+                let leader = u8::try_from(self.leader()).expect("a few nodes");
+                for other in (0..NODES).filter(|other| *other != leader) {
+                    let parted = self.network().part(leader, other);
+                    parted.expect("nodes can be parted");
+                    self.parted.push((leader, other));
+                }
+                thread::sleep(AWAY);
+            }
+            Fault::Roll => self.servers.iter_mut().for_each(roll),
+            Fault::Tidy => {
+                let status = self.nodes.status(0).expect("a node answers");
+                let tidied = self.nodes.compact(status.revision);
+                tidied
+                    .and_then(|()| self.nodes.defragment())
+                    .expect("nodes can be tidied");
+            }
+            Fault::Fill => {
+                let number = random.usize(..self.nodes.nodes().len());
+                let raised = self.nodes.raise(number, Alarm::NoSpace);
+                raised.expect("an alarm can be raised");
+                thread::sleep(AWAY);
+                self.nodes.disarm().expect("alarms can be ended");
+            }
+            Fault::LoseMajority => {
+                let spared = random.usize(..self.nodes.nodes().len());
+                for number in (0..self.nodes.nodes().len()).filter(|number| *number != spared) {
+                    self.end(number);
+                }
+                thread::sleep(AWAY);
+            }
+        }
+    }
+
+    fn heal(&mut self) {
+        if let Some(number) = self.down.take() {
+            self.servers[number].restart();
+        }
+        if let Some(number) = self.paused.take() {
+            let resumed = self.nodes.node(number).and_then(|node| node.resume());
+            resumed.expect("a node can go on");
+        }
+        if let Some(number) = self.cut.take() {
+            self.network().join(number).expect("a node can be joined");
+        }
+        for (one, other) in std::mem::take(&mut self.parted) {
+            self.network().reunite(one, other).expect("nodes can meet");
+        }
+        for number in std::mem::take(&mut self.ended) {
+            let started = self.nodes.node(number).and_then(|node| node.start());
+            started.expect("a node can be started again");
+        }
+        self.nodes
+            .wait_until_whole(WHOLE_WITHIN)
+            .expect("the cluster is whole again");
+    }
+
+    fn forgets_broken_requests(&self) -> bool {
+        // What a server asked of the cluster may be done after the server has ended.
+        false
+    }
+
+    fn disagreement(&self) -> Moment {
+        u64::try_from(DISAGREEMENT.as_nanos()).unwrap_or(Moment::MAX)
+    }
+}

@@ -11,6 +11,8 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
+#[cfg(target_os = "linux")]
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -28,6 +30,14 @@ const MAX_HEAD_BYTES: usize = 64 * 1_024;
 
 /// Headers of a request.
 const MAX_HEADERS: usize = 100;
+
+/// What the operating system takes to send, beyond what is on its way already. By default it takes
+/// megabytes, which a reader that doesn't read would keep; and it asks for more only when a third of
+/// that is gone, which makes a slow reader look like one that doesn't read. With this one, whoever
+/// takes half of it within [`Limits::write_within`] is served on. How much may be on its way is not
+/// touched, so that distant readers are served as fast.
+#[cfg(target_os = "linux")]
+const UNSENT_BYTES: u32 = 128 << 10;
 
 /// After a failed accept (too many open files, say) the next try waits this long, so that the
 /// loop doesn't spin.
@@ -163,6 +173,8 @@ async fn accept(
     let (stream, _) = listener.accept().await?;
     // Answers are small and written at once; waiting to fill a packet only delays them.
     stream.set_nodelay(true)?;
+    #[cfg(target_os = "linux")]
+    SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT_BYTES)?;
     Ok((stream, slot))
 }
 

@@ -150,6 +150,11 @@ impl Server {
         committed.unwrap().revision.get()
     }
 
+    /// How often the engine has counted the keys under a prefix.
+    pub(crate) fn counts(&self) -> u64 {
+        self.engine.as_ref().unwrap().counters().counts
+    }
+
     /// How often the engine has woken somebody who listened.
     pub(crate) fn signals(&self) -> u64 {
         self.engine.as_ref().unwrap().counters().signals

@@ -1,6 +1,7 @@
 //! Every row: what it is called, what it does, what of it is shown, and what it has to reach.
 
 mod footprint;
+mod held;
 mod many_keys;
 mod speed;
 
@@ -53,7 +54,7 @@ pub(crate) enum Target {
 
 /// All rows in the order of the table.
 pub(crate) fn rows() -> impl Iterator<Item = &'static Row> {
-    let all = [speed::ROWS, many_keys::ROWS, footprint::ROWS];
+    let all = [speed::ROWS, many_keys::ROWS, held::ROWS, footprint::ROWS];
     all.into_iter().flatten()
 }
 

@@ -3,6 +3,7 @@
 
 pub(crate) mod client;
 pub(crate) mod deletes;
+pub(crate) mod held;
 pub(crate) mod instructions;
 pub(crate) mod mixed;
 pub(crate) mod namespaces;

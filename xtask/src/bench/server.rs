@@ -32,8 +32,12 @@ pub(crate) struct Server {
 impl Server {
     /// Starts a server on a data folder, and waits until it is ready.
     pub(crate) fn start(lab: &Lab, data: &Path) -> anyhow::Result<Self> {
-        let mut command = lab.own("prominence");
-        Self::start_as(lab, data, &mut command)
+        Self::start_with(lab, data, &[])
+    }
+
+    /// The same with settings beside the usual ones.
+    pub(crate) fn start_with(lab: &Lab, data: &Path, settings: &[&str]) -> anyhow::Result<Self> {
+        Self::start_as(lab, data, &mut lab.own("prominence"), settings)
     }
 
     /// The same with something put before the program, such as `valgrind`.
@@ -43,14 +47,20 @@ impl Server {
         wrapper: &mut Command,
     ) -> anyhow::Result<Self> {
         wrapper.arg(lab.own("prominence").get_program());
-        Self::start_as(lab, data, wrapper)
+        Self::start_as(lab, data, wrapper, &[])
     }
 
-    fn start_as(lab: &Lab, data: &Path, command: &mut Command) -> anyhow::Result<Self> {
+    fn start_as(
+        lab: &Lab,
+        data: &Path,
+        command: &mut Command,
+        settings: &[&str],
+    ) -> anyhow::Result<Self> {
         command
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(data)
-            .args(QUOTA);
+            .args(QUOTA)
+            .args(settings);
         let started = Instant::now();
         let (process, url) = Process::with_url(lab, command)?;
         let origin = url.split("/prominence/").next().unwrap_or(&url);
@@ -102,6 +112,15 @@ impl Server {
         command
             .env("PROMINENCE_URL", &self.url)
             .env("PROMINENCE_TOKEN", &self.token);
+        command
+    }
+
+    /// The program that holds many requests at once, as that user.
+    pub(crate) fn holding(&self, lab: &Lab) -> Command {
+        let mut command = lab.own("held");
+        command
+            .args(["--url", &self.url, "--token", &self.token, "--pid"])
+            .arg(self.process.id().to_string());
         command
     }
 

@@ -10,6 +10,7 @@
 mod admin;
 mod cluster;
 mod crash;
+mod crowd;
 mod examples;
 mod folder;
 mod memory;

@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+#SBATCH --job-name=circles
+#SBATCH --array=1-8
+#SBATCH --ntasks=1
+#SBATCH --time=5
+#SBATCH --output=circles-%a.log
+# One task of the array: reads the parameter of its number, computes, and writes a row.
+set -euo pipefail
+n=$SLURM_ARRAY_TASK_ID
+
+# Where each task runs, for whoever looks on: gone when the job's token ends, whatever became of the job.
+prominence kv set "/circles/running/$n" --string "$SLURMD_NODENAME" --ttl job
+
+row=$(prominence kv get "/circles/input/$n")
+radius=$(sed 's/.*"radius":\([0-9.]*\).*/\1/' <<< "$row")
+area=$(awk -v r="$radius" 'BEGIN { printf "%.4f", atan2(0, -1) * r * r }')
+prominence kv set "/circles/output/$n" --string "{\"n\":$n,\"radius\":$radius,\"area\":$area}"

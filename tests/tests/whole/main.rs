@@ -16,4 +16,5 @@ mod memory;
 mod newcomer;
 mod pypi;
 mod rot;
+mod slurm;
 mod watch;

@@ -18,4 +18,5 @@ mod newcomer;
 mod outage;
 mod pypi;
 mod rot;
+mod slurm;
 mod watch;

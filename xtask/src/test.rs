@@ -21,6 +21,11 @@ const NEEDED: [(&str, &[&str]); 7] = [
     ("etcdctl", &["etcd-client"]),
     // It makes networks, from which nodes of a cluster are cut off.
     ("ip", &["iproute2"]),
+    // A batch system of one node. Daemons are where not every user's shell looks for them.
+    ("/usr/sbin/munged", &["munge"]),
+    ("/usr/sbin/slurmctld", &["slurmctld"]),
+    ("/usr/sbin/slurmd", &["slurmd"]),
+    ("sbatch", &["slurm-client"]),
     // It lets servers run on clocks that disagree.
     ("faketime", &["faketime"]),
 ];

@@ -345,15 +345,9 @@ impl Client {
     /// # Errors
     /// When no answer came.
     pub fn send(&self, method: &str, path: &str, body: &[u8]) -> Result<(u16, Vec<u8>), Lost> {
-        let mut response = self.exchange(method, path, body)?;
+        let response = self.exchange(method, path, body)?;
         let status = response.status().as_u16();
-        let body = response
-            .body_mut()
-            .with_config()
-            .limit(u64::MAX)
-            .read_to_vec()
-            .map_err(lost)?;
-        Ok((status, body))
+        Ok((status, whole(response)?))
     }
 
     fn exchange(
@@ -371,13 +365,15 @@ impl Client {
         self.agent.run(request).map_err(lost)
     }
 
-    /// Sends a request that has to be answered; answers the status and when to try again.
+    /// Sends a request that has to be answered; answers the status, when to try again, and the body.
     #[track_caller]
-    pub fn ask_when(&self, method: &str, path: &str, body: &[u8]) -> (u16, Option<String>) {
+    pub fn ask_when(&self, method: &str, path: &str, body: &[u8]) -> (u16, Option<String>, String) {
         let response = self.exchange(method, path, body).unwrap();
+        let status = response.status().as_u16();
         let header = response.headers().get("retry-after");
         let wait = header.map(|wait| wait.to_str().unwrap().to_owned());
-        (response.status().as_u16(), wait)
+        let body = whole(response).unwrap();
+        (status, wait, String::from_utf8_lossy(&body).into_owned())
     }
 
     /// Sends a request that has to be answered.
@@ -386,4 +382,10 @@ impl Client {
         let (status, body) = self.send(method, path, body.as_ref()).unwrap();
         (status, String::from_utf8_lossy(&body).into_owned())
     }
+}
+
+/// All of a body.
+fn whole(mut response: ureq::http::Response<ureq::Body>) -> Result<Vec<u8>, Lost> {
+    let body = response.body_mut().with_config().limit(u64::MAX);
+    body.read_to_vec().map_err(lost)
 }

@@ -41,6 +41,10 @@ pub(crate) struct Options {
     #[arg(long, default_value = "20s")]
     history: String,
 
+    /// Waits beyond the limit that one user asks for (a longer run: 100000).
+    #[arg(long, default_value_t = 5_000)]
+    waits: u32,
+
     /// Passed on to `cargo test`, such as a package (-p NAME) or a test's name.
     #[arg(last = true)]
     rest: Vec<String>,
@@ -69,7 +73,8 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
             .args(&options.rest)
             .env("PROMINENCE_TEST_PYTHON", venv.join("bin/python"))
             .env("PROMINENCE_TEST_KILLS", options.kills.to_string())
-            .env("PROMINENCE_TEST_HISTORY", &options.history),
+            .env("PROMINENCE_TEST_HISTORY", &options.history)
+            .env("PROMINENCE_TEST_WAITS", options.waits.to_string()),
     )
 }
 

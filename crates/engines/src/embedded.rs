@@ -330,6 +330,7 @@ impl Store for EmbeddedStore {
         prefix: &Prefix,
         visibility: Visibility,
     ) -> Result<u64, StoreError> {
+        self.shared.counters.add_count();
         let prefix = prefix.clone();
         self.read_many(namespace, move |snapshot, namespace, now| {
             scan::count(snapshot, namespace, &prefix, visibility, now)

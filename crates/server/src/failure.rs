@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use prominence_api::{ErrorBody, ErrorCode};
 use prominence_core::error::Fate;
@@ -20,8 +20,8 @@ const OLDEST_REVISION: HeaderName = HeaderName::from_static("prominence-oldest-r
 pub(crate) struct Failure {
     code: ErrorCode,
     message: String,
-    /// The one header that some failures need. Boxed, as every handler's result has room for it.
-    header: Option<Box<(HeaderName, HeaderValue)>>,
+    /// What some failures need. Boxed, as every handler's result has room for it.
+    headers: Option<Box<HeaderMap>>,
     /// The condition of a write that did not hold. Boxed for the same reason.
     unmet: Option<Box<Unmet>>,
 }
@@ -38,7 +38,7 @@ impl Failure {
         Self {
             code,
             message: message.into(),
-            header: None,
+            headers: None,
             unmet: None,
         }
     }
@@ -80,7 +80,7 @@ impl Failure {
     }
 
     pub(crate) fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.header = Some(Box::new((name, value)));
+        self.headers.get_or_insert_default().insert(name, value);
         self
     }
 
@@ -88,6 +88,12 @@ impl Failure {
     pub(crate) fn retry_after(self, wait: Duration) -> Self {
         let seconds = (wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1);
         self.with(header::RETRY_AFTER, seconds.into())
+    }
+
+    /// Ends the connection after this answer: for callers who are to come back much later, while
+    /// others wait for a connection.
+    pub(crate) fn hang_up(self) -> Self {
+        self.with(header::CONNECTION, HeaderValue::from_static("close"))
     }
 
     pub(crate) fn status(&self) -> StatusCode {
@@ -108,9 +114,8 @@ impl Failure {
             request_id,
         };
         let mut response = (status, axum::Json(body)).into_response();
-        if let Some(header) = self.header {
-            let (name, value) = *header;
-            response.headers_mut().insert(name, value);
+        if let Some(headers) = self.headers {
+            response.headers_mut().extend(*headers);
         }
         response
     }

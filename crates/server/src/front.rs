@@ -25,6 +25,7 @@ use crate::handler::kv;
 use crate::middleware;
 use crate::router::router;
 use crate::target::Target;
+use crate::telemetry::Connected;
 
 /// The whole service, as connections call it.
 #[derive(Clone)]
@@ -44,6 +45,11 @@ impl Front {
     /// Ends what is held, because the server stops.
     pub(crate) fn stop(&self) {
         self.app.places.stop();
+    }
+
+    /// Counts a connection for as long as what is answered is there.
+    pub(crate) fn connected(&self) -> Connected {
+        self.app.telemetry.connected()
     }
 
     /// The answer to a plain read, where all that it takes is at hand.

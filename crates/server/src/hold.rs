@@ -8,7 +8,7 @@
 //! A handler that holds takes a [`Holder`], parses a [`Wait`], and goes round like this:
 //!
 //! ```text
-//! let mut hold = holder.hold(&app, &who, wait)?;
+//! let mut hold = holder.hold(&app, &who, Held::Wait, wait)?;
 //! loop {
 //!     let signal = permit.listen().await?;          // before looking, so that nothing is missed
 //!     if let Some(found) = look().await? { return found }
@@ -42,7 +42,7 @@ use places::Place;
 
 pub(crate) use patience::Patience;
 pub use places::HeldLimits;
-pub(crate) use places::Places;
+pub(crate) use places::{Held, Places};
 
 /// The longest time that a request is held: short enough for what stands in between to keep the
 /// connection, long enough that asking again costs next to nothing.
@@ -100,26 +100,32 @@ impl Holder {
     ///
     /// # Errors
     /// When too many are held, or the server stops.
-    pub(crate) fn hold(self, app: &App, who: &Principal, wait: Wait) -> Result<Hold, Failure> {
+    pub(crate) fn hold(
+        self,
+        app: &App,
+        who: &Principal,
+        held: Held,
+        wait: Wait,
+    ) -> Result<Hold, Failure> {
         let deadline = app.clock.now().after(wait.0);
-        let mut hold = Hold::take(app, who)?;
+        let mut hold = Hold::take(app, who, held)?;
         hold.deadline = deadline;
         hold._paused = Some(self.0.pause());
         Ok(hold)
     }
 
-    /// Holds a request whose answer begins at once and goes on for as long as the token is good.
+    /// Holds a watch: its answer begins at once and goes on for as long as the token is good.
     ///
     /// # Errors
     /// When too many are held, or the server stops.
     pub(crate) fn stream(self, app: &App, who: &Principal) -> Result<Hold, Failure> {
-        Hold::take(app, who)
+        Hold::take(app, who, Held::Watch)
     }
 }
 
 impl Hold {
-    fn take(app: &App, who: &Principal) -> Result<Self, Failure> {
-        let place = app.places.take(&who.user)?;
+    fn take(app: &App, who: &Principal, held: Held) -> Result<Self, Failure> {
+        let place = app.places.take(&who.user, held)?;
         if place.is_stopping() {
             return Err(stopping());
         }

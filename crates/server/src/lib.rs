@@ -7,6 +7,7 @@
 //! | [`settings`] | flags, environment and file become one valid [`Config`] |
 //! | `engine` | the engine that was chosen |
 //! | [`serve`] | opens the engine, binds, listens, stops |
+//! | `descriptors` | how many connections the process may have open |
 //! | `listener` | connections: limits, TLS, time-outs, graceful stop |
 //! | `front` | the short way for reads that memory can answer |
 //! | `router` | every route on one screen |
@@ -28,6 +29,7 @@ mod auth;
 mod barrier;
 mod clock;
 mod conditional;
+mod descriptors;
 mod engine;
 mod failure;
 mod front;

@@ -1,5 +1,7 @@
 //! Connections: how many, how slow, how they are encrypted, and how they end.
 
+mod stalled;
+
 use std::future::Future;
 use std::io;
 use std::path::Path;
@@ -9,6 +11,8 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
+#[cfg(target_os = "linux")]
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -18,12 +22,22 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{self, ServerConfig};
 
 use crate::front::Front;
+use crate::telemetry::Connected;
+use stalled::Stalled;
 
 /// Bytes of a request's head. A token takes about one KiB, the longest key three.
 const MAX_HEAD_BYTES: usize = 64 * 1_024;
 
 /// Headers of a request.
 const MAX_HEADERS: usize = 100;
+
+/// What the operating system takes to send, beyond what is on its way already. By default it takes
+/// megabytes, which a reader that doesn't read would keep; and it asks for more only when a third of
+/// that is gone, which makes a slow reader look like one that doesn't read. With this one, whoever
+/// takes half of it within [`Limits::write_within`] is served on. How much may be on its way is not
+/// touched, so that distant readers are served as fast.
+#[cfg(target_os = "linux")]
+const UNSENT_BYTES: u32 = 128 << 10;
 
 /// After a failed accept (too many open files, say) the next try waits this long, so that the
 /// loop doesn't spin.
@@ -37,6 +51,9 @@ pub struct Limits {
     /// For a request's head, from its first byte or, on a kept connection, from the last answer;
     /// and for a TLS handshake.
     pub head_within: Duration,
+    /// For the other end to take something of what is sent to it. A reader that takes nothing for
+    /// so long is cut off, whatever it asked for.
+    pub write_within: Duration,
     /// For requests in flight when the service is told to stop.
     pub stop_within: Duration,
 }
@@ -121,11 +138,13 @@ pub async fn run(
             }
         };
         let connection = Connection {
+            _counted: service.connected(),
             service: service.clone(),
             head_within: limits.head_within,
             watcher: graceful.watcher(),
             _slot: slot,
         };
+        let stream = Stalled::new(stream, limits.write_within);
         match tls.clone() {
             None => drop(tokio::spawn(connection.serve(stream))),
             Some(tls) => drop(tokio::spawn(connection.serve_tls(stream, tls))),
@@ -154,6 +173,8 @@ async fn accept(
     let (stream, _) = listener.accept().await?;
     // Answers are small and written at once; waiting to fill a packet only delays them.
     stream.set_nodelay(true)?;
+    #[cfg(target_os = "linux")]
+    SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT_BYTES)?;
     Ok((stream, slot))
 }
 
@@ -161,11 +182,12 @@ struct Connection {
     service: Front,
     head_within: Duration,
     watcher: hyper_util::server::graceful::Watcher,
+    _counted: Connected,
     _slot: OwnedSemaphorePermit,
 }
 
 impl Connection {
-    async fn serve_tls(self, stream: TcpStream, tls: Tls) {
+    async fn serve_tls(self, stream: Stalled<TcpStream>, tls: Tls) {
         match tokio::time::timeout(self.head_within, tls.0.accept(stream)).await {
             Ok(Ok(stream)) => self.serve(stream).await,
             Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),

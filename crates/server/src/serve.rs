@@ -13,6 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::app::App;
 use crate::clock::SystemClock;
+use crate::descriptors;
 use crate::engine::Engine;
 pub use crate::engine::EngineError;
 use crate::front::Front;
@@ -97,11 +98,12 @@ fn workers() -> usize {
     (WORKERS_PER_PROCESSOR * processors).max(MIN_WORKERS)
 }
 
-async fn run(config: Config, announce: impl FnOnce(&Started)) -> Result<(), ServeError> {
+async fn run(mut config: Config, announce: impl FnOnce(&Started)) -> Result<(), ServeError> {
     // Before anything is opened, so that a stop asked for meanwhile is not lost.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
 
+    fit_open_files(&mut config);
     let clock = Arc::new(SystemClock);
     let tls = match &config.tls {
         Some((certificate, key)) => Some(Tls::load(certificate, key)?),
@@ -163,6 +165,23 @@ async fn run(config: Config, announce: impl FnOnce(&Started)) -> Result<(), Serv
     let _ = std::fs::remove_file(config.data_dir.join(LISTENING));
     engine.close().await;
     Ok(())
+}
+
+/// Lowers the limits on connections to what the process may have open.
+fn fit_open_files(config: &mut Config) {
+    let (wanted, room) = (
+        config.limits.connections,
+        descriptors::room_for_connections(),
+    );
+    if wanted <= room {
+        return;
+    }
+    config.limits.connections = room;
+    config.bounds.held = config.bounds.held.among(room);
+    tracing::warn!(
+        "there can be {room} connections, not {wanted}: the process may not have more files open; \
+         raise its limit (LimitNOFILE= in systemd, ulimit -n in a shell)"
+    );
 }
 
 /// The accepted secrets, and the file of the one that was made where none was configured.

@@ -107,6 +107,10 @@ pub struct Settings {
     #[arg(long, value_name = "DURATION", env = "PROMINENCE_SERVE_READ_TIMEOUT")]
     pub read_timeout: Option<Span>,
 
+    /// Longest time in which a reader takes nothing of what is sent to it [default: 60s].
+    #[arg(long, value_name = "DURATION", env = "PROMINENCE_SERVE_WRITE_TIMEOUT")]
+    pub write_timeout: Option<Span>,
+
     /// Longest time until an answer begins [default: 30s].
     #[arg(long, value_name = "DURATION", env = "PROMINENCE_SERVE_ANSWER_TIMEOUT")]
     pub answer_timeout: Option<Span>,

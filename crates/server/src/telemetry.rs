@@ -1,4 +1,5 @@
-//! What is counted: requests by method and status, and how long their answers took to begin.
+//! What is counted: requests by method and status, how long their answers took to begin, and how
+//! many connections and held requests there are.
 //!
 //! Labels have a fixed set of values, so the number of series can't grow, and none of them names a
 //! user or a key.
@@ -6,13 +7,16 @@
 use std::time::Duration;
 
 use axum::http::{Method, StatusCode};
-use metrics::{Counter, Histogram, Key, Label, Level, Metadata, Recorder as _};
+use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder as _};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
 use crate::app::App;
+use crate::hold::{Held, Places};
 
 const REQUESTS: &str = "prominence_http_requests_total";
 const DURATION: &str = "prominence_http_request_duration_seconds";
+const CONNECTIONS: &str = "prominence_connections";
+const HELD: &str = "prominence_held_requests";
 
 /// Upper ends of the histogram's buckets, in seconds: from a read out of memory to a stuck disk.
 const BUCKETS: [f64; 10] = [
@@ -34,8 +38,14 @@ pub(crate) struct Telemetry {
     requests: Vec<Vec<Counter>>,
     /// By method.
     durations: Vec<Histogram>,
+    connections: Gauge,
+    /// In the order of [`Held::ALL`].
+    held: Vec<Gauge>,
     handle: PrometheusHandle,
 }
+
+/// An open connection, counted for as long as this is there.
+pub(crate) struct Connected(Gauge);
 
 impl Telemetry {
     pub(crate) fn new() -> Self {
@@ -49,6 +59,12 @@ impl Telemetry {
             None,
             "Time from a request's head to the head of its answer.".into(),
         );
+        recorder.describe_gauge(CONNECTIONS.into(), None, "Open connections.".into());
+        recorder.describe_gauge(
+            HELD.into(),
+            None,
+            "Requests that wait or watch, each with a connection.".into(),
+        );
         let requests = METHODS.map(|method| counters(&recorder, method)).into();
         let durations = METHODS.map(|method| {
             let labels = vec![Label::from_static_parts("method", method)];
@@ -57,6 +73,8 @@ impl Telemetry {
         Self {
             requests,
             durations: durations.into(),
+            connections: recorder.register_gauge(&Key::from_name(CONNECTIONS), &METADATA),
+            held: Held::ALL.map(|kind| held(&recorder, kind)).into(),
             handle: recorder.handle(),
         }
     }
@@ -78,9 +96,26 @@ impl Telemetry {
         }
     }
 
-    /// Everything counted so far.
-    pub(crate) fn render(&self) -> String {
+    /// Counts a connection until what is answered is dropped.
+    pub(crate) fn connected(&self) -> Connected {
+        self.connections.increment(1.0);
+        Connected(self.connections.clone())
+    }
+
+    /// Everything counted so far. Held requests are counted where their places are given out, and
+    /// read off when somebody asks.
+    pub(crate) fn render(&self, places: &Places) -> String {
+        for (kind, gauge) in Held::ALL.into_iter().zip(&self.held) {
+            let taken = u32::try_from(places.taken_for(kind)).unwrap_or(u32::MAX);
+            gauge.set(taken);
+        }
         self.handle.render()
+    }
+}
+
+impl Drop for Connected {
+    fn drop(&mut self) {
+        self.0.decrement(1.0);
     }
 }
 
@@ -104,4 +139,9 @@ fn counters(recorder: &PrometheusRecorder, method: &'static str) -> Vec<Counter>
         recorder.register_counter(&Key::from_parts(REQUESTS, labels), &METADATA)
     };
     CLASSES.map(counter).into()
+}
+
+fn held(recorder: &PrometheusRecorder, kind: Held) -> Gauge {
+    let labels = vec![Label::from_static_parts("kind", kind.name())];
+    recorder.register_gauge(&Key::from_parts(HELD, labels), &METADATA)
 }

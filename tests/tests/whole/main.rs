@@ -10,10 +10,12 @@
 mod admin;
 mod cluster;
 mod crash;
+mod crowd;
 mod examples;
 mod folder;
 mod memory;
 mod newcomer;
+mod outage;
 mod pypi;
 mod rot;
 mod slurm;

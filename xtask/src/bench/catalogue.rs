@@ -2,6 +2,7 @@
 
 mod clusters;
 mod footprint;
+mod held;
 mod many_keys;
 mod speed;
 
@@ -58,6 +59,7 @@ pub(crate) fn rows() -> impl Iterator<Item = &'static Row> {
         speed::ROWS,
         clusters::ROWS,
         many_keys::ROWS,
+        held::ROWS,
         footprint::ROWS,
     ];
     all.into_iter().flatten()

@@ -16,6 +16,8 @@ pub(crate) enum Unit {
     Millis,
     /// Microseconds.
     Micros,
+    /// Kibibytes.
+    Kibibytes,
     /// Mebibytes.
     Mebibytes,
     /// Bytes for each key.
@@ -163,6 +165,7 @@ impl fmt::Display for Unit {
             Self::PerSecond => "/s",
             Self::Millis => " ms",
             Self::Micros => " µs",
+            Self::Kibibytes => " KiB",
             Self::Mebibytes => " MiB",
             Self::BytesPerKey => " B/key",
             Self::Times => " ×",

@@ -80,6 +80,11 @@ impl Process {
         Ok(Self { child })
     }
 
+    /// Its number.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Asks the process to stop, and waits until it has.
     pub(crate) fn stop(mut self) -> anyhow::Result<ExitStatus> {
         self.terminate()?;

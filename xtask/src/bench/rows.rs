@@ -4,6 +4,7 @@
 pub(crate) mod client;
 pub(crate) mod deletes;
 pub(crate) mod etcd;
+pub(crate) mod held;
 pub(crate) mod instructions;
 pub(crate) mod mixed;
 pub(crate) mod namespaces;

@@ -35,10 +35,9 @@ impl Server {
         Self::start_with(lab, data, &[])
     }
 
-    /// The same with further settings.
+    /// The same with settings beside the usual ones.
     pub(crate) fn start_with(lab: &Lab, data: &Path, settings: &[&str]) -> anyhow::Result<Self> {
-        let mut command = lab.own("prominence");
-        Self::start_as(lab, data, &mut command, settings)
+        Self::start_as(lab, data, &mut lab.own("prominence"), settings)
     }
 
     /// The same with something put before the program, such as `valgrind`.
@@ -113,6 +112,15 @@ impl Server {
         command
             .env("PROMINENCE_URL", &self.url)
             .env("PROMINENCE_TOKEN", &self.token);
+        command
+    }
+
+    /// The program that holds many requests at once, as that user.
+    pub(crate) fn holding(&self, lab: &Lab) -> Command {
+        let mut command = lab.own("held");
+        command
+            .args(["--url", &self.url, "--token", &self.token, "--pid"])
+            .arg(self.process.id().to_string());
         command
     }
 

@@ -12,3 +12,4 @@ mod claiming;
 mod listing;
 mod repeating;
 mod script;
+mod watching;

@@ -48,6 +48,7 @@ pub(super) enum Pass {
 pub(super) struct Counting {
     commits: AtomicU64,
     syncs: AtomicU64,
+    counts: AtomicU64,
     looks: AtomicU64,
     signals: AtomicU64,
 }
@@ -59,6 +60,8 @@ pub struct Counters {
     pub commits: u64,
     /// Groups that were written and synced, the store's own upkeep included.
     pub syncs: u64,
+    /// Counts of the keys under a prefix.
+    pub counts: u64,
     /// Looks into the log, on behalf of those who wait for changes.
     pub looks: u64,
     /// Signals that came to those who listened.
@@ -76,6 +79,10 @@ impl Counting {
         self.syncs.fetch_add(1, Ordering::Relaxed);
     }
 
+    pub(super) fn add_count(&self) {
+        self.counts.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub(super) fn add_look(&self) {
         self.looks.fetch_add(1, Ordering::Relaxed);
     }
@@ -88,6 +95,7 @@ impl Counting {
         Counters {
             commits: self.commits.load(Ordering::Relaxed),
             syncs: self.syncs.load(Ordering::Relaxed),
+            counts: self.counts.load(Ordering::Relaxed),
             looks: self.looks.load(Ordering::Relaxed),
             signals: self.signals.load(Ordering::Relaxed),
             claim_looks: taken.looks(),

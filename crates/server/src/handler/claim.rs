@@ -22,7 +22,7 @@ use super::{kv, value};
 use crate::app::App;
 use crate::conditional::{self, ReadConditions};
 use crate::failure::Failure;
-use crate::hold::{Holder, Wait, Woken};
+use crate::hold::{Held, Holder, Wait, Woken};
 use crate::query::Query;
 use crate::target::Target;
 
@@ -176,7 +176,7 @@ async fn take_or_wait(
     }
     let permit = app.gate.list(who, prefix.clone())?;
     let place = app.lines.join(&who.user, prefix);
-    let mut held = holder.hold(app, who, wait)?;
+    let mut held = holder.hold(app, who, Held::Claim, wait)?;
     loop {
         let (signal, until) = if place.is_first() {
             // Listening before looking, so that nothing is slept through.

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use crate::app::App;
 use crate::conditional::ReadConditions;
 use crate::failure::Failure;
-use crate::hold::{Holder, Wait, Woken};
+use crate::hold::{Held, Holder, Wait, Woken};
 
 /// The entry of a key once there is something new about it, or as it is when the time is over.
 ///
@@ -25,7 +25,7 @@ pub(super) async fn entry(
     if conditions.are_met_by(entry.as_ref()) {
         return Ok(entry);
     }
-    let mut hold = holder.hold(app, who, wait)?;
+    let mut hold = holder.hold(app, who, Held::Wait, wait)?;
     loop {
         let signal = permit.listen().await?;
         let entry = permit.get().await?;
@@ -49,7 +49,7 @@ pub(super) async fn count(
     at_least: u64,
     (holder, wait): (Holder, Wait),
 ) -> Result<u64, Failure> {
-    let mut hold = holder.hold(app, who, wait)?;
+    let mut hold = holder.hold(app, who, Held::Barrier, wait)?;
     let barrier = app.barriers.of(&who.user, prefix);
     let mut signal = permit.listen().await?;
     let mut count = barrier.count_since(permit, Instant::now()).await?;

@@ -227,6 +227,7 @@ impl Settings {
             limits: Limits {
                 connections,
                 head_within: span(self.read_timeout, 20),
+                write_within: span(self.write_timeout, 60),
                 stop_within: span(self.stop_timeout, 30),
             },
             retention,

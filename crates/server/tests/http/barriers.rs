@@ -1,9 +1,9 @@
 //! Barriers: counts that wait until there are enough keys.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::common::Server;
-use crate::held::Held;
+use crate::held::{Held, eventually};
 
 #[test]
 fn a_barrier_opens_for_all_who_wait_once_there_are_enough_keys() {
@@ -60,6 +60,36 @@ fn a_barrier_whose_time_is_over_answers_the_count_there_is_without_what_expired(
         (answer.status, answer.json()["count"].as_u64()),
         (200, Some(1))
     );
+}
+
+#[test]
+fn all_who_wait_share_one_count_which_rests_while_its_prefix_is_busy() {
+    const WAITERS: u32 = 8;
+    const SETS: u32 = 400;
+    /// The shortest time between the end of a count and the next for a change.
+    const REST: Duration = Duration::from_millis(10);
+    let server = Server::start();
+    let alice = server.user("alice");
+    let path = format!("/kv/done/?count&at_least={}&wait=10m", SETS + 1);
+    let held: Vec<_> = (0..WAITERS)
+        .map(|_| Held::begin(&server, &path, &[]))
+        .collect();
+    // Each makes one count for itself when it comes, or has a share in another's.
+    eventually("they have been counted for", || server.counts() > 0);
+    let begun = Instant::now();
+    for n in 0..SETS {
+        alice.set(&format!("/kv/done/{n}"), "x");
+    }
+    let counts = u128::from(server.counts());
+    let rests = begun.elapsed().as_millis() / REST.as_millis();
+    assert!(counts > 2, "{counts} counts: changes are counted");
+    let most = u128::from(WAITERS) + rests + 1;
+    assert!(counts <= most, "{counts} counts where {most} are enough");
+    // The last change is counted although many before it were not.
+    alice.set("/kv/done/last", "x");
+    for one in held {
+        assert_eq!(one.answer().json()["count"], SETS + 1);
+    }
 }
 
 #[test]

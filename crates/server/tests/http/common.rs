@@ -62,6 +62,7 @@ impl Default for Setup {
             limits: Limits {
                 connections: 100,
                 head_within: Duration::from_secs(20),
+                write_within: Duration::from_secs(60),
                 stop_within: Duration::from_secs(20),
             },
             tls: None,
@@ -147,6 +148,11 @@ impl Server {
             .unwrap()
             .block_on(engine.commit(&user, None, commit));
         committed.unwrap().revision.get()
+    }
+
+    /// How often the engine has counted the keys under a prefix.
+    pub(crate) fn counts(&self) -> u64 {
+        self.engine.as_ref().unwrap().counters().counts
     }
 
     /// How often the engine has woken somebody who listened.

@@ -20,6 +20,7 @@ mod held;
 mod isolation;
 mod keys;
 mod listing;
+mod stalled;
 mod values;
 mod waiting;
 mod watching;

@@ -325,3 +325,52 @@ fn a_reader_that_reads_nothing_holds_nobody_up_and_gets_everything_later() {
     let expected: Vec<_> = (1..=sets).map(|n| format!("id: {n}")).collect();
     assert_eq!(revisions, expected);
 }
+
+#[test]
+fn a_reader_that_falls_behind_what_is_kept_is_told_to_list_again() {
+    let server = Server::with(Setup {
+        retention: Retention {
+            changes: 10,
+            ..Retention::default()
+        },
+        ..Setup::default()
+    });
+    let alice = server.user("alice");
+    let mut slow = server.connect();
+    let head = format!(
+        "GET /prominence/v1/kv?watch&values HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\r\n",
+        server.token("alice")
+    );
+    slow.write_all(head.as_bytes()).unwrap();
+    eventually("the watch has begun", || server.held() == 1);
+    // More than the connection's buffers take, and than the log keeps.
+    let value = "x".repeat(16_000);
+    let sets = 1_000;
+    for n in 1..=sets {
+        alice.set(&format!("/kv/{n}"), &value);
+    }
+    // Where a line follows another without a gap, or a reset says that there is one.
+    let mut at = 0;
+    let mut resets = 0;
+    let mut lines = BufReader::new(slow).lines().map(Result::unwrap);
+    let mut next =
+        |beginning: &str| lines.find_map(|line| Some(line.strip_prefix(beginning)?.to_owned()));
+    assert_eq!(next("id: ").unwrap(), "0");
+    while at < sets {
+        let id: u64 = next("id: ").unwrap().parse().unwrap();
+        let event = next("event: ").unwrap();
+        let data: Value = serde_json::from_str(&next("data: ").unwrap()).unwrap();
+        assert_eq!(data["revision"], id);
+        if event == "reset" {
+            assert!(id > at + 1, "nothing is missing between {at} and {id}");
+            resets += 1;
+        } else {
+            assert_eq!((event.as_str(), id), ("put", at + 1));
+        }
+        at = id;
+    }
+    assert!(resets > 0);
+    alice.set("/kv/after", "x");
+    assert_eq!(next("id: ").unwrap(), (sets + 1).to_string());
+    assert_eq!(next("event: ").unwrap(), "put");
+}

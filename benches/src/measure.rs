@@ -1,0 +1,63 @@
+//! What is measured of processes, and what they need for it.
+
+use std::fs;
+
+use anyhow::Context as _;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// Bytes of memory that a process has now (`VmRSS`, proc_pid_status(5)).
+///
+/// # Errors
+/// Where there is no such process.
+pub fn resident(pid: u32) -> anyhow::Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let mut lines = status.lines();
+    let line = lines.find_map(|line| line.strip_prefix("VmRSS:"));
+    let kibibytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
+    let kibibytes: u64 = kibibytes.context("the process is gone")?.trim().parse()?;
+    Ok(kibibytes * 1_024)
+}
+
+/// Lets this process have as many files open as it may.
+///
+/// # Errors
+/// The operating system's.
+pub fn raise_open_files() -> anyhow::Result<()> {
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    let limit = Rlimit {
+        current: maximum,
+        maximum,
+    };
+    setrlimit(Resource::Nofile, limit).context("the limit on open files")
+}
+
+/// The value that this share of the figures doesn't exceed.
+#[must_use]
+pub fn percentile(figures: &mut [f64], percent: usize) -> Option<f64> {
+    figures.sort_by(f64::total_cmp);
+    let place = (figures.len() * percent).div_ceil(100);
+    figures.get(place.saturating_sub(1)).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_read_of_a_process_that_runs() {
+        let before = resident(std::process::id()).unwrap();
+        let held = vec![1_u8; 64 << 20];
+        let after = resident(std::process::id()).unwrap();
+        assert!(after > before + (32 << 20), "{before} to {after}");
+        assert!(held.iter().all(|byte| *byte == 1));
+        assert!(resident(u32::MAX).is_err());
+    }
+
+    #[test]
+    fn a_percentile_is_that_of_the_sorted_figures() {
+        let mut figures: Vec<_> = (1..=200).rev().map(f64::from).collect();
+        assert_eq!(percentile(&mut figures, 99), Some(198.0));
+        assert_eq!(percentile(&mut figures, 50), Some(100.0));
+        assert_eq!(percentile(&mut [], 50), None);
+    }
+}

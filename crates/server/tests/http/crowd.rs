@@ -1,0 +1,1 @@
+//! Far more held requests than there may be.

@@ -165,8 +165,7 @@ impl Connection {
         Ok(answer)
     }
 
-    /// Sends a request once the connection has come to the end of the last one, which it may do a
-    /// moment later than whoever read that answer.
+    /// Sends a request once the connection has taken note of the end of the answer before.
     async fn send(&mut self, request: Request<Full<Bytes>>) -> anyhow::Result<Response<Incoming>> {
         self.sender.ready().await?;
         Ok(self.sender.send_request(request).await?)

@@ -73,9 +73,13 @@ impl Slurm {
         let begun = Instant::now();
         loop {
             let ask = &["--noheader", "--format=%i %T %r"];
-            let jobs = text(succeed(self.reach(Command::new("squeue").args(ask))));
-            if jobs.trim().is_empty() || begun.elapsed() > within {
-                return jobs;
+            let left = match self.reach(Command::new("squeue").args(ask)).output() {
+                Ok(asked) if asked.status.success() => text(asked),
+                Ok(asked) => String::from_utf8_lossy(&asked.stderr).into_owned(),
+                Err(error) => error.to_string(),
+            };
+            if left.trim().is_empty() || begun.elapsed() > within {
+                return left;
             }
             std::thread::sleep(LOOK_EVERY);
         }
@@ -200,11 +204,12 @@ PartitionName=main Nodes=ALL Default=YES MaxTime=10 State=UP
 }
 
 impl Drop for Slurm {
-    /// Ends what runs, the last started first, so that slurmd still finds whom to tell.
+    /// Ends what runs: the jobs, which would outlive slurmd, and then the daemons, the last started
+    /// first.
     fn drop(&mut self) {
         let mut cancel = Command::new("scancel");
         let user = format!("--user={}", self.user);
-        if self.reach(cancel.arg(user)).output().is_ok() && !std::thread::panicking() {
+        if self.reach(cancel.arg(user)).output().is_ok() {
             let _ = self.drain(END_WITHIN);
         }
         for daemon in self.daemons.iter_mut().rev() {

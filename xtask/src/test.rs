@@ -9,7 +9,7 @@ use crate::sh;
 const PYPI_CLIENT: &str = "prominence==0.21.0";
 
 /// Programs that building and testing need, each with its Debian packages.
-const NEEDED: [(&str, &[&str]); 7] = [
+const NEEDED: &[(&str, &[&str])] = &[
     // The client of etcd is built from etcd's own definitions, and those from Google's.
     ("protoc", &["protobuf-compiler", "libprotobuf-dev"]),
     // The README's examples and the job scripts use it.
@@ -21,6 +21,11 @@ const NEEDED: [(&str, &[&str]); 7] = [
     ("etcdctl", &["etcd-client"]),
     // It makes networks, from which nodes of a cluster are cut off.
     ("ip", &["iproute2"]),
+    // A batch system of one node. Daemons are where not every user's shell looks for them.
+    ("/usr/sbin/munged", &["munge"]),
+    ("/usr/sbin/slurmctld", &["slurmctld"]),
+    ("/usr/sbin/slurmd", &["slurmd"]),
+    ("sbatch", &["slurm-client"]),
     // It lets servers run on clocks that disagree.
     ("faketime", &["faketime"]),
 ];
@@ -47,7 +52,7 @@ pub(crate) struct Options {
 
 /// Installs what is missing of it.
 pub(crate) fn install() -> anyhow::Result<()> {
-    for (program, packages) in NEEDED {
+    for &(program, packages) in NEEDED {
         if !sh::has(program) {
             sh::apt_install(packages)?;
         }

@@ -9,20 +9,22 @@
 //! `storage.modify:PATH` (create, replace and delete) cover PATH and everything below it. A
 //! principal with none of them has the whole of its namespace.
 
+mod permits;
+mod rules;
 mod scopes;
 
 use std::sync::Arc;
 
-use crate::change::{Changes, Cursor, Extent, Interest, Signal};
-use crate::commit::{Commit, Committed, Condition, Operation, Precondition};
+use crate::commit::{Commit, Condition, Precondition};
 use crate::entry::Entry;
 use crate::error::StoreError;
 use crate::key::{Key, Prefix};
 use crate::namespace::{Job, Namespace};
-use crate::scan::{Depth, Page, PageLimit, Projection, Scan, Visibility};
-use crate::store::{Store, Usage};
+use crate::store::Store;
 use crate::time::Timestamp;
 
+pub use permits::{CommitPermit, DryRunPermit, ListPermit, ReadPermit, UsagePermit};
+use rules::{beyond, check_condition, check_operation};
 pub use scopes::{Access, Scope, ScopeError, Scopes};
 
 /// A caller whose token has been verified.
@@ -63,43 +65,6 @@ pub enum CommitError {
 #[derive(Clone)]
 pub struct Gate {
     store: Arc<dyn Store>,
-}
-
-/// May read one key.
-pub struct ReadPermit {
-    store: Arc<dyn Store>,
-    namespace: Namespace,
-    key: Key,
-}
-
-/// May list, count and watch what begins with one prefix.
-pub struct ListPermit {
-    store: Arc<dyn Store>,
-    namespace: Namespace,
-    prefix: Prefix,
-}
-
-/// May do one commit.
-pub struct CommitPermit {
-    store: Arc<dyn Store>,
-    namespace: Namespace,
-    author: Option<Job>,
-    commit: Commit,
-    /// Keys that the token may create but not replace.
-    create_only: Vec<Key>,
-}
-
-/// May count the keys that deleting one prefix would remove.
-pub struct DryRunPermit {
-    store: Arc<dyn Store>,
-    namespace: Namespace,
-    prefix: Prefix,
-}
-
-/// May see what the namespace holds in all.
-pub struct UsagePermit {
-    store: Arc<dyn Store>,
-    namespace: Namespace,
 }
 
 impl Gate {
@@ -219,215 +184,6 @@ impl Gate {
             store: Arc::clone(&self.store),
             namespace: who.user.clone(),
         })
-    }
-}
-
-impl ReadPermit {
-    /// See [`Store::get`].
-    ///
-    /// # Errors
-    /// The store's.
-    pub async fn get(&self) -> Result<Option<Entry>, StoreError> {
-        self.store.get(&self.namespace, &self.key).await
-    }
-
-    /// Listens for changes of the key; see [`Store::listen`].
-    ///
-    /// # Errors
-    /// The store's.
-    pub async fn listen(&self) -> Result<Signal, StoreError> {
-        let interest = Interest::Key(self.key.clone());
-        self.store.listen(&self.namespace, &interest).await
-    }
-}
-
-impl ListPermit {
-    /// One page; see [`Store::scan`].
-    ///
-    /// # Errors
-    /// The store's.
-    pub async fn page(
-        &self,
-        after: Option<Prefix>,
-        limit: PageLimit,
-        depth: Depth,
-        projection: Projection,
-    ) -> Result<Page, StoreError> {
-        let scan = Scan {
-            prefix: self.prefix.clone(),
-            after,
-            limit,
-            depth,
-            projection,
-        };
-        self.store.scan(&self.namespace, &scan).await
-    }
-
-    /// How many keys a listing shows; see [`Store::count`].
-    ///
-    /// # Errors
-    /// The store's.
-    pub async fn count(&self) -> Result<u64, StoreError> {
-        self.store
-            .count(&self.namespace, &self.prefix, Visibility::Listed)
-            .await
-    }
-
-    /// See [`Store::changes`].
-    ///
-    /// # Errors
-    /// The store's.
-    pub async fn changes(&self, after: Cursor) -> Result<Changes, StoreError> {
-        self.store
-            .changes(&self.namespace, &self.prefix, after)
-            .await
-    }
-
-    /// Listens for changes under the prefix; see [`Store::listen`].
-    ///
-    /// # Errors
-    /// The store's.
-    pub async fn listen(&self) -> Result<Signal, StoreError> {
-        let interest = Interest::Prefix(self.prefix.clone());
-        self.store.listen(&self.namespace, &interest).await
-    }
-
-    /// The entry of one of the keys that the prefix shows, or `None`; see [`Store::get`].
-    ///
-    /// # Errors
-    /// The store's.
-    pub async fn get(&self, key: &Key) -> Result<Option<Entry>, StoreError> {
-        if !self.prefix.shows(key) {
-            return Ok(None);
-        }
-        self.store.get(&self.namespace, key).await
-    }
-
-    /// How far the log reaches; see [`Store::extent`].
-    ///
-    /// # Errors
-    /// The store's.
-    pub async fn extent(&self) -> Result<Extent, StoreError> {
-        self.store.extent(&self.namespace).await
-    }
-}
-
-impl CommitPermit {
-    /// See [`Store::commit`].
-    ///
-    /// # Errors
-    /// The store's, and [`CommitError::Forbidden`] where a token that may only create met a key
-    /// that exists.
-    pub async fn apply(self) -> Result<Committed, CommitError> {
-        let answer = self
-            .store
-            .commit(&self.namespace, self.author.as_ref(), self.commit)
-            .await;
-        answer.map_err(|error| match error {
-            StoreError::PreconditionFailed { key, .. } if self.create_only.contains(&key) => {
-                Forbidden {
-                    action: "replacing",
-                    place: key.to_string(),
-                }
-                .into()
-            }
-            other => other.into(),
-        })
-    }
-}
-
-impl DryRunPermit {
-    /// How many keys would be removed; see [`Store::count`].
-    ///
-    /// # Errors
-    /// The store's.
-    pub async fn count(&self) -> Result<u64, StoreError> {
-        self.store
-            .count(&self.namespace, &self.prefix, Visibility::All)
-            .await
-    }
-}
-
-impl UsagePermit {
-    /// See [`Store::usage`].
-    ///
-    /// # Errors
-    /// The store's.
-    pub async fn usage(&self) -> Result<Usage, StoreError> {
-        self.store.usage(&self.namespace).await
-    }
-}
-
-fn beyond(action: &'static str, prefix: &Prefix) -> Forbidden {
-    let hint = if prefix.as_str().ends_with('/') {
-        ""
-    } else {
-        " (a scope's path ends at a \"/\")"
-    };
-    Forbidden {
-        action,
-        place: format!("everything that begins with {prefix}{hint}"),
-    }
-}
-
-/// A condition tells something about its key, so it needs the right to read it; one that a key
-/// be absent tells no more than creating it would.
-fn check_condition(scopes: &Scopes, condition: &Condition) -> Result<(), Forbidden> {
-    let key = &condition.key;
-    let enough: &[Access] = match condition.expect {
-        Precondition::Absent => &[Access::Read, Access::Create, Access::Modify],
-        Precondition::Present | Precondition::Revision(_) => &[Access::Read, Access::Modify],
-        Precondition::Value(_) => &[Access::Read],
-    };
-    if enough.iter().any(|access| scopes.allow(*access, key)) {
-        return Ok(());
-    }
-    Err(Forbidden {
-        action: "a condition on",
-        place: key.to_string(),
-    })
-}
-
-/// Answers the key where the scopes allow creating it but not replacing it.
-fn check_operation<'a>(
-    scopes: &Scopes,
-    operation: &'a Operation,
-) -> Result<Option<&'a Key>, Forbidden> {
-    let refuse = |action, place: String| Err(Forbidden { action, place });
-    match operation {
-        Operation::Set { key, .. } | Operation::Add { key, .. } => {
-            if scopes.allow(Access::Modify, key) {
-                Ok(None)
-            } else if scopes.allow(Access::Create, key) {
-                Ok(Some(key))
-            } else {
-                refuse("writing", key.to_string())
-            }
-        }
-        Operation::Delete { key } | Operation::Renew { key, .. } | Operation::Release { key } => {
-            if scopes.allow(Access::Modify, key) {
-                Ok(None)
-            } else {
-                refuse("changing", key.to_string())
-            }
-        }
-        Operation::DeletePrefix { prefix } => {
-            if scopes.allow_prefix(Access::Modify, prefix) {
-                Ok(None)
-            } else {
-                Err(beyond("deleting", prefix))
-            }
-        }
-        // Claiming answers the value, so it needs both rights.
-        Operation::Claim { prefix, .. } => {
-            if scopes.allow_prefix(Access::Modify, prefix)
-                && scopes.allow_prefix(Access::Read, prefix)
-            {
-                Ok(None)
-            } else {
-                Err(beyond("claiming from", prefix))
-            }
-        }
     }
 }
 

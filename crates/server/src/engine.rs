@@ -11,6 +11,7 @@ use prominence_engines::{EmbeddedStore, EtcdStore, embedded, etcd};
 
 use crate::admin::{self, Admin, AdminSocket};
 use crate::settings::{Config, EngineConfig};
+use crate::telemetry::Operations;
 
 /// A store that is open.
 pub(crate) enum Engine {
@@ -97,6 +98,45 @@ impl Engine {
             Err(error) => {
                 tracing::warn!(%error, "there is no socket for prominence admin");
                 None
+            }
+        }
+    }
+
+    /// Reads off what the engine has done since it was opened.
+    pub(crate) fn operations(&self) -> Operations {
+        match self {
+            Self::Embedded(store) => {
+                let store = Arc::clone(store);
+                Box::new(move || {
+                    let counters = store.counters();
+                    vec![
+                        ("commit", counters.commits),
+                        ("sync", counters.syncs),
+                        ("count", counters.counts),
+                        ("look_into_log", counters.looks),
+                        ("signal", counters.signals),
+                        ("look_for_work", counters.claim_looks),
+                    ]
+                })
+            }
+            Self::Etcd(store) => {
+                let store = Arc::clone(store);
+                Box::new(move || {
+                    let counters = store.counters();
+                    vec![
+                        ("commit", counters.commits),
+                        ("transaction", counters.transactions),
+                        ("conflict", counters.conflicts),
+                        ("get", counters.gets),
+                        ("get_transaction", counters.get_transactions),
+                        ("watch", counters.watches),
+                        ("switch_of_member", counters.switches),
+                        ("look_into_log", counters.looks),
+                        ("signal", counters.signals),
+                        ("skewed_clock", counters.skewed),
+                        ("look_for_work", counters.claim_looks),
+                    ]
+                })
             }
         }
     }

@@ -137,6 +137,7 @@ async fn run(mut config: Config, announce: impl FnOnce(&Started)) -> Result<(), 
     };
     let verifier = Verifier::new(&secrets, config.token_leeway);
     let app = App::new(Gate::new(engine.store()), verifier, clock, config.bounds);
+    app.telemetry.tell_of(engine.operations());
     let administration = engine.administration(&config.data_dir).map(tokio::spawn);
     announce(&Started {
         address,

@@ -1,9 +1,10 @@
-//! What is counted: requests by method and status, how long their answers took to begin, and how
-//! many connections and held requests there are.
+//! What is counted: requests by method and status, how long their answers took to begin, how many
+//! connections and held requests there are, and what the engine has done.
 //!
 //! Labels have a fixed set of values, so the number of series can't grow, and none of them names a
 //! user or a key.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use axum::http::{Method, StatusCode};
@@ -17,6 +18,7 @@ const REQUESTS: &str = "prominence_http_requests_total";
 const DURATION: &str = "prominence_http_request_duration_seconds";
 const CONNECTIONS: &str = "prominence_connections";
 const HELD: &str = "prominence_held_requests";
+const OPERATIONS: &str = "prominence_engine_operations_total";
 
 /// Upper ends of the histogram's buckets, in seconds: from a read out of memory to a stuck disk.
 const BUCKETS: [f64; 10] = [
@@ -41,8 +43,13 @@ pub(crate) struct Telemetry {
     connections: Gauge,
     /// In the order of [`Held::ALL`].
     held: Vec<Gauge>,
+    engine: OnceLock<Operations>,
+    recorder: PrometheusRecorder,
     handle: PrometheusHandle,
 }
+
+/// Reads off how often an engine has done what, by the name of it. The names are always the same.
+pub(crate) type Operations = Box<dyn Fn() -> Vec<(&'static str, u64)> + Send + Sync>;
 
 /// An open connection, counted for as long as this is there.
 pub(crate) struct Connected(Gauge);
@@ -65,6 +72,8 @@ impl Telemetry {
             None,
             "Requests that wait or watch, each with a connection.".into(),
         );
+        let what = "What the engine has done since the server was started.";
+        recorder.describe_counter(OPERATIONS.into(), None, what.into());
         let requests = METHODS.map(|method| counters(&recorder, method)).into();
         let durations = METHODS.map(|method| {
             let labels = vec![Label::from_static_parts("method", method)];
@@ -75,7 +84,9 @@ impl Telemetry {
             durations: durations.into(),
             connections: recorder.register_gauge(&Key::from_name(CONNECTIONS), &METADATA),
             held: Held::ALL.map(|kind| held(&recorder, kind)).into(),
+            engine: OnceLock::new(),
             handle: recorder.handle(),
+            recorder,
         }
     }
 
@@ -102,12 +113,25 @@ impl Telemetry {
         Connected(self.connections.clone())
     }
 
+    /// Lets the engine's own counters be told with the others.
+    pub(crate) fn tell_of(&self, engine: Operations) {
+        // There is one engine, and it is named once.
+        let _ = self.engine.set(engine);
+    }
+
     /// Everything counted so far. Held requests are counted where their places are given out, and
     /// read off when somebody asks.
     pub(crate) fn render(&self, places: &Places) -> String {
         for (kind, gauge) in Held::ALL.into_iter().zip(&self.held) {
             let taken = u32::try_from(places.taken_for(kind)).unwrap_or(u32::MAX);
             gauge.set(taken);
+        }
+        for (operation, count) in self.engine.get().map(|read| read()).into_iter().flatten() {
+            let labels = vec![Label::from_static_parts("operation", operation)];
+            let key = Key::from_parts(OPERATIONS, labels);
+            self.recorder
+                .register_counter(&key, &METADATA)
+                .absolute(count);
         }
         self.handle.render()
     }

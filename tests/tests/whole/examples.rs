@@ -131,3 +131,23 @@ fn workers_share_a_queue_until_it_is_empty() {
     let (_, left) = server.client("scientist").ask("GET", "/kv/queue/?list", "");
     assert_eq!(left, "[]\n");
 }
+
+#[test]
+fn a_hundred_workers_compute_every_row_of_a_table_exactly_once() {
+    let server = Server::start(&[]);
+    let table = example(&server, "hundred-workers.sh");
+    let rows: Vec<_> = table.lines().collect();
+    let sums = (1..=300).map(|n| format!("{n},{}", n * (n + 1) / 2));
+    let expected: Vec<_> = std::iter::once("n,sum".to_owned()).chain(sums).collect();
+    assert_eq!(rows, expected, "{table}");
+    let client = server.client("scientist");
+    let left = client.ask("GET", "/kv/hundred/queue/?list", "").1;
+    assert_eq!(left, "[]\n");
+    // The value of each is the number of times that its row was computed.
+    let runs = client.ask("GET", "/kv/hundred/runs/?list&values", "").1;
+    let runs: Vec<std::collections::BTreeMap<String, String>> =
+        serde_json::from_str(&runs).unwrap();
+    let often: Vec<_> = runs.iter().flatten().collect();
+    assert_eq!(often.len(), 300, "{often:?}");
+    assert!(often.iter().all(|(_, times)| *times == "1"), "{often:?}");
+}

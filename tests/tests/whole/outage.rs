@@ -99,6 +99,10 @@ fn a_full_cluster_is_read_on_and_refuses_writes_by_name() {
     let (cluster, server) = stage();
     let client = server.client("alice");
     assert_eq!(client.ask("POST", "/kv/kept", "before").0, 201);
+    let origin = server.url.split("/prominence/").next().unwrap();
+    let counted = client.moved(origin).ask("GET", "/metrics", "").1;
+    let commits = "prominence_engine_operations_total{operation=\"commit\"} 1\n";
+    assert!(counted.contains(commits), "{counted}");
     cluster.raise(1, Alarm::NoSpace).unwrap();
     let said = refused(&client, "POST", "/kv/new", b"value");
     assert!(said.contains("NOSPACE"), "{said}");

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
@@ -44,25 +44,39 @@ fn install(folder: &Path, server: &Server) -> Hooks {
     }
 }
 
-/// The keys that expire from now on, as they do.
-fn expiries(server: &Server, user: &str, prefix: &str) -> (std::process::Child, Receiver<String>) {
-    let mut watch = server
-        .command(user)
-        .args(["kv", "watch", prefix, "--since", "0", "--json"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let lines = BufReader::new(watch.stdout.take().unwrap()).lines();
-    let (tell, told) = channel();
-    std::thread::spawn(move || {
-        for line in lines.map_while(Result::ok) {
-            let event: Value = serde_json::from_str(&line).unwrap();
-            if event["event"] == "expire" {
-                let _ = tell.send(event["key"].as_str().unwrap().to_owned());
+/// Somebody who is told which keys expire, until the test ends.
+struct Watch {
+    process: Child,
+    expired: Receiver<String>,
+}
+
+impl Watch {
+    fn start(server: &Server, user: &str, prefix: &str) -> Self {
+        let mut process = server
+            .command(user)
+            .args(["kv", "watch", prefix, "--since", "0", "--json"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let (tell, expired) = channel();
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                let event: Value = serde_json::from_str(&line).unwrap();
+                if event["event"] == "expire" {
+                    let _ = tell.send(event["key"].as_str().unwrap().to_owned());
+                }
             }
-        }
-    });
-    (watch, told)
+        });
+        Self { process, expired }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
 }
 
 /// Processes that know this folder, by their arguments or their environment.
@@ -86,7 +100,7 @@ fn tasks_of_an_array_find_their_parameters_and_one_job_collects_their_results() 
     let slurm = Slurm::start(folder.path(), &install(folder.path(), &server));
     let user = text(succeed(Command::new("id").arg("-un")));
     let user = user.trim();
-    let (mut watch, expired) = expiries(&server, user, "/circles/running/");
+    let watch = Watch::start(&server, user, "/circles/running/");
 
     let mut submit = Command::new(root().join("examples/slurm/submit.sh"));
     let path = std::env::var("PATH").unwrap();
@@ -108,7 +122,7 @@ fn tasks_of_an_array_find_their_parameters_and_one_job_collects_their_results() 
 
     let patience = Duration::from_secs(2 * LIFETIME);
     let gone: BTreeSet<_> = (0..TASKS)
-        .map(|_| expired.recv_timeout(patience).unwrap())
+        .map(|_| watch.expired.recv_timeout(patience).unwrap())
         .collect();
     let running = (1..=TASKS).map(|n| format!("/circles/running/{n}"));
     assert_eq!(gone, running.collect::<BTreeSet<_>>());
@@ -116,9 +130,6 @@ fn tasks_of_an_array_find_their_parameters_and_one_job_collects_their_results() 
     let count = |prefix: &str| client.ask("GET", &format!("/kv{prefix}?count"), "").1;
     assert_eq!(count("/circles/running/"), "{\"count\":0}");
     assert_eq!(count("/circles/output/"), "{\"count\":8}");
-    watch.kill().unwrap();
-    watch.wait().unwrap();
-
     drop(slurm);
     assert_eq!(
         processes_of(folder.path()),

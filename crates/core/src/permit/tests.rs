@@ -3,6 +3,7 @@
 use super::*;
 use crate::clock::ManualClock;
 use crate::commit::Lifetime;
+use crate::commit::Operation;
 use crate::memory::MemoryStore;
 use crate::value::Value;
 

@@ -1,6 +1,6 @@
 //! Listings and counts.
 
-use std::collections::BTreeMap;
+mod form;
 
 use axum::BoxError;
 use axum::Json;
@@ -10,10 +10,12 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::stream;
 use prominence_api::name::{self, parameter};
-use prominence_api::{Counted, Detail, ErrorCode, Listed, Text, path};
+use prominence_api::{Counted, ErrorCode, path};
 use prominence_core::limits::MAX_PAGE_KEYS;
 use prominence_core::permit::{ListPermit, Principal};
-use prominence_core::{Depth, Item, Page, PageLimit, Prefix, Projection};
+use prominence_core::{Depth, Page, PageLimit, Prefix};
+
+use form::{Form, Framing, Lines, framing, respond};
 
 use super::wait;
 use crate::app::App;
@@ -72,22 +74,6 @@ pub(crate) enum Listing {
     Count,
     /// Which.
     Items(Form),
-}
-
-/// How the lines of a listing look.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Form {
-    values: bool,
-    detail: bool,
-}
-
-/// How the lines are put together.
-#[derive(Clone, Copy)]
-enum Framing {
-    /// A JSON array.
-    Array,
-    /// A JSON value a line.
-    Lines,
 }
 
 impl Listing {
@@ -149,11 +135,7 @@ pub(crate) async fn answer(
     };
     let page = permit.page(after, limit, depth, form.projection()).await?;
     let mut body = framing.open().to_vec();
-    let mut lines = Lines {
-        form,
-        framing,
-        first: true,
-    };
+    let mut lines = Lines::new(form, framing);
     lines.write(&mut body, page.items).map_err(internal)?;
     body.extend_from_slice(framing.close());
     let mut response = respond(framing, Body::from(body));
@@ -209,11 +191,7 @@ async fn stream(
     };
     let limit = PageLimit::new(names).unwrap_or(PageLimit::MAX);
     let first = permit.page(after, limit, depth, form.projection()).await?;
-    let lines = Lines {
-        form,
-        framing,
-        first: true,
-    };
+    let lines = Lines::new(form, framing);
 
     let chunks = stream::try_unfold(
         (permit, lines, Some(Next::Ready(first))),
@@ -247,120 +225,6 @@ async fn stream(
 enum Next {
     Ready(Page),
     After(Prefix),
-}
-
-/// Writes items as lines of a listing.
-struct Lines {
-    form: Form,
-    framing: Framing,
-    /// Whether nothing has been written yet, so that no separator is needed.
-    first: bool,
-}
-
-impl Lines {
-    fn write(&mut self, to: &mut Vec<u8>, items: Vec<Item>) -> serde_json::Result<()> {
-        for item in items {
-            if let Framing::Array = self.framing
-                && !std::mem::take(&mut self.first)
-            {
-                to.push(b',');
-            }
-            serde_json::to_writer(&mut *to, &self.form.line(item))?;
-            if let Framing::Lines = self.framing {
-                to.push(b'\n');
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Form {
-    fn projection(self) -> Projection {
-        match self {
-            Self { values: true, .. } => Projection::Entries,
-            Self { detail: true, .. } => Projection::Details,
-            Self {
-                values: false,
-                detail: false,
-            } => Projection::Keys,
-        }
-    }
-
-    fn line(self, item: Item) -> Listed {
-        match item {
-            Item::Key(key) => Listed::Name(key.as_str().to_owned()),
-            Item::Details(key, metadata) => Listed::Detail(Box::new(Detail::of(
-                key.as_str().to_owned(),
-                &metadata,
-                None,
-            ))),
-            Item::Entry(key, entry) if self.detail => Listed::Detail(Box::new(Detail::of(
-                key.as_str().to_owned(),
-                &entry.metadata,
-                Some(&entry.value),
-            ))),
-            Item::Entry(key, entry) => {
-                let value = Text::of(&entry.value);
-                Listed::Value(BTreeMap::from([(key.as_str().to_owned(), value)]))
-            }
-            Item::Folder(prefix) if self.detail => Listed::Folder {
-                prefix: prefix.as_str().to_owned(),
-            },
-            Item::Folder(prefix) => Listed::Name(prefix.as_str().to_owned()),
-        }
-    }
-}
-
-impl Framing {
-    fn open(self) -> &'static [u8] {
-        match self {
-            Self::Array => b"[",
-            Self::Lines => b"",
-        }
-    }
-
-    fn close(self) -> &'static [u8] {
-        match self {
-            Self::Array => b"]\n",
-            Self::Lines => b"",
-        }
-    }
-
-    fn media_type(self) -> &'static str {
-        match self {
-            Self::Array => "application/json",
-            Self::Lines => name::NDJSON,
-        }
-    }
-}
-
-fn framing(headers: &HeaderMap) -> Framing {
-    let accepts = headers
-        .get_all(header::ACCEPT)
-        .iter()
-        .filter_map(|value| value.to_str().ok());
-    let asks = |accept: &str| {
-        accept.split(',').any(|range| {
-            let media_type = range.split(';').next().unwrap_or_default();
-            media_type.trim().eq_ignore_ascii_case(name::NDJSON)
-        })
-    };
-    if accepts.into_iter().any(asks) {
-        Framing::Lines
-    } else {
-        Framing::Array
-    }
-}
-
-fn respond(framing: Framing, body: Body) -> Response {
-    let media_type = HeaderValue::from_static(framing.media_type());
-    // Caches must not give one framing to who asked for the other.
-    let vary = HeaderValue::from_static("accept");
-    (
-        [(header::CONTENT_TYPE, media_type), (header::VARY, vary)],
-        body,
-    )
-        .into_response()
 }
 
 /// The next page's address, relative to this one's host (RFC 8288).

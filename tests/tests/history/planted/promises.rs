@@ -2,7 +2,7 @@
 
 use prominence_tests::history::check::Check;
 use prominence_tests::history::isolation;
-use prominence_tests::history::operation::{Answer, Call, EventKind, Expect};
+use prominence_tests::history::operation::{Answer, Call, EventKind, Expect, Round};
 
 use super::watches::event;
 use super::{after, answered, demand, finders, insert};
@@ -22,17 +22,22 @@ fn a_counter_that_is_off_by_one_is_found() {
     demand(&round, &[Check::Linearizability, Check::Counters]);
 }
 
+/// Until when the item is claimed first.
+fn first_claim(round: &mut Round) -> &mut u64 {
+    let mut untils = round
+        .records
+        .iter_mut()
+        .filter_map(|one| match &mut one.answer {
+            Answer::Claimed { until, .. } => Some(until),
+            _ => None,
+        });
+    untils.next().expect("it was claimed")
+}
+
 #[test]
 fn a_double_claim_is_found() {
     let mut round = sound();
-    let first = round
-        .records
-        .iter_mut()
-        .find(|one| matches!(&one.answer, Answer::Claimed { entry, .. } if entry.revision == 18));
-    let Answer::Claimed { until, .. } = &mut first.unwrap().answer else {
-        panic!("it was claimed");
-    };
-    *until += 10 * SECOND;
+    *first_claim(&mut round) += 10 * SECOND;
     demand(&round, &[Check::Claims]);
 }
 
@@ -122,15 +127,8 @@ fn what_ends_early_or_late_by_as_much_as_clocks_differ_is_not_found_and_more_is(
     }
 
     let mut round = sound();
-    let first = round
-        .records
-        .iter_mut()
-        .find(|one| matches!(&one.answer, Answer::Claimed { entry, .. } if entry.revision == 18));
-    let Answer::Claimed { until, .. } = &mut first.unwrap().answer else {
-        panic!("it was claimed");
-    };
     // Two seconds pass before it is claimed again.
-    *until += SECOND + half;
+    *first_claim(&mut round) += SECOND + half;
     demand(&round, &[Check::Claims]);
     round.disagreement = half + SECOND / 10;
     assert_eq!(finders(&round), []);

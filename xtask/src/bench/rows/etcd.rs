@@ -42,12 +42,13 @@ fn beside(lab: &Lab, nodes: u8) -> anyhow::Result<Figures> {
         ..Options::default()
     };
     let mut cluster = Cluster::create(folder.path(), &options)?;
-    let measured = measure(lab, &cluster.endpoints().join(","), &mut figures);
+    let measured = measure(lab, &cluster, &mut figures);
     cluster.remove();
     measured.map(|()| figures)
 }
 
-fn measure(lab: &Lab, endpoints: &str, figures: &mut Figures) -> anyhow::Result<()> {
+fn measure(lab: &Lab, cluster: &Cluster, figures: &mut Figures) -> anyhow::Result<()> {
+    let endpoints = &*cluster.endpoints().join(",");
     bare(lab, endpoints, "fill")?;
     let data = lab.folder()?;
     let server = Server::start_with(
@@ -55,7 +56,11 @@ fn measure(lab: &Lab, endpoints: &str, figures: &mut Figures) -> anyhow::Result<
         data.path(),
         &["--engine", "etcd", "--etcd-endpoints", endpoints],
     )?;
+    let before = database_bytes(cluster)?;
     fill(&server)?;
+    let keys = u32::try_from(KEYS)?;
+    let grown = database_bytes(cluster)? - before;
+    figures.note("database", grown / f64::from(keys));
     // Each pair is measured together: clusters grow and compact meanwhile.
     let names = [
         ("get", "ours, get", "bare, get", Some("server, get")),
@@ -88,6 +93,14 @@ fn measure(lab: &Lab, endpoints: &str, figures: &mut Figures) -> anyhow::Result<
         figures.note(theirs, bare.rate);
     }
     server.stop()
+}
+
+/// Bytes of a member's database without what is past.
+fn database_bytes(cluster: &Cluster) -> anyhow::Result<f64> {
+    cluster.compact(cluster.status(0)?.revision)?;
+    cluster.defragment()?;
+    let size = u32::try_from(cluster.status(0)?.size)?;
+    Ok(f64::from(size))
 }
 
 /// Sets every key, many in a request.

@@ -1,0 +1,186 @@
+//! The permits themselves: each is one allowed action, and reaches the store for nothing else.
+
+use std::sync::Arc;
+
+use super::{CommitError, Forbidden};
+use crate::change::{Changes, Cursor, Extent, Interest, Signal};
+use crate::commit::{Commit, Committed};
+use crate::entry::Entry;
+use crate::error::StoreError;
+use crate::key::{Key, Prefix};
+use crate::namespace::{Job, Namespace};
+use crate::scan::{Depth, Page, PageLimit, Projection, Scan, Visibility};
+use crate::store::{Store, Usage};
+
+/// May read one key.
+pub struct ReadPermit {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) namespace: Namespace,
+    pub(super) key: Key,
+}
+
+/// May list, count and watch what begins with one prefix.
+pub struct ListPermit {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) namespace: Namespace,
+    pub(super) prefix: Prefix,
+}
+
+/// May do one commit.
+pub struct CommitPermit {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) namespace: Namespace,
+    pub(super) author: Option<Job>,
+    pub(super) commit: Commit,
+    /// Keys that the token may create but not replace.
+    pub(super) create_only: Vec<Key>,
+}
+
+/// May count the keys that deleting one prefix would remove.
+pub struct DryRunPermit {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) namespace: Namespace,
+    pub(super) prefix: Prefix,
+}
+
+/// May see what the namespace holds in all.
+pub struct UsagePermit {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) namespace: Namespace,
+}
+
+impl ReadPermit {
+    /// See [`Store::get`].
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn get(&self) -> Result<Option<Entry>, StoreError> {
+        self.store.get(&self.namespace, &self.key).await
+    }
+
+    /// Listens for changes of the key; see [`Store::listen`].
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn listen(&self) -> Result<Signal, StoreError> {
+        let interest = Interest::Key(self.key.clone());
+        self.store.listen(&self.namespace, &interest).await
+    }
+}
+
+impl ListPermit {
+    /// One page; see [`Store::scan`].
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn page(
+        &self,
+        after: Option<Prefix>,
+        limit: PageLimit,
+        depth: Depth,
+        projection: Projection,
+    ) -> Result<Page, StoreError> {
+        let scan = Scan {
+            prefix: self.prefix.clone(),
+            after,
+            limit,
+            depth,
+            projection,
+        };
+        self.store.scan(&self.namespace, &scan).await
+    }
+
+    /// How many keys a listing shows; see [`Store::count`].
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn count(&self) -> Result<u64, StoreError> {
+        self.store
+            .count(&self.namespace, &self.prefix, Visibility::Listed)
+            .await
+    }
+
+    /// See [`Store::changes`].
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn changes(&self, after: Cursor) -> Result<Changes, StoreError> {
+        self.store
+            .changes(&self.namespace, &self.prefix, after)
+            .await
+    }
+
+    /// Listens for changes under the prefix; see [`Store::listen`].
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn listen(&self) -> Result<Signal, StoreError> {
+        let interest = Interest::Prefix(self.prefix.clone());
+        self.store.listen(&self.namespace, &interest).await
+    }
+
+    /// The entry of one of the keys that the prefix shows, or `None`; see [`Store::get`].
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn get(&self, key: &Key) -> Result<Option<Entry>, StoreError> {
+        if !self.prefix.shows(key) {
+            return Ok(None);
+        }
+        self.store.get(&self.namespace, key).await
+    }
+
+    /// How far the log reaches; see [`Store::extent`].
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn extent(&self) -> Result<Extent, StoreError> {
+        self.store.extent(&self.namespace).await
+    }
+}
+
+impl CommitPermit {
+    /// See [`Store::commit`].
+    ///
+    /// # Errors
+    /// The store's, and [`CommitError::Forbidden`] where a token that may only create met a key
+    /// that exists.
+    pub async fn apply(self) -> Result<Committed, CommitError> {
+        let answer = self
+            .store
+            .commit(&self.namespace, self.author.as_ref(), self.commit)
+            .await;
+        answer.map_err(|error| match error {
+            StoreError::PreconditionFailed { key, .. } if self.create_only.contains(&key) => {
+                Forbidden {
+                    action: "replacing",
+                    place: key.to_string(),
+                }
+                .into()
+            }
+            other => other.into(),
+        })
+    }
+}
+
+impl DryRunPermit {
+    /// How many keys would be removed; see [`Store::count`].
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn count(&self) -> Result<u64, StoreError> {
+        self.store
+            .count(&self.namespace, &self.prefix, Visibility::All)
+            .await
+    }
+}
+
+impl UsagePermit {
+    /// See [`Store::usage`].
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn usage(&self) -> Result<Usage, StoreError> {
+        self.store.usage(&self.namespace).await
+    }
+}

@@ -1,0 +1,150 @@
+//! How a listing looks: what a line tells, and how lines are put together.
+
+use std::collections::BTreeMap;
+
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use prominence_api::name;
+use prominence_api::{Detail, Listed, Text};
+use prominence_core::{Item, Projection};
+
+/// How the lines of a listing look.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Form {
+    pub(super) values: bool,
+    pub(super) detail: bool,
+}
+
+/// How the lines are put together.
+#[derive(Clone, Copy)]
+pub(super) enum Framing {
+    /// A JSON array.
+    Array,
+    /// A JSON value a line.
+    Lines,
+}
+
+/// Writes items as lines of a listing.
+pub(super) struct Lines {
+    form: Form,
+    framing: Framing,
+    /// Whether nothing has been written yet, so that no separator is needed.
+    pub(super) first: bool,
+}
+
+impl Lines {
+    pub(super) fn new(form: Form, framing: Framing) -> Self {
+        Self {
+            form,
+            framing,
+            first: true,
+        }
+    }
+
+    pub(super) fn write(&mut self, to: &mut Vec<u8>, items: Vec<Item>) -> serde_json::Result<()> {
+        for item in items {
+            if let Framing::Array = self.framing
+                && !std::mem::take(&mut self.first)
+            {
+                to.push(b',');
+            }
+            serde_json::to_writer(&mut *to, &self.form.line(item))?;
+            if let Framing::Lines = self.framing {
+                to.push(b'\n');
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Form {
+    pub(super) fn projection(self) -> Projection {
+        match self {
+            Self { values: true, .. } => Projection::Entries,
+            Self { detail: true, .. } => Projection::Details,
+            Self {
+                values: false,
+                detail: false,
+            } => Projection::Keys,
+        }
+    }
+
+    fn line(self, item: Item) -> Listed {
+        match item {
+            Item::Key(key) => Listed::Name(key.as_str().to_owned()),
+            Item::Details(key, metadata) => Listed::Detail(Box::new(Detail::of(
+                key.as_str().to_owned(),
+                &metadata,
+                None,
+            ))),
+            Item::Entry(key, entry) if self.detail => Listed::Detail(Box::new(Detail::of(
+                key.as_str().to_owned(),
+                &entry.metadata,
+                Some(&entry.value),
+            ))),
+            Item::Entry(key, entry) => {
+                let value = Text::of(&entry.value);
+                Listed::Value(BTreeMap::from([(key.as_str().to_owned(), value)]))
+            }
+            Item::Folder(prefix) if self.detail => Listed::Folder {
+                prefix: prefix.as_str().to_owned(),
+            },
+            Item::Folder(prefix) => Listed::Name(prefix.as_str().to_owned()),
+        }
+    }
+}
+
+impl Framing {
+    pub(super) fn open(self) -> &'static [u8] {
+        match self {
+            Self::Array => b"[",
+            Self::Lines => b"",
+        }
+    }
+
+    pub(super) fn close(self) -> &'static [u8] {
+        match self {
+            Self::Array => b"]\n",
+            Self::Lines => b"",
+        }
+    }
+
+    fn media_type(self) -> &'static str {
+        match self {
+            Self::Array => "application/json",
+            Self::Lines => name::NDJSON,
+        }
+    }
+}
+
+/// The framing that a request accepts.
+pub(super) fn framing(headers: &HeaderMap) -> Framing {
+    let accepts = headers
+        .get_all(header::ACCEPT)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
+    let asks = |accept: &str| {
+        accept.split(',').any(|range| {
+            let media_type = range.split(';').next().unwrap_or_default();
+            media_type.trim().eq_ignore_ascii_case(name::NDJSON)
+        })
+    };
+    if accepts.into_iter().any(asks) {
+        Framing::Lines
+    } else {
+        Framing::Array
+    }
+}
+
+/// A listing's answer.
+pub(super) fn respond(framing: Framing, body: Body) -> Response {
+    let media_type = HeaderValue::from_static(framing.media_type());
+    // Caches must not give one framing to who asked for the other.
+    let vary = HeaderValue::from_static("accept");
+    (
+        [(header::CONTENT_TYPE, media_type), (header::VARY, vary)],
+        body,
+    )
+        .into_response()
+}

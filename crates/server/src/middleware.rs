@@ -158,7 +158,8 @@ fn sane_id(headers: &HeaderMap) -> Option<HeaderValue> {
     let id = headers.get(REQUEST_ID)?;
     let sane = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(byte);
     let fits = !id.is_empty() && id.len() <= MAX_REQUEST_ID && id.as_bytes().iter().all(sane);
-    fits.then(|| id.clone())
+    // The name is kept until the answer, and what it was read with need not be.
+    fits.then(|| HeaderValue::from_bytes(id.as_bytes()).ok())?
 }
 
 /// A number that starts at random with the process and counts on.

@@ -18,7 +18,7 @@ use crate::conditional::{self, ReadConditions};
 use crate::failure::Failure;
 use crate::hold::{Holder, Wait};
 use crate::query::Query;
-use crate::target::Target;
+use crate::target::{Headers, Target};
 
 /// Reads a key, or lists the keys that begin with a prefix.
 ///
@@ -61,7 +61,7 @@ pub(crate) async fn get_key(
     Caller(who): Caller,
     target: Target,
     holder: Holder,
-    headers: HeaderMap,
+    Headers(headers): Headers,
 ) -> Result<Response, Failure> {
     let mut query = Query::parse(target.query())?;
     if query.flag(parameter::WATCH)? {
@@ -110,7 +110,7 @@ pub(crate) async fn get_namespace(
     Caller(who): Caller,
     target: Target,
     holder: Holder,
-    headers: HeaderMap,
+    Headers(headers): Headers,
 ) -> Result<Response, Failure> {
     let mut query = Query::parse(target.query())?;
     if query.flag(parameter::USAGE)? {

@@ -19,7 +19,7 @@ use crate::conditional;
 use crate::failure::Failure;
 use crate::hold::Holder;
 use crate::query::Query;
-use crate::target::Target;
+use crate::target::{Headers, Target};
 
 /// Parameters of a write, as they are documented.
 #[derive(utoipa::IntoParams)]
@@ -82,7 +82,7 @@ pub(crate) async fn post(
     Caller(who): Caller,
     target: Target,
     holder: Holder,
-    headers: HeaderMap,
+    Headers(headers): Headers,
     body: Body,
 ) -> Result<Response, Failure> {
     let mut query = Query::parse(target.query())?;

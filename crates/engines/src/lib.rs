@@ -9,6 +9,7 @@
 //! **Invariant:** nothing here knows users, tokens or requests; an engine sees namespaces, keys
 //! and bytes. No other crate names a storage library.
 
+mod backup;
 pub mod embedded;
 pub mod etcd;
 pub mod hub;

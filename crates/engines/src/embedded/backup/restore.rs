@@ -13,9 +13,7 @@ use super::super::folder::Folder;
 use super::super::format::{self, NamespaceRow};
 use super::super::keys;
 use super::super::options::{RETRY_LATER, Tuning};
-use super::read::Records;
-use super::record::{Record, Space};
-use super::{BackupSummary, RestoreError};
+use crate::backup::{BackupSummary, Record, Records, RestoreError, Space};
 
 /// Bytes of rows written together: enough to make each write cheap, little beside what the
 /// storage engine itself keeps in memory.

@@ -15,6 +15,7 @@
 //! | `writer`, `known`, `plan`, `view` | writing |
 //! | `gets`, `scan`, `log` | reading |
 //! | `follow`, `upkeep` | what every process does all the time |
+//! | `transfer` | reading and writing everything, for a migration |
 //!
 //! **Invariants.** Whatever changes a namespace replaces its head, and does so only where the head
 //! is the one that it was planned on: that makes commits of any number of processes one sequence,
@@ -32,6 +33,7 @@ mod options;
 mod plan;
 mod records;
 mod scan;
+pub(crate) mod transfer;
 mod upkeep;
 mod view;
 mod writer;

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`embedded`] | the default engine: one process, one folder, an LSM tree |
 //! | [`etcd`] | any number of stateless processes over an etcd cluster |
+//! | [`migrate`] | everything of one store into another, with the other engine or from another layout |
 //! | [`hub`] | wakes those who wait for changes |
 //!
 //! **Invariant:** nothing here knows users, tokens or requests; an engine sees namespaces, keys
@@ -13,6 +14,7 @@ mod backup;
 pub mod embedded;
 pub mod etcd;
 pub mod hub;
+pub mod migrate;
 mod queued;
 mod retention;
 mod row;

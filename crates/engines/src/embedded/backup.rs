@@ -10,4 +10,5 @@ mod write;
 
 pub use crate::backup::{BackupError, BackupSummary, RestoreError, verify};
 pub use restore::restore;
+pub(crate) use restore::restore_watched;
 pub(super) use write::write;

@@ -2,6 +2,7 @@
 
 mod backup;
 mod check;
+mod migrate;
 mod restore;
 mod usage;
 
@@ -26,6 +27,7 @@ pub(super) fn run(command: &AdminCommand, output: &mut Output) -> Result<(), Fai
         AdminCommand::Restore(options) => restore::run(options, output),
         AdminCommand::Check(options) => check::run(options, output),
         AdminCommand::Usage(options) => usage::run(options, output),
+        AdminCommand::Migrate(options) => migrate::run(options, output),
     }
 }
 

@@ -351,9 +351,13 @@ impl Store for EtcdStore {
     async fn ready(&self) -> Result<(), StoreError> {
         let shared = &self.shared;
         // It reads, and finds nothing to write: what takes no writes is found out by those.
-        let question = vec![row(shared.keys.probe(), 0)];
+        let question = vec![row(shared.keys.mark(), 0)];
         let read = shared.members.read(question, shared.deadline()).await;
-        read.map(|_| ()).map_err(|trouble| trouble.read())
+        let read = read.map_err(|trouble| trouble.read())?;
+        if read.found.iter().any(|found| !found.rows.is_empty()) {
+            return Err(unavailable(UNFINISHED, Fate::NotApplied, RETRY_LATER));
+        }
+        Ok(())
     }
 }
 
@@ -409,6 +413,9 @@ impl Counting {
         self.skewed.fetch_add(1, Ordering::Relaxed);
     }
 }
+
+/// Why nobody should be served yet.
+const UNFINISHED: &str = "a migration into this root was not finished; run it again";
 
 /// What calls hear after the end.
 fn closed() -> StoreError {

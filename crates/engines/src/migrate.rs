@@ -103,12 +103,13 @@ pub fn migrate(
         // Something is there: what an earlier run has brought, or something else.
         None => {
             let differences = compare(&source, &destination, now, entries, watch)?;
-            match differences.is_some() {
-                true => Err(MigrateError::NotEmpty {
+            if differences.is_some() {
+                return Err(MigrateError::NotEmpty {
                     place: to.to_string(),
-                }),
-                false => Ok(Outcome::NothingToDo(differences.source)),
+                    differences: Box::new(differences),
+                });
             }
+            Ok(Outcome::NothingToDo(differences.source))
         }
     }
 }

@@ -31,12 +31,14 @@ pub enum MigrateError {
     Unfit(#[from] Unfit),
     /// Something else is stored there.
     #[error(
-        "{place} holds something else than the source; nothing was changed, so name an empty \
-        place for the destination"
+        "{place} holds something else than the source, with {} differences; nothing was changed, \
+        so name an empty place for the destination", .differences.count
     )]
     NotEmpty {
         /// The destination.
         place: String,
+        /// What is not as in the source.
+        differences: Box<Differences>,
     },
     /// The source can't be read.
     #[error("not everything can be read: {0}; put that right and run the migration again")]

@@ -66,7 +66,12 @@ fn tell(outcome: Outcome, output: &mut Output) -> io::Result<()> {
 /// What a sentence has no room for.
 fn list(refusal: &Refusal, output: &mut Output) -> io::Result<()> {
     let (first, count): (Vec<String>, u64) = match refusal {
-        Refusal::Failed(MigrateError::Different(found)) => {
+        Refusal::Failed(
+            MigrateError::Different(found)
+            | MigrateError::NotEmpty {
+                differences: found, ..
+            },
+        ) => {
             let first = found.first.iter().map(ToString::to_string);
             (first.collect(), found.count)
         }

@@ -281,15 +281,20 @@ fn a_difference_that_comes_up_while_it_is_compared_leaves_the_destination_unfini
     let from = Source::Store(stage.folder("first"));
     let mut plant = |step| {
         if let Step::Comparing(_) = step {
-            let space = Namespace::parse("bob é").unwrap();
-            let row = format!("{}/kv/{space}\0/a", stage.options.root.as_str());
-            stage._cluster.ask(&["del", &row]).unwrap();
+            stage.etcd(START, async |store| {
+                commit(store, "bob é", vec![Operation::Delete { key: key("/a") }]).await;
+            });
         }
     };
     let refused = migrate(&from, &stage.cluster(), START, &mut plant).unwrap_err();
-    let said = refused.to_string();
-    let refused = matches!(refused, MigrateError::Source(_));
-    assert!(refused && said.contains("counts other entries"), "{said}");
+    let MigrateError::Different(differences) = refused else {
+        panic!("{refused}");
+    };
+    let told: Vec<_> = differences.first.iter().map(ToString::to_string).collect();
+    assert!(
+        told.contains(&"bob é /a: it is missing".to_owned()),
+        "{told:?}"
+    );
     stage.etcd(START, async |store| {
         let said = store.ready().await.unwrap_err().to_string();
         assert!(said.contains("migration"), "{said}");

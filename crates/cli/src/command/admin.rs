@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 use prominence_server::Settings;
 use prominence_server::admin::{AdminError, Backup, RestoreError};
-use prominence_server::settings::data_folders;
+use prominence_server::settings::{EngineConfig, data_folders};
 
 use crate::args::admin::{AdminCommand, FileOrStream, Folder};
 use crate::failure::Failure;
@@ -41,10 +41,16 @@ fn folder(given: &Folder) -> Result<PathBuf, Failure> {
             insecure: Some(true),
             ..Settings::default()
         };
-        let config = settings.resolve();
-        return config
-            .map(|config| config.data_dir)
-            .map_err(|error| Failure::Usage(error.to_string()));
+        let config = settings
+            .resolve()
+            .map_err(|error| Failure::Usage(error.to_string()))?;
+        return match config.engine {
+            EngineConfig::Embedded(_) => Ok(config.data_dir),
+            EngineConfig::Etcd(_) => Err(AdminError::InCluster {
+                folder: config.data_dir,
+            }
+            .into()),
+        };
     }
     if let Some(folder) = &given.data_dir {
         return Ok(folder.clone());

@@ -20,6 +20,9 @@ const FIRST_ROWS: usize = 64;
 /// Rows of any question.
 const MAX_ROWS: usize = 10_000;
 
+/// A row, as it stands in the cluster.
+pub(crate) type KeyAndValue = (Vec<u8>, Vec<u8>);
+
 /// Rows in the order of their keys.
 pub(crate) struct Rows<'a> {
     cluster: &'a Cluster,
@@ -43,7 +46,7 @@ impl<'a> Rows<'a> {
     }
 
     /// The next row.
-    pub(crate) fn next(&mut self) -> Result<Option<(Vec<u8>, Vec<u8>)>, StoreError> {
+    pub(crate) fn next(&mut self) -> Result<Option<KeyAndValue>, StoreError> {
         loop {
             if let Some(row) = self.page.next() {
                 return Ok(Some(row.into_key_value()));

@@ -118,11 +118,13 @@ impl OpenLayout {
             let first = segments.next().unwrap_or_default().to_vec();
             if segments.count() > 1 {
                 doubts.entry(first).or_insert(key);
-            } else if !names.contains_key(&first) {
-                match name(&first) {
-                    Ok(namespace) => drop(names.insert(first, namespace)),
-                    Err(how) => problems.add(&key, how),
+                continue;
+            }
+            match name(&first) {
+                Ok(namespace) => {
+                    names.entry(first).or_insert(namespace);
                 }
+                Err(how) => problems.add(&key, how),
             }
         }
         if !doubts.is_empty() {

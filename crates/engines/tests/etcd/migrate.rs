@@ -2,6 +2,7 @@
 
 mod existing;
 mod refusals;
+mod resuming;
 
 use std::path::Path;
 use std::sync::Arc;

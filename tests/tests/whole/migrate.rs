@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use prominence_cluster::etcd::{Cluster, Options};
+use prominence_cluster::etcd::{Cluster, Login, Options, Transport};
 use prominence_core::clock::ManualClock;
 use prominence_core::{
     Clock as _, Commit, Key, Lifetime, Namespace, Operation, Quota, Store as _, Timestamp, Value,
@@ -31,8 +31,13 @@ struct Stage {
 
 impl Stage {
     fn new() -> Self {
+        Self::with(Transport::Plain)
+    }
+
+    fn with(transport: Transport) -> Self {
         let options = Options {
             nodes: 1,
+            transport,
             ..Options::default()
         };
         Self {
@@ -51,7 +56,8 @@ impl Stage {
 
     fn at(&self, scheme: &str) -> String {
         let endpoints = self.cluster.endpoints().join(",");
-        format!("{scheme}://{}", endpoints.replace("http://", ""))
+        let members = endpoints.replace("https://", "").replace("http://", "");
+        format!("{scheme}://{members}")
     }
 
     fn migrate(&self, from: &str, to: &str) -> Command {
@@ -256,6 +262,34 @@ fn the_existing_services_keys_are_served_to_the_users_that_their_tokens_name() {
     assert_eq!(get("new", "/kv/a"), (200, "old".to_owned()));
     assert_eq!(get("old", "/kv/a").0, 404);
     assert_eq!(get("alice", "/kv/lab/input/a").0, 404);
+}
+
+#[test]
+fn a_cluster_with_certificates_and_logins_is_read_and_written_by_the_options_of_its_side() {
+    let mut stage = Stage::with(Transport::Tls);
+    let login = Login {
+        user: "kv".to_owned(),
+        password: "geheim".to_owned(),
+    };
+    stage.cluster.demand_login(&login, "/prominence").unwrap();
+    std::fs::write(stage.path("password"), "geheim\n").unwrap();
+    fill(&stage.path("first"), 100);
+    let (authority, pair) = stage.cluster.credentials().unwrap();
+    let let_in = |side: &str, from: &str, to: &str| {
+        let mut command = stage.migrate(from, to);
+        let option = |name: &str| format!("--{side}-etcd-{name}");
+        command.args([option("user"), "kv".to_owned()]);
+        command.arg(option("password-file")).arg(stage.path("password"));
+        command.arg(option("ca")).arg(&authority);
+        command.arg(option("cert")).arg(&pair.certificate);
+        command.arg(option("key")).arg(&pair.key);
+        text(succeed(&mut command))
+    };
+    let (first, second) = (stage.folder("first"), stage.folder("second"));
+    let said = let_in("to", &first, &stage.at("etcds"));
+    assert!(said.contains("100 keys"), "{said}");
+    let said = let_in("from", &stage.at("etcds"), &second);
+    assert!(said.contains("100 keys"), "{said}");
 }
 
 #[test]

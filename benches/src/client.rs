@@ -89,7 +89,7 @@ impl Client {
     pub async fn held(&self, kind: &str) -> anyhow::Result<usize> {
         let mut connection = self.connect().await?;
         let request = connection.request(Method::GET, "/metrics", &[], Bytes::new())?;
-        let answer = connection.sender.send_request(request).await?;
+        let answer = connection.send(request).await?;
         let text = answer.into_body().collect().await?.to_bytes();
         let text = String::from_utf8(text.to_vec())?;
         let name = format!("prominence_held_requests{{kind=\"{kind}\"}} ");
@@ -115,7 +115,7 @@ impl Connection {
     ) -> anyhow::Result<Answer> {
         let path = format!("{}{path}", self.client.0.base);
         let request = self.request(method, &path, headers, body.into())?;
-        let answer = self.sender.send_request(request).await?;
+        let answer = self.send(request).await?;
         let (head, body) = answer.into_parts();
         Ok(Answer {
             status: head.status,
@@ -160,9 +160,15 @@ impl Connection {
     pub async fn stream(&mut self, path: &str) -> anyhow::Result<Response<Incoming>> {
         let path = format!("{}{path}", self.client.0.base);
         let request = self.request(Method::GET, &path, &[], Bytes::new())?;
-        let answer = self.sender.send_request(request).await?;
+        let answer = self.send(request).await?;
         ensure!(answer.status().is_success(), "{path}: {}", answer.status());
         Ok(answer)
+    }
+
+    /// Sends a request once the connection has taken note of the end of the answer before.
+    async fn send(&mut self, request: Request<Full<Bytes>>) -> anyhow::Result<Response<Incoming>> {
+        self.sender.ready().await?;
+        Ok(self.sender.send_request(request).await?)
     }
 
     fn request(

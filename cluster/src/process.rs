@@ -135,8 +135,8 @@ impl Process {
             return self.wait_for(State::Gone, SIGNAL_WITHIN);
         }
         self.signal(Signal::TERM)?;
-        // What is paused would see the signal only when it goes on.
-        self.signal(Signal::CONT)?;
+        // What is paused would see the signal only when it goes on; what has ended already needs no more.
+        let _ = self.signal(Signal::CONT);
         self.wait_for(State::Gone, STOP_WITHIN)
             .or_else(|_| self.kill())
     }

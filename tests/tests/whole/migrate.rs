@@ -279,7 +279,9 @@ fn a_cluster_with_certificates_and_logins_is_read_and_written_by_the_options_of_
         let mut command = stage.migrate(from, to);
         let option = |name: &str| format!("--{side}-etcd-{name}");
         command.args([option("user"), "kv".to_owned()]);
-        command.arg(option("password-file")).arg(stage.path("password"));
+        command
+            .arg(option("password-file"))
+            .arg(stage.path("password"));
         command.arg(option("ca")).arg(&authority);
         command.arg(option("cert")).arg(&pair.certificate);
         command.arg(option("key")).arg(&pair.key);

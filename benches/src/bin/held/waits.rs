@@ -31,8 +31,7 @@ struct Woken {
 pub(super) async fn run(setting: &Setting, options: Options) -> anyhow::Result<()> {
     let Options { requests, sets } = options;
     ensure!(sets <= requests, "more sets than requests");
-    let mut writer = setting.client.connect().await?;
-    writer.set("/warm", "x").await?;
+    setting.client.connect().await?.set("/warm", "x").await?;
     let before = measure::resident(setting.pid)?;
     let (tell, mut told) = unbounded_channel();
     for number in 0..requests {
@@ -47,6 +46,8 @@ pub(super) async fn run(setting: &Setting, options: Options) -> anyhow::Result<(
     setting.holds("wait", requests).await?;
     note("memory of a wait", setting.added(before, requests)?);
 
+    // Opened only now, since a server ends connections on which nothing is asked for long.
+    let mut writer = setting.client.connect().await?;
     let mut delays = Vec::with_capacity(sets);
     for place in 0..sets {
         let number = chosen(place, requests)?;

@@ -15,6 +15,7 @@
 //! | `writer`, `known`, `plan`, `view` | writing |
 //! | `gets`, `scan`, `log` | reading |
 //! | `follow`, `upkeep` | what every process does all the time |
+//! | `transfer` | reading and writing everything, for a migration |
 //!
 //! **Invariants.** Whatever changes a namespace replaces its head, and does so only where the head
 //! is the one that it was planned on: that makes commits of any number of processes one sequence,
@@ -32,6 +33,7 @@ mod options;
 mod plan;
 mod records;
 mod scan;
+pub(crate) mod transfer;
 mod upkeep;
 mod view;
 mod writer;
@@ -349,9 +351,13 @@ impl Store for EtcdStore {
     async fn ready(&self) -> Result<(), StoreError> {
         let shared = &self.shared;
         // It reads, and finds nothing to write: what takes no writes is found out by those.
-        let question = vec![row(shared.keys.probe(), 0)];
+        let question = vec![row(shared.keys.mark(), 0)];
         let read = shared.members.read(question, shared.deadline()).await;
-        read.map(|_| ()).map_err(|trouble| trouble.read())
+        let read = read.map_err(|trouble| trouble.read())?;
+        if read.found.iter().any(|found| !found.rows.is_empty()) {
+            return Err(unavailable(UNFINISHED, Fate::NotApplied, RETRY_LATER));
+        }
+        Ok(())
     }
 }
 
@@ -407,6 +413,9 @@ impl Counting {
         self.skewed.fetch_add(1, Ordering::Relaxed);
     }
 }
+
+/// Why nobody should be served yet.
+const UNFINISHED: &str = "a migration into this root was not finished; run it again";
 
 /// What calls hear after the end.
 fn closed() -> StoreError {

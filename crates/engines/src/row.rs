@@ -31,6 +31,7 @@ pub(crate) enum Kind {
     Commits,
     Part,
     Due,
+    Mark,
 }
 
 /// The error for a row that can't be what was written.
@@ -46,6 +47,7 @@ pub(crate) fn damaged(kind: Kind, key: &[u8], how: &str) -> StoreError {
         Kind::Commits => "log record",
         Kind::Part => "part of a log record",
         Kind::Due => "expiry hint",
+        Kind::Mark => "mark of a migration",
     };
     StoreError::Corrupt {
         what: format!("the {name} at \"{}\" {how}", key.escape_ascii()),
@@ -73,6 +75,7 @@ fn checksum(kind: Kind, key: &[u8], version_and_body: &[u8]) -> u64 {
         Kind::Commits => b'l',
         Kind::Part => b'p',
         Kind::Due => b'u',
+        Kind::Mark => b'm',
     };
     let mut hash = Xxh3::new();
     hash.update(&[kind]);

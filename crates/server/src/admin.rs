@@ -13,6 +13,7 @@
 //! store stays within.
 
 mod ask;
+pub mod migrate;
 mod remote;
 mod report;
 mod routes;

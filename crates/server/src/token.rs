@@ -11,6 +11,7 @@ mod verify;
 
 pub use cache::CachingVerifier;
 pub use mint::{NewToken, mint};
+pub(crate) use secret::FILE_NAME as SECRET;
 pub use secret::{Secret, SecretError, SecretSource, find, load_or_create};
 pub use verify::{Rejected, Verifier};
 

@@ -14,6 +14,7 @@ mod crowd;
 mod examples;
 mod folder;
 mod memory;
+mod migrate;
 mod newcomer;
 mod outage;
 mod pypi;

@@ -1,5 +1,7 @@
 //! The arguments of `prominence admin`.
 
+mod migrate;
+
 use std::convert::Infallible;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -7,6 +9,8 @@ use std::str::FromStr;
 
 use clap::{Args, Subcommand};
 use prominence_server::admin::{MAX_NAMESPACES, Ranking};
+
+pub(crate) use migrate::Migrate;
 
 /// Namespaces shown where nothing else is said: as many as one looks through.
 const DEFAULT_NAMESPACES: &str = "100";
@@ -35,6 +39,8 @@ pub(crate) enum AdminCommand {
     Check(Check),
     /// Show how much each user has stored.
     Usage(Usage),
+    /// Move everything to another engine, or from the existing service.
+    Migrate(Box<Migrate>),
 }
 
 /// Whose data.

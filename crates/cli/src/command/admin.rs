@@ -2,6 +2,7 @@
 
 mod backup;
 mod check;
+mod migrate;
 mod restore;
 mod usage;
 
@@ -11,7 +12,7 @@ use std::path::PathBuf;
 
 use prominence_server::Settings;
 use prominence_server::admin::{AdminError, Backup, RestoreError};
-use prominence_server::settings::data_folders;
+use prominence_server::settings::{EngineConfig, data_folders};
 
 use crate::args::admin::{AdminCommand, FileOrStream, Folder};
 use crate::failure::Failure;
@@ -26,6 +27,7 @@ pub(super) fn run(command: &AdminCommand, output: &mut Output) -> Result<(), Fai
         AdminCommand::Restore(options) => restore::run(options, output),
         AdminCommand::Check(options) => check::run(options, output),
         AdminCommand::Usage(options) => usage::run(options, output),
+        AdminCommand::Migrate(options) => migrate::run(options, output),
     }
 }
 
@@ -39,10 +41,16 @@ fn folder(given: &Folder) -> Result<PathBuf, Failure> {
             insecure: Some(true),
             ..Settings::default()
         };
-        let config = settings.resolve();
-        return config
-            .map(|config| config.data_dir)
-            .map_err(|error| Failure::Usage(error.to_string()));
+        let config = settings
+            .resolve()
+            .map_err(|error| Failure::Usage(error.to_string()))?;
+        return match config.engine {
+            EngineConfig::Embedded(_) => Ok(config.data_dir),
+            EngineConfig::Etcd(_) => Err(AdminError::InCluster {
+                folder: config.data_dir,
+            }
+            .into()),
+        };
     }
     if let Some(folder) = &given.data_dir {
         return Ok(folder.clone());

@@ -1,117 +1,14 @@
-//! Backups: everything of a store as one stream that says itself whether it is whole.
+//! Backups of this engine: what it writes into the stream, and what it makes of one.
 //!
 //! | module | what it holds |
 //! | --- | --- |
-//! | `frame` | the head, and frames with their checksums |
-//! | `record` | what stands in a frame |
 //! | `write` | a snapshot becomes a stream |
-//! | `read` | a stream becomes records, in the one order that they may have |
 //! | `restore` | records become a store |
-//!
-//! The format is described in `docs/backup-format.md`. It holds what users stored and what
-//! watchers need to go on, and nothing of how this engine lays it out.
 
-mod frame;
-mod read;
-mod record;
 mod restore;
 mod write;
 
-use std::io;
-use std::path::PathBuf;
-
-use prominence_core::{StoreError, Timestamp};
-
-use super::error::OpenError;
-
-pub use read::verify;
+pub use crate::backup::{BackupError, BackupSummary, RestoreError, verify};
 pub use restore::restore;
+pub(crate) use restore::restore_watched;
 pub(super) use write::write;
-
-/// What a backup holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BackupSummary {
-    /// When it was made.
-    pub made: Timestamp,
-    /// Namespaces, those that are empty included.
-    pub namespaces: u64,
-    /// Entries of all namespaces.
-    pub entries: u64,
-    /// Bytes of the keys and values of these entries.
-    pub bytes: u64,
-    /// Changes in all logs.
-    pub changes: u64,
-}
-
-/// Why a backup can't be made.
-#[derive(Debug, thiserror::Error)]
-pub enum BackupError {
-    /// The store can't be read.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The backup can't be written.
-    #[error("the backup can't be written: {0}")]
-    Write(#[source] io::Error),
-}
-
-/// Why a backup can't be read, or not be restored. Each message says what to do.
-#[derive(Debug, thiserror::Error)]
-pub enum RestoreError {
-    /// It begins with something else.
-    #[error("this is not a backup of a store; give a file that prominence admin backup made")]
-    NotABackup,
-    /// A later version of this program made it.
-    #[error(
-        "the backup has version {found}, and this program reads up to {supported}; use the \
-        version of the program that made it, or a later one"
-    )]
-    LaterVersion {
-        /// The version in its head.
-        found: u32,
-        /// The latest version that is known here.
-        supported: u32,
-    },
-    /// It ends too early.
-    #[error("the backup ends at byte {at}, before its end mark; it is not whole, so use another")]
-    Truncated {
-        /// Where it ends.
-        at: u64,
-    },
-    /// Something in it is not what was written.
-    #[error("the backup is damaged at byte {at}: {what}; use another")]
-    Damaged {
-        /// Where the damaged part begins.
-        at: u64,
-        /// What is wrong there.
-        what: &'static str,
-    },
-    /// It can't be read.
-    #[error("the backup can't be read: {0}; look at the file or its disk, and try again")]
-    Read(#[source] io::Error),
-    /// The folder is not free for it.
-    #[error("{} holds {found:?} already; restore into an empty or a new folder", .folder.display())]
-    NotEmpty {
-        /// Where the store was to be.
-        folder: PathBuf,
-        /// A name found there.
-        found: String,
-    },
-    /// The folder is a store already.
-    #[error("{} holds a store already; restore into an empty or a new folder", .folder.display())]
-    IsAStore {
-        /// Where the store was to be.
-        folder: PathBuf,
-    },
-    /// The folder can't be made a store.
-    #[error(transparent)]
-    Folder(#[from] OpenError),
-    /// What was read can't be stored.
-    #[error("the store in {} can't be written: {cause}; make room and try again", .folder.display())]
-    Store {
-        /// Where the store was to be.
-        folder: PathBuf,
-        /// Why not.
-        #[source]
-        cause: StoreError,
-    },
-}

@@ -8,6 +8,7 @@
 //! | `/part/` namespace, 0, ticket (16 bytes), number (4) | changes of one large commit |
 //! | `/due/` namespace, 0, instant (8), revision (8) | keys that expire from then on |
 //! | `/wake/` instant (8), namespace, 0 | that something of the namespace expires then |
+//! | `/migration` | how far a migration into this root is; not there before and after one |
 //!
 //! Numbers are big-endian, so that the order of the bytes is the order of the numbers. A
 //! namespace can't contain U+0000, so the 0 ends it and none is a prefix of another.
@@ -16,6 +17,9 @@ use prominence_core::{Key, Namespace, Prefix, Revision, Timestamp};
 
 use super::options::Root;
 use super::records::Ticket;
+
+/// What comes after the root in the keys of everything that is stored.
+const TABLES: [&[u8]; 6] = [b"/kv/", b"/head/", b"/log/", b"/part/", b"/due/", b"/wake/"];
 
 /// The end of a namespace.
 const END: u8 = 0;
@@ -45,16 +49,30 @@ impl Keys {
         self.joined(&[b"/probe"])
     }
 
+    /// Where a migration notes how far it is.
+    pub(super) fn mark(&self) -> Vec<u8> {
+        self.joined(&[b"/migration"])
+    }
+
+    /// Everything that is stored.
+    pub(super) fn tables(&self) -> [Range; TABLES.len()] {
+        TABLES.map(|table| self.all(table))
+    }
+
+    /// The entries of all namespaces.
+    pub(super) fn all_entries(&self) -> Range {
+        self.all(b"/kv/")
+    }
+
     pub(super) fn head(&self, namespace: &Namespace) -> Vec<u8> {
         self.of(b"/head/", namespace, &[])
     }
 
     /// All heads after a namespace's, or all of them.
     pub(super) fn heads(&self, after: Option<&Namespace>) -> Range {
-        let all = self.joined(&[b"/head/"]);
-        let end = after_prefix(&all);
-        let start = after.map_or(all, |after| next(self.head(after)));
-        Range { start, end }
+        let all = self.all(b"/head/");
+        let start = after.map_or(all.start, |after| next(self.head(after)));
+        Range { start, ..all }
     }
 
     pub(super) fn read_head(&self, key: &[u8]) -> Option<Namespace> {
@@ -103,9 +121,7 @@ impl Keys {
 
     /// The logs of all namespaces.
     pub(super) fn logs(&self) -> Range {
-        let start = self.joined(&[b"/log/"]);
-        let end = after_prefix(&start);
-        Range { start, end }
+        self.all(b"/log/")
     }
 
     pub(super) fn read_log(&self, key: &[u8]) -> Option<(Namespace, Revision)> {
@@ -172,6 +188,12 @@ impl Keys {
         let (instant, name) = self.rest(key, b"/wake/")?.split_first_chunk()?;
         let instant = Timestamp::from_millis(u64::from_be_bytes(*instant));
         Some((instant, read_namespace(name.strip_suffix(&[END])?)?))
+    }
+
+    fn all(&self, table: &[u8]) -> Range {
+        let start = self.joined(&[table]);
+        let end = after_prefix(&start);
+        Range { start, end }
     }
 
     fn rest<'k>(&self, key: &'k [u8], table: &[u8]) -> Option<&'k [u8]> {

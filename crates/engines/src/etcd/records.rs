@@ -9,6 +9,9 @@ use crate::row::{Body, Kind, Row, readable};
 
 pub(super) use log::{Content, Logged, LoggedCommit, Record};
 
+/// Bytes of the keys in one part of a record: far below what etcd takes in a request.
+const PART_BYTES: usize = 512 << 10;
+
 /// What tells one try to write from every other, so that it can be found out whether one whose
 /// answer was lost was done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -122,6 +125,16 @@ impl Head {
             body.0.is_empty().then_some(head)
         })
     }
+}
+
+/// How many of these keys, of which there are some, go into one part.
+pub(super) fn part_of(keys: &[Key]) -> usize {
+    let mut bytes = 0;
+    let fits = keys.iter().take_while(|key| {
+        bytes += key.as_str().len() + 2;
+        bytes <= PART_BYTES
+    });
+    fits.count().max(1)
 }
 
 /// The keys of one part of a large deletion.

@@ -9,6 +9,7 @@
 mod access;
 mod conformance;
 mod faults;
+mod migrate;
 mod reads;
 mod support;
 mod together;

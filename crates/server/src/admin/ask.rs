@@ -14,6 +14,8 @@ use super::remote::Remote;
 use super::report::{CheckReport, Ranking, UsageReport};
 use super::socket::SOCKET;
 use crate::clock::SystemClock;
+use crate::serve::LISTENING;
+use crate::token::SECRET;
 
 /// How long a folder may be in use without anybody answering: a server that starts, or one that
 /// is just about to be gone.
@@ -28,6 +30,14 @@ pub enum AdminError {
     /// The folder can't be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// It is the folder of a server, and there is no store in it: the data may be in a cluster.
+    #[error("{} holds no data; if its server keeps that in etcd, look after it with etcd's own \
+        tools, such as etcdctl snapshot save, and otherwise name another folder with --data-dir",
+        .folder.display())]
+    InCluster {
+        /// The data folder.
+        folder: PathBuf,
+    },
     /// Another process has the folder open and can't be asked.
     #[error("{} is in use by {}, which does not answer on {SOCKET}; if that is a server, restart \
         it, and otherwise wait until it is done", .folder.display(), holder(*.pid))]
@@ -147,6 +157,13 @@ enum Reached<T> {
     Folder(T),
 }
 
+/// Whether there is what a server leaves in its folder with any engine.
+fn has_served(folder: &Path) -> bool {
+    [LISTENING, SECRET]
+        .iter()
+        .any(|name| folder.join(name).exists())
+}
+
 /// Connects to the server that has the folder open, or opens it where there is none.
 fn reach<T>(
     folder: &Path,
@@ -164,6 +181,9 @@ fn reach<T>(
             }
             Err(OpenError::Locked { folder, pid }) => {
                 return Err(AdminError::NoSocket { folder, pid });
+            }
+            Err(OpenError::NoStore { folder }) if has_served(&folder) => {
+                return Err(AdminError::InCluster { folder });
             }
             Err(error) => return Err(error.into()),
         }

@@ -52,7 +52,11 @@ impl Settings {
         refuse(&given, "etcd")
     }
 
-    fn etcd_options(&self) -> Result<Options, ConfigError> {
+    /// How to reach the cluster that the settings name.
+    ///
+    /// # Errors
+    /// See [`ConfigError`].
+    pub(crate) fn etcd_options(&self) -> Result<Options, ConfigError> {
         let given = self.etcd_endpoints.as_deref().unwrap_or_default();
         if given.is_empty() {
             return Err(ConfigError::Missing(

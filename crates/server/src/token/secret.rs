@@ -10,7 +10,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 /// The secret's name in the data folder where no other is configured.
-const FILE_NAME: &str = "job-token.secret";
+pub(crate) const FILE_NAME: &str = "job-token.secret";
 
 /// RFC 7518, section 3.2: a key for HS256 has at least the 256 bits of its hash.
 const RECOMMENDED_BYTES: usize = 32;

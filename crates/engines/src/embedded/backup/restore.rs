@@ -13,9 +13,7 @@ use super::super::folder::Folder;
 use super::super::format::{self, NamespaceRow};
 use super::super::keys;
 use super::super::options::{RETRY_LATER, Tuning};
-use super::read::Records;
-use super::record::{Record, Space};
-use super::{BackupSummary, RestoreError};
+use crate::backup::{BackupSummary, Record, Records, RestoreError, Space};
 
 /// Bytes of rows written together: enough to make each write cheap, little beside what the
 /// storage engine itself keeps in memory.
@@ -34,10 +32,19 @@ const CACHE_BYTES: u64 = 8 << 20;
 /// # Errors
 /// See [`RestoreError`]; there is no store in the folder then, and it can be tried again.
 pub fn restore(path: &Path, from: impl Read) -> Result<BackupSummary, RestoreError> {
+    restore_watched(path, from, &mut || {})
+}
+
+/// The same, where `step` is called for each entry.
+pub(crate) fn restore_watched(
+    path: &Path,
+    from: impl Read,
+    step: &mut dyn FnMut(),
+) -> Result<BackupSummary, RestoreError> {
     // A file that is no backup at all doesn't get as far as making a folder.
     let mut records = Records::open(from)?;
     let folder = Arc::new(Folder::take_for_restore(path)?);
-    match fill(&folder, &mut records) {
+    match fill(&folder, &mut records, step) {
         Ok(()) => {
             folder.complete_restore()?;
             Ok(records.summary)
@@ -51,7 +58,11 @@ pub fn restore(path: &Path, from: impl Read) -> Result<BackupSummary, RestoreErr
 }
 
 /// Puts all records into a new database, and closes it.
-fn fill<R: Read>(folder: &Arc<Folder>, records: &mut Records<R>) -> Result<(), RestoreError> {
+fn fill<R: Read>(
+    folder: &Arc<Folder>,
+    records: &mut Records<R>,
+    step: &mut dyn FnMut(),
+) -> Result<(), RestoreError> {
     let database = Database::open(folder, Tuning::once(CACHE_BYTES))?;
     let failed = |cause| RestoreError::Store {
         folder: folder.path().to_owned(),
@@ -59,7 +70,11 @@ fn fill<R: Read>(folder: &Arc<Folder>, records: &mut Records<R>) -> Result<(), R
     };
     let mut load = Load::new(&database);
     while let Some(record) = records.next()? {
+        let is_entry = matches!(record, Record::Entry(..));
         load.put(record).map_err(failed)?;
+        if is_entry {
+            step();
+        }
     }
     load.finish().map_err(failed)?;
     database.settle().map_err(failed)

@@ -1,6 +1,6 @@
 //! A snapshot becomes a stream.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::iter::Peekable;
 use std::ops::Bound;
 
@@ -10,9 +10,7 @@ use prominence_core::{Key, StoreError, Timestamp};
 use super::super::database::{Rows, Snapshot, Table};
 use super::super::format::{self, Kind};
 use super::super::keys;
-use super::frame::FrameWriter;
-use super::record::{End, Record, Space};
-use super::{BackupError, BackupSummary};
+use crate::backup::{BackupError, BackupSummary, Record, Space, Writer};
 
 /// Writes everything that a snapshot holds, in constant memory.
 pub(in crate::embedded) fn write(
@@ -54,61 +52,6 @@ pub(in crate::embedded) fn write(
 /// Sorts after every row that begins with a namespace: names are UTF-8, in which this byte does
 /// not occur.
 const PAST_NAMES: &[u8] = &[u8::MAX];
-
-/// Writes records and counts them.
-struct Writer<W> {
-    frames: FrameWriter<W>,
-    summary: BackupSummary,
-}
-
-impl<W: Write> Writer<W> {
-    fn new(to: W, made: Timestamp) -> io::Result<Self> {
-        Ok(Self {
-            frames: FrameWriter::new(to, made)?,
-            summary: BackupSummary {
-                made,
-                namespaces: 0,
-                entries: 0,
-                bytes: 0,
-                changes: 0,
-            },
-        })
-    }
-
-    fn put(&mut self, record: &Record) -> Result<(), BackupError> {
-        self.summary.count(record);
-        let (kind, body) = record.encode();
-        self.frames.frame(kind, &body).map_err(BackupError::Write)
-    }
-
-    fn finish(mut self) -> io::Result<BackupSummary> {
-        let end = Record::End(End {
-            namespaces: self.summary.namespaces,
-            entries: self.summary.entries,
-            changes: self.summary.changes,
-            whole: self.frames.whole(),
-        });
-        let (kind, body) = end.encode();
-        self.frames.frame(kind, &body)?;
-        self.frames.flush()?;
-        Ok(self.summary)
-    }
-}
-
-impl BackupSummary {
-    /// Counts one record more.
-    pub(super) fn count(&mut self, record: &Record) {
-        match record {
-            Record::Namespace(_) => self.namespaces += 1,
-            Record::Entry(key, entry) => {
-                self.entries += 1;
-                self.bytes += (key.as_str().len() + entry.value.len()) as u64;
-            }
-            Record::Change(_) => self.changes += 1,
-            Record::End(_) => {}
-        }
-    }
-}
 
 /// The rows of a table, taken namespace by namespace. Each table is read in one go, as seeking
 /// in it for each of very many small namespaces would take longer.

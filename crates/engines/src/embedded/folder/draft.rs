@@ -16,7 +16,7 @@ use std::path::Path;
 use super::{
     ALLOWED_BEFORE_FORMAT, FORMAT_FILE, Folder, STORE_FOLDER, lock, sync_folder, write_format,
 };
-use crate::embedded::backup::RestoreError;
+use crate::backup::RestoreError;
 use crate::embedded::error::OpenError;
 
 /// Where a restore works.

@@ -8,6 +8,8 @@ use crate::etcd::keys::Range;
 pub(in crate::etcd) struct Read {
     /// The cluster's revision as of which it was found.
     pub(in crate::etcd) revision: i64,
+    /// Which cluster answered.
+    pub(in crate::etcd) cluster: u64,
     /// One for each range that was asked for, in their order.
     pub(in crate::etcd) found: Vec<Found>,
 }
@@ -24,7 +26,9 @@ pub(in crate::etcd) struct Found {
 
 impl From<TxnResponse> for Read {
     fn from(response: TxnResponse) -> Self {
-        let revision = response.header().map_or(0, |header| header.revision());
+        let header = response.header();
+        let revision = header.map_or(0, |header| header.revision());
+        let cluster = header.map_or(0, |header| header.cluster_id());
         let found = response.op_responses().into_iter().map(|each| match each {
             TxnOpResponse::Get(mut found) => Found {
                 count: u64::try_from(found.count()).unwrap_or(0),
@@ -35,6 +39,7 @@ impl From<TxnResponse> for Read {
         });
         Self {
             revision,
+            cluster,
             found: found.collect(),
         }
     }

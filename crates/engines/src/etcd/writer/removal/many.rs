@@ -15,9 +15,6 @@ use crate::etcd::writer::queue::CommitRequest;
 use crate::etcd::writer::upkeep::remove;
 use crate::etcd::writer::{Refusal, Writer};
 
-/// Bytes of the keys in one part of a record: far below what etcd takes in a request.
-const PART_BYTES: usize = 512 << 10;
-
 /// How long a namespace is reserved at a time. Where the process dies, others wait that long.
 const RESERVED: Duration = Duration::from_secs(10);
 
@@ -165,12 +162,7 @@ impl Writer {
         let mut parts = 0;
         let mut rest = deleted;
         while !rest.is_empty() {
-            let mut bytes = 0;
-            let fits = rest.iter().take_while(|key| {
-                bytes += key.as_str().len() + 2;
-                bytes <= PART_BYTES
-            });
-            let (part, others) = rest.split_at(fits.count().max(1));
+            let (part, others) = rest.split_at(records::part_of(rest));
             let key = self.shared.keys.part(&self.namespace, after.ticket, parts);
             let row = records::encode_part(&key, part);
             // Where it is written twice it is the same.

@@ -20,10 +20,10 @@ pub fn verify(from: impl Read) -> Result<BackupSummary, RestoreError> {
 }
 
 /// The records of a backup.
-pub(super) struct Records<R> {
+pub(crate) struct Records<R> {
     frames: FrameReader<R>,
     /// What was read so far.
-    pub(super) summary: BackupSummary,
+    pub(crate) summary: BackupSummary,
     place: Place,
 }
 
@@ -38,7 +38,7 @@ struct Place {
 
 impl<R: Read> Records<R> {
     /// Reads the head.
-    pub(super) fn open(from: R) -> Result<Self, RestoreError> {
+    pub(crate) fn open(from: R) -> Result<Self, RestoreError> {
         let frames = FrameReader::new(from)?;
         let summary = BackupSummary {
             made: frames.made(),
@@ -55,7 +55,7 @@ impl<R: Read> Records<R> {
     }
 
     /// The next record; `None` after the end mark, which has been checked then.
-    pub(super) fn next(&mut self) -> Result<Option<Record>, RestoreError> {
+    pub(crate) fn next(&mut self) -> Result<Option<Record>, RestoreError> {
         let frame = self.frames.next()?;
         let at = frame.at;
         let record = Record::decode(frame.kind, frame.body)

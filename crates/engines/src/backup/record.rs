@@ -8,7 +8,7 @@ use prominence_core::{
     Change, ChangeKind, Cursor, Entry, Job, Key, Metadata, Namespace, Revision, Value,
 };
 
-use super::super::format::Body;
+use crate::row::Body;
 
 /// How the records are told from each other.
 const NAMESPACE: u8 = b'n';
@@ -28,7 +28,7 @@ const EXPIRE: u8 = 2;
 
 /// One record.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Record {
+pub(crate) enum Record {
     /// A namespace; its entries follow, and then its changes.
     Namespace(Space),
     Entry(Key, Entry),
@@ -40,26 +40,26 @@ pub(super) enum Record {
 /// What is known of a namespace beside its entries and changes. Its usage is not stored, as it
 /// is the sum of its entries.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Space {
-    pub(super) namespace: Namespace,
+pub(crate) struct Space {
+    pub(crate) namespace: Namespace,
     /// The latest revision.
-    pub(super) revision: Revision,
+    pub(crate) revision: Revision,
     /// Nothing up to and including this place is in the log any more.
-    pub(super) log_floor: Cursor,
+    pub(crate) log_floor: Cursor,
 }
 
 /// How many records there were, and the checksum of all bytes before this one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct End {
-    pub(super) namespaces: u64,
-    pub(super) entries: u64,
-    pub(super) changes: u64,
-    pub(super) whole: u64,
+pub(crate) struct End {
+    pub(crate) namespaces: u64,
+    pub(crate) entries: u64,
+    pub(crate) changes: u64,
+    pub(crate) whole: u64,
 }
 
 impl Record {
     /// The kind and the body of its frame.
-    pub(super) fn encode(&self) -> (u8, Vec<u8>) {
+    pub(crate) fn encode(&self) -> (u8, Vec<u8>) {
         match self {
             Self::Namespace(space) => (NAMESPACE, encode_space(space)),
             Self::Entry(key, entry) => (ENTRY, encode_entry(key, entry)),

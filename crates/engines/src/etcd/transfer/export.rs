@@ -1,0 +1,162 @@
+//! What a cluster holds becomes the stream of a backup.
+
+use std::io::Write;
+
+use bytes::Bytes;
+use prominence_core::change::ChangeKind;
+use prominence_core::{Namespace, Prefix, Revision, StoreError, Timestamp, Usage};
+
+use super::{Cluster, Rows};
+use crate::backup::{BackupError, BackupSummary, Record, Space, Writer};
+use crate::etcd::keys::Range;
+use crate::etcd::members::{RowContent, Wanted, range, row};
+use crate::etcd::records::{self, Content, Head, Logged, LoggedCommit};
+use crate::row::{Kind, damaged, decode_entry};
+
+impl Cluster {
+    /// Writes a backup of what is stored under the root, all of it as of one revision of the
+    /// cluster.
+    ///
+    /// # Errors
+    /// See [`BackupError`]. What doesn't fit together is damage.
+    pub(crate) fn export(
+        &self,
+        made: Timestamp,
+        to: impl Write,
+    ) -> Result<BackupSummary, BackupError> {
+        let revision = self.revision()?;
+        let mut export = Export {
+            cluster: self,
+            revision,
+            writer: Writer::new(to, made).map_err(BackupError::Write)?,
+        };
+        let mut heads = export.rows(self.keys.heads(None));
+        let mut entries = 0;
+        while let Some((key, row)) = heads.next()? {
+            let namespace = self.keys.read_head(&key);
+            let namespace =
+                namespace.ok_or_else(|| damaged(Kind::Head, &key, "has no legal name"))?;
+            let head = Head::decode(&key, &row)?;
+            export.put(&Record::Namespace(Space {
+                namespace: namespace.clone(),
+                revision: head.usage.revision,
+                log_floor: head.oldest(),
+            }))?;
+            export.entries(&namespace, head.usage)?;
+            export.changes(&namespace)?;
+            entries += head.usage.keys;
+        }
+        export.demand_no_others(entries)?;
+        export.writer.finish().map_err(BackupError::Write)
+    }
+}
+
+/// A cluster on its way into a stream.
+struct Export<'a, W> {
+    cluster: &'a Cluster,
+    revision: i64,
+    writer: Writer<W>,
+}
+
+impl<'a, W: Write> Export<'a, W> {
+    fn put(&mut self, record: &Record) -> Result<(), BackupError> {
+        self.writer.put(record)
+    }
+
+    fn rows(&self, range: Range) -> Rows<'a> {
+        self.cluster.rows(range.start, range.end, self.revision)
+    }
+
+    /// Writes the entries of a namespace, which have to be those that its head counts.
+    fn entries(&mut self, namespace: &Namespace, counted: Usage) -> Result<(), BackupError> {
+        let keys = &self.cluster.keys;
+        let mut rows = self.rows(keys.entries(namespace, &Prefix::everything()));
+        let mut found = Usage {
+            revision: counted.revision,
+            ..Usage::default()
+        };
+        while let Some((row_key, row)) = rows.next()? {
+            let key = keys.read_entry(namespace, &row_key);
+            let key = key.ok_or_else(|| damaged(Kind::Entry, &row_key, "has no legal key"))?;
+            let entry = decode_entry(&row_key, &Bytes::from(row))?;
+            found.keys += 1;
+            found.bytes += (key.as_str().len() + entry.value.len()) as u64;
+            self.put(&Record::Entry(key, entry))?;
+        }
+        if found != counted {
+            let head = keys.head(namespace);
+            let how = "counts other entries than there are";
+            return Err(damaged(Kind::Head, &head, how).into());
+        }
+        Ok(())
+    }
+
+    fn changes(&mut self, namespace: &Namespace) -> Result<(), BackupError> {
+        let log = self.cluster.keys.log_from(namespace, Revision::ZERO);
+        let mut rows = self.rows(log);
+        while let Some((key, row)) = rows.next()? {
+            let record = records::Record::decode(&key, &row)?;
+            for commit in self.commits(namespace, record)? {
+                for (index, logged) in (0..).zip(&commit.changes) {
+                    self.put(&Record::Change(commit.change(index, logged)))?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The commits of a record, also where their changes stand elsewhere.
+    fn commits(
+        &self,
+        namespace: &Namespace,
+        record: records::Record,
+    ) -> Result<Vec<LoggedCommit>, StoreError> {
+        let (mut commit, deleted, parts) = match record.content {
+            Content::Here(commits) => return Ok(commits),
+            Content::InParts {
+                commit,
+                deleted,
+                parts,
+            } => (commit, deleted, parts),
+        };
+        for number in 0..parts {
+            let key = self.cluster.keys.part(namespace, record.ticket, number);
+            let read = self.cluster.read(vec![row(key.clone(), self.revision)]);
+            let found = read.map_err(|trouble| trouble.read())?.found;
+            let part = found.first().and_then(|found| found.rows.first());
+            let part = part.ok_or_else(|| damaged(Kind::Part, &key, "is missing"))?;
+            let part = records::decode_part(&key, part.value())?;
+            commit.changes.extend(part.into_iter().map(|key| Logged {
+                key,
+                kind: ChangeKind::Delete,
+                standing: None,
+            }));
+        }
+        if commit.changes.len() as u64 != deleted {
+            let key = self.cluster.keys.log(namespace, commit.revision);
+            let how = "tells of other deletions than there are";
+            return Err(damaged(Kind::Commits, &key, how));
+        }
+        Ok(vec![commit])
+    }
+
+    /// Demands that there are no entries but those that were written.
+    fn demand_no_others(&self, written: u64) -> Result<(), StoreError> {
+        let all = self.cluster.keys.all_entries();
+        let wanted = Wanted {
+            content: RowContent::Count,
+            revision: self.revision,
+            ..Wanted::default()
+        };
+        let read = self.cluster.read(vec![range(&all, wanted)]);
+        let found = read.map_err(|trouble| trouble.read())?.found;
+        if found.first().is_none_or(|found| found.count != written) {
+            return Err(damaged(
+                Kind::Entry,
+                &all.start,
+                "is beside some that belong to no namespace",
+            ));
+        }
+        Ok(())
+    }
+}

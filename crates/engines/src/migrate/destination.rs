@@ -1,0 +1,149 @@
+//! Where everything goes.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use prominence_core::Timestamp;
+
+use super::source::OpenSource;
+use super::{MigrateError, Outcome, Start, Step, pipe};
+use crate::backup::{BackupSummary, Records, RestoreError};
+use crate::embedded::{OfflineStore, restore_watched};
+use crate::etcd::Options;
+use crate::etcd::transfer::{Cluster, Filling, LoadError};
+
+/// Where a store of ours is.
+#[derive(Clone, Debug)]
+pub enum Place {
+    /// A folder, of the embedded engine.
+    Folder(PathBuf),
+    /// A cluster.
+    Cluster(Box<Options>),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Folder(folder) => write!(f, "{}", folder.display()),
+            Self::Cluster(options) => {
+                write!(f, "{} at {}", options.root.as_str(), options.endpoints)
+            }
+        }
+    }
+}
+
+/// A destination. A folder is taken only while it is written.
+pub(super) enum Destination {
+    Folder(PathBuf),
+    Cluster(Box<Cluster>),
+}
+
+/// A destination that has everything, and has to be compared before it is one.
+pub(super) struct Filled<'a> {
+    copied: BackupSummary,
+    start: Start,
+    filling: Option<Filling<'a>>,
+}
+
+impl Destination {
+    pub(super) fn open(place: &Place) -> Result<Self, MigrateError> {
+        Ok(match place {
+            Place::Folder(folder) => Self::Folder(folder.clone()),
+            Place::Cluster(options) => {
+                Self::Cluster(Box::new(Cluster::connect((**options).clone())?))
+            }
+        })
+    }
+
+    /// Copies everything into it. `None` where something is there already.
+    pub(super) fn fill(
+        &self,
+        source: &OpenSource,
+        now: Timestamp,
+        entries: u64,
+        watch: &mut dyn FnMut(Step),
+    ) -> Result<Option<Filled<'_>>, MigrateError> {
+        watch(Step::Copying(entries));
+        let mut step = || watch(Step::Copied);
+        match self {
+            Self::Folder(folder) => {
+                let copied = pipe::one(
+                    |to| source.export(now, to),
+                    |from| restore_watched(folder, from, &mut step),
+                );
+                match copied {
+                    Ok(copied) => Ok(Some(Filled {
+                        copied,
+                        start: Start::Fresh,
+                        filling: None,
+                    })),
+                    Err(MigrateError::Restore(RestoreError::IsAStore { .. })) => Ok(None),
+                    Err(error) => Err(error),
+                }
+            }
+            Self::Cluster(cluster) => {
+                let Some(mut filling) = Filling::begin(cluster, now)? else {
+                    return Ok(None);
+                };
+                let start = match filling.is_new() {
+                    true => Start::Fresh,
+                    false => Start::Resumed,
+                };
+                let begun = filling.begun();
+                let copied = pipe::one(
+                    |to| source.export(begun, to),
+                    |from| -> Result<_, LoadError> {
+                        let mut records = Records::open(from)?;
+                        filling.load(&mut records, &mut step)?;
+                        Ok(records.summary)
+                    },
+                )?;
+                Ok(Some(Filled {
+                    copied,
+                    start,
+                    filling: Some(filling),
+                }))
+            }
+        }
+    }
+
+    /// What is there now, to be read.
+    pub(super) fn reopen(&self) -> Result<Reopened<'_>, MigrateError> {
+        Ok(match self {
+            Self::Folder(folder) => Reopened::Folder(Box::new(OfflineStore::open(folder)?)),
+            Self::Cluster(cluster) => Reopened::Cluster(cluster),
+        })
+    }
+}
+
+/// A destination that is read.
+pub(super) enum Reopened<'a> {
+    Folder(Box<OfflineStore>),
+    Cluster(&'a Cluster),
+}
+
+impl Reopened<'_> {
+    pub(super) fn export(
+        &self,
+        made: Timestamp,
+        to: impl std::io::Write,
+    ) -> Result<BackupSummary, crate::backup::BackupError> {
+        match self {
+            Self::Folder(store) => store.backup(made, to),
+            Self::Cluster(cluster) => cluster.export(made, to),
+        }
+    }
+}
+
+impl Filled<'_> {
+    /// Says that it is a store like any other from now on.
+    pub(super) fn complete(self) -> Result<Outcome, MigrateError> {
+        if let Some(filling) = self.filling {
+            filling.complete()?;
+        }
+        Ok(Outcome::Done {
+            copied: self.copied,
+            start: self.start,
+        })
+    }
+}

@@ -1,4 +1,4 @@
-//! What a long listing costs the server.
+//! What a long listing costs the server, and in which pages memory is given to it.
 
 use std::thread;
 
@@ -11,18 +11,25 @@ const VALUE: usize = 2_000;
 /// How much the server may grow while it lists: a few pages, and what the allocator keeps.
 const MAX_GROWTH: usize = 16 << 20;
 
+/// What the operating system says of the server's process.
+fn status(server: &Server, name: &str) -> String {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).unwrap();
+    let mut lines = status.lines();
+    let found = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    found.unwrap().trim().to_owned()
+}
+
 /// The most memory that the server has had so far, in bytes.
 fn peak(server: &Server) -> usize {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).unwrap();
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))
-        .unwrap();
-    line.trim()
-        .trim_end_matches(" kB")
-        .parse::<usize>()
-        .unwrap()
-        * 1_024
+    let peak = status(server, "VmHWM");
+    peak.trim_end_matches(" kB").parse::<usize>().unwrap() * 1_024
+}
+
+// In a page of 2 MiB all of a buffer is resident of which a connection has used the beginning.
+#[test]
+fn the_server_takes_no_huge_pages() {
+    let server = Server::start(&[]);
+    assert_eq!(status(&server, "THP_enabled"), "0");
 }
 
 #[test]

@@ -25,6 +25,15 @@ pub trait View {
     /// When the engine can't tell.
     fn get(&self, key: &Key) -> Result<Option<Entry>, StoreError>;
 
+    /// The metadata of one stored entry. An engine may know it where it would have to read the
+    /// value.
+    ///
+    /// # Errors
+    /// When the engine can't tell.
+    fn metadata(&self, key: &Key) -> Result<Option<Metadata>, StoreError> {
+        Ok(self.get(key)?.map(|entry| entry.metadata))
+    }
+
     /// Visits every stored key that begins with the prefix, in byte order, until told to stop.
     ///
     /// # Errors
@@ -196,24 +205,26 @@ pub fn first_free(
 }
 
 fn check_one(view: &impl View, condition: &Condition, now: Timestamp) -> Result<(), StoreError> {
+    let key = &condition.key;
     let found = view
-        .get(&condition.key)?
-        .filter(|entry| entry.metadata.is_live(now));
+        .metadata(key)?
+        .filter(|metadata| metadata.is_live(now))
+        .map(|metadata| metadata.revision);
     let reason = match (&condition.expect, found) {
         (Precondition::Absent, None) | (Precondition::Present, Some(_)) => return Ok(()),
-        (Precondition::Absent, Some(entry)) => Mismatch::Exists(entry.metadata.revision),
+        (Precondition::Absent, Some(revision)) => Mismatch::Exists(revision),
         (_, None) => Mismatch::Missing,
-        (Precondition::Revision(wanted), Some(entry)) => {
-            if entry.metadata.revision == *wanted {
+        (Precondition::Revision(wanted), Some(revision)) => {
+            if revision == *wanted {
                 return Ok(());
             }
-            Mismatch::Revision(entry.metadata.revision)
+            Mismatch::Revision(revision)
         }
-        (Precondition::Value(wanted), Some(entry)) => {
-            if entry.value == *wanted {
+        (Precondition::Value(wanted), Some(revision)) => {
+            if view.get(key)?.is_some_and(|entry| entry.value == *wanted) {
                 return Ok(());
             }
-            Mismatch::Value(entry.metadata.revision)
+            Mismatch::Value(revision)
         }
     };
     Err(StoreError::PreconditionFailed {
@@ -264,18 +275,21 @@ impl<V: View> Planner<'_, V> {
                 value,
                 lifetime,
             } => {
-                let stored = self.view.get(key)?;
+                let stored = self.view.metadata(key)?;
                 let created = self.put(key, stored, value.clone(), lifetime.expires(now));
                 Outcome::Set { created }
             }
             Operation::Add { key, by } => self.add(key, *by)?,
-            Operation::Delete { key } => match self.live(key)? {
-                None => Outcome::Deleted(0),
-                Some(entry) => {
-                    self.remove(key.clone(), entry.metadata);
-                    Outcome::Deleted(1)
+            Operation::Delete { key } => {
+                let stored = self.view.metadata(key)?;
+                match stored.filter(|metadata| metadata.is_live(now)) {
+                    None => Outcome::Deleted(0),
+                    Some(metadata) => {
+                        self.remove(key.clone(), metadata);
+                        Outcome::Deleted(1)
+                    }
                 }
-            },
+            }
             Operation::DeletePrefix { prefix } => self.delete_prefix(prefix)?,
             Operation::Claim { prefix, hold } => self.claim(prefix, now.after(*hold))?,
             Operation::Renew { key, hold } => {
@@ -304,12 +318,11 @@ impl<V: View> Planner<'_, V> {
     fn put(
         &mut self,
         key: &Key,
-        stored: Option<Entry>,
+        before: Option<Metadata>,
         value: Value,
         expires: Option<Timestamp>,
     ) -> bool {
         let now = self.circumstances.now;
-        let before = stored.map(|entry| entry.metadata);
         let live = before.as_ref().filter(|metadata| metadata.is_live(now));
         let created = live.is_none();
         let metadata = Metadata {
@@ -351,7 +364,8 @@ impl<V: View> Planner<'_, V> {
         let sum = current
             .checked_add(by)
             .ok_or_else(|| refuse("the sum is outside the signed 64-bit range"))?;
-        self.put(key, stored, Value::from_integer(sum), expires);
+        let before = stored.map(|entry| entry.metadata);
+        self.put(key, before, Value::from_integer(sum), expires);
         Ok(Outcome::Added(sum))
     }
 

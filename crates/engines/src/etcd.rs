@@ -12,7 +12,7 @@
 //! | `options`, `error` | how to reach a cluster, and what can go wrong |
 //! | `keys`, `records` | what is stored, and under which keys |
 //! | `members` | the cluster's members, of which one is asked until it fails |
-//! | `writer`, `known`, `plan`, `view` | writing |
+//! | `writer`, `known`, `kept`, `plan`, `view` | writing |
 //! | `gets`, `scan`, `log` | reading |
 //! | `follow`, `upkeep` | what every process does all the time |
 //! | `transfer` | reading and writing everything, for a migration |
@@ -25,6 +25,7 @@
 mod error;
 mod follow;
 mod gets;
+mod kept;
 mod keys;
 mod known;
 mod log;
@@ -61,6 +62,7 @@ use crate::hub::{Hub, Listener};
 use crate::taken::Taken;
 use error::{RETRY_LATER, busy, unavailable};
 use gets::Gets;
+use kept::Room;
 use keys::Keys;
 use log::Look;
 use members::{Members, row};
@@ -105,6 +107,8 @@ struct Shared {
     hub: Hub,
     taken: Taken,
     writers: Writers,
+    /// Of what all writers keep.
+    room: Arc<Room>,
     removals: Arc<Semaphore>,
     counters: Counting,
     /// See [`Ticket::process`].
@@ -167,6 +171,7 @@ impl EtcdStore {
             members: Members::new(&options, process)?,
             gets: Gets::default(),
             writers: Writers::new(options.queue),
+            room: Arc::default(),
             options,
             clock,
             hub: Hub::default(),

@@ -3,13 +3,14 @@
 //! Every commit replaces the head, so whatever was read stays true for as long as the head is the
 //! same, which each write compares.
 
-use std::collections::HashMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use etcd_client::{KeyValue, TxnOp};
 use prominence_core::entry::Metadata;
 use prominence_core::{Entry, Key, Namespace, Prefix, Revision, StoreError};
 
+use super::kept::{Kept, Room};
 use super::keys::{Keys, Range};
 use super::members::{Found, Read, RowContent, Wanted, range, row};
 use super::records::{Content, Head, Record};
@@ -27,20 +28,11 @@ const MAX_CAUGHT_UP: usize = 128;
 /// takes 128.
 const MAX_KEYS_AT_ONCE: usize = 120;
 
-/// Values larger than this are not kept from one write to the next: the next write of the key
-/// reads it again.
-const MAX_KEPT_VALUE: usize = 1_024;
-
-/// Entries that are kept from one write to the next.
-const MAX_KEPT_ENTRIES: usize = 256;
-
 /// What is known of a namespace.
-#[derive(Default)]
 pub(super) struct Known {
     /// `None` before the first read, and after a write of which nothing is known.
     head: Option<(i64, Head)>,
-    /// Entries, and keys that are absent.
-    entries: HashMap<Key, Option<Entry>>,
+    kept: Kept,
     chunk: Option<Chunk>,
     /// Whether the head was read, and not only remembered.
     is_fresh: bool,
@@ -83,13 +75,29 @@ impl Need {
 }
 
 impl Known {
+    /// Nothing yet.
+    pub(super) fn new(room: Arc<Room>) -> Self {
+        Self {
+            head: None,
+            kept: Kept::new(room),
+            chunk: None,
+            is_fresh: false,
+        }
+    }
+
     /// The head, and the cluster's revision that wrote it.
     pub(super) fn head(&self) -> Option<(i64, Head)> {
         self.head
     }
 
-    pub(super) fn entry(&self, key: &Key) -> Option<&Option<Entry>> {
-        self.entries.get(key)
+    /// An entry, or that there is none; `None` where it has to be read.
+    pub(super) fn entry(&self, key: &Key) -> Option<Option<&Entry>> {
+        self.kept.entry(key)
+    }
+
+    /// The same of an entry's metadata, which may be known where its value is not.
+    pub(super) fn metadata(&self, key: &Key) -> Option<Option<&Metadata>> {
+        self.kept.metadata(key)
     }
 
     pub(super) fn chunk(&self) -> Option<&Chunk> {
@@ -107,7 +115,10 @@ impl Known {
     }
 
     pub(super) fn forget(&mut self) {
-        *self = Self::default();
+        self.head = None;
+        self.kept.clear();
+        self.chunk = None;
+        self.is_fresh = false;
     }
 
     /// What has to be asked to learn the head, what others wrote, and what is needed.
@@ -168,7 +179,7 @@ impl Known {
             let row_key = keys.entry(namespace, key);
             let row = found.next().and_then(|found| found.rows.into_iter().next());
             let entry = row.map(|row| decode_entry(&row_key, row)).transpose()?;
-            self.entries.insert(key.clone(), entry);
+            self.kept.insert(key.clone(), entry);
         }
         if let (Some((prefix, from)), Some(rows)) = (&need.work, found.next()) {
             let mut entries = Vec::with_capacity(rows.rows.len());
@@ -179,7 +190,7 @@ impl Known {
                     .ok_or_else(|| row::damaged(row::Kind::Entry, &row_key, "has no legal key"))?;
                 let entry = decode_entry(&row_key, row)?;
                 entries.push((key.clone(), entry.metadata.clone()));
-                self.entries.insert(key, Some(entry));
+                self.kept.insert(key, Some(entry));
             }
             self.chunk = Some(Chunk {
                 prefix: prefix.clone(),
@@ -208,14 +219,14 @@ impl Known {
         let Some((before, known)) = self.head.replace(head) else {
             // Nothing says whether what is remembered of work is still true.
             taken.forget(namespace);
-            self.entries.clear();
+            self.kept.clear();
             self.chunk = None;
             return Ok(Vec::new());
         };
         if before == head.0 {
             return Ok(Vec::new());
         }
-        self.entries.clear();
+        self.kept.clear();
         self.chunk = None;
         let mut records = Vec::new();
         for row in &log.rows {
@@ -239,16 +250,10 @@ impl Known {
     ) {
         self.head = Some((revision, head));
         self.chunk = None;
-        self.entries.extend(written);
-        let is_small = |entry: &Option<Entry>| {
-            entry
-                .as_ref()
-                .is_none_or(|entry| entry.value.len() <= MAX_KEPT_VALUE)
-        };
-        self.entries.retain(|_, entry| is_small(entry));
-        if self.entries.len() > MAX_KEPT_ENTRIES {
-            self.entries.clear();
+        for (key, entry) in written {
+            self.kept.insert(key, entry);
         }
+        self.kept.settle();
     }
 }
 

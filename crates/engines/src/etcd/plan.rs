@@ -54,7 +54,8 @@ pub(super) struct Setting<'a> {
     pub(super) ticket: Ticket,
 }
 
-/// The keys that a group can't be planned without.
+/// The keys that have to be read before a group can be planned, and those that may be taken for
+/// absent where nothing is known of them.
 pub(super) fn needed<'a>(
     wishes: impl Iterator<Item = &'a Commit>,
     known: &Known,
@@ -63,24 +64,52 @@ pub(super) fn needed<'a>(
     let mut needed = Vec::new();
     let mut seen = HashSet::new();
     for commit in wishes {
-        let guesses = |operation: &Operation| {
-            matches!(operation, Operation::Set { .. } | Operation::Add { .. })
-        };
         let operations = commit.operations().iter();
-        let operations = operations.filter_map(|each| Some((each.key()?, guesses(each))));
-        let absent = |condition: &Condition| condition.expect == Precondition::Absent;
+        let operations = operations.filter_map(|each| Some((each.key()?, part_of_stored(each))));
         let conditions = commit.conditions().iter();
-        let conditions = conditions.map(|each| (&each.key, absent(each)));
-        for (key, is_guess) in operations.chain(conditions) {
+        let conditions = conditions.map(|each| (&each.key, part_compared(each)));
+        for (key, (part, is_guess)) in operations.chain(conditions) {
+            let is_new = known.metadata(key).is_none();
+            let is_lacking = match part {
+                Part::Metadata => is_new,
+                Part::Entry => known.entry(key).is_none(),
+            };
             if is_guess {
                 guessable.insert(key.clone());
-            } else if known.entry(key).is_none() && seen.insert(key) {
+            }
+            if is_lacking && !(is_guess && is_new) && seen.insert(key) {
                 needed.push(key.clone());
             }
         }
     }
     guessable.retain(|key| !seen.contains(key));
     (needed, guessable)
+}
+
+/// What has to be known of a stored entry.
+#[derive(Clone, Copy)]
+enum Part {
+    Metadata,
+    Entry,
+}
+
+/// What an operation has to know of what is stored, and whether it is likely that nothing is.
+fn part_of_stored(operation: &Operation) -> (Part, bool) {
+    match operation {
+        Operation::Set { .. } => (Part::Metadata, true),
+        Operation::Add { .. } => (Part::Entry, true),
+        Operation::Delete { .. } => (Part::Metadata, false),
+        _ => (Part::Entry, false),
+    }
+}
+
+/// What a condition has to know of what is stored, and whether it is likely that nothing is.
+fn part_compared(condition: &Condition) -> (Part, bool) {
+    match condition.expect {
+        Precondition::Absent => (Part::Metadata, true),
+        Precondition::Present | Precondition::Revision(_) => (Part::Metadata, false),
+        Precondition::Value(_) => (Part::Entry, false),
+    }
 }
 
 /// Plans commits one after another; says what has to be read where that is not enough.

@@ -70,6 +70,23 @@ impl<'a> SpaceView<'a> {
         (self.touched, self.guessed.into_inner())
     }
 
+    /// Takes a key for absent, where that may be done.
+    fn guess_absent(&self, key: &Key) -> bool {
+        let may_be = self.guessable.contains(key);
+        if may_be {
+            self.guessed.borrow_mut().insert(key.clone());
+        }
+        may_be
+    }
+
+    /// Stops the planning until a key has been read.
+    fn wait_for_key(&self, key: &Key) -> StoreError {
+        self.wait_for(Need {
+            keys: vec![key.clone()],
+            work: None,
+        })
+    }
+
     /// Stops the planning until something has been read.
     fn wait_for(&self, need: Need) -> StoreError {
         *self.need.borrow_mut() = Some(need);
@@ -147,18 +164,30 @@ impl<'a> SpaceView<'a> {
 
 impl View for SpaceView<'_> {
     fn get(&self, key: &Key) -> Result<Option<Entry>, StoreError> {
-        if let Some(entry) = self.touched.get(key).or_else(|| self.known.entry(key)) {
+        if let Some(entry) = self.touched.get(key) {
             return Ok(entry.clone());
         }
-        if self.guessable.contains(key) {
-            self.guessed.borrow_mut().insert(key.clone());
+        if let Some(entry) = self.known.entry(key) {
+            return Ok(entry.cloned());
+        }
+        // Of a key whose metadata is known only the value is missing.
+        if self.known.metadata(key).is_none() && self.guess_absent(key) {
             return Ok(None);
         }
-        let need = Need {
-            keys: vec![key.clone()],
-            work: None,
-        };
-        Err(self.wait_for(need))
+        Err(self.wait_for_key(key))
+    }
+
+    fn metadata(&self, key: &Key) -> Result<Option<Metadata>, StoreError> {
+        if let Some(entry) = self.touched.get(key) {
+            return Ok(entry.as_ref().map(|entry| entry.metadata.clone()));
+        }
+        if let Some(metadata) = self.known.metadata(key) {
+            return Ok(metadata.cloned());
+        }
+        if self.guess_absent(key) {
+            return Ok(None);
+        }
+        Err(self.wait_for_key(key))
     }
 
     /// Deletions of prefixes, which alone need this, are planned by themselves: they may be of

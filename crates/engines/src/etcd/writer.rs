@@ -53,9 +53,9 @@ async fn run(shared: Arc<Shared>, namespace: Namespace, mut requests: Receiver<R
     // Others may have written since this process did so last.
     shared.taken.forget(&namespace);
     let mut writer = Writer {
+        known: Known::new(Arc::clone(&shared.room)),
         shared,
         namespace,
-        known: Known::default(),
         waiting: VecDeque::new(),
     };
     loop {

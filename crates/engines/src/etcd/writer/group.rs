@@ -104,7 +104,7 @@ impl Writer {
             let (keys, guessable) = plan::needed(commits(), &self.known);
             let also = guessable
                 .iter()
-                .filter(|key| self.known.entry(key).is_none());
+                .filter(|key| self.known.metadata(key).is_none());
             let also: Vec<_> = also.cloned().collect();
             let is_sure = also.len() <= guesses && self.known.head().is_some();
             if !keys.is_empty() || !is_sure {

@@ -70,8 +70,8 @@ impl Writer {
             hint.due.iter().cloned().partition(|(_, at)| *at <= now);
         let mut stored = Vec::new();
         for (key, _) in due {
-            match self.known.entry(&key) {
-                Some(Some(entry)) => stored.push((key, entry.metadata.clone())),
+            match self.known.metadata(&key) {
+                Some(Some(metadata)) => stored.push((key, metadata.clone())),
                 Some(None) => {}
                 // Somebody wrote while it was read.
                 None => return Ok(Swept::Again),

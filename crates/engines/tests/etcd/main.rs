@@ -9,6 +9,7 @@
 mod access;
 mod conformance;
 mod faults;
+mod kept;
 mod migrate;
 mod reads;
 mod support;

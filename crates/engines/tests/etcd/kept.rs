@@ -1,0 +1,172 @@
+//! Of most keys that were written a process remembers metadata without the value: it needs no
+//! reads to write them again, and whatever looks at a value still sees the one that is stored.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use prominence_cluster::etcd::Cluster;
+use prominence_core::clock::ManualClock;
+use prominence_core::commit::{Condition, Outcome, Precondition};
+use prominence_core::conformance::START;
+use prominence_core::error::Mismatch;
+use prominence_core::{
+    Commit, Key, Lifetime, Namespace, Operation, Prefix, Revision, Store, StoreError, Value,
+};
+use prominence_engines::EtcdStore;
+
+use crate::support::{cluster, options};
+
+/// More than are remembered with their values.
+const NUMBERS: usize = 300;
+
+/// A value that is never remembered.
+const LARGE: usize = 2_000;
+
+const HOLD: Duration = Duration::from_secs(60);
+
+fn namespace() -> Namespace {
+    Namespace::parse("alice").unwrap()
+}
+
+fn number(number: usize) -> Key {
+    Key::parse(&format!("/number/{number}")).unwrap()
+}
+
+fn text() -> Key {
+    Key::parse("/text").unwrap()
+}
+
+fn large(letter: u8) -> Value {
+    Value::stored(vec![letter; LARGE].into())
+}
+
+fn set(key: Key, value: Value) -> Operation {
+    Operation::Set {
+        key,
+        value,
+        lifetime: Lifetime::Permanent,
+    }
+}
+
+async fn commit(store: &EtcdStore, commit: Commit) -> Result<(Outcome, Revision), StoreError> {
+    let committed = store.commit(&namespace(), None, commit).await?;
+    let outcome = committed.outcomes.into_iter().next().unwrap();
+    Ok((outcome, committed.revision))
+}
+
+async fn one(store: &EtcdStore, operation: Operation) -> (Outcome, Revision) {
+    commit(store, Commit::single(None, operation))
+        .await
+        .unwrap()
+}
+
+/// Sets every number, and a text too large to be remembered; says how many transactions it took.
+async fn write_all(store: &EtcdStore, letter: u8) -> u64 {
+    let before = store.counters().transactions;
+    for from in (0..NUMBERS).step_by(100) {
+        let sets = (from..from + 100)
+            .map(|each| set(number(each), Value::stored(each.to_string().into())));
+        let sets = Commit::new(vec![], sets.collect()).unwrap();
+        commit(store, sets).await.unwrap();
+    }
+    one(store, set(text(), large(letter))).await;
+    store.counters().transactions - before
+}
+
+/// A store that remembers the metadata of every key and hardly a value.
+async fn filled() -> (EtcdStore, Arc<Cluster>) {
+    let cluster = cluster();
+    let clock = Arc::new(ManualClock::new(START));
+    let store = EtcdStore::open(options(&cluster), clock).unwrap();
+    write_all(&store, b'a').await;
+    (store, cluster)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_written_is_written_again_without_being_read() {
+    let (store, _cluster) = filled().await;
+    // Three batches and a text.
+    assert_eq!(write_all(&store, b'b').await, 4);
+    assert_eq!(store.counters().conflicts, 0);
+    let (outcome, _) = one(&store, Operation::Delete { key: text() }).await;
+    assert_eq!(outcome, Outcome::Deleted(1));
+    let (outcome, _) = one(&store, set(text(), large(b'c'))).await;
+    assert_eq!(outcome, Outcome::Set { created: true });
+    assert_eq!(store.counters().conflicts, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_condition_on_a_value_that_is_not_remembered_compares_the_stored_one() {
+    let (store, _cluster) = filled().await;
+    let if_it_is = |letter, then| {
+        let condition = Condition {
+            key: text(),
+            expect: Precondition::Value(large(letter)),
+        };
+        commit(&store, Commit::single(Some(condition), then))
+    };
+    let (_, revision) = if_it_is(b'a', set(text(), large(b'b'))).await.unwrap();
+    let refused = if_it_is(b'a', set(text(), large(b'c'))).await.unwrap_err();
+    let StoreError::PreconditionFailed { reason, .. } = refused else {
+        panic!("{refused}");
+    };
+    assert_eq!(reason, Mismatch::Value(revision));
+    let stored = store.get(&namespace(), &text()).await.unwrap().unwrap();
+    assert_eq!(stored.value, large(b'b'));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn other_conditions_hold_for_what_is_remembered() {
+    let (store, _cluster) = filled().await;
+    let revision = store.get(&namespace(), &text()).await.unwrap().unwrap();
+    let revision = revision.metadata.revision;
+    let mut letters = b'b'..;
+    let mut if_it = |expect| {
+        let condition = Condition {
+            key: text(),
+            expect,
+        };
+        let then = set(text(), large(letters.next().unwrap()));
+        commit(&store, Commit::single(Some(condition), then))
+    };
+    if_it(Precondition::Absent).await.unwrap_err();
+    if_it(Precondition::Revision(revision)).await.unwrap();
+    if_it(Precondition::Revision(revision)).await.unwrap_err();
+    if_it(Precondition::Present).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn numbers_that_are_not_remembered_are_added_to_as_they_are_stored() {
+    let (store, _cluster) = filled().await;
+    for each in 0..NUMBERS {
+        let key = number(each);
+        let (outcome, _) = one(&store, Operation::Add { key, by: 1 }).await;
+        assert_eq!(outcome, Outcome::Added(i64::try_from(each).unwrap() + 1));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_is_renewed_and_released_with_its_value_unchanged() {
+    let (store, _cluster) = filled().await;
+    let prefix = Prefix::parse("/text").unwrap();
+    let hold = HOLD;
+    let (claimed, mut revision) = one(&store, Operation::Claim { prefix, hold }).await;
+    let Outcome::Claimed(key, entry) = claimed else {
+        panic!("{claimed:?}");
+    };
+    assert_eq!((key, entry.value), (text(), large(b'a')));
+    let holder = |revision| Condition {
+        key: text(),
+        expect: Precondition::Revision(revision),
+    };
+    for then in [
+        Operation::Renew { key: text(), hold },
+        Operation::Release { key: text() },
+    ] {
+        let done = commit(&store, Commit::single(Some(holder(revision)), then));
+        (_, revision) = done.await.unwrap();
+        let stored = store.get(&namespace(), &text()).await.unwrap().unwrap();
+        assert_eq!(stored.value, large(b'a'));
+        assert_eq!(stored.metadata.revision, revision);
+    }
+}

@@ -74,14 +74,32 @@ impl Kept {
 
     /// Lets go of what is too much.
     pub(super) fn settle(&mut self) {
-        let is_full = self.entries.len() > MAX_ENTRIES;
+        if self.entries.len() > MAX_ENTRIES {
+            self.shrink();
+            return;
+        }
         let is_large = |entry: &Entry| entry.value.len() > MAX_VALUE;
-        let reduced: Vec<_> = self
+        let large: Vec<_> = self
             .entries
-            .extract_if(|_, entry| is_full || entry.as_ref().is_some_and(is_large))
+            .extract_if(|_, entry| entry.as_ref().is_some_and(is_large))
             .collect();
-        for (key, entry) in reduced {
+        for (key, entry) in large {
             self.keep_metadata(key, entry.map(|entry| entry.metadata));
+        }
+    }
+
+    /// Lets go of all values.
+    fn shrink(&mut self) {
+        for (key, entry) in std::mem::take(&mut self.entries) {
+            self.keep_metadata(key, entry.map(|entry| entry.metadata));
+        }
+    }
+
+    /// Lets go of all values, and of everything where others may need the room.
+    pub(super) fn rest(&mut self) {
+        self.shrink();
+        if self.room.is_tight() {
+            self.clear_metadata();
         }
     }
 
@@ -123,6 +141,11 @@ impl Room {
             self.give_back(bytes);
         }
         fits
+    }
+
+    /// Whether more than half of it is taken.
+    fn is_tight(&self) -> bool {
+        self.0.load(Ordering::Relaxed) > MAX_BYTES_OF_ALL / 2
     }
 
     fn give_back(&self, bytes: usize) {
@@ -194,6 +217,23 @@ mod tests {
         kept.insert(key(1), None);
         assert_eq!(kept.metadata(&key(1)), Some(None));
         kept.clear();
+        assert_eq!(kept.metadata(&key(1)), None);
+    }
+
+    #[test]
+    fn values_are_let_go_when_it_is_quiet() {
+        let mut kept = Kept::new(Arc::default());
+        kept.insert(key(1), Some(entry(1)));
+        kept.insert(key(2), None);
+        kept.settle();
+        kept.rest();
+        assert_eq!(kept.entry(&key(1)), None);
+        assert_eq!(kept.metadata(&key(1)), Some(Some(&entry(1).metadata)));
+        assert_eq!(kept.entry(&key(2)), Some(None));
+        // The rest goes too where little room is left.
+        let room = Arc::clone(&kept.room);
+        assert!(room.take(MAX_BYTES_OF_ALL / 2));
+        kept.rest();
         assert_eq!(kept.metadata(&key(1)), None);
     }
 

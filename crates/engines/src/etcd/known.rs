@@ -114,6 +114,12 @@ impl Known {
         self.is_fresh = false;
     }
 
+    /// Lets go of everything but the head and what is known of keys without their values.
+    pub(super) fn rest(&mut self) {
+        self.chunk = None;
+        self.kept.rest();
+    }
+
     pub(super) fn forget(&mut self) {
         self.head = None;
         self.kept.clear();

@@ -26,8 +26,11 @@ use super::known::{Known, Need};
 use super::members::Read;
 use super::records::{Head, Record};
 
-/// How long a writer stays when nobody writes: what it knows saves the next write a round trip.
-const LINGER: Duration = Duration::from_secs(10);
+/// How long a writer keeps values when nobody writes.
+const QUIET: Duration = Duration::from_secs(10);
+
+/// How long it stays after that: what it knows of keys saves the next writes of them a round trip.
+const LINGER: Duration = Duration::from_secs(300);
 
 /// Operations and conditions that go out in one transaction, with which come at most four more
 /// of the engine's own. etcd takes 128.
@@ -58,15 +61,22 @@ async fn run(shared: Arc<Shared>, namespace: Namespace, mut requests: Receiver<R
         namespace,
         waiting: VecDeque::new(),
     };
+    let mut patience = QUIET;
     loop {
         if writer.waiting.is_empty() {
-            match tokio::time::timeout(LINGER, requests.recv()).await {
+            match tokio::time::timeout(patience, requests.recv()).await {
                 Ok(Some(request)) => writer.waiting.push_back(request),
                 Ok(None) => return,
+                Err(_) if patience == QUIET => {
+                    writer.known.rest();
+                    patience = LINGER;
+                    continue;
+                }
                 Err(_) if writer.shared.writers.retire(&writer.namespace, &requests) => return,
                 Err(_) => continue,
             }
         }
+        patience = QUIET;
         while let Ok(request) = requests.try_recv() {
             writer.waiting.push_back(request);
         }

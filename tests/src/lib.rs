@@ -90,6 +90,11 @@ struct How {
 }
 
 impl Server {
+    /// Scheme, host and port.
+    pub fn origin(&self) -> &str {
+        self.url.trim_end_matches("/prominence/v1")
+    }
+
     /// Starts a server on a free port, with a new data folder.
     pub fn start(arguments: &[&str]) -> Self {
         let home = tempfile::tempdir().unwrap();

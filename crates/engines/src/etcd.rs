@@ -52,6 +52,7 @@ use prominence_core::{
 };
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 pub use error::OpenError;
 pub use options::{
@@ -80,6 +81,10 @@ const MAX_LOOKS: usize = 64;
 
 /// Deletions of many keys that run at once: each holds the names of up to a million.
 const MAX_REMOVALS: usize = 2;
+
+/// How long it may take to find out whether the cluster answers: those who ask do so every few
+/// seconds, and wait for the answer no longer than that.
+const READY_WITHIN: Duration = Duration::from_secs(2);
 
 /// The longest pause before a write that others came before is planned again, times how often
 /// they did.
@@ -357,7 +362,8 @@ impl Store for EtcdStore {
         let shared = &self.shared;
         // It reads, and finds nothing to write: what takes no writes is found out by those.
         let question = vec![row(shared.keys.mark(), 0)];
-        let read = shared.members.read(question, shared.deadline()).await;
+        let soon = shared.deadline().min(Instant::now() + READY_WITHIN);
+        let read = shared.members.read(question, soon).await;
         let read = read.map_err(|trouble| trouble.read())?;
         if read.found.iter().any(|found| !found.rows.is_empty()) {
             return Err(unavailable(UNFINISHED, Fate::NotApplied, RETRY_LATER));

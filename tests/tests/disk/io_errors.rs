@@ -114,7 +114,7 @@ fn endure(call: &str, how: &str, words: &str) {
             wait_for("more are", || refused() > so_far + 20);
             assert_eq!(count(), before, "nothing is acknowledged on trust");
             assert_eq!(client.ask("GET", "/kv/before", ""), (200, "kept".into()));
-            let origin = server.url.trim_end_matches("/prominence/v1");
+            let origin = server.origin();
             assert_eq!(client.moved(origin).ask("GET", "/readyz", "").0, 503);
         }
         drop(fault);

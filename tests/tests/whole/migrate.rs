@@ -176,8 +176,7 @@ fn a_hundred_thousand_keys_go_into_a_cluster_and_back_although_both_are_killed_h
     stage.kill(&first, &stage.at("etcd"), || stage.entries() > KEYS / 4);
     assert!(stage.entries() < KEYS);
     let early = stage.serve_cluster(&secret);
-    let origin = early.url.replace("/prominence/v1", "");
-    let asker = early.client("user0").moved(&origin);
+    let asker = early.client("user0").moved(early.origin());
     assert_eq!(asker.ask("GET", "/readyz", "").0, 503);
     drop(early);
     let said = timed(

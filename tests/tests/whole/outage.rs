@@ -76,6 +76,11 @@ fn without_most_members_requests_are_refused_in_time_and_service_comes_back_by_i
         unclear += usize::from(is_unclear);
     }
     println!("{unclear} of 3 writes may have happened");
+    let asked = Instant::now();
+    let asker = client.moved(server.origin());
+    assert_eq!(asker.ask("GET", "/readyz", "").0, 503);
+    // Sooner than a request: whoever asks is about to send requests elsewhere.
+    assert!(asked.elapsed() < TIMEOUT, "{:?}", asked.elapsed());
     for node in 0..2 {
         cluster.node(node).unwrap().start().unwrap();
     }
@@ -99,8 +104,7 @@ fn a_full_cluster_is_read_on_and_refuses_writes_by_name() {
     let (cluster, server) = stage();
     let client = server.client("alice");
     assert_eq!(client.ask("POST", "/kv/kept", "before").0, 201);
-    let origin = server.url.split("/prominence/").next().unwrap();
-    let counted = client.moved(origin).ask("GET", "/metrics", "").1;
+    let counted = client.moved(server.origin()).ask("GET", "/metrics", "").1;
     let commits = "prominence_engine_operations_total{operation=\"commit\"} 1\n";
     assert!(counted.contains(commits), "{counted}");
     cluster.raise(1, Alarm::NoSpace).unwrap();

@@ -13,8 +13,10 @@ pub(super) const ROWS: &[Row] = &[
         about: "Gets, sets (values of 1 KB), lists (pages of 100 names) and adds to one number over 64 \
                 connections to one server over an etcd cluster of one node, 10,000 keys. The bare \
                 client has 64 tasks over 8 connections to etcd: one range, one put, one range of \
-                names; to add, a range and as many transactions as it takes. A key's share of the \
-                database is taken after compaction and defragmentation, log included.",
+                names; to add, a range and as many transactions as it takes. A set is of a key that the \
+                server has written before, and once more of one that it knows nothing of, the server \
+                having just been started. A key's share of the database is taken after compaction and \
+                defragmentation, log included.",
         turns: Turns::EveryRound,
         programs: &["etcd"],
         measure: etcd::one,
@@ -32,6 +34,13 @@ pub(super) const ROWS: &[Row] = &[
                 PerSecond,
                 "bare, set",
                 COST,
+            ),
+            beside(
+                "set over etcd after a start, 1 node",
+                "ours, set, started",
+                PerSecond,
+                "bare, set",
+                Target::None,
             ),
             beside(
                 "page of names over etcd, 1 node",
@@ -100,6 +109,13 @@ pub(super) const ROWS: &[Row] = &[
                 PerSecond,
                 "bare, set",
                 COST,
+            ),
+            beside(
+                "set over etcd after a start, 3 nodes",
+                "ours, set, started",
+                PerSecond,
+                "bare, set",
+                Target::None,
             ),
             beside(
                 "page of names over etcd, 3 nodes",

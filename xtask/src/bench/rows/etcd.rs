@@ -51,11 +51,15 @@ fn measure(lab: &Lab, cluster: &Cluster, figures: &mut Figures) -> anyhow::Resul
     let endpoints = &*cluster.endpoints().join(",");
     bare(lab, endpoints, "fill")?;
     let data = lab.folder()?;
-    let server = Server::start_with(
-        lab,
-        data.path(),
-        &["--engine", "etcd", "--etcd-endpoints", endpoints],
-    )?;
+    let start = || {
+        let settings = ["--engine", "etcd", "--etcd-endpoints", endpoints];
+        Server::start_with(lab, data.path(), &settings)
+    };
+    let asked = |server: &Server, asks: &'static str| {
+        let load = server.wrk(lab, "").asks(asks).with("BENCH_KEYS", KEYS);
+        load.connections(CONNECTIONS).run()
+    };
+    let server = start()?;
     let before = database_bytes(cluster)?;
     fill(&server)?;
     let keys = u32::try_from(KEYS)?;
@@ -70,12 +74,7 @@ fn measure(lab: &Lab, cluster: &Cluster, figures: &mut Figures) -> anyhow::Resul
     ];
     for (asks, ours, theirs, spent) in names {
         let before = server.process().spent()?;
-        let load = server
-            .wrk(lab, "")
-            .asks(asks)
-            .with("BENCH_KEYS", KEYS)
-            .connections(CONNECTIONS)
-            .run()?;
+        let load = asked(&server, asks)?;
         let after = server.process().spent()?;
         figures.note(ours, load.rate);
         if let Some(spent) = spent {
@@ -92,6 +91,10 @@ fn measure(lab: &Lab, cluster: &Cluster, figures: &mut Figures) -> anyhow::Resul
         let bare = bare(lab, endpoints, if asks == "page" { "list" } else { asks })?;
         figures.note(theirs, bare.rate);
     }
+    server.stop()?;
+    // One that knows nothing of the keys has to read each before it replaces it.
+    let server = start()?;
+    figures.note("ours, set, started", asked(&server, "set")?.rate);
     server.stop()
 }
 

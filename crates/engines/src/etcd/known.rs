@@ -109,9 +109,11 @@ impl Known {
         self.is_fresh
     }
 
-    /// Says that time has passed, so that what is known may have been outdated by others.
+    /// Says that something new begins: what is known may have been outdated by others, and what was
+    /// read for the last that came of nothing is no more worth keeping than anything else.
     pub(super) fn age(&mut self) {
         self.is_fresh = false;
+        self.kept.settle();
     }
 
     /// Lets go of everything but the head and what is known of keys without their values.
@@ -282,4 +284,36 @@ fn note(namespace: &Namespace, records: &[Record], taken: &Taken) -> bool {
 pub(super) fn decode_entry(key: &[u8], row: KeyValue) -> Result<Entry, StoreError> {
     let (_, value) = row.into_key_value();
     row::decode_entry(key, &Bytes::from(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use prominence_core::{Timestamp, Value};
+
+    use super::*;
+
+    // A caller whose conditions fail has every key read and nothing written.
+    #[test]
+    fn what_is_read_for_nothing_is_not_kept_for_ever() {
+        let mut known = Known::new(Arc::default());
+        let key = |number| Key::parse(&format!("/{number}")).unwrap();
+        let value = Value::stored(vec![b'v'; 1_000].into());
+        let metadata = Metadata {
+            revision: Revision::new(1),
+            created: Timestamp::from_secs(1),
+            modified: Timestamp::from_secs(1),
+            expires: None,
+            job: None,
+            claimed_until: None,
+            size: value.len(),
+        };
+        let entry = Entry { value, metadata };
+        for number in 0..1_000 {
+            known.kept.insert(key(number), Some(entry.clone()));
+            known.age();
+        }
+        let whole = (0..1_000).filter(|number| known.entry(&key(*number)).is_some());
+        assert!(whole.count() < 300);
+        assert!((0..1_000).all(|number| known.metadata(&key(number)).is_some()));
+    }
 }

@@ -34,6 +34,7 @@ impl Writer {
     pub(super) async fn upkeep(&mut self, of: Upkeep, deadline: Instant) -> Result<(), StoreError> {
         let mut tries = 0;
         loop {
+            self.known.age();
             let done = match of {
                 Upkeep::Expired => self.sweep_one(deadline).await,
                 Upkeep::Log => self.trim_some(deadline).await,

@@ -12,7 +12,7 @@
 //! | `options`, `error` | how to reach a cluster, and what can go wrong |
 //! | `keys`, `records` | what is stored, and under which keys |
 //! | `members` | the cluster's members, of which one is asked until it fails |
-//! | `writer`, `known`, `kept`, `plan`, `view` | writing |
+//! | `writer`, `known`, `kept`, `plan`, `view`, `turns` | writing |
 //! | `gets`, `scan`, `log` | reading |
 //! | `follow`, `upkeep` | what every process does all the time |
 //! | `transfer` | reading and writing everything, for a migration |
@@ -35,6 +35,7 @@ mod plan;
 mod records;
 mod scan;
 pub(crate) mod transfer;
+mod turns;
 mod upkeep;
 mod view;
 mod writer;

@@ -67,6 +67,16 @@ impl Kept {
         self.entries.insert(key, entry);
     }
 
+    /// Lets go of one key, which others have written.
+    pub(super) fn forget(&mut self, key: &Key) {
+        self.entries.remove(key);
+        if let Some((key, metadata)) = self.metadata.remove_entry(key) {
+            let freed = weigh(&key, metadata.as_ref());
+            self.bytes -= freed;
+            self.room.give_back(freed);
+        }
+    }
+
     pub(super) fn clear(&mut self) {
         self.entries.clear();
         self.clear_metadata();
@@ -255,6 +265,12 @@ mod tests {
             most = most.max(taken());
         }
         assert!(most > MAX_BYTES / 2 && most <= MAX_BYTES, "{most}");
+        // One key gives back its own part.
+        let before = taken();
+        kept.keep_metadata(key(10_000), None);
+        let one = taken() - before;
+        kept.forget(&key(10_000));
+        assert_eq!((one, taken()), (each, before));
         // With no room left nothing is kept.
         let others = MAX_BYTES_OF_ALL - taken();
         assert!(room.take(others));

@@ -8,6 +8,7 @@
 //! | `/part/` namespace, 0, ticket (16 bytes), number (4) | changes of one large commit |
 //! | `/due/` namespace, 0, instant (8), revision (8) | keys that expire from then on |
 //! | `/wake/` instant (8), namespace, 0 | that something of the namespace expires then |
+//! | `/turn/` namespace, 0 | which process came too late with a write |
 //! | `/migration` | how far a migration into this root is; not there before and after one |
 //!
 //! Numbers are big-endian, so that the order of the bytes is the order of the numbers. A
@@ -19,7 +20,9 @@ use super::options::Root;
 use super::records::Ticket;
 
 /// What comes after the root in the keys of everything that is stored.
-const TABLES: [&[u8]; 6] = [b"/kv/", b"/head/", b"/log/", b"/part/", b"/due/", b"/wake/"];
+const TABLES: [&[u8]; 7] = [
+    b"/kv/", b"/head/", b"/log/", b"/part/", b"/due/", b"/wake/", b"/turn/",
+];
 
 /// The end of a namespace.
 const END: u8 = 0;
@@ -77,6 +80,11 @@ impl Keys {
 
     pub(super) fn read_head(&self, key: &[u8]) -> Option<Namespace> {
         read_namespace(self.rest(key, b"/head/")?.strip_suffix(&[END])?)
+    }
+
+    /// Where a process that came too late with a write leaves its mark.
+    pub(super) fn turn(&self, namespace: &Namespace) -> Vec<u8> {
+        self.of(b"/turn/", namespace, &[])
     }
 
     pub(super) fn entry(&self, namespace: &Namespace, key: &Key) -> Vec<u8> {

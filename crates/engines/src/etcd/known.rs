@@ -13,7 +13,7 @@ use prominence_core::{Entry, Key, Namespace, Prefix, Revision, StoreError};
 use super::kept::{Kept, Room};
 use super::keys::{Keys, Range};
 use super::members::{Found, Read, RowContent, Wanted, range, row};
-use super::records::{Content, Head, Record};
+use super::records::{Content, Head, Logged, Record};
 use crate::row;
 use crate::taken::Taken;
 
@@ -234,17 +234,24 @@ impl Known {
         if before == head.0 {
             return Ok(Vec::new());
         }
-        self.kept.clear();
         self.chunk = None;
         let mut records = Vec::new();
         for row in &log.rows {
             records.push(Record::decode(row.key(), row.value())?);
         }
-        if log.is_cut
-            || head.1.forgotten > known.usage.revision
-            || !note(namespace, &records, taken)
-        {
-            taken.forget(namespace);
+        let changed = changes_between(known.usage.revision, head.1.usage.revision, &records);
+        match changed {
+            Some(changes) => {
+                for change in &changes {
+                    self.kept.forget(&change.key);
+                }
+                let standings = changes.iter().map(|change| (&change.key, change.standing));
+                taken.note_each(namespace, standings);
+            }
+            None => {
+                self.kept.clear();
+                taken.forget(namespace);
+            }
         }
         Ok(records)
     }
@@ -265,19 +272,23 @@ impl Known {
     }
 }
 
-/// Notes what others wrote for those who look for work; says whether the records tell all of it.
-fn note(namespace: &Namespace, records: &[Record], taken: &Taken) -> bool {
+/// What was changed after one revision and up to another, where the records tell of all of it.
+fn changes_between(known: Revision, now: Revision, records: &[Record]) -> Option<Vec<&Logged>> {
+    let mut told = known;
+    let mut changes = Vec::new();
     for record in records {
         let Content::Here(commits) = &record.content else {
-            return false;
+            return None;
         };
         for commit in commits {
-            let changes = commit.changes.iter();
-            let standings = changes.map(|change| (&change.key, change.standing));
-            taken.note_each(namespace, standings);
+            if commit.revision != told.next() {
+                return None;
+            }
+            told = commit.revision;
+            changes.extend(&commit.changes);
         }
     }
-    true
+    (told == now).then_some(changes)
 }
 
 /// The entry in a row. Its value shares its bytes with the row.

@@ -13,6 +13,7 @@ use prominence_core::{
 use super::keys::Keys;
 use super::known::{Known, Need};
 use super::records::{self, Content, Head, Logged, LoggedCommit, Record, Ticket};
+use super::turns;
 use super::view::{SpaceView, Touched};
 use crate::row;
 use crate::taken::{Standing, Taken};
@@ -222,13 +223,15 @@ impl Plan {
     }
 
     /// The transaction that does it where everything is as it was when it was planned; otherwise
-    /// it tells how things are. Says also which keys it tells of.
+    /// it tells how things are, and leaves a mark where others came first before. Says also which
+    /// keys it tells of.
     pub(super) fn transaction(
         &self,
         keys: &Keys,
         namespace: &Namespace,
         head_written: i64,
         known: &Known,
+        is_late: bool,
     ) -> (Txn, Need) {
         let head_key = keys.head(namespace);
         let mut compares = vec![Compare::mod_revision(
@@ -262,6 +265,7 @@ impl Plan {
             ));
             writes.push(self.log(keys, namespace));
             writes.extend(due(keys, namespace, &self.effects, self.head));
+            writes.push(turns::take_mark(keys, namespace));
         }
         let mut asked = Need::default();
         if bytes <= MAX_BYTES_BESIDE_QUESTIONS {
@@ -269,7 +273,10 @@ impl Plan {
             let all: HashSet<_> = all.collect();
             asked.keys = all.into_iter().take(MAX_ASKED).cloned().collect();
         }
-        let questions = known.questions(keys, namespace, &asked);
+        let mut questions = known.questions(keys, namespace, &asked);
+        if is_late && !self.effects.is_empty() {
+            questions.push(turns::leave_mark(keys, namespace, self.head.ticket.process));
+        }
         let txn = Txn::new()
             .when(compares)
             .and_then(writes)

@@ -4,6 +4,7 @@
 mod group;
 mod queue;
 mod removal;
+mod turn;
 mod upkeep;
 
 use std::collections::VecDeque;
@@ -18,6 +19,7 @@ use tokio::time::Instant;
 pub(super) use queue::{Request, Writers, gone};
 
 use queue::CommitRequest;
+use turn::Turn;
 use upkeep::Upkeep;
 
 use super::Shared;
@@ -32,7 +34,7 @@ const QUIET: Duration = Duration::from_secs(10);
 /// How long it stays after that: what it knows of keys saves the next writes of them a round trip.
 const LINGER: Duration = Duration::from_secs(300);
 
-/// Operations and conditions that go out in one transaction, with which come at most four more
+/// Operations and conditions that go out in one transaction, with which come at most five more
 /// of the engine's own. etcd takes 128.
 const MAX_GROUP_STEPS: usize = 120;
 
@@ -48,6 +50,7 @@ struct Writer {
     shared: Arc<Shared>,
     namespace: Namespace,
     known: Known,
+    turn: Turn,
     waiting: VecDeque<Request>,
 }
 
@@ -59,6 +62,7 @@ async fn run(shared: Arc<Shared>, namespace: Namespace, mut requests: Receiver<R
         known: Known::new(Arc::clone(&shared.room)),
         shared,
         namespace,
+        turn: Turn::default(),
         waiting: VecDeque::new(),
     };
     let mut patience = QUIET;
@@ -77,6 +81,7 @@ async fn run(shared: Arc<Shared>, namespace: Namespace, mut requests: Receiver<R
             }
         }
         patience = QUIET;
+        writer.let_others_go().await;
         while let Ok(request) = requests.try_recv() {
             writer.waiting.push_back(request);
         }

@@ -73,11 +73,18 @@ async fn write_all(store: &EtcdStore, letter: u8) -> u64 {
     store.counters().transactions - before
 }
 
+/// Two processes over one cluster.
+fn two() -> ([EtcdStore; 2], Arc<Cluster>) {
+    let cluster = cluster();
+    let options = options(&cluster);
+    let clock = Arc::new(ManualClock::new(START));
+    let open = |_| EtcdStore::open(options.clone(), clock.clone()).unwrap();
+    ([0, 1].map(open), cluster)
+}
+
 /// A store that remembers the metadata of every key and hardly a value.
 async fn filled() -> (EtcdStore, Arc<Cluster>) {
-    let cluster = cluster();
-    let clock = Arc::new(ManualClock::new(START));
-    let store = EtcdStore::open(options(&cluster), clock).unwrap();
+    let ([store, _], cluster) = two();
     write_all(&store, b'a').await;
     (store, cluster)
 }
@@ -93,6 +100,39 @@ async fn what_was_written_is_written_again_without_being_read() {
     let (outcome, _) = one(&store, set(text(), large(b'c'))).await;
     assert_eq!(outcome, Outcome::Set { created: true });
     assert_eq!(store.counters().conflicts, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_others_wrote_is_forgotten_and_nothing_else() {
+    let ([store, other], _cluster) = two();
+    write_all(&store, b'a').await;
+    let gone = Operation::Delete { key: number(1) };
+    assert_eq!(one(&other, gone).await.0, Outcome::Deleted(1));
+    one(&other, set(text(), large(b'b'))).await;
+
+    let letter = || Value::stored("x".into());
+    let rewritten = Outcome::Set { created: false };
+    assert_eq!(one(&store, set(number(0), letter())).await.0, rewritten);
+    // The first of them found out that others had written; the rest is known as before.
+    let before = store.counters();
+    for each in 2..NUMBERS {
+        let (outcome, _) = one(&store, set(number(each), letter())).await;
+        assert_eq!(outcome, rewritten);
+    }
+    let after = store.counters();
+    assert_eq!(after.conflicts, before.conflicts);
+    let written = u64::try_from(NUMBERS).unwrap() - 2;
+    assert_eq!(after.transactions - before.transactions, written);
+    // What is stored counts for the others.
+    let made = Outcome::Set { created: true };
+    assert_eq!(one(&store, set(number(1), letter())).await.0, made);
+    assert_eq!(one(&store, set(text(), letter())).await.0, rewritten);
+    let used = store.usage(&namespace()).await.unwrap();
+    assert_eq!(used, other.usage(&namespace()).await.unwrap());
+    assert_eq!(used.keys, u64::try_from(NUMBERS).unwrap() + 1);
+    let names = (0..NUMBERS).map(|each| number(each).as_str().len() + 1);
+    let bytes = names.sum::<usize>() + text().as_str().len() + 1;
+    assert_eq!(used.bytes, u64::try_from(bytes).unwrap());
 }
 
 #[tokio::test(flavor = "multi_thread")]

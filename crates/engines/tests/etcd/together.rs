@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use prominence_cluster::etcd::Cluster;
@@ -14,6 +16,8 @@ use prominence_core::{
     Value, Visibility,
 };
 use prominence_engines::EtcdStore;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use crate::support::{cluster, options};
 
@@ -153,15 +157,10 @@ async fn who_waits_at_one_process_hears_of_what_another_writes() {
     };
     let signal = other.listen(&alice(), &Interest::Key(key("/flag"))).await;
     commit(one, set("/flag", "up")).await;
-    tokio::time::timeout(PATIENCE, signal.unwrap())
-        .await
-        .unwrap();
+    timeout(PATIENCE, signal.unwrap()).await.unwrap();
     let entry = other.get(&alice(), &key("/flag")).await.unwrap().unwrap();
     assert_eq!(entry.value.as_bytes().as_ref(), b"up");
-    let first = tokio::time::timeout(PATIENCE, waiting)
-        .await
-        .unwrap()
-        .unwrap();
+    let first = timeout(PATIENCE, waiting).await.unwrap().unwrap();
     assert_eq!(first.changes[0].key, key("/flag"));
 }
 
@@ -269,4 +268,27 @@ async fn the_log_is_trimmed_and_late_readers_are_told() {
     );
     let rest = store.changes(&alice(), &prefix("/"), extent.oldest).await;
     assert_eq!(rest.unwrap().changes.len() as u64, kept);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn processes_that_write_to_the_same_keys_all_the_time_take_turns() {
+    const WRITERS: usize = 8;
+    const ENOUGH: usize = 600;
+    let stores = stores(3);
+    let done: Arc<[AtomicUsize; 3]> = Arc::default();
+    let mut tasks = JoinSet::new();
+    for number in 0..3 * WRITERS {
+        let (store, done) = (Arc::clone(&stores.stores[number % 3]), Arc::clone(&done));
+        tasks.spawn(async move {
+            let name = format!("/{number}");
+            while done.iter().all(|one| one.load(Relaxed) < ENOUGH) {
+                commit(&store, set(&name, "x")).await;
+                done[number % 3].fetch_add(1, Relaxed);
+            }
+        });
+    }
+    timeout(PATIENCE, tasks.join_all()).await.unwrap();
+    let done = done.each_ref().map(|one| one.load(Relaxed));
+    // Each of three in its turn has a third. One that never lets others go has nearly all.
+    assert!(done.iter().all(|one| *one > ENOUGH / 4), "{done:?}");
 }

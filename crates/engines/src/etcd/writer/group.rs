@@ -15,6 +15,9 @@ use crate::etcd::records::{Head, Record, Ticket};
 /// Keys that are taken for new without asking: each is compared, and etcd takes 128 comparisons.
 const MAX_GUESSES: usize = 120;
 
+/// Tries to write that follow each other without a pause.
+const MAX_TRIES_AT_ONCE: u32 = 20;
+
 /// What came of trying to write.
 pub(super) enum Tried {
     /// It is written.
@@ -78,8 +81,8 @@ impl Writer {
                 RETRY_SOON,
             )));
         }
-        // The first is most often no conflict but a key that was taken for new.
-        if tries > 1 {
+        // Whoever is first lets others go; only many of them have to be kept apart.
+        if tries > MAX_TRIES_AT_ONCE {
             tokio::time::sleep(self.shared.jitter(tries)).await;
         }
         Ok(())
@@ -156,8 +159,13 @@ impl Writer {
         }
         let before = |refusal| (refusal, Fate::NotApplied);
         let (written, _) = self.head(deadline).await.map_err(before)?;
-        let (txn, asked) =
-            plan.transaction(&self.shared.keys, &self.namespace, written, &self.known);
+        let (txn, asked) = plan.transaction(
+            &self.shared.keys,
+            &self.namespace,
+            written,
+            &self.known,
+            self.is_late(),
+        );
         let done = self.transact(&txn, deadline).await?;
         if done.response.succeeded() {
             if !plan.effects.is_empty() {
@@ -240,16 +248,19 @@ impl Writer {
 
     /// Does a transaction; says whether it may have been done where it failed.
     pub(super) async fn transact(
-        &self,
+        &mut self,
         txn: &Txn,
         deadline: Instant,
     ) -> Result<Written, (Refusal, Fate)> {
         self.shared.counters.transaction();
+        let asked = Instant::now();
         let done = self.shared.members.transact(txn, deadline).await;
-        done.map_err(|trouble| {
+        let done = done.map_err(|trouble| {
             let fate = trouble.fate;
             (Refusal::Trouble(trouble), fate)
-        })
+        })?;
+        self.note_turn(&done.response, asked.elapsed());
+        Ok(done)
     }
 }
 

@@ -28,6 +28,7 @@ use crate::etcd::known::{Need, decode_entry};
 use crate::etcd::members::{self, Wanted};
 use crate::etcd::plan;
 use crate::etcd::records::{Content, Head, Logged, LoggedCommit, Record};
+use crate::etcd::turns;
 use crate::etcd::view::SpaceView;
 
 /// Keys that are read at once. Their values come with them, so it is some MiB.
@@ -251,9 +252,11 @@ impl Writer {
             remove(&keys.entries(namespace, prefix)),
             TxnOp::put(head_key.clone(), after.encode(&head_key), None),
             TxnOp::put(log_key, log_row, None),
+            turns::take_mark(keys, namespace),
         ];
         let unchanged = Compare::mod_revision(head_key, CompareOp::Equal, written);
-        let questions = self.known.questions(keys, namespace, &Need::default());
+        let mut questions = self.known.questions(keys, namespace, &Need::default());
+        questions.extend(self.mark());
         let txn = Txn::new()
             .when(vec![unchanged])
             .and_then(writes)

@@ -13,9 +13,11 @@ use crate::etcd::known::Need;
 use crate::etcd::members::{self, Wanted};
 use crate::etcd::plan;
 use crate::etcd::records::{self, Content, Head, Record};
+use crate::etcd::turns;
 
 /// Records of the log that are looked at together when it is trimmed: few round trips, and some
-/// MiB where each tells of many long keys.
+/// MiB where each tells of many long keys. The parts of large deletions that go with them fit into
+/// one transaction: what each deleted was written in five records or more.
 const MAX_TRIMMED_RECORDS: usize = 256;
 
 /// A hint about what expires.
@@ -154,7 +156,11 @@ impl Writer {
         writes.push(TxnOp::delete(hint.key.clone(), None));
         // The rest expires later, so it gets another key; and one that no other commit has.
         writes.extend(plan::hint(keys, namespace, later, hint.revision));
-        Txn::new().when(compares).and_then(writes)
+        writes.push(turns::take_mark(keys, namespace));
+        Txn::new()
+            .when(compares)
+            .and_then(writes)
+            .or_else(self.mark())
     }
 
     async fn trim_some(&mut self, deadline: Instant) -> Result<Swept, (Refusal, Fate)> {
@@ -232,7 +238,11 @@ impl Writer {
             TxnOp::put(head_key.clone(), after.encode(&head_key), None),
         ];
         writes.extend(parts.iter().map(remove));
-        Txn::new().when(vec![unchanged]).and_then(writes)
+        writes.push(turns::take_mark(keys, namespace));
+        Txn::new()
+            .when(vec![unchanged])
+            .and_then(writes)
+            .or_else(self.mark())
     }
 }
 

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::{Doomed, logged, removed};
 use crate::etcd::keys;
 use crate::etcd::records::{self, Content, Head, Reservation};
+use crate::etcd::turns;
 use crate::etcd::writer::group::revision_of;
 use crate::etcd::writer::queue::CommitRequest;
 use crate::etcd::writer::upkeep::remove;
@@ -140,7 +141,11 @@ impl Writer {
         let row = head.encode(&key);
         let txn = Txn::new()
             .when(vec![unchanged])
-            .and_then(vec![TxnOp::put(key, row, None)]);
+            .and_then(vec![
+                TxnOp::put(key, row, None),
+                turns::take_mark(&self.shared.keys, &self.namespace),
+            ])
+            .or_else(self.mark());
         let done = self.transact(&txn, deadline).await;
         // A reservation is no write of the caller's.
         let done = done.map_err(|(refusal, _)| before(refusal))?;
@@ -154,7 +159,7 @@ impl Writer {
 
     /// Writes the keys that a record tells of beside it; says in how many parts.
     async fn write_parts(
-        &self,
+        &mut self,
         after: Head,
         deleted: &[Key],
         deadline: Instant,

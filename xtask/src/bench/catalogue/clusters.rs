@@ -91,7 +91,8 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         name: "etcd-3",
         about: "The same over a cluster of three nodes, which share the machine with the server and the \
-                generators.",
+                generators; and sets of one user's keys through three servers at once, 21 connections to \
+                each.",
         turns: Turns::EveryRound,
         programs: &["etcd"],
         measure: etcd::three,
@@ -115,6 +116,25 @@ pub(super) const ROWS: &[Row] = &[
                 "ours, set, started",
                 PerSecond,
                 "bare, set",
+                Target::None,
+            ),
+            beside(
+                "set over etcd to one user's keys through three servers, 3 nodes",
+                "three servers, set",
+                PerSecond,
+                "ours, set",
+                Target::None,
+            ),
+            line(
+                "– by the server of the three that did the fewest",
+                "three servers, least",
+                PerSecond,
+                Target::None,
+            ),
+            line(
+                "– p99 at the slowest of the three",
+                "three servers, p99",
+                Millis,
                 Target::None,
             ),
             beside(

@@ -8,7 +8,7 @@ use crate::bench::figures::Figures;
 use crate::bench::lab::Lab;
 use crate::bench::peers::VALUE_BYTES;
 use crate::bench::server::Server;
-use crate::bench::wrk::Load;
+use crate::bench::wrk::{Load, Running};
 use crate::sh;
 
 /// Connections to the server, and tasks of the bare client.
@@ -42,7 +42,10 @@ fn beside(lab: &Lab, nodes: u8) -> anyhow::Result<Figures> {
         ..Options::default()
     };
     let mut cluster = Cluster::create(folder.path(), &options)?;
-    let measured = measure(lab, &cluster, &mut figures);
+    let mut measured = measure(lab, &cluster, &mut figures);
+    if nodes > 1 {
+        measured = measured.and_then(|()| side_by_side(lab, &cluster, &mut figures));
+    }
     cluster.remove();
     measured.map(|()| figures)
 }
@@ -96,6 +99,35 @@ fn measure(lab: &Lab, cluster: &Cluster, figures: &mut Figures) -> anyhow::Resul
     let server = start()?;
     figures.note("ours, set, started", asked(&server, "set")?.rate);
     server.stop()
+}
+
+/// Sets of one user's keys through several servers at once, which have to take turns.
+fn side_by_side(lab: &Lab, cluster: &Cluster, figures: &mut Figures) -> anyhow::Result<()> {
+    let endpoints = &*cluster.endpoints().join(",");
+    let settings = ["--engine", "etcd", "--etcd-endpoints", endpoints];
+    let folders = [lab.folder()?, lab.folder()?, lab.folder()?];
+    let servers = folders.each_ref().map(|data| {
+        // Each has a secret and a token of its own; the user is the same.
+        Server::start_with(lab, data.path(), &settings)
+    });
+    let servers: Vec<_> = servers.into_iter().collect::<Result<_, _>>()?;
+    let connections = CONNECTIONS / u32::try_from(servers.len())?;
+    let start = |server: &Server| {
+        let load = server.wrk(lab, "").asks("set").with("BENCH_KEYS", KEYS);
+        load.connections(connections).start()
+    };
+    let loads: Vec<_> = servers.iter().map(start).collect::<Result<_, _>>()?;
+    let loads = loads.into_iter().map(Running::finish);
+    let loads: Vec<_> = loads.collect::<Result<_, _>>()?;
+    let rates = || loads.iter().map(|load| load.rate);
+    figures.note("three servers, set", rates().sum());
+    figures.note(
+        "three servers, least",
+        rates().fold(f64::INFINITY, f64::min),
+    );
+    let slowest = loads.iter().map(|load| load.slowest);
+    figures.note("three servers, p99", slowest.fold(0.0, f64::max));
+    servers.into_iter().try_for_each(Server::stop)
 }
 
 /// Bytes of a member's database without what is past.

@@ -132,6 +132,8 @@ pub struct Counters {
     /// Transactions that were planned again: another process wrote first, or a key was there that
     /// had been taken for new.
     pub conflicts: u64,
+    /// Reads that had to come before a transaction, for what was not known.
+    pub reads: u64,
     /// How often the watch of the cluster was begun again.
     pub watches: u64,
     /// How often another member was turned to.
@@ -155,6 +157,7 @@ struct Counting {
     commits: AtomicU64,
     transactions: AtomicU64,
     conflicts: AtomicU64,
+    reads: AtomicU64,
     watches: AtomicU64,
     looks: AtomicU64,
     signals: AtomicU64,
@@ -218,6 +221,7 @@ impl EtcdStore {
             commits: read(&counters.commits),
             transactions: read(&counters.transactions),
             conflicts: read(&counters.conflicts),
+            reads: read(&counters.reads),
             watches: read(&counters.watches),
             switches: self.shared.members.switches(),
             looks: read(&counters.looks),
@@ -398,6 +402,10 @@ impl Counting {
 
     fn transaction(&self) {
         self.transactions.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn read(&self) {
+        self.reads.fetch_add(1, Ordering::Relaxed);
     }
 
     fn conflict(&self) {

@@ -127,6 +127,7 @@ impl Engine {
                         ("commit", counters.commits),
                         ("transaction", counters.transactions),
                         ("conflict", counters.conflicts),
+                        ("read_for_write", counters.reads),
                         ("get", counters.gets),
                         ("get_transaction", counters.get_transactions),
                         ("watch", counters.watches),

@@ -22,6 +22,11 @@ const MAX_BYTES: usize = 8 << 20;
 /// Bytes that all writers keep, so that many users who write take no more memory than a few.
 const MAX_BYTES_OF_ALL: usize = 32 << 20;
 
+/// Whether a value of so many bytes may be kept.
+pub(super) fn is_small(bytes: usize) -> bool {
+    bytes <= MAX_VALUE
+}
+
 /// Bytes that all writers of a store keep.
 #[derive(Debug, Default)]
 pub(super) struct Room(AtomicUsize);
@@ -88,7 +93,7 @@ impl Kept {
             self.shrink();
             return;
         }
-        let is_large = |entry: &Entry| entry.value.len() > MAX_VALUE;
+        let is_large = |entry: &Entry| !is_small(entry.value.len());
         let large: Vec<_> = self
             .entries
             .extract_if(|_, entry| entry.as_ref().is_some_and(is_large))

@@ -3,6 +3,7 @@
 //! Every commit replaces the head, so whatever was read stays true for as long as the head is the
 //! same, which each write compares.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -40,11 +41,11 @@ pub(super) struct Known {
 
 /// Stored keys in order from a place on, as far as they were read.
 pub(super) struct Chunk {
-    pub(super) prefix: Prefix,
-    pub(super) from: String,
-    pub(super) entries: Vec<(Key, Metadata)>,
+    prefix: Prefix,
+    from: String,
+    pub(super) entries: BTreeMap<Key, Metadata>,
     /// Whether there are more behind them.
-    pub(super) is_cut: bool,
+    is_cut: bool,
 }
 
 /// What has to be read before a group can be planned.
@@ -71,6 +72,44 @@ impl Need {
             None => parts.push(self.clone()),
         }
         parts
+    }
+}
+
+impl Chunk {
+    /// What to ask for to read the same again.
+    pub(super) fn need(&self) -> (Prefix, String) {
+        (self.prefix.clone(), self.from.clone())
+    }
+
+    /// Whether it tells what comes first from a place on.
+    pub(super) fn tells_from(&self, prefix: &Prefix, from: &str) -> bool {
+        let is_before_end = self.cut().is_none_or(|cut| from < cut.as_str());
+        self.prefix == *prefix && self.from.as_str() <= from && is_before_end
+    }
+
+    /// The last of its keys where there are more behind it.
+    pub(super) fn cut(&self) -> Option<&Key> {
+        let (last, _) = self.entries.last_key_value().filter(|_| self.is_cut)?;
+        Some(last)
+    }
+
+    /// Whether a key is, or would be, one of those that were read.
+    fn reaches(&self, key: &Key) -> bool {
+        let is_within = self.cut().is_none_or(|cut| key <= cut);
+        self.prefix.matches(key) && self.from.as_str() <= key.as_str() && is_within
+    }
+
+    /// Takes in how a key stands now; says whether the rest can still be told by it.
+    fn note(&mut self, key: &Key, metadata: Option<&Metadata>) -> bool {
+        if !self.reaches(key) {
+            return true;
+        }
+        match metadata {
+            Some(metadata) => self.entries.insert(key.clone(), metadata.clone()),
+            None if self.cut() == Some(key) => return false,
+            None => self.entries.remove(key),
+        };
+        self.entries.len() <= 2 * CLAIM_CHUNK
     }
 }
 
@@ -190,14 +229,14 @@ impl Known {
             self.kept.insert(key.clone(), entry);
         }
         if let (Some((prefix, from)), Some(rows)) = (&need.work, found.next()) {
-            let mut entries = Vec::with_capacity(rows.rows.len());
+            let mut entries = BTreeMap::new();
             for row in rows.rows {
                 let row_key = row.key().to_vec();
                 let key = keys
                     .read_entry(namespace, &row_key)
                     .ok_or_else(|| row::damaged(row::Kind::Entry, &row_key, "has no legal key"))?;
                 let entry = decode_entry(&row_key, row)?;
-                entries.push((key.clone(), entry.metadata.clone()));
+                entries.insert(key.clone(), entry.metadata.clone());
                 self.kept.insert(key, Some(entry));
             }
             self.chunk = Some(Chunk {
@@ -234,7 +273,6 @@ impl Known {
         if before == head.0 {
             return Ok(Vec::new());
         }
-        self.chunk = None;
         let mut records = Vec::new();
         for row in &log.rows {
             records.push(Record::decode(row.key(), row.value())?);
@@ -244,12 +282,14 @@ impl Known {
             Some(changes) => {
                 for change in &changes {
                     self.kept.forget(&change.key);
+                    self.chunk.take_if(|chunk| chunk.reaches(&change.key));
                 }
                 let standings = changes.iter().map(|change| (&change.key, change.standing));
                 taken.note_each(namespace, standings);
             }
             None => {
                 self.kept.clear();
+                self.chunk = None;
                 taken.forget(namespace);
             }
         }
@@ -264,8 +304,9 @@ impl Known {
         written: impl IntoIterator<Item = (Key, Option<Entry>)>,
     ) {
         self.head = Some((revision, head));
-        self.chunk = None;
         for (key, entry) in written {
+            let metadata = entry.as_ref().map(|entry| &entry.metadata);
+            self.chunk.take_if(|chunk| !chunk.note(&key, metadata));
             self.kept.insert(key, entry);
         }
         self.kept.settle();

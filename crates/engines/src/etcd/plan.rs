@@ -11,10 +11,10 @@ use prominence_core::{
 };
 
 use super::keys::Keys;
-use super::known::{Known, Need};
+use super::known::{Chunk, Known, Need};
 use super::records::{self, Content, Head, Logged, LoggedCommit, Record, Ticket};
 use super::turns;
-use super::view::{SpaceView, Touched};
+use super::view::{Seen, SpaceView, Touched};
 use crate::row;
 use crate::taken::{Standing, Taken};
 
@@ -34,6 +34,10 @@ pub(super) struct Plan {
     pub(super) effects: Vec<Effect>,
     pub(super) touched: Touched,
     guessed: HashSet<Key>,
+    /// The keys that commits name, also where nothing is done to them.
+    named: HashSet<Key>,
+    /// Whether a commit looks for work.
+    has_looked: bool,
     commits: Vec<LoggedCommit>,
 }
 
@@ -85,6 +89,13 @@ pub(super) fn needed<'a>(
     }
     guessable.retain(|key| !seen.contains(key));
     (needed, guessable)
+}
+
+/// The keys that a commit names.
+fn named(commit: &Commit) -> impl Iterator<Item = &Key> {
+    let operations = commit.operations().iter().filter_map(Operation::key);
+    let conditions = commit.conditions().iter();
+    operations.chain(conditions.map(|condition| &condition.key))
 }
 
 /// What has to be known of a stored entry.
@@ -156,7 +167,11 @@ pub(super) fn plan(
         }));
     }
     let usage = view.usage;
-    let (touched, guessed) = view.finish();
+    let Seen {
+        touched,
+        guessed,
+        has_looked,
+    } = view.finish();
     let mut head = head_after(head, &effects, setting);
     head.usage = usage;
     Ok(Plan {
@@ -165,6 +180,12 @@ pub(super) fn plan(
         effects,
         touched,
         guessed,
+        named: wishes
+            .iter()
+            .flat_map(|wish| named(wish.commit))
+            .cloned()
+            .collect(),
+        has_looked,
         commits,
     })
 }
@@ -269,9 +290,11 @@ impl Plan {
         }
         let mut asked = Need::default();
         if bytes <= MAX_BYTES_BESIDE_QUESTIONS {
-            let all = self.touched.keys().chain(&self.guessed);
+            let all = self.touched.keys().chain(&self.named);
             let all: HashSet<_> = all.collect();
             asked.keys = all.into_iter().take(MAX_ASKED).cloned().collect();
+            let chunk = known.chunk().filter(|_| self.has_looked);
+            asked.work = chunk.map(Chunk::need);
         }
         let mut questions = known.questions(keys, namespace, &asked);
         if is_late && !self.effects.is_empty() {

@@ -1,6 +1,6 @@
 //! A namespace as a group of commits leaves it so far, for the rules to plan the next one on.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashSet};
 use std::ops::{Bound, ControlFlow};
 
@@ -10,11 +10,22 @@ use prominence_core::rules::{Effect, FirstFree, View};
 use prominence_core::{Entry, Key, Namespace, Prefix, StoreError, Timestamp, Usage};
 
 use super::error::{RETRY_SOON, unavailable};
+use super::kept;
 use super::known::{Known, Need};
 use crate::taken::{Known as KnownWork, Reach, Taken};
 
 /// What the group did to keys.
 pub(super) type Touched = BTreeMap<Key, Option<Entry>>;
+
+/// What a plan rests on, and what comes of it.
+pub(super) struct Seen {
+    /// How keys stand after it.
+    pub(super) touched: Touched,
+    /// Keys that were taken for absent.
+    pub(super) guessed: HashSet<Key>,
+    /// Whether it was looked for work.
+    pub(super) has_looked: bool,
+}
 
 /// What is stored, as far as it was read, and what the group did on top of it.
 pub(super) struct SpaceView<'a> {
@@ -28,6 +39,8 @@ pub(super) struct SpaceView<'a> {
     pub(super) guessable: &'a HashSet<Key>,
     guessed: RefCell<HashSet<Key>>,
     need: RefCell<Option<Need>>,
+    /// Whether it was looked for work among what was read for that.
+    has_looked: Cell<bool>,
 }
 
 impl<'a> SpaceView<'a> {
@@ -47,6 +60,7 @@ impl<'a> SpaceView<'a> {
             guessable,
             guessed: RefCell::default(),
             need: RefCell::default(),
+            has_looked: Cell::default(),
         }
     }
 
@@ -65,9 +79,13 @@ impl<'a> SpaceView<'a> {
         self.need.take()
     }
 
-    /// What is left when everything is planned: how keys stand, and which were guessed.
-    pub(super) fn finish(self) -> (Touched, HashSet<Key>) {
-        (self.touched, self.guessed.into_inner())
+    /// What is left when everything is planned.
+    pub(super) fn finish(self) -> Seen {
+        Seen {
+            touched: self.touched,
+            guessed: self.guessed.into_inner(),
+            has_looked: self.has_looked.get(),
+        }
     }
 
     /// Takes a key for absent, where that may be done.
@@ -77,6 +95,10 @@ impl<'a> SpaceView<'a> {
             self.guessed.borrow_mut().insert(key.clone());
         }
         may_be
+    }
+
+    fn has_value(&self, key: &Key) -> bool {
+        self.touched.contains_key(key) || self.known.entry(key).is_some()
     }
 
     /// Stops the planning until a key has been read.
@@ -115,21 +137,19 @@ impl<'a> SpaceView<'a> {
             work: Some((prefix.clone(), from.to_owned())),
         };
         let chunk = self.known.chunk();
-        let Some(chunk) = chunk.filter(|chunk| chunk.prefix == *prefix && chunk.from == from)
-        else {
+        let Some(chunk) = chunk.filter(|chunk| chunk.tells_from(prefix, &from)) else {
             return Err(beyond(&from));
         };
-        let cut = chunk.entries.last().filter(|_| chunk.is_cut);
-        let cut = cut.map(|(last, _)| last.clone());
-        let is_read = |key: &Key| cut.as_ref().is_none_or(|cut| key < cut);
-        let stored = chunk.entries.iter();
+        self.has_looked.set(true);
+        let cut = chunk.cut();
+        let is_read = |key: &Key| cut.is_none_or(|cut| key < cut);
+        let since = (Bound::Included(from.as_str()), Bound::Unbounded);
+        let stored = chunk.entries.range::<str, _>(since);
         let mut all: BTreeMap<&Key, Option<&Metadata>> = stored
             .map(|(key, metadata)| (key, Some(metadata)))
             .collect();
         // What the group did to a key stands for what is stored.
-        let touched = self
-            .touched
-            .range::<str, _>((Bound::Included(from.as_str()), Bound::Unbounded));
+        let touched = self.touched.range::<str, _>(since);
         for (key, entry) in touched.take_while(|(key, _)| prefix.matches(key)) {
             all.insert(key, entry.as_ref().map(|entry| &entry.metadata));
         }
@@ -145,6 +165,10 @@ impl<'a> SpaceView<'a> {
                 Some(until) => work.is_held(key.clone(), until, metadata.expires),
                 None => {
                     work.reached(Reach::Before(key.clone()));
+                    // A small value is read together with those of the keys that come next.
+                    if kept::is_small(metadata.size) && !self.has_value(key) {
+                        return Err(beyond(key.as_str()));
+                    }
                     return Ok(Some(key.clone()));
                 }
             }

@@ -212,6 +212,7 @@ impl Writer {
         let mut records = Vec::new();
         for part in need.parts() {
             let questions = self.known.questions(&shared.keys, &self.namespace, &part);
+            shared.counters.read();
             let read = shared.members.read(questions, deadline).await?;
             records.extend(self.learn(&part, read)?);
         }

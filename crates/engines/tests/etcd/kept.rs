@@ -5,16 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use prominence_cluster::etcd::Cluster;
-use prominence_core::clock::ManualClock;
 use prominence_core::commit::{Condition, Outcome, Precondition};
-use prominence_core::conformance::START;
 use prominence_core::error::Mismatch;
-use prominence_core::{
-    Commit, Key, Lifetime, Namespace, Operation, Prefix, Revision, Store, StoreError, Value,
-};
+use prominence_core::{Commit, Key, Operation, Prefix, Store, StoreError, Value};
 use prominence_engines::EtcdStore;
 
-use crate::support::{cluster, options};
+use crate::support::{commit, namespace, one, set, two};
 
 /// More than are remembered with their values.
 const NUMBERS: usize = 300;
@@ -23,10 +19,6 @@ const NUMBERS: usize = 300;
 const LARGE: usize = 2_000;
 
 const HOLD: Duration = Duration::from_secs(60);
-
-fn namespace() -> Namespace {
-    Namespace::parse("alice").unwrap()
-}
 
 fn number(number: usize) -> Key {
     Key::parse(&format!("/number/{number}")).unwrap()
@@ -40,26 +32,6 @@ fn large(letter: u8) -> Value {
     Value::stored(vec![letter; LARGE].into())
 }
 
-fn set(key: Key, value: Value) -> Operation {
-    Operation::Set {
-        key,
-        value,
-        lifetime: Lifetime::Permanent,
-    }
-}
-
-async fn commit(store: &EtcdStore, commit: Commit) -> Result<(Outcome, Revision), StoreError> {
-    let committed = store.commit(&namespace(), None, commit).await?;
-    let outcome = committed.outcomes.into_iter().next().unwrap();
-    Ok((outcome, committed.revision))
-}
-
-async fn one(store: &EtcdStore, operation: Operation) -> (Outcome, Revision) {
-    commit(store, Commit::single(None, operation))
-        .await
-        .unwrap()
-}
-
 /// Sets every number, and a text too large to be remembered; says how many transactions it took.
 async fn write_all(store: &EtcdStore, letter: u8) -> u64 {
     let before = store.counters().transactions;
@@ -71,15 +43,6 @@ async fn write_all(store: &EtcdStore, letter: u8) -> u64 {
     }
     one(store, set(text(), large(letter))).await;
     store.counters().transactions - before
-}
-
-/// Two processes over one cluster.
-fn two() -> ([EtcdStore; 2], Arc<Cluster>) {
-    let cluster = cluster();
-    let options = options(&cluster);
-    let clock = Arc::new(ManualClock::new(START));
-    let open = |_| EtcdStore::open(options.clone(), clock.clone()).unwrap();
-    ([0, 1].map(open), cluster)
 }
 
 /// A store that remembers the metadata of every key and hardly a value.

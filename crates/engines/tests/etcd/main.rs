@@ -14,3 +14,4 @@ mod migrate;
 mod reads;
 mod support;
 mod together;
+mod trips;

@@ -1,10 +1,18 @@
-//! A cluster of one node that all tests of this program share, each with a root of its own.
+//! A cluster of one node that all tests of this program share, each with a root of its own, and
+//! what tests of one user's keys have in common.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use prominence_cluster::etcd::{self, Cluster};
+use prominence_core::clock::ManualClock;
+use prominence_core::commit::Outcome;
+use prominence_core::conformance::START;
+use prominence_core::{
+    Commit, Key, Lifetime, Namespace, Operation, Revision, Store as _, StoreError, Value,
+};
+use prominence_engines::EtcdStore;
 use prominence_engines::etcd::{Endpoints, Options, Root};
 
 static SHARED: Mutex<Weak<Cluster>> = Mutex::new(Weak::new());
@@ -34,4 +42,40 @@ pub(crate) fn options(cluster: &Cluster) -> Options {
         upkeep_every: Duration::from_hours(1),
         ..Options::new(endpoints)
     }
+}
+
+pub(crate) fn namespace() -> Namespace {
+    Namespace::parse("alice").unwrap()
+}
+
+pub(crate) fn set(key: Key, value: Value) -> Operation {
+    Operation::Set {
+        key,
+        value,
+        lifetime: Lifetime::Permanent,
+    }
+}
+
+pub(crate) async fn commit(
+    store: &EtcdStore,
+    commit: Commit,
+) -> Result<(Outcome, Revision), StoreError> {
+    let committed = store.commit(&namespace(), None, commit).await?;
+    let outcome = committed.outcomes.into_iter().next().unwrap();
+    Ok((outcome, committed.revision))
+}
+
+pub(crate) async fn one(store: &EtcdStore, operation: Operation) -> (Outcome, Revision) {
+    commit(store, Commit::single(None, operation))
+        .await
+        .unwrap()
+}
+
+/// Two processes over one cluster.
+pub(crate) fn two() -> ([EtcdStore; 2], Arc<Cluster>) {
+    let cluster = cluster();
+    let options = options(&cluster);
+    let clock = Arc::new(ManualClock::new(START));
+    let open = |_| EtcdStore::open(options.clone(), clock.clone()).unwrap();
+    ([0, 1].map(open), cluster)
 }

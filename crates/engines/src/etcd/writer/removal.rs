@@ -84,22 +84,25 @@ impl Writer {
         };
         let mut conflicts = 0;
         loop {
-            // What has expired by now is removed as such; all else that is there is live now.
             let now = self.shared.clock.now();
-            self.upkeep(Upkeep::Expired, deadline)
-                .await
-                .map_err(|error| before(Refusal::Store(error)))?;
-            self.read(&Need::default(), deadline)
-                .await
-                .map_err(before)?;
-            let (_, head) = self.free_head(deadline).await.map_err(before)?;
             let conditions = self.check(&request.commit, now, deadline).await;
             conditions.map_err(before)?;
+            let checked = self.known.head();
             let first = self.doomed(prefix, prefix.as_str().as_bytes(), now, deadline);
             let Some(doomed) = first.await.map_err(before)? else {
+                // What has expired by now is removed as such; all else that is there is live now.
+                self.upkeep(Upkeep::Expired, deadline)
+                    .await
+                    .map_err(|error| before(Refusal::Store(error)))?;
                 continue;
             };
-            if doomed.keys.is_empty() && self.known.head().map(|(_, head)| head) == Some(head) {
+            let (_, head) = self.head(deadline).await.map_err(before)?;
+            let is_checked = request.commit.conditions().is_empty() || self.known.head() == checked;
+            if !is_checked || self.reserved_for(head).is_some() {
+                self.free_head(deadline).await.map_err(before)?;
+                continue;
+            }
+            if doomed.keys.is_empty() {
                 return Ok(removed(head, 0));
             }
             let tried = if doomed.is_cut || conflicts >= MAX_CONFLICTS {
@@ -129,6 +132,8 @@ impl Writer {
         if keys.is_empty() {
             return Ok(());
         }
+        // A refusal has to rest on how things are now.
+        self.read(&Need::default(), deadline).await?;
         loop {
             let (_, head) = self.free_head(deadline).await?;
             let none = HashSet::new();
@@ -168,6 +173,7 @@ impl Writer {
         };
         let mut questions = self.known.questions(all, namespace, &Need::default());
         questions.push(members::range(&range, wanted));
+        self.shared.counters.read();
         let mut read = self.shared.members.read(questions, deadline).await?;
         let page = read.found.pop().unwrap_or_default();
         self.learn(&Need::default(), read)?;
@@ -263,14 +269,30 @@ impl Writer {
             .or_else(questions);
         let done = self.transact(&txn, deadline).await?;
         if done.response.succeeded() {
-            self.known.forget();
-            self.shared.taken.forget(&self.namespace);
-            self.known.wrote(revision_of(&done.response), after, []);
+            self.note_removal(revision_of(&done.response), after, &record.content);
             return Ok(true);
         }
         let nothing = Need::default();
         let tried = self.after_failure(after, &nothing, done, deadline).await?;
         Ok(matches!(tried, Tried::Done))
+    }
+
+    /// Takes in that a prefix was deleted.
+    fn note_removal(&mut self, revision: i64, after: Head, content: &Content) {
+        match content {
+            Content::Here(commits) => {
+                let changes = || commits.iter().flat_map(|commit| &commit.changes);
+                let standings = changes().map(|change| (&change.key, change.standing));
+                self.shared.taken.note_each(&self.namespace, standings);
+                let gone = changes().map(|change| (change.key.clone(), None));
+                self.known.wrote(revision, after, gone);
+            }
+            Content::InParts { .. } => {
+                self.shared.taken.forget(&self.namespace);
+                self.known.forget();
+                self.known.wrote(revision, after, []);
+            }
+        }
     }
 }
 

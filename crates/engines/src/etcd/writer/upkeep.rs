@@ -89,7 +89,6 @@ impl Writer {
         let txn = self.expiry(&hint, &later, written, &plan.effects, after, now);
         let done = self.transact(&txn, deadline).await?;
         if !done.response.succeeded() {
-            self.known.forget();
             return Ok(Swept::Again);
         }
         if !plan.effects.is_empty() {
@@ -193,7 +192,6 @@ impl Writer {
         let txn = self.trimming(written, after, &parts);
         let done = self.transact(&txn, deadline).await?;
         if !done.response.succeeded() {
-            self.known.forget();
             return Ok(Swept::Again);
         }
         self.known.wrote(revision_of(&done.response), after, []);

@@ -153,7 +153,6 @@ impl Writer {
             self.known.wrote(revision_of(&done.response), head, []);
             return Ok(true);
         }
-        self.known.forget();
         Ok(false)
     }
 

@@ -1,0 +1,124 @@
+//! How often the cluster is asked for one write: once where all that it takes is known, and once more
+//! where others wrote first.
+
+use std::time::Duration;
+
+use prominence_core::commit::{Condition, Outcome, Precondition};
+use prominence_core::{Commit, Key, Operation, Prefix, Value};
+use prominence_engines::EtcdStore;
+use prominence_engines::etcd::Counters;
+
+use crate::support::{commit, one, set, two};
+
+fn key(name: &str) -> Key {
+    Key::parse(name).unwrap()
+}
+
+async fn write(store: &EtcdStore, name: &str) {
+    one(store, set(key(name), Value::stored("x".into()))).await;
+}
+
+/// Claims the next piece of work.
+async fn claim(store: &EtcdStore) -> Key {
+    let prefix = Prefix::parse("/work/").unwrap();
+    let hold = Duration::from_secs(60);
+    match one(store, Operation::Claim { prefix, hold }).await {
+        (Outcome::Claimed(key, _), _) => key,
+        (other, _) => panic!("{other:?}"),
+    }
+}
+
+/// What was asked since then: reads and transactions.
+fn trips(store: &EtcdStore, before: Counters) -> (u64, u64) {
+    let now = store.counters();
+    (
+        now.reads - before.reads,
+        now.transactions - before.transactions,
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_comes_too_late_is_told_all_that_the_next_try_needs() {
+    let ([store, other], _cluster) = two();
+    let if_flagged = || {
+        let condition = Condition {
+            key: key("/flag"),
+            expect: Precondition::Present,
+        };
+        let write = set(key("/a"), Value::stored("x".into()));
+        Commit::single(Some(condition), write)
+    };
+    write(&store, "/flag").await;
+    commit(&store, if_flagged()).await.unwrap();
+    write(&other, "/flag").await;
+    write(&other, "/a").await;
+    let before = store.counters();
+    commit(&store, if_flagged()).await.unwrap();
+    assert_eq!(trips(&store, before), (0, 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pieces_of_work_are_handed_out_without_being_read_again() {
+    let ([store, other], _cluster) = two();
+    for number in 0..6 {
+        write(&store, &format!("/work/{number}")).await;
+    }
+    write(&other, "/elsewhere").await;
+    let first = store.counters();
+    // It reads what there is, and is told of the other's write with it.
+    assert_eq!(claim(&store).await, key("/work/0"));
+    assert_eq!(trips(&store, first), (1, 1));
+    let then = store.counters();
+    assert_eq!(claim(&store).await, key("/work/1"));
+    assert_eq!(trips(&store, then), (0, 1));
+    // What others do to other keys changes nothing about it.
+    write(&other, "/elsewhere").await;
+    let then = store.counters();
+    assert_eq!(claim(&store).await, key("/work/2"));
+    assert_eq!(trips(&store, then), (0, 2));
+    // Who comes too late for a piece is told of the next.
+    assert_eq!(claim(&other).await, key("/work/3"));
+    let then = store.counters();
+    assert_eq!(claim(&store).await, key("/work/4"));
+    assert_eq!(trips(&store, then), (0, 2));
+    // A piece that is put in front of the others is seen.
+    write(&store, "/work/00").await;
+    let then = store.counters();
+    assert_eq!(claim(&store).await, key("/work/00"));
+    assert_eq!(claim(&store).await, key("/work/5"));
+    assert_eq!(trips(&store, then), (0, 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_prefix_is_read_once_to_be_deleted_and_other_keys_stay_known() {
+    let ([store, _], _cluster) = two();
+    for name in ["/elsewhere", "/folder/1", "/folder/2"] {
+        write(&store, name).await;
+    }
+    let before = store.counters();
+    let prefix = Prefix::parse("/folder/").unwrap();
+    let deleted = one(&store, Operation::DeletePrefix { prefix }).await;
+    assert_eq!(deleted.0, Outcome::Deleted(2));
+    assert_eq!(trips(&store, before), (1, 1));
+    let before = store.counters();
+    write(&store, "/elsewhere").await;
+    write(&store, "/folder/1").await;
+    assert_eq!(trips(&store, before), (0, 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_work_than_is_read_at_once_is_handed_out_in_order() {
+    const PIECES: u64 = 300;
+    let ([store, _], _cluster) = two();
+    let piece = |number| format!("/work/{number:03}");
+    for number in 0..PIECES {
+        write(&store, &piece(number)).await;
+    }
+    let before = store.counters();
+    for number in 0..PIECES {
+        assert_eq!(claim(&store).await, key(&piece(number)));
+    }
+    // Some hundred are read at once.
+    let (reads, transactions) = trips(&store, before);
+    assert!(reads <= 4 && transactions == PIECES, "{reads}");
+}

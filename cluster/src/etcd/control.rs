@@ -11,6 +11,12 @@ use super::Cluster;
 /// How long etcdctl waits for a node.
 const ASK_WITHIN: &str = "5s";
 
+/// How long it waits for one that compacts or defragments, which takes long under load.
+const TIDY_WITHIN: &str = "30s";
+
+/// What etcdctl reads such a time from.
+const COMMAND_TIMEOUT: &str = "ETCDCTL_COMMAND_TIMEOUT";
+
 /// A user of a cluster whose users have to log in.
 #[derive(Clone, Debug)]
 pub struct Login {
@@ -57,7 +63,7 @@ impl Cluster {
         command
             .env("ETCDCTL_API", "3")
             .env("ETCDCTL_ENDPOINTS", endpoints)
-            .env("ETCDCTL_COMMAND_TIMEOUT", ASK_WITHIN)
+            .env(COMMAND_TIMEOUT, ASK_WITHIN)
             .env("ETCDCTL_DIAL_TIMEOUT", ASK_WITHIN);
         if let Some((ca, pair)) = self.credentials() {
             command
@@ -152,8 +158,10 @@ impl Cluster {
     /// # Errors
     /// Where it was compacted already.
     pub fn compact(&self, revision: i64) -> anyhow::Result<()> {
-        self.ask(&["compact", "--physical", &revision.to_string()])
-            .map(|_| ())
+        let revision = revision.to_string();
+        let mut compact = self.etcdctl();
+        compact.env(COMMAND_TIMEOUT, TIDY_WITHIN);
+        said(compact.args(["compact", "--physical", &revision])).map(|_| ())
     }
 
     /// Gives back the room of what was compacted, one node after another; each stands still
@@ -162,8 +170,10 @@ impl Cluster {
     /// # Errors
     /// Where a node does not answer.
     pub fn defragment(&self) -> anyhow::Result<()> {
-        for at in 0..self.nodes.len() {
-            self.ask_node(at, &["defrag"])?;
+        for node in &self.nodes {
+            let mut defragment = self.etcdctl_at(&node.endpoint());
+            defragment.env(COMMAND_TIMEOUT, TIDY_WITHIN);
+            said(defragment.arg("defrag"))?;
         }
         Ok(())
     }

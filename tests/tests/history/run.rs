@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use prominence_api::time::parse_duration;
 use prominence_tests::history::check::{Size, check};
 use prominence_tests::history::load::cluster::{Cluster, Fault, Schedule, Single};
-use prominence_tests::history::load::mix::{EVERYTHING, WATCHED};
+use prominence_tests::history::load::mix::{EVERYTHING, MOSTLY_READS, Mix, WATCHED};
 use prominence_tests::history::load::run::{Plan, run};
 use prominence_tests::history::load::several::Several;
 use prominence_tests::history::operation::Round;
@@ -69,7 +69,7 @@ fn go(cluster: &mut dyn Cluster, requests: usize, strikes: usize, among: &[Fault
     let requests = number("PROMINENCE_TEST_REQUESTS").unwrap_or(requests);
     let plan = Plan {
         users: &[("alice", clients), ("alice2", clients / 4)],
-        mix: EVERYTHING,
+        mix: mix(),
         watched: WATCHED,
         requests,
         faults: Schedule { strikes, among },
@@ -93,6 +93,15 @@ fn go(cluster: &mut dyn Cluster, requests: usize, strikes: usize, among: &[Fault
     );
     assert!(size.commits > 1_000, "the clients were at work: {size}");
     size
+}
+
+/// What the clients do: everything, or, if the environment says so, mostly reads.
+fn mix() -> Mix {
+    match std::env::var("PROMINENCE_TEST_MIX").as_deref() {
+        Ok("reads") => MOSTLY_READS,
+        Ok(other) => panic!("there is no mix {other:?}, only \"reads\""),
+        Err(_) => EVERYTHING,
+    }
 }
 
 /// A number that the environment gives.

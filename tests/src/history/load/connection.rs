@@ -13,7 +13,7 @@ use crate::history::operation::{
 };
 use crate::history::record::Clock;
 
-/// How long an answer may take before the request counts as lost.
+/// How long each step of a request may take before it counts as lost: it is sent, answered, read.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long a claim lasts: shorter than a round, so that claims run out in it.
@@ -53,9 +53,15 @@ impl Connection {
     #[must_use]
     pub fn new(network: &Arc<Network>, token: &Text, random: &mut fastrand::Rng) -> Self {
         let mut random = random.fork();
+        // Each step is limited, not the whole: with a limit on the whole, a thread is started for each request
+        // to look up the server's name.
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
-            .timeout_global(Some(PATIENCE));
+            .timeout_connect(Some(PATIENCE))
+            .timeout_send_request(Some(PATIENCE))
+            .timeout_send_body(Some(PATIENCE))
+            .timeout_recv_response(Some(PATIENCE))
+            .timeout_recv_body(Some(PATIENCE));
         Self {
             network: Arc::clone(network),
             token: token.clone(),

@@ -125,6 +125,8 @@ fn build() -> anyhow::Result<()> {
         "prominence",
         "-p",
         "prominence-bench",
+        "--features",
+        "prominence/etcd",
     ]))?;
     sh::run(sh::cargo().args([
         "build",
@@ -133,6 +135,8 @@ fn build() -> anyhow::Result<()> {
         "prominence-engines",
         "--example",
         "bare_etcd",
+        "--features",
+        "etcd",
     ]))
 }
 

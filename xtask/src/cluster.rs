@@ -307,7 +307,9 @@ impl Which {
 
 /// Builds the program as it is meant to be used.
 fn build() -> anyhow::Result<PathBuf> {
-    sh::run(sh::cargo().args(["build", "--release", "-p", "prominence"]))?;
+    let mut build = sh::cargo();
+    build.args(["build", "--release", "-p", "prominence"]);
+    sh::run(build.args(["--features", "etcd"]))?;
     let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
     let target = target.unwrap_or_else(|| sh::root().join("target"));
     Ok(target.join("release/prominence"))

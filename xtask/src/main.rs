@@ -1,9 +1,10 @@
-//! The project's chores: `cargo xtask install`, `cargo xtask test`, `cargo xtask cluster`,
-//! `cargo xtask bench`.
+//! The project's chores: `cargo xtask install`, `cargo xtask test`, `cargo xtask first-start`,
+//! `cargo xtask cluster`, `cargo xtask bench`.
 #![expect(clippy::print_stdout, reason = "a tool that people watch")]
 
 mod bench;
 mod cluster;
+mod first_start;
 mod sh;
 mod test;
 
@@ -23,6 +24,8 @@ enum Chore {
     Install,
     /// Run every test, after installing what they need.
     Test(test::Options),
+    /// Run the first command of the README without protoc, and the lines after it.
+    FirstStart(first_start::Options),
     /// A cluster to try things on: three etcd nodes and three servers.
     Cluster(cluster::Options),
     /// Measure, and write docs/benchmarks.md.
@@ -33,6 +36,7 @@ fn main() -> anyhow::Result<()> {
     match Arguments::parse().chore {
         Chore::Install => test::install(),
         Chore::Test(options) => test::run(&options),
+        Chore::FirstStart(options) => first_start::run(&options),
         Chore::Cluster(options) => cluster::run(&options),
         Chore::Bench(options) => bench::run(&options),
     }

@@ -203,45 +203,52 @@ fn the_client_library_knows_no_arguments_terminal_or_runtime() {
     }
 }
 
-#[test]
-fn the_small_client_is_built_without_server_engine_and_runtime() {
+/// The names of everything that the program is built from with these arguments.
+fn built_from(arguments: &[&str]) -> Vec<String> {
     let tree = Command::new(env!("CARGO"))
-        .args([
-            "tree",
-            "-p",
-            "prominence",
-            "--no-default-features",
-            "-e",
-            "normal",
-        ])
+        .args(["tree", "-p", "prominence", "-e", "normal,build"])
         .args(["--prefix", "none", "--format", "{p}"])
+        .args(arguments)
         .current_dir(root())
         .output()
         .unwrap();
-    assert!(
-        tree.status.success(),
-        "{}",
-        String::from_utf8_lossy(&tree.stderr)
-    );
+    let failed = String::from_utf8_lossy(&tree.stderr);
+    assert!(tree.status.success(), "{failed}");
     let names = String::from_utf8(tree.stdout).unwrap();
-    assert!(names.contains("prominence-client"), "{names}");
-    for line in names.lines() {
-        let name = line.split(' ').next().unwrap();
-        let server_side = [
-            "axum",
-            "fjall",
-            "hyper",
-            "jsonwebtoken",
-            "prominence-engines",
-            "prominence-server",
-            "tokio",
-            "utoipa",
-        ];
+    let names = names.lines().filter_map(|line| line.split(' ').next());
+    names.map(str::to_owned).collect()
+}
+
+#[test]
+fn the_small_client_is_built_without_server_engine_and_runtime() {
+    let names = built_from(&["--no-default-features"]);
+    assert!(names.iter().any(|name| name == "prominence-client"));
+    let server_side = [
+        "axum",
+        "fjall",
+        "hyper",
+        "jsonwebtoken",
+        "prominence-engines",
+        "prominence-server",
+        "tokio",
+        "utoipa",
+    ];
+    for name in names {
         assert!(
-            !server_side.contains(&name),
+            !server_side.contains(&name.as_str()),
             "the small client depends on {name}"
         );
     }
+}
+
+#[test]
+fn only_the_feature_etcd_brings_a_client_of_etcd_and_what_needs_protoc() {
+    let etcd_side = |name: &String| {
+        let start = ["etcd-client", "prost", "tonic"];
+        start.iter().any(|start| name.starts_with(start))
+    };
+    assert_eq!(built_from(&[]).into_iter().find(etcd_side), None);
+    assert!(built_from(&["--features", "etcd"]).iter().any(etcd_side));
 }
 
 #[test]

@@ -65,6 +65,7 @@ use prominence_core::{
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
+#[cfg(feature = "etcd")]
 pub(crate) use backup::restore_watched;
 pub use backup::{BackupError, BackupSummary, RestoreError, restore, verify};
 pub use error::OpenError;

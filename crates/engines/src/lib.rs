@@ -7,19 +7,38 @@
 //! | [`migrate`] | everything of one store into another, with the other engine or from another layout |
 //! | [`hub`] | wakes those who wait for changes |
 //!
+//! `etcd` and `migrate` are built with the feature `etcd`.
+//!
 //! **Invariant:** nothing here knows users, tokens or requests; an engine sees namespaces, keys
 //! and bytes. No other crate names a storage library.
 
 mod backup;
 pub mod embedded;
+#[cfg(feature = "etcd")]
 pub mod etcd;
 pub mod hub;
+#[cfg(feature = "etcd")]
 pub mod migrate;
 mod queued;
 mod retention;
+#[cfg_attr(
+    not(feature = "etcd"),
+    allow(
+        dead_code,
+        reason = "some kinds of rows are written by the etcd engine alone"
+    )
+)]
 mod row;
+#[cfg_attr(
+    not(feature = "etcd"),
+    allow(
+        dead_code,
+        reason = "only the etcd engine takes back what was not written"
+    )
+)]
 mod taken;
 
 pub use embedded::EmbeddedStore;
+#[cfg(feature = "etcd")]
 pub use etcd::EtcdStore;
 pub use retention::Retention;

@@ -13,6 +13,7 @@
 //! store stays within.
 
 mod ask;
+#[cfg(feature = "etcd")]
 pub mod migrate;
 mod remote;
 mod report;

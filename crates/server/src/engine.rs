@@ -1,13 +1,13 @@
 //! The engine that was chosen: opened, handed to those who use it, and closed.
 
-use std::fs::DirBuilder;
 use std::io;
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use prominence_core::{Clock, Store};
-use prominence_engines::{EmbeddedStore, EtcdStore, embedded, etcd};
+use prominence_engines::{EmbeddedStore, embedded};
+#[cfg(feature = "etcd")]
+use prominence_engines::{EtcdStore, etcd};
 
 use crate::admin::{self, Admin, AdminSocket};
 use crate::settings::{Config, EngineConfig};
@@ -16,6 +16,7 @@ use crate::telemetry::Operations;
 /// A store that is open.
 pub(crate) enum Engine {
     Embedded(Arc<EmbeddedStore>),
+    #[cfg(feature = "etcd")]
     Etcd(Arc<EtcdStore>),
 }
 
@@ -26,6 +27,7 @@ pub enum EngineError {
     #[error(transparent)]
     Embedded(#[from] embedded::OpenError),
     /// The one over etcd.
+    #[cfg(feature = "etcd")]
     #[error(transparent)]
     Etcd(#[from] etcd::OpenError),
     /// The folder for what is not in the cluster: the secret, and where the server listens.
@@ -53,25 +55,9 @@ impl Engine {
                 let store = EmbeddedStore::open(options, clock)?;
                 Ok(Self::Embedded(Arc::new(store)))
             }
+            #[cfg(feature = "etcd")]
             EngineConfig::Etcd(options) => {
-                let folder = &config.data_dir;
-                let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
-                made.map_err(|cause| EngineError::Folder {
-                    folder: folder.clone(),
-                    cause,
-                })?;
-                let options = etcd::Options {
-                    quota: config.bounds.quota,
-                    retention: config.retention,
-                    ..(**options).clone()
-                };
-                tracing::info!(
-                    endpoints = %options.endpoints,
-                    root = options.root.as_str(),
-                    "keeping the data in an etcd cluster"
-                );
-                let store = EtcdStore::open(options, clock)?;
-                Ok(Self::Etcd(Arc::new(store)))
+                Ok(Self::Etcd(Arc::new(open_etcd(config, options, clock)?)))
             }
         }
     }
@@ -80,6 +66,7 @@ impl Engine {
     pub(crate) fn store(&self) -> Arc<dyn Store> {
         match self {
             Self::Embedded(store) => Arc::<EmbeddedStore>::clone(store),
+            #[cfg(feature = "etcd")]
             Self::Etcd(store) => Arc::<EtcdStore>::clone(store),
         }
     }
@@ -87,8 +74,10 @@ impl Engine {
     /// Serves administrators, where there is something that they can't do without this process,
     /// and where that is possible. Users are served in any case.
     pub(crate) fn administration(&self, folder: &Path) -> Option<impl Future<Output = ()> + use<>> {
-        let Self::Embedded(store) = self else {
-            return None;
+        let store = match self {
+            Self::Embedded(store) => store,
+            #[cfg(feature = "etcd")]
+            Self::Etcd(_) => return None,
         };
         match AdminSocket::bind(folder) {
             Ok(socket) => {
@@ -119,6 +108,7 @@ impl Engine {
                     ]
                 })
             }
+            #[cfg(feature = "etcd")]
             Self::Etcd(store) => {
                 let store = Arc::clone(store);
                 Box::new(move || {
@@ -146,7 +136,39 @@ impl Engine {
     pub(crate) async fn close(&self) {
         match self {
             Self::Embedded(store) => store.close(),
+            #[cfg(feature = "etcd")]
             Self::Etcd(store) => store.close().await,
         }
     }
+}
+
+/// Opens a store in a cluster. The data folder holds the signing secret, and where the server listens.
+#[cfg(feature = "etcd")]
+fn open_etcd(
+    config: &Config,
+    options: &etcd::Options,
+    clock: Arc<dyn Clock>,
+) -> Result<EtcdStore, EngineError> {
+    use std::os::unix::fs::DirBuilderExt as _;
+
+    let folder = &config.data_dir;
+    let made = std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder);
+    made.map_err(|cause| EngineError::Folder {
+        folder: folder.clone(),
+        cause,
+    })?;
+    let options = etcd::Options {
+        quota: config.bounds.quota,
+        retention: config.retention,
+        ..options.clone()
+    };
+    tracing::info!(
+        endpoints = %options.endpoints,
+        root = options.root.as_str(),
+        "keeping the data in an etcd cluster"
+    );
+    Ok(EtcdStore::open(options, clock)?)
 }

@@ -18,7 +18,7 @@ use crate::engine::Engine;
 pub use crate::engine::EngineError;
 use crate::front::Front;
 use crate::listener::{self, Tls, TlsError};
-use crate::settings::{Config, EngineConfig};
+use crate::settings::Config;
 use crate::telemetry;
 use crate::token::{self, Secret, SecretError, SecretSource, Verifier};
 
@@ -111,7 +111,7 @@ async fn run(mut config: Config, announce: impl FnOnce(&Started)) -> Result<(), 
     };
     let engine = Engine::open(&config, clock.clone())?;
     let (secrets, made_secret) = secrets(&config)?;
-    if let (EngineConfig::Etcd(_), Some(file)) = (&config.engine, &made_secret) {
+    if let (true, Some(file)) = (config.engine.is_in_cluster(), &made_secret) {
         tracing::warn!(
             file = %file.display(),
             "made a secret of this server's own; servers that share a cluster need the same one: \

@@ -1,6 +1,8 @@
 //! What an operator can set: by flag, by environment variable, or in a TOML file, in this order of
 //! precedence. [`Settings`] is what was written; [`Config`] is what it means, and is valid.
 
+mod engine;
+#[cfg(feature = "etcd")]
 mod etcd;
 mod resolve;
 
@@ -13,7 +15,9 @@ use bytesize::ByteSize;
 use prominence_api::time::{DurationError, format_duration, parse_duration};
 use serde::{Deserialize, Serialize};
 
-pub use resolve::{Config, ConfigError, EngineConfig, Storage, data_folders, default_data_dir};
+pub use resolve::{
+    Config, ConfigError, EngineConfig, Storage, WITHOUT_ETCD, data_folders, default_data_dir,
+};
 
 use crate::token::SecretSource;
 
@@ -190,7 +194,8 @@ pub struct Settings {
 pub enum Engine {
     /// In the data folder of this one machine.
     Embedded,
-    /// In an etcd cluster (3.4 or later), which any number of servers share.
+    /// In an etcd cluster (3.4 or later), which any number of servers share; for a program built
+    /// with the feature `etcd`.
     Etcd,
 }
 

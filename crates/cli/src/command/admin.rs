@@ -2,6 +2,7 @@
 
 mod backup;
 mod check;
+#[cfg(feature = "etcd")]
 mod migrate;
 mod restore;
 mod usage;
@@ -12,7 +13,9 @@ use std::path::PathBuf;
 
 use prominence_server::Settings;
 use prominence_server::admin::{AdminError, Backup, RestoreError};
-use prominence_server::settings::{EngineConfig, data_folders};
+#[cfg(not(feature = "etcd"))]
+use prominence_server::settings::WITHOUT_ETCD;
+use prominence_server::settings::data_folders;
 
 use crate::args::admin::{AdminCommand, FileOrStream, Folder};
 use crate::failure::Failure;
@@ -27,7 +30,10 @@ pub(super) fn run(command: &AdminCommand, output: &mut Output) -> Result<(), Fai
         AdminCommand::Restore(options) => restore::run(options, output),
         AdminCommand::Check(options) => check::run(options, output),
         AdminCommand::Usage(options) => usage::run(options, output),
+        #[cfg(feature = "etcd")]
         AdminCommand::Migrate(options) => migrate::run(options, output),
+        #[cfg(not(feature = "etcd"))]
+        AdminCommand::Migrate(_) => Err(Failure::Usage(format!("admin migrate: {WITHOUT_ETCD}"))),
     }
 }
 
@@ -44,13 +50,11 @@ fn folder(given: &Folder) -> Result<PathBuf, Failure> {
         let config = settings
             .resolve()
             .map_err(|error| Failure::Usage(error.to_string()))?;
-        return match config.engine {
-            EngineConfig::Embedded(_) => Ok(config.data_dir),
-            EngineConfig::Etcd(_) => Err(AdminError::InCluster {
-                folder: config.data_dir,
-            }
-            .into()),
-        };
+        let folder = config.data_dir;
+        if config.engine.is_in_cluster() {
+            return Err(AdminError::InCluster { folder }.into());
+        }
+        return Ok(folder);
     }
     if let Some(folder) = &given.data_dir {
         return Ok(folder.clone());

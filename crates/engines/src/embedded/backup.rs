@@ -10,5 +10,6 @@ mod write;
 
 pub use crate::backup::{BackupError, BackupSummary, RestoreError, verify};
 pub use restore::restore;
+#[cfg(feature = "etcd")]
 pub(crate) use restore::restore_watched;
 pub(super) use write::write;

@@ -1,57 +1,12 @@
-//! Which engine, and the settings of that engine alone.
+//! The settings of the etcd engine: how to reach the cluster.
 
 use std::path::{Path, PathBuf};
 
-use bytesize::ByteSize;
 use prominence_engines::etcd::{Endpoint, Endpoints, Identity, Login, Options, Root, Tls};
 
-use super::{ConfigError, Engine, EngineConfig, Settings, Storage};
+use super::{ConfigError, Settings};
 
 impl Settings {
-    /// Which engine is to be used, and how.
-    ///
-    /// # Errors
-    /// See [`ConfigError`]: for what is missing, makes no sense, or belongs to the other engine.
-    pub(super) fn engine_config(&self) -> Result<EngineConfig, ConfigError> {
-        match self.engine.unwrap_or(Engine::Embedded) {
-            Engine::Embedded => {
-                self.refuse_etcd_settings()?;
-                let size = |given: Option<ByteSize>, default| {
-                    given.unwrap_or(ByteSize::mib(default)).as_u64()
-                };
-                Ok(EngineConfig::Embedded(Storage {
-                    cache_bytes: size(self.cache_size, 64),
-                    min_free_disk: size(self.min_free_disk, 256),
-                }))
-            }
-            Engine::Etcd => {
-                refuse(
-                    &[
-                        ("cache-size", self.cache_size.is_some()),
-                        ("min-free-disk", self.min_free_disk.is_some()),
-                    ],
-                    "embedded",
-                )?;
-                Ok(EngineConfig::Etcd(Box::new(self.etcd_options()?)))
-            }
-        }
-    }
-
-    fn refuse_etcd_settings(&self) -> Result<(), ConfigError> {
-        let given = [
-            ("etcd-endpoints", self.etcd_endpoints.is_some()),
-            ("etcd-root", self.etcd_root.is_some()),
-            ("etcd-user", self.etcd_user.is_some()),
-            ("etcd-password-file", self.etcd_password_file.is_some()),
-            ("etcd-ca", self.etcd_ca.is_some()),
-            ("etcd-cert", self.etcd_cert.is_some()),
-            ("etcd-key", self.etcd_key.is_some()),
-            ("etcd-timeout", self.etcd_timeout.is_some()),
-            ("etcd-connect-timeout", self.etcd_connect_timeout.is_some()),
-        ];
-        refuse(&given, "etcd")
-    }
-
     /// How to reach the cluster that the settings name.
     ///
     /// # Errors
@@ -119,14 +74,6 @@ impl Settings {
     }
 }
 
-/// Refuses settings of another engine, so that nobody believes they had an effect.
-fn refuse(given: &[(&'static str, bool)], engine: &'static str) -> Result<(), ConfigError> {
-    match given.iter().find(|(_, is_given)| *is_given) {
-        Some((setting, _)) => Err(ConfigError::OtherEngine { setting, engine }),
-        None => Ok(()),
-    }
-}
-
 /// Two settings that mean nothing one without the other.
 fn both<A, B>(
     (one, first): (&'static str, Option<A>),
@@ -151,6 +98,7 @@ fn read(setting: &'static str, file: &Path) -> Result<Vec<u8>, ConfigError> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Engine, EngineConfig};
     use super::*;
 
     fn over_etcd(endpoints: &[&str]) -> Settings {
@@ -163,20 +111,6 @@ mod tests {
 
     fn error(settings: &Settings) -> String {
         settings.engine_config().unwrap_err().to_string()
-    }
-
-    #[test]
-    fn settings_of_the_other_engine_are_refused_by_name() {
-        let embedded = Settings {
-            etcd_root: Some("/kv".to_owned()),
-            ..Settings::default()
-        };
-        assert!(error(&embedded).starts_with("etcd-root is for the etcd engine"));
-        let etcd = Settings {
-            cache_size: Some(ByteSize::mib(1)),
-            ..over_etcd(&["http://a:1"])
-        };
-        assert!(error(&etcd).starts_with("cache-size is for the embedded engine"));
     }
 
     #[test]

@@ -9,13 +9,19 @@ use bytesize::ByteSize;
 use clap::Args as _;
 use prominence_core::Quota;
 use prominence_core::limits::{DEFAULT_VALUE_BYTES, MAX_VALUE_BYTES};
-use prominence_engines::{Retention, etcd};
+use prominence_engines::Retention;
+#[cfg(feature = "etcd")]
+use prominence_engines::etcd;
 
 use super::{Settings, Span};
 use crate::app::Bounds;
 use crate::hold::HeldLimits;
 use crate::listener::Limits;
 use crate::token::SecretSource;
+
+/// Where `--engine etcd` or `admin migrate` is asked of a program that can't talk to etcd.
+pub const WITHOUT_ETCD: &str = "this program was built without the etcd engine; build it with: \
+     cargo build --release --features etcd (which needs protoc; see docs/etcd.md)";
 
 /// What names an environment variable as one of the server's settings.
 const ENV_PREFIX: &str = "PROMINENCE_SERVE_";
@@ -51,6 +57,7 @@ pub enum EngineConfig {
     /// In the data folder.
     Embedded(Storage),
     /// In an etcd cluster.
+    #[cfg(feature = "etcd")]
     Etcd(Box<etcd::Options>),
 }
 
@@ -116,10 +123,16 @@ pub enum ConfigError {
     /// What the engine can't do without.
     #[error("--engine etcd needs {0}")]
     Missing(&'static str),
+    /// The engine is not part of this program.
+    #[error("--engine etcd: {WITHOUT_ETCD}")]
+    #[cfg(not(feature = "etcd"))]
+    NotBuilt,
     /// Where the members of the cluster are.
+    #[cfg(feature = "etcd")]
     #[error("etcd-endpoints: {0}")]
     Endpoints(#[from] etcd::BadEndpoints),
     /// What keys in the cluster begin with.
+    #[cfg(feature = "etcd")]
     #[error("etcd-root: {0}")]
     Root(#[from] etcd::BadRoot),
     /// One of two settings that mean nothing alone.
@@ -143,6 +156,18 @@ pub enum ConfigError {
     /// No data folder given and no home to put one into.
     #[error("there is no home folder to keep the data in; name a folder with --data-dir")]
     NoDataFolder,
+}
+
+impl EngineConfig {
+    /// Whether the data is in a cluster, so that the data folder holds none.
+    #[must_use]
+    pub fn is_in_cluster(&self) -> bool {
+        match self {
+            Self::Embedded(_) => false,
+            #[cfg(feature = "etcd")]
+            Self::Etcd(_) => true,
+        }
+    }
 }
 
 impl Settings {

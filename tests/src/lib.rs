@@ -36,6 +36,8 @@ pub fn program() -> &'static Path {
             "prominence",
             "--bin",
             "prominence",
+            "--features",
+            "etcd",
         ]);
         if folder.ends_with("release") {
             build.arg("--release");

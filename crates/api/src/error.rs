@@ -16,6 +16,10 @@ pub struct ErrorBody {
     /// Beside `key`: its revision now, where it exists and that is what did not fit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<u64>,
+    /// With requests that may change something: whether the change may have happened all the same. Where
+    /// it is `false`, the same request can be sent again without doing anything twice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub may_have_happened: Option<bool>,
     /// Names the request in the server's log; with status 5xx.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,

@@ -6,9 +6,10 @@ pub(crate) mod kv;
 #[cfg(feature = "server")]
 pub(crate) mod run;
 pub(crate) mod token;
-mod values;
+pub(crate) mod values;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
@@ -35,6 +36,8 @@ const HELP_WIDTH: usize = 100;
 Environment:
   PROMINENCE_URL         where the server is, as in http://127.0.0.1:8080/prominence/v1
   PROMINENCE_TOKEN       the token to log in with; otherwise the file ~/.prominence/token
+  PROMINENCE_RETRY_FOR   how long to repeat requests that fail for now; 0 is not at all (1m)
+  PROMINENCE_TIMEOUT     how long the server may be silent before a connection counts as lost (1m)
   PROMINENCE_SSL_VERIFY  False switches the check of the server's certificate off
   NO_COLOR               set to anything for output without colour
 
@@ -68,6 +71,12 @@ pub(crate) struct Connection {
     /// A file with the token to log in with [default: ~/.prominence/token].
     #[arg(long, global = true, value_name = "FILE", conflicts_with = "token")]
     pub(crate) token_file: Option<PathBuf>,
+
+    /// How long to repeat a request that fails because the server is away or busy; 0 is not at all.
+    /// Commands that wait try for as long as they are told to wait [default: $PROMINENCE_RETRY_FOR,
+    /// or 1m].
+    #[arg(long, global = true, value_name = "DURATION", value_parser = values::duration_or_zero)]
+    pub(crate) retry_for: Option<Duration>,
 }
 
 /// What to do.

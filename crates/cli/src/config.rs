@@ -2,12 +2,16 @@
 //! environment beats files; nothing is read that the command doesn't need.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use prominence_client::{BaseUrl, Certificates, Client, Config, Token};
+use prominence_api::time::{DurationError, format_duration};
+use prominence_client::retry::RETRY_FOR;
+use prominence_client::{BaseUrl, Certificates, Client, Config, Notice, OnNotice, Timeouts, Token};
 use serde::Deserialize;
 
-use crate::args::Connection;
+use crate::args::{Connection, values};
 use crate::failure::Failure;
+use crate::output;
 
 /// Where the service is.
 pub(crate) const URL: &str = "PROMINENCE_URL";
@@ -15,6 +19,10 @@ pub(crate) const URL: &str = "PROMINENCE_URL";
 pub(crate) const TOKEN: &str = "PROMINENCE_TOKEN";
 /// `False` switches the check of the server's certificate off.
 pub(crate) const SSL_VERIFY: &str = "PROMINENCE_SSL_VERIFY";
+/// How long a request that fails for now is repeated.
+pub(crate) const RETRY: &str = "PROMINENCE_RETRY_FOR";
+/// How long the server may be silent before a connection counts as lost.
+pub(crate) const TIMEOUT: &str = "PROMINENCE_TIMEOUT";
 
 /// The file of a saved token, below the home folder.
 const TOKEN_FILE: &str = ".prominence/token";
@@ -38,8 +46,15 @@ pub(crate) fn client(connection: &Connection) -> Result<Client, Failure> {
             "there is no token to log in with; set {TOKEN}, or save one in ~/{TOKEN_FILE}"
         ))
     })?;
+    let timeouts = Timeouts::default();
     let config = Config {
         certificates: certificates(),
+        timeouts: Timeouts {
+            silence: setting(TIMEOUT, values::duration)?.unwrap_or(timeouts.silence),
+            ..timeouts
+        },
+        retry_for: retry_for(connection)?,
+        on_notice: OnNotice::new(tell),
         ..Config::new(url, token)
     };
     Ok(Client::new(config)?)
@@ -73,6 +88,38 @@ pub(crate) fn token(connection: &Connection) -> Result<Option<Token>, Failure> {
 /// A variable that is set to something.
 pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|text| !text.is_empty())
+}
+
+/// How long to repeat a request that is answered at once.
+fn retry_for(connection: &Connection) -> Result<Duration, Failure> {
+    if let Some(given) = connection.retry_for {
+        return Ok(given);
+    }
+    Ok(setting(RETRY, values::duration_or_zero)?.unwrap_or(RETRY_FOR))
+}
+
+/// A duration in a variable.
+fn setting(
+    name: &str,
+    parse: fn(&str) -> Result<Duration, DurationError>,
+) -> Result<Option<Duration>, Failure> {
+    let Some(text) = variable(name) else {
+        return Ok(None);
+    };
+    parse(&text)
+        .map(Some)
+        .map_err(|error| Failure::Usage(format!("{name} can't be used: {error}")))
+}
+
+/// Says that a request has failed and is repeated, so that nobody looks at a silent terminal.
+fn tell(notice: &Notice<'_>) {
+    // A part of a second counts as one.
+    let left = Duration::from_secs(notice.left.as_secs() + 1);
+    output::warn(format!(
+        "{}; trying again for up to {}",
+        notice.error,
+        format_duration(left)
+    ));
 }
 
 fn certificates() -> Certificates {

@@ -134,8 +134,11 @@ fn explain(error: &Error, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         .iter()
         .any(|words| said.contains(words));
     f.write_str(&said)?;
-    if error.fate() == Fate::Unknown && !is_said {
-        f.write_str("; the change may or may not have happened")?;
+    if error.fate() == Fate::Unknown {
+        if !is_said {
+            f.write_str("; the change may or may not have happened")?;
+        }
+        return f.write_str("; look with prominence kv get or list before you ask again");
     }
     f.write_str(match error {
         Error::Unauthenticated(_) => {
@@ -143,11 +146,12 @@ fn explain(error: &Error, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         }
         Error::Forbidden(_) => "; use a token whose scopes cover it",
         Error::NotANumber(_) => "; only a whole number can be added to",
-        Error::PreconditionFailed(_) => "; nothing was changed",
+        Error::PreconditionFailed(_) if !is_said => "; nothing was changed",
         Error::QuotaExceeded(_) => "; delete what is no longer needed, or ask for more",
         Error::Unreachable { .. } => {
             "; check PROMINENCE_URL or --url, and that the server is running"
         }
+        Error::Intermediary { .. } if error.is_transient() => "; try again later",
         Error::BadAnswer { .. } => "; check PROMINENCE_URL or --url",
         Error::RateLimited(_) | Error::Unavailable { .. } => "; try again later",
         _ => "",

@@ -59,12 +59,14 @@ pub(crate) fn cannot_run(command: &Command, cause: io::Error) -> Failure {
     }
 }
 
-/// A client for renewals of a hold of this length.
+/// A client for renewals of a hold of this length. It does not repeat them: the keeper does, for as long
+/// as the hold lasts.
 pub(crate) fn keepers_client(client: &Client, length: Duration) -> Result<Client, Failure> {
     let patience = (length / 3).min(LONGEST_SILENCE);
     let timeouts = Timeouts {
         connect: patience,
         silence: patience,
     };
-    Ok(client.with_timeouts(timeouts)?)
+    let client = client.with_timeouts(timeouts)?;
+    Ok(client.with_retry_for(Duration::ZERO))
 }

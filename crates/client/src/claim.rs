@@ -10,9 +10,12 @@ use prominence_core::{Key, Prefix, Revision, Timestamp};
 use ureq::http::{Method, StatusCode};
 
 use crate::error::{Error, Fate};
+use crate::persist::{Failed, Turn};
 use crate::read::Entry;
+use crate::reply::Reply;
 use crate::request::{Client, Request};
 use crate::retry::Repeat;
+use crate::wait::with_wait;
 use crate::write::if_match;
 
 /// A key that was taken.
@@ -39,8 +42,11 @@ impl Client {
     /// waits until there is one for as long as `wait` says. `None` where there was nothing to
     /// take.
     ///
-    /// It is repeated only where it is certain that nothing was taken. What an answer that got
-    /// lost had taken is free again when the claim runs out.
+    /// It is repeated even where an answer was lost: what that one had taken is free again when
+    /// its claim runs out.
+    ///
+    /// The claim began at some time between the call and its return; see [`Held::until`] and
+    /// [`Metadata::claimed_until`](crate::Metadata::claimed_until) for its end.
     ///
     /// # Errors
     /// See [`Error`].
@@ -51,15 +57,32 @@ impl Client {
         wait: Option<Duration>,
     ) -> Result<Option<Claimed>, Error> {
         let hold = format_duration(hold);
-        let mut target = format!("{}?{}={hold}", path::of_prefix(prefix), parameter::CLAIM);
-        if let Some(wait) = wait {
-            target += &format!("&{}={}", parameter::WAIT, format_duration(wait));
-        }
-        let reply = self.send(&Request {
-            held: wait.unwrap_or_default(),
+        let target = format!("{}?{}={hold}", path::of_prefix(prefix), parameter::CLAIM);
+        let request = |turn: Option<Duration>| Request {
+            held: turn.unwrap_or_default(),
             limit: MAX_VALUE_BYTES as u64,
-            ..Request::change(Method::POST, target, Repeat::IfNotApplied)
-        })?;
+            ..Request::change(
+                Method::POST,
+                with_wait(target.clone(), '&', turn),
+                Repeat::Safe,
+            )
+        };
+        let Some(wait) = wait else {
+            let reply = self.send(&request(None))?;
+            return self.claimed(reply);
+        };
+        self.take_turns(wait, |turn| {
+            let reply = self.once(&request(turn))?;
+            let claimed = self.claimed(reply).map_err(Failed::broken)?;
+            Ok(match claimed {
+                Some(claimed) => Turn::Done(Some(claimed)),
+                None => Turn::NotYet(None),
+            })
+        })
+    }
+
+    /// What an answer to a claim says; `None` where there was nothing to take.
+    fn claimed(&self, reply: Reply) -> Result<Option<Claimed>, Error> {
         if reply.status == StatusCode::NO_CONTENT {
             return Ok(None);
         }

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use crate::base_url::BaseUrl;
+use crate::notice::OnNotice;
+use crate::retry::RETRY_FOR;
 use crate::token::Token;
 
 /// Where the service is, who asks, and how patiently.
@@ -14,8 +16,13 @@ pub struct Config {
     pub token: Token,
     /// Whether the server has to prove who it is; matters for `https` only.
     pub certificates: Certificates,
-    /// How long to wait.
+    /// When a connection counts as lost.
     pub timeouts: Timeouts,
+    /// How long a request that is answered at once is repeated after errors that may pass; zero is
+    /// not to repeat it. A request that waits has a time of its own and is repeated until then.
+    pub retry_for: Duration,
+    /// Told of requests that fail and are repeated.
+    pub on_notice: OnNotice,
 }
 
 /// Whether the server has to prove who it is.
@@ -27,12 +34,13 @@ pub enum Certificates {
     Unverified,
 }
 
-/// How long to wait.
+/// When a connection counts as lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
-    /// Until a connection stands, TLS included.
+    /// The longest time until a connection stands, TLS included.
     pub connect: Duration,
-    /// Until an answer begins, and between two parts of it.
+    /// The longest silence of a server that is asked to answer at once. The time that a request
+    /// asks to be held comes on top of it.
     pub silence: Duration,
 }
 
@@ -45,6 +53,8 @@ impl Config {
             token,
             certificates: Certificates::Verified,
             timeouts: Timeouts::default(),
+            retry_for: RETRY_FOR,
+            on_notice: OnNotice::default(),
         }
     }
 }

@@ -7,6 +7,15 @@ use prominence_api::ErrorCode;
 pub use prominence_core::error::Fate;
 use ureq::Timeout;
 
+use crate::explain::{explain, is_lasting};
+
+/// Statuses of which this program knows more than a text (RFC 9110, section 15).
+pub(crate) const REQUEST_TIMEOUT: u16 = 408;
+pub(crate) const CONTENT_TOO_LARGE: u16 = 413;
+pub(crate) const BAD_GATEWAY: u16 = 502;
+pub(crate) const UNAVAILABLE: u16 = 503;
+pub(crate) const GATEWAY_TIMEOUT: u16 = 504;
+
 /// Why a request was not done.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -65,6 +74,16 @@ pub enum Error {
         /// Whether a change may have happened.
         fate: Fate,
     },
+    /// A proxy in front of the server, and not the server, has answered.
+    #[error("{what}")]
+    Intermediary {
+        /// The HTTP status.
+        status: u16,
+        /// What it means.
+        what: String,
+        /// Whether a change may have happened.
+        fate: Fate,
+    },
     /// What answered is not this service, or the answer did not arrive whole.
     #[error("{url} gave an answer that makes no sense: {what}")]
     BadAnswer {
@@ -101,6 +120,7 @@ impl Error {
             Self::Unavailable { fate, .. }
             | Self::Failed { fate, .. }
             | Self::Unreachable { fate, .. }
+            | Self::Intermediary { fate, .. }
             | Self::BadAnswer { fate, .. } => *fate,
             _ => Fate::NotApplied,
         }
@@ -113,19 +133,58 @@ impl Error {
     }
 
     /// Whether the same request may succeed in a moment.
-    pub(crate) fn is_transient(&self) -> bool {
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
         match self {
             Self::RateLimited(_) | Self::Unavailable { .. } => true,
+            // A server that found a connection idle for too long says so before it closes it.
+            Self::Failed { refusal, .. } => refusal.status == REQUEST_TIMEOUT,
+            Self::Intermediary { status, .. } => *status != CONTENT_TOO_LARGE,
             Self::Unreachable { cause, .. } => match &**cause {
-                // A certificate that is not accepted shows as invalid data.
-                ureq::Error::Io(error) => error.kind() != io::ErrorKind::InvalidData,
-                ureq::Error::HostNotFound | ureq::Error::ConnectionFailed => true,
-                // Where a connection stands, patience has run out already.
-                ureq::Error::Timeout(phase) => matches!(phase, Timeout::Resolve | Timeout::Connect),
+                ureq::Error::Io(_) => !is_lasting(cause),
+                ureq::Error::HostNotFound
+                | ureq::Error::ConnectionFailed
+                | ureq::Error::Timeout(_) => true,
                 _ => false,
             },
             _ => false,
         }
+    }
+
+    /// Whether a connection that stood was lost before the answer.
+    pub(crate) fn is_lost_connection(&self) -> bool {
+        match self {
+            Self::Unreachable { cause, .. } => {
+                matches!(&**cause, ureq::Error::Io(_)) && fate_of(cause) == Fate::Unknown
+            }
+            Self::Intermediary { status, .. } => [BAD_GATEWAY, GATEWAY_TIMEOUT].contains(status),
+            _ => false,
+        }
+    }
+
+    /// Whether the server is there and refuses for now.
+    pub(crate) fn is_refusal(&self) -> bool {
+        matches!(self, Self::RateLimited(_) | Self::Unavailable { .. })
+    }
+
+    /// The last error of a request, where the answer of an earlier try of it may have been lost.
+    pub(crate) fn after_lost_answer(mut self, lost: bool) -> Self {
+        if !lost {
+            return self;
+        }
+        match &mut self {
+            Self::Unavailable { fate, .. }
+            | Self::Failed { fate, .. }
+            | Self::Unreachable { fate, .. }
+            | Self::Intermediary { fate, .. }
+            | Self::BadAnswer { fate, .. } => *fate = Fate::Unknown,
+            Self::PreconditionFailed(refusal) => refusal.message.push_str(
+                "; an earlier try, whose answer was lost, may or may not have happened before \
+                 that",
+            ),
+            _ => {}
+        }
+        self
     }
 }
 
@@ -166,22 +225,5 @@ pub(crate) fn fate_of(error: &ureq::Error) -> Fate {
         Fate::Unknown
     } else {
         Fate::NotApplied
-    }
-}
-
-/// The cause in a person's words.
-fn explain(error: &ureq::Error) -> String {
-    match error {
-        ureq::Error::Io(error) => {
-            let text = error.to_string();
-            let end = text.find(" (os error").unwrap_or(text.len());
-            text[..end].to_lowercase()
-        }
-        ureq::Error::HostNotFound => "there is no machine of this name".to_owned(),
-        ureq::Error::Timeout(Timeout::Resolve | Timeout::Connect) => {
-            "the connection took too long".to_owned()
-        }
-        ureq::Error::Timeout(_) => "the answer took too long".to_owned(),
-        other => other.to_string(),
     }
 }

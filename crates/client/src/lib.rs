@@ -3,10 +3,11 @@
 //! | module | what it holds |
 //! | --- | --- |
 //! | [`config`], [`base_url`], [`token`] | what a client needs to know, as values that are valid |
-//! | [`error`] | what can go wrong, as what a caller can do about it |
+//! | [`error`], `explain` | what can go wrong, as what a caller can do about it; why a connection failed |
 //! | `read`, `list`, `write`, `delete`, `batch`, `claim`, `wait`, `watch`, `account` | the methods, by endpoint |
-//! | `request`, `reply` | one request, sent and repeated; its answer, read whole |
-//! | [`retry`] | what may be repeated, how often, and after which pause |
+//! | `request`, `reply` | one request, sent once; its answer, read whole |
+//! | `persist`, [`retry`] | sending it again: whether, until when, and after which pause |
+//! | `clock`, `notice` | the clock that deadlines are counted with; telling the caller of failures that are got over |
 //! | `tls` | certificates, set up only for `https` |
 //!
 //! ```no_run
@@ -28,10 +29,14 @@ mod account;
 pub mod base_url;
 mod batch;
 mod claim;
+mod clock;
 pub mod config;
 mod delete;
 pub mod error;
+mod explain;
 mod list;
+mod notice;
+mod persist;
 mod read;
 mod reply;
 mod request;
@@ -44,9 +49,12 @@ mod write;
 
 pub use base_url::{BaseUrl, BaseUrlError};
 pub use claim::{Claimed, Held};
+pub use clock::Clock;
 pub use config::{Certificates, Config, Timeouts};
 pub use error::{Error, Fate, Refusal};
 pub use list::{Items, Levels, ListOptions, Show};
+pub use notice::{Notice, OnNotice};
+pub use persist::LONGEST_TURN;
 pub use read::{Entry, Metadata};
 pub use request::Client;
 pub use token::{Token, TokenError};

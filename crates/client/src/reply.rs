@@ -7,7 +7,10 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use ureq::http::{HeaderMap, Method, Response, StatusCode, header};
 
-use crate::error::{Error, Fate, Refusal};
+use crate::error::{
+    BAD_GATEWAY, CONTENT_TOO_LARGE, Error, Fate, GATEWAY_TIMEOUT, REQUEST_TIMEOUT, Refusal,
+    UNAVAILABLE,
+};
 use crate::request::Request;
 
 /// Bytes of an answer that is one small JSON object, or an error.
@@ -28,6 +31,7 @@ struct ErrorBody {
     error: String,
     code: serde_json::Value,
     request_id: Option<String>,
+    may_have_happened: Option<bool>,
 }
 
 impl Reply {
@@ -91,34 +95,65 @@ impl Reply {
         // An answer to HEAD has a status and no body.
         if request.method == Method::HEAD {
             return match code_of_status(self.status) {
-                Some(code) => Err(refuse(
-                    self.status,
-                    Some(code),
-                    self.reason(),
-                    None,
-                    request,
-                )),
-                None => Err(odd(format!("status {}", self.status))),
+                Some(code) => Err(refuse(self.status, Some(code), self.said(), request)),
+                None => Err(self.from_elsewhere(request, url)),
             };
         }
         match self.json::<ErrorBody>() {
             Ok(body) => {
-                let code = serde_json::from_value(body.code).ok();
-                let (status, id) = (self.status, body.request_id);
-                Err(refuse(status, code, body.error, id, request))
+                let code = serde_json::from_value(body.code.clone()).ok();
+                Err(refuse(self.status, code, body, request))
             }
-            // A proxy in front says so in its own words.
-            Err(_) if self.status == StatusCode::SERVICE_UNAVAILABLE => {
-                let code = Some(ErrorCode::Unavailable);
-                Err(refuse(self.status, code, self.reason(), None, request))
-            }
-            Err(_) => Err(odd(format!("status {}", self.status))),
+            Err(_) => Err(self.from_elsewhere(request, url)),
         }
     }
 
-    fn reason(&self) -> String {
+    /// An error that is not in this service's form: a proxy in front of it says so in its own
+    /// words, which are for people who look at it with a browser.
+    fn from_elsewhere(&self, request: &Request<'_>, url: &str) -> Error {
+        let status = self.status.as_u16();
         let reason = self.status.canonical_reason().unwrap_or("no reason");
-        format!("the server answered {} ({reason})", self.status.as_u16())
+        let means = match status {
+            REQUEST_TIMEOUT => "the request took too long to arrive".to_owned(),
+            CONTENT_TOO_LARGE => format!(
+                "its limit on bodies is smaller than the {} bytes that were sent; ask its operator \
+                 to raise it (client_max_body_size in nginx)",
+                request.body.map_or(0, <[u8]>::len)
+            ),
+            BAD_GATEWAY => "it can't reach the server".to_owned(),
+            UNAVAILABLE => "it has no server to pass requests on to".to_owned(),
+            GATEWAY_TIMEOUT => "the server did not answer it in time".to_owned(),
+            _ => {
+                return Error::BadAnswer {
+                    url: url.to_owned(),
+                    what: format!(
+                        "status {status} ({reason}) without a body in this service's form"
+                    ),
+                    fate: request.fate(Fate::Unknown),
+                };
+            }
+        };
+        // Requests that don't arrive, or that are too large for it, are not passed on.
+        let fate = match status {
+            REQUEST_TIMEOUT | CONTENT_TOO_LARGE => Fate::NotApplied,
+            _ => request.fate(Fate::Unknown),
+        };
+        Error::Intermediary {
+            status,
+            what: format!("a proxy in front of {url} answered {status} ({reason}): {means}"),
+            fate,
+        }
+    }
+
+    /// What a status without a body says.
+    fn said(&self) -> ErrorBody {
+        let reason = self.status.canonical_reason().unwrap_or("no reason");
+        ErrorBody {
+            error: format!("the server answered {} ({reason})", self.status.as_u16()),
+            code: serde_json::Value::Null,
+            request_id: None,
+            may_have_happened: None,
+        }
     }
 }
 
@@ -141,22 +176,21 @@ fn code_of_status(status: StatusCode) -> Option<ErrorCode> {
 fn refuse(
     status: StatusCode,
     code: Option<ErrorCode>,
-    message: String,
-    request_id: Option<String>,
+    body: ErrorBody,
     request: &Request<'_>,
 ) -> Error {
     let refusal = Refusal {
         status: status.as_u16(),
         code,
-        message,
-        request_id,
+        message: body.error,
+        request_id: body.request_id,
     };
-    let open = if status.is_server_error() {
-        Fate::Unknown
-    } else {
-        Fate::NotApplied
+    // A server that does not say leaves it open with its own failures.
+    let may_have = body.may_have_happened.unwrap_or(status.is_server_error());
+    let fate = match may_have {
+        true => request.fate(Fate::Unknown),
+        false => Fate::NotApplied,
     };
-    let fate = request.fate(open);
     match code {
         Some(ErrorCode::NoSuchKey) => Error::NoSuchKey(refusal),
         Some(ErrorCode::PreconditionFailed) => Error::PreconditionFailed(refusal),

@@ -1,27 +1,36 @@
-//! One request: sent, and sent again where that is safe.
+//! A client, and one request of it: sent once.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ureq::http::{self, HeaderName, HeaderValue, Method, header};
 use ureq::{Agent, AsSendBody};
 
+use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Timeouts};
 use crate::error::{Error, Fate, fate_of};
+use crate::notice::{Notice, Notices};
 use crate::reply::{MAX_SMALL, Reply};
-use crate::retry::{Backoff, Repeat};
+use crate::retry::Repeat;
 use crate::tls;
 
 /// Connections kept open between requests: one for each thread that may share a client. With fewer,
 /// most of many threads would connect anew for every request.
 const MAX_IDLE_CONNECTIONS: usize = 64;
 
+/// A connection that was idle for longer is not used again. Servers and proxies close idle
+/// connections after 5 s (Node.js, some load balancers) or later, and a request that is sent at
+/// that moment is lost without anybody knowing whether it was done.
+const MAX_IDLE_AGE: Duration = Duration::from_secs(3);
+
 /// A connection to the service as one user. Cheap to clone; connections are kept open and shared.
 #[derive(Clone)]
 pub struct Client {
     agent: Agent,
     config: Arc<Config>,
-    pause: Arc<dyn Fn(Duration) + Send + Sync>,
+    clock: Arc<dyn Clock>,
+    notices: Arc<Notices>,
+    retry_for: Duration,
 }
 
 /// What to ask for.
@@ -44,21 +53,19 @@ impl Client {
     /// # Errors
     /// For an `https` URL, when this machine has no certificate authorities.
     pub fn new(config: Config) -> Result<Self, Error> {
-        Self::with_pause(config, std::thread::sleep)
+        Self::with_clock(config, SystemClock::new())
     }
 
-    /// A client that waits between tries in its own way.
+    /// A client that counts its deadlines and pauses by a clock of its own. Time limits of
+    /// connections are the machine's all the same.
     ///
     /// # Errors
     /// As [`Client::new`].
-    pub fn with_pause(
-        config: Config,
-        pause: impl Fn(Duration) + Send + Sync + 'static,
-    ) -> Result<Self, Error> {
-        Self::build(config, Arc::new(pause))
+    pub fn with_clock(config: Config, clock: impl Clock + 'static) -> Result<Self, Error> {
+        Self::build(config, Arc::new(clock))
     }
 
-    /// The same client with more or less patience, and connections of its own.
+    /// The same client with other limits on silence, and connections of its own.
     ///
     /// # Errors
     /// As [`Client::new`].
@@ -67,16 +74,38 @@ impl Client {
             timeouts,
             ..(*self.config).clone()
         };
-        Self::build(config, Arc::clone(&self.pause))
+        let built = Self::build(config, Arc::clone(&self.clock))?;
+        Ok(Self {
+            notices: Arc::clone(&self.notices),
+            retry_for: self.retry_for,
+            ..built
+        })
     }
 
-    fn build(config: Config, pause: Arc<dyn Fn(Duration) + Send + Sync>) -> Result<Self, Error> {
+    /// The same client and connections, but requests that are answered at once are repeated for
+    /// this long.
+    #[must_use]
+    pub fn with_retry_for(&self, retry_for: Duration) -> Self {
+        Self {
+            retry_for,
+            ..self.clone()
+        }
+    }
+
+    /// How long requests that are answered at once are repeated.
+    #[must_use]
+    pub fn retry_for(&self) -> Duration {
+        self.retry_for
+    }
+
+    fn build(config: Config, clock: Arc<dyn Clock>) -> Result<Self, Error> {
         let mut agent = Agent::config_builder()
             .http_status_as_error(false)
             // A redirect would carry values to somewhere else than the caller named.
             .max_redirects(0)
             .max_idle_connections_per_host(MAX_IDLE_CONNECTIONS)
             .max_idle_connections(MAX_IDLE_CONNECTIONS)
+            .max_idle_age(MAX_IDLE_AGE)
             .timeout_connect(Some(config.timeouts.connect))
             .timeout_recv_response(Some(config.timeouts.silence))
             .timeout_per_read(Some(config.timeouts.silence))
@@ -87,36 +116,11 @@ impl Client {
         }
         Ok(Self {
             agent: agent.build().into(),
+            retry_for: config.retry_for,
             config: Arc::new(config),
-            pause,
+            clock,
+            notices: Arc::default(),
         })
-    }
-
-    /// Sends a request, and again where that is safe and may help, and answers its success.
-    pub(crate) fn send(&self, request: &Request<'_>) -> Result<Reply, Error> {
-        let mut backoff = Backoff::new();
-        loop {
-            let started = Instant::now();
-            let mut asked = None;
-            let outcome = self.attempt(request).and_then(|reply| {
-                asked = reply.retry_after();
-                reply.success(request, self.config.url.as_str())
-            });
-            let error = match outcome {
-                Ok(reply) => return Ok(reply),
-                Err(error) => error,
-            };
-            let safe = request.repeat == Repeat::Safe || error.fate() == Fate::NotApplied;
-            if !(safe && error.is_transient()) {
-                return Err(error);
-            }
-            // The time that the server was asked to hold it was not spent on trying.
-            let took = started.elapsed().saturating_sub(request.held);
-            match backoff.pause(took, asked) {
-                Some(pause) => (self.pause)(pause),
-                None => return Err(error),
-            }
-        }
     }
 
     /// Says what is odd about an answer that came with a status of success.
@@ -176,12 +180,19 @@ impl Client {
         self.config.url.as_str()
     }
 
-    /// Waits between tries.
-    pub(crate) fn rest(&self, pause: Duration) {
-        (self.pause)(pause);
+    /// The clock of its deadlines.
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        &*self.clock
     }
 
-    /// Waits for the answer as long as the server may hold it, and then for as long as usual.
+    /// Tells of a failure of a request that began to fail `since`.
+    pub(crate) fn tell(&self, notice: &Notice<'_>, since: Duration) {
+        let times = (since, self.clock.now());
+        self.notices.tell(&self.config.on_notice, notice, times);
+    }
+
+    /// Waits for the answer as long as the server may hold it, and then for as long as usual. The
+    /// limit on a single read counts as well while the answer is waited for.
     fn patient<S: AsSendBody>(
         &self,
         built: http::Request<S>,
@@ -191,6 +202,7 @@ impl Client {
         self.agent
             .configure_request(built)
             .timeout_recv_response(Some(until_answered))
+            .timeout_per_read(Some(until_answered))
             .build()
     }
 

@@ -1,9 +1,9 @@
 //! Waiting for a key, or for a number of keys.
 //!
-//! The server holds a request for ten minutes at the most, so that a longer wait is several
-//! requests. One that breaks off, because the server is restarted, say, is sent again.
+//! A wait is made of several requests, none of which is held for longer than proxies let through. One
+//! that breaks off, because the server is restarted, say, is sent again until the time is over.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use prominence_api::name::parameter;
 use prominence_api::{Counted, path};
@@ -12,13 +12,10 @@ use prominence_core::{Key, Prefix, Revision};
 use ureq::http::{StatusCode, header};
 
 use crate::error::{Error, Fate};
+use crate::persist::{Failed, Turn};
 use crate::read::Entry;
-use crate::reply::{MAX_SMALL, Reply};
+use crate::reply::MAX_SMALL;
 use crate::request::{Client, Request};
-use crate::retry::{Backoff, MAX_TOTAL};
-
-/// The longest that one request asks to be held; the server's limit.
-const LONGEST_TURN: Duration = Duration::from_secs(600);
 
 /// What a read waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,14 +37,6 @@ pub enum Awaited {
     Unchanged,
 }
 
-/// What one request found.
-enum Turn<T> {
-    /// What was waited for.
-    Done(T),
-    /// How it was when the request's time was over.
-    NotYet(T),
-}
-
 impl Client {
     /// The value of a key once it exists or differs, or how it is when the time is over.
     ///
@@ -55,35 +44,31 @@ impl Client {
     /// See [`Error`].
     pub fn get_when(&self, key: &Key, until: Until, within: Duration) -> Result<Awaited, Error> {
         self.take_turns(within, |turn| {
-            let target = format!(
-                "{}?{}={}",
-                path::of_key(key),
-                parameter::WAIT,
-                turn.as_secs()
-            );
+            let target = with_wait(path::of_key(key), '?', turn);
             let mut request = Request::read(target, MAX_VALUE_BYTES as u64);
             if let Until::Differs(revision) = until {
                 let tag = format!("\"{revision}\"");
                 request.headers.push((header::IF_NONE_MATCH, tag));
             }
-            request.held = turn;
-            let reply = self.attempt(&request).map_err(Refused::broken)?;
+            request.held = turn.unwrap_or_default();
+            let reply = self.try_once(&request)?;
             if reply.status == StatusCode::NOT_MODIFIED {
                 return Ok(Turn::NotYet(Awaited::Unchanged));
             }
-            match Refused::unless_success(self, &request, reply) {
-                Ok(reply) => {
-                    let metadata = self.metadata(&reply, reply.body.len() as u64);
-                    let metadata = metadata.map_err(Refused::broken)?;
-                    let value = reply.body;
-                    Ok(Turn::Done(Awaited::Entry(Entry { value, metadata })))
+            let reply = match self.judge(reply, &request) {
+                Ok(reply) => reply,
+                Err(failed) if matches!(failed.error, Error::NoSuchKey(_)) => {
+                    return Ok(match until {
+                        Until::Exists => Turn::NotYet(Awaited::Absent),
+                        Until::Differs(_) => Turn::Done(Awaited::Absent),
+                    });
                 }
-                Err(refused) if matches!(refused.error, Error::NoSuchKey(_)) => Ok(match until {
-                    Until::Exists => Turn::NotYet(Awaited::Absent),
-                    Until::Differs(_) => Turn::Done(Awaited::Absent),
-                }),
-                Err(refused) => Err(refused),
-            }
+                Err(failed) => return Err(failed),
+            };
+            let metadata = self.metadata(&reply, reply.body.len() as u64);
+            let metadata = metadata.map_err(Failed::broken)?;
+            let value = reply.body;
+            Ok(Turn::Done(Awaited::Entry(Entry { value, metadata })))
         })
     }
 
@@ -99,21 +84,15 @@ impl Client {
         within: Duration,
     ) -> Result<u64, Error> {
         self.take_turns(within, |turn| {
-            let target = format!(
-                "{}?{}&{}={at_least}&{}={}",
-                path::of_prefix(prefix),
-                parameter::COUNT,
-                parameter::AT_LEAST,
-                parameter::WAIT,
-                turn.as_secs(),
-            );
-            let mut request = Request::read(target, MAX_SMALL);
-            request.held = turn;
-            let reply = self.attempt(&request).map_err(Refused::broken)?;
-            let reply = Refused::unless_success(self, &request, reply)?;
-            let counted = reply.json::<Counted>();
+            let mut target = format!("{}?{}", path::of_prefix(prefix), parameter::COUNT);
+            if turn.is_some() {
+                target += &format!("&{}={at_least}", parameter::AT_LEAST);
+            }
+            let mut request = Request::read(with_wait(target, '&', turn), MAX_SMALL);
+            request.held = turn.unwrap_or_default();
+            let counted = self.once(&request)?.json::<Counted>();
             let Counted { count } =
-                counted.map_err(|what| Refused::broken(self.bad_answer(what, Fate::NotApplied)))?;
+                counted.map_err(|what| Failed::broken(self.bad_answer(what, Fate::NotApplied)))?;
             Ok(if count >= at_least {
                 Turn::Done(count)
             } else {
@@ -121,68 +100,12 @@ impl Client {
             })
         })
     }
-
-    /// Asks again and again until it is done or the time is over.
-    fn take_turns<T>(
-        &self,
-        within: Duration,
-        ask: impl Fn(Duration) -> Result<Turn<T>, Refused>,
-    ) -> Result<T, Error> {
-        let began = Instant::now();
-        let mut backoff = Backoff::new();
-        loop {
-            let left = within.saturating_sub(began.elapsed());
-            let started = Instant::now();
-            let refused = match ask(whole_seconds(left).min(LONGEST_TURN)) {
-                Ok(Turn::Done(found)) => return Ok(found),
-                Ok(Turn::NotYet(found)) if began.elapsed() >= within => return Ok(found),
-                Ok(Turn::NotYet(_)) => {
-                    backoff = Backoff::new();
-                    continue;
-                }
-                Err(refused) => refused,
-            };
-            let mut took = started.elapsed();
-            if took > MAX_TOTAL {
-                // It was held for a while, so the server was there, and this is a new failure.
-                backoff = Backoff::new();
-                took = Duration::ZERO;
-            }
-            if !refused.error.is_transient() {
-                return Err(refused.error);
-            }
-            match backoff.pause(took, refused.retry_after) {
-                Some(pause) => self.rest(pause),
-                None => return Err(refused.error),
-            }
-        }
-    }
 }
 
-/// A request that failed, and how long the server asked to wait.
-struct Refused {
-    error: Error,
-    retry_after: Option<Duration>,
-}
-
-impl Refused {
-    fn broken(error: Error) -> Self {
-        Self {
-            error,
-            retry_after: None,
-        }
+/// Adds how long the server may hold the request; without a turn it answers at once.
+pub(crate) fn with_wait(target: String, separator: char, turn: Option<Duration>) -> String {
+    match turn {
+        Some(turn) => format!("{target}{separator}{}={}", parameter::WAIT, turn.as_secs()),
+        None => target,
     }
-
-    fn unless_success(client: &Client, request: &Request<'_>, reply: Reply) -> Result<Reply, Self> {
-        let retry_after = reply.retry_after();
-        reply
-            .success(request, client.url())
-            .map_err(|error| Self { error, retry_after })
-    }
-}
-
-/// The interface takes whole seconds, one at least.
-fn whole_seconds(left: Duration) -> Duration {
-    let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
-    Duration::from_secs(seconds.max(1))
 }

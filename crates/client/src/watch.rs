@@ -3,7 +3,7 @@
 mod lines;
 
 use std::io::BufReader;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use prominence_api::name::{self, event, parameter};
 use prominence_api::{Changed, Reset, path};
@@ -14,11 +14,8 @@ use ureq::http::HeaderName;
 use crate::error::{Error, Fate};
 use crate::reply::{MAX_SMALL, Reply};
 use crate::request::{Client, Request};
-use crate::retry::{FIRST_PAUSE, jitter};
+use crate::retry::Backoff;
 use lines::{Block, Lines};
-
-/// The longest pause between attempts to connect.
-const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 /// How a watch is made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,9 +79,15 @@ pub struct Watch<'a> {
     last_id: Option<String>,
     /// Whether the server no longer knew the last event, which the reader has to be told.
     gap: Gap,
-    /// Since when there has been no connection, and the next pause.
-    outage: Option<(Instant, Duration)>,
+    outage: Option<Outage>,
     ended: bool,
+}
+
+/// A time without a connection.
+struct Outage {
+    /// When it began, by the client's clock.
+    since: Duration,
+    backoff: Backoff,
 }
 
 /// Whether changes are missing.
@@ -184,16 +187,25 @@ impl Watch<'_> {
 
     /// The connection is gone: waits a little before the next, or gives up.
     fn broken(&mut self, error: Error) -> Result<Option<Event>, Error> {
-        self.lines = None;
+        let told = self.lines.take().is_some();
         let Reconnect::Within(patience) = self.options.reconnect else {
             return Err(error);
         };
-        let (since, pause) = self.outage.unwrap_or((Instant::now(), FIRST_PAUSE));
-        if since.elapsed() > patience {
+        let now = self.client.clock().now();
+        let outage = self.outage.get_or_insert_with(|| Outage {
+            since: now,
+            backoff: Backoff::new(),
+        });
+        let left = patience.saturating_sub(now.saturating_sub(outage.since));
+        let Some(pause) = outage.backoff.pause(left, None) else {
             return Err(error);
+        };
+        let since = outage.since;
+        // A stream that ends, as proxies end idle ones, is no trouble if the next one begins.
+        if !told {
+            self.client.notify(&error, left, since);
         }
-        self.client.rest(jitter(pause));
-        self.outage = Some((since, pause.saturating_mul(2).min(LONGEST_PAUSE)));
+        self.client.clock().sleep(pause);
         Ok(None)
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use prominence_api::{ErrorBody, ErrorCode};
 use prominence_core::error::Fate;
@@ -20,6 +20,8 @@ const OLDEST_REVISION: HeaderName = HeaderName::from_static("prominence-oldest-r
 pub(crate) struct Failure {
     code: ErrorCode,
     message: String,
+    /// What is known about a change that was asked for.
+    fate: Fate,
     /// What some failures need. Boxed, as every handler's result has room for it.
     headers: Option<Box<HeaderMap>>,
     /// The condition of a write that did not hold. Boxed for the same reason.
@@ -38,6 +40,7 @@ impl Failure {
         Self {
             code,
             message: message.into(),
+            fate: Fate::NotApplied,
             headers: None,
             unmet: None,
         }
@@ -54,7 +57,7 @@ impl Failure {
 
     /// For an answer of the store that doesn't fit what it was asked.
     pub(crate) fn surprised() -> Self {
-        Self::new(ErrorCode::Internal, "the store answered something else")
+        Self::new(ErrorCode::Internal, "the store answered something else").leaving_open()
     }
 
     /// 413 for a body of what is named.
@@ -84,6 +87,14 @@ impl Failure {
         self
     }
 
+    /// The same where a change that was asked for may have happened.
+    pub(crate) fn leaving_open(self) -> Self {
+        Self {
+            fate: Fate::Unknown,
+            ..self
+        }
+    }
+
     /// Whole seconds, at least one: a client that comes back after 0 has gained nothing.
     pub(crate) fn retry_after(self, wait: Duration) -> Self {
         let seconds = (wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1);
@@ -100,8 +111,8 @@ impl Failure {
         StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
-    /// The body and headers, now that the request's name is known.
-    pub(crate) fn render(self, request_id: &str) -> Response {
+    /// The body and headers, now that the request's method and name are known.
+    pub(crate) fn render(self, method: &Method, request_id: &str) -> Response {
         let status = self.status();
         let request_id = status.is_server_error().then(|| request_id.to_owned());
         let unmet = self.unmet.as_deref();
@@ -111,6 +122,7 @@ impl Failure {
             revision: revision.map(Revision::get),
             error: self.message,
             code: self.code,
+            may_have_happened: may_change(method).then_some(self.fate == Fate::Unknown),
             request_id,
         };
         let mut response = (status, axum::Json(body)).into_response();
@@ -124,6 +136,11 @@ impl Failure {
     pub(crate) fn message(&self) -> &str {
         &self.message
     }
+}
+
+/// Whether a request with this method may change something.
+fn may_change(method: &Method) -> bool {
+    !method.is_safe()
 }
 
 impl IntoResponse for Failure {
@@ -174,12 +191,13 @@ impl From<StoreError> for Failure {
                 if let Some(cause) = cause {
                     tracing::warn!(%reason, %cause, "the storage engine is unavailable");
                 }
-                let fate = match fate {
+                let known = match fate {
                     Fate::NotApplied => "nothing was changed",
                     Fate::Unknown => "a write may or may not have happened",
                 };
-                Self::new(ErrorCode::Unavailable, format!("{reason}; {fate}"))
-                    .retry_after(retry_after)
+                let message = format!("{reason}; {known}");
+                let failure = Self::new(ErrorCode::Unavailable, message).retry_after(retry_after);
+                Self { fate, ..failure }
             }
             StoreError::Corrupt { what } => {
                 tracing::error!(%what, "stored data is damaged");
@@ -187,6 +205,7 @@ impl From<StoreError> for Failure {
                     ErrorCode::Internal,
                     "the stored data is damaged; tell the operator",
                 )
+                .leaving_open()
             }
         }
     }

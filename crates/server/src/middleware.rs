@@ -72,7 +72,7 @@ fn refuse(failure: Failure, method: &Method, id: &HeaderValue) -> Response {
         let (status, error) = (failure.status().as_u16(), failure.message());
         tracing::warn!(request_id = ?id, status, error);
     }
-    let mut response = failure.render(id.to_str().unwrap_or_default());
+    let mut response = failure.render(method, id.to_str().unwrap_or_default());
     if *method == Method::HEAD {
         *response.body_mut() = Body::empty();
     }
@@ -110,7 +110,7 @@ async fn in_time(
             Ok(Ok(Ok(response))) => return Ok(response),
             Ok(Err(_panic)) => {
                 let message = "the server failed; a write may or may not have happened";
-                return Err(Failure::new(ErrorCode::Internal, message));
+                return Err(Failure::new(ErrorCode::Internal, message).leaving_open());
             }
             // Where the request was held meanwhile, its time has not come.
             Err(_elapsed) if patience.ends(within) > end => {}
@@ -119,7 +119,8 @@ async fn in_time(
                 let message = format!(
                     "no answer within {seconds} seconds; a write may or may not have happened"
                 );
-                return Err(Failure::new(ErrorCode::Unavailable, message).retry_after(within));
+                let failure = Failure::new(ErrorCode::Unavailable, message).leaving_open();
+                return Err(failure.retry_after(within));
             }
         }
     }

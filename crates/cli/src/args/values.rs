@@ -40,6 +40,14 @@ pub(super) fn delimiter(text: &str) -> Result<u8, String> {
     }
 }
 
-pub(super) fn duration(text: &str) -> Result<Duration, DurationError> {
+/// A duration that may be 0.
+pub(crate) fn duration_or_zero(text: &str) -> Result<Duration, DurationError> {
+    match text {
+        "0" | "0s" => Ok(Duration::ZERO),
+        _ => duration(text),
+    }
+}
+
+pub(crate) fn duration(text: &str) -> Result<Duration, DurationError> {
     parse_duration(text)
 }

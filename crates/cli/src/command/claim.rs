@@ -26,6 +26,7 @@ pub(super) fn run(options: &Claim, client: &Client) -> Result<(), Failure> {
         options,
         client,
         keeper: held::keepers_client(client, options.hold)?,
+        patience: client.retry_for(),
         signals: &signals,
         tally: &tally,
         terms: Terms {

@@ -10,6 +10,7 @@ mod take;
 
 use std::io::IsTerminal as _;
 use std::process::Command;
+use std::time::Duration;
 
 use prominence_client::{Client, Error, Lifetime, SetOptions};
 use prominence_core::limits::MAX_VALUE_BYTES;
@@ -51,13 +52,14 @@ pub(super) fn run(options: &Lock, client: &Client) -> Result<(), Failure> {
         ttl: options.ttl,
         deadline: (!options.no_wait).then(|| Moment::now().after(options.wait)),
     };
-    let (client, asked) = (client.clone(), wish.clone());
-    let taken = attempt(&signals, move |door| take::take(&client, &asked, door));
+    let (asking, asked) = (client.clone(), wish.clone());
+    let taken = attempt(&signals, move |door| take::take(&asking, &asked, door));
     let taken = taken.map_err(|signal| Failure::Command(status_of_signal(signal)))??;
     let ours = Value::new(wish.holder.as_bytes().to_vec(), MAX_VALUE_BYTES);
     let ours = ours.map_err(|error| Failure::Usage(error.to_string()))?;
     let lock = HeldLock {
         client: keeper,
+        patience: client.retry_for().min(options.ttl),
         key: taken.key.clone(),
         holder: wish.holder,
         renewal: SetOptions {
@@ -128,7 +130,10 @@ fn tell(command: &mut Command, lock: &HeldLock, taken: &Taken) {
 
 /// A lock that this process has.
 struct HeldLock {
+    /// Repeats nothing by itself.
     client: Client,
+    /// How long the lock is tried to be released while the server is away.
+    patience: Duration,
     key: Key,
     holder: Holder,
     renewal: SetOptions,
@@ -161,16 +166,17 @@ impl Hold for HeldLock {
 impl HeldLock {
     /// Deletes the key where it is still ours.
     fn release(&self) -> Result<Released, Failure> {
+        let client = self.client.with_retry_for(self.patience);
         for _ in 0..RELEASES {
-            let Some(revision) = self.revision()? else {
+            let Some(revision) = self.revision(&client)? else {
                 return Ok(Released::Lost);
             };
-            match self.client.delete_revision(&self.key, revision) {
+            match client.delete_revision(&self.key, revision) {
                 Ok(_) => return Ok(Released::Yes),
                 Err(Error::PreconditionFailed(_)) => {}
                 Err(error) => {
                     // A deletion whose answer was lost shows in that the key is gone.
-                    return match self.revision() {
+                    return match self.revision(&client) {
                         Ok(None) => Ok(Released::Yes),
                         _ => Err(error.into()),
                     };
@@ -181,8 +187,8 @@ impl HeldLock {
     }
 
     /// The key's revision where it is ours.
-    fn revision(&self) -> Result<Option<Revision>, Failure> {
-        let entry = self.client.get(&self.key)?;
+    fn revision(&self, client: &Client) -> Result<Option<Revision>, Failure> {
+        let entry = client.get(&self.key)?;
         let ours = entry.filter(|entry| entry.value == self.holder.as_bytes());
         Ok(ours.map(|entry| entry.metadata.revision))
     }

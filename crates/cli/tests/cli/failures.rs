@@ -112,13 +112,33 @@ fn a_server_that_is_not_there_is_3_and_says_so() {
     let gone = Script::new(vec![]);
     let url = gone.url.clone();
     gone.played();
-    let complaint = alone(&["kv", "get", "/a", "--url", &url, "--token", "t"]).complaint(3);
+    let complaint = alone(&[
+        "kv",
+        "get",
+        "/a",
+        "--url",
+        &url,
+        "--token",
+        "t",
+        "--retry-for",
+        "0",
+    ])
+    .complaint(3);
     assert!(
         complaint.contains("connection refused") && complaint.contains("PROMINENCE_URL"),
         "{complaint}"
     );
     let nowhere = "http://no-such-host.invalid/prominence/v1";
-    let complaint = alone(&["whoami", "--url", nowhere, "--token", "t"]).complaint(3);
+    let complaint = alone(&[
+        "whoami",
+        "--url",
+        nowhere,
+        "--token",
+        "t",
+        "--retry-for",
+        "0",
+    ])
+    .complaint(3);
     assert!(complaint.contains("no-such-host.invalid"), "{complaint}");
 }
 

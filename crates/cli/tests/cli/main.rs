@@ -17,6 +17,7 @@ mod listing;
 mod locking;
 mod login;
 mod manual;
+mod patience;
 mod running;
 mod serving;
 mod signals;

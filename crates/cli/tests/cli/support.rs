@@ -2,9 +2,10 @@
 
 use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::Mutex;
 use std::thread::JoinHandle;
 
 use prominence_client::{BaseUrl, Client, Config, Token};
@@ -18,7 +19,7 @@ const TOKEN_LIFETIME: &str = "1h";
 
 /// A server on a port of its own, with a data folder of its own. Both go with it.
 pub(crate) struct Server {
-    child: Child,
+    child: Mutex<Child>,
     pub(crate) url: String,
     pub(crate) home: TempDir,
 }
@@ -30,23 +31,39 @@ impl Server {
 
     pub(crate) fn start_with(arguments: &[&str]) -> Self {
         let home = tempfile::tempdir().unwrap();
-        let mut child = clean(PROGRAM, home.path())
-            .args(["serve", "--listen", "127.0.0.1:0"])
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        let mut output = BufReader::new(child.stdout.take().unwrap());
-        // Blocks until the server listens, or ends at its end.
-        while output.read_line(&mut line).unwrap() > 0 {
-            if let Some(at) = line.find("http") {
-                let url = line[at..].trim().to_owned();
-                return Self { child, url, home };
-            }
-        }
-        panic!("the server ended: {:?}", child.wait());
+        let (child, url) = serve(home.path(), "127.0.0.1:0", arguments);
+        let child = Mutex::new(child);
+        Self { child, url, home }
+    }
+
+    /// Kills the server, so that nothing is told to anybody.
+    pub(crate) fn kill(&self) {
+        let mut child = self.child.lock().unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    /// Starts it again after it was killed, on the same port and with the same data.
+    pub(crate) fn start_again(&self) {
+        let address = self.url.split('/').nth(2).unwrap();
+        let (child, url) = serve(self.home.path(), address, &[]);
+        assert_eq!(url, self.url);
+        *self.child.lock().unwrap() = child;
+    }
+
+    /// How many requests the server holds.
+    pub(crate) fn held(&self) -> u64 {
+        let address = self.url.split('/').nth(2).unwrap();
+        let mut stream = TcpStream::connect(address).unwrap();
+        let request = "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        let held = text
+            .lines()
+            .filter(|line| line.starts_with("prominence_held_requests{"));
+        let number = |line: &str| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap();
+        held.map(number).sum()
     }
 
     /// Somebody who has the keys of this user.
@@ -63,14 +80,35 @@ impl Server {
     }
 
     pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
+        self.child.lock().unwrap().id()
     }
+}
+
+/// Starts a server and answers its URL once it listens.
+fn serve(home: &Path, address: &str, arguments: &[&str]) -> (Child, String) {
+    let mut child = clean(PROGRAM, home)
+        .args(["serve", "--listen", address])
+        .args(arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    let mut output = BufReader::new(child.stdout.take().unwrap());
+    // Blocks until the server listens, or ends at its end.
+    while output.read_line(&mut line).unwrap() > 0 {
+        if let Some(at) = line.find("http") {
+            return (child, line[at..].trim().to_owned());
+        }
+    }
+    panic!("the server ended: {:?}", child.wait());
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let mut child = self.child.lock().unwrap();
+        let _ = child.kill();
+        let _ = child.wait();
     }
 }
 

@@ -1,7 +1,7 @@
 //! What an answer means, and what is no answer of this service.
 
 use prominence_api::ErrorCode;
-use prominence_client::{Error, SetOptions};
+use prominence_client::{Error, Fate, SetOptions};
 use prominence_core::{Key, Timestamp};
 
 use crate::script::{Script, answer, refusal, value};
@@ -133,5 +133,37 @@ fn what_does_not_speak_http_is_a_bad_answer() {
     let script = Script::new(&["SSH-2.0-OpenSSH_9.2\r\n\r\n".to_owned()]);
     let error = script.client().get(&key()).unwrap_err();
     assert!(matches!(error, Error::BadAnswer { .. }), "{error:?}");
+    script.played();
+}
+
+#[test]
+fn the_page_of_a_proxy_is_told_as_what_it_is_and_not_printed() {
+    let page = "<html><head><title>413</title></head></html>";
+    let script = Script::new(&[answer(
+        "413 Request Entity Too Large",
+        "Content-Type: text/html\r\n",
+        page,
+    )]);
+    let options = SetOptions::default();
+    let error = script.client().set(&key(), &[0; 2_000], &options);
+    let error = error.unwrap_err();
+    assert_eq!(error.fate(), Fate::NotApplied);
+    let text = error.to_string();
+    assert!(
+        text.contains("a proxy in front of http://127.0.0.1:"),
+        "{text}"
+    );
+    assert!(text.contains("smaller than the 2000 bytes"), "{text}");
+    assert!(!text.contains('<'), "{text}");
+    script.played();
+
+    let script = Script::new(&[answer("502 Bad Gateway", "", page)]);
+    let error = script.client().add(&key(), 1).unwrap_err();
+    assert_eq!(
+        error.fate(),
+        Fate::Unknown,
+        "it may be the answer that was lost"
+    );
+    assert!(error.to_string().contains("answered 502"), "{error}");
     script.played();
 }

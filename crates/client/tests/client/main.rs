@@ -12,4 +12,5 @@ mod claiming;
 mod listing;
 mod repeating;
 mod script;
+mod waiting;
 mod watching;

@@ -4,9 +4,32 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use prominence_client::{BaseUrl, Client, Config, Token};
+use prominence_client::{BaseUrl, Client, Clock, Config, Token};
+
+/// A clock whose pauses are noted and over at once; otherwise that of the machine.
+struct NotedClock {
+    started: Instant,
+    pauses: Arc<Mutex<Vec<Duration>>>,
+}
+
+impl Clock for NotedClock {
+    fn now(&self) -> Duration {
+        let paused: Duration = self.pauses.lock().unwrap().iter().sum();
+        self.started.elapsed() + paused
+    }
+
+    fn sleep(&self, time: Duration) {
+        self.pauses.lock().unwrap().push(time);
+    }
+}
+
+/// An answer, and how long the request is held before it.
+pub(crate) enum Held {
+    /// The time is part of the behaviour that is tested: it is longer or shorter than a limit.
+    For(Duration, String),
+}
 
 /// The server; when the script is over, nobody listens any more.
 pub(crate) struct Script {
@@ -19,14 +42,20 @@ pub(crate) struct Script {
 impl Script {
     /// Serves these answers, one a connection. An empty one closes the connection without a word.
     pub(crate) fn new(answers: &[String]) -> Self {
+        let at_once = |answer: &String| Held::For(Duration::ZERO, answer.clone());
+        Self::holding(answers.iter().map(at_once).collect())
+    }
+
+    /// Serves these answers, one a connection, each after a while.
+    pub(crate) fn holding(answers: Vec<Held>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/prominence/v1", listener.local_addr().unwrap());
         let requests = Arc::new(Mutex::new(Vec::new()));
-        let (log, answers) = (Arc::clone(&requests), answers.to_vec());
+        let log = Arc::clone(&requests);
         let thread = std::thread::spawn(move || {
-            for answer in answers {
+            for Held::For(time, answer) in answers {
                 let (stream, _) = listener.accept().unwrap();
-                log.lock().unwrap().push(converse(stream, &answer));
+                log.lock().unwrap().push(converse(stream, time, &answer));
             }
         });
         Self {
@@ -39,10 +68,19 @@ impl Script {
 
     /// A client of it that notes its pauses instead of waiting.
     pub(crate) fn client(&self) -> Client {
+        self.client_with(|_| {})
+    }
+
+    /// The same with a configuration that is changed first.
+    pub(crate) fn client_with(&self, change: impl FnOnce(&mut Config)) -> Client {
         let url = BaseUrl::parse(&self.url).unwrap();
-        let pauses = Arc::clone(&self.pauses);
-        let pause = move |pause| pauses.lock().unwrap().push(pause);
-        Client::with_pause(Config::new(url, Token::parse("t").unwrap()), pause).unwrap()
+        let mut config = Config::new(url, Token::parse("t").unwrap());
+        change(&mut config);
+        let clock = NotedClock {
+            started: Instant::now(),
+            pauses: Arc::clone(&self.pauses),
+        };
+        Client::with_clock(config, clock).unwrap()
     }
 
     /// The requests that came, each with its head and body, after the whole script was played.
@@ -76,7 +114,7 @@ pub(crate) fn value(text: &str) -> String {
     answer("200 OK", "ETag: \"7\"\r\n", text)
 }
 
-fn converse(mut stream: TcpStream, answer: &str) -> String {
+fn converse(mut stream: TcpStream, held: Duration, answer: &str) -> String {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     let mut request = String::new();
     let mut length = 0;
@@ -95,6 +133,7 @@ fn converse(mut stream: TcpStream, answer: &str) -> String {
     let mut body = vec![0; length];
     reader.read_exact(&mut body).unwrap();
     request.push_str(&String::from_utf8(body).unwrap());
+    std::thread::sleep(held);
     stream.write_all(answer.as_bytes()).unwrap();
     request
 }

@@ -230,6 +230,13 @@ fn an_engine_that_cannot_answer_is_503_and_says_whether_a_write_may_have_happene
         assert_eq!(answer.json()["request_id"], answer.header("x-request-id"));
     }
     assert_eq!(server.anonymous().get("//healthz").status, 200);
+    // A program needs no text to know whether to look what became of a write.
+    let field = "may_have_happened";
+    assert_eq!(alice.post("/kv/a", "x").json()[field], true);
+    assert_eq!(alice.delete("/kv?prefix").json()[field], true);
+    assert!(alice.get("/kv/a").json().get(field).is_none());
+    let refused = alice.post("/kv/a?ttl=0", "x");
+    assert_eq!(refused.json()[field], false);
 }
 
 #[test]

@@ -16,7 +16,10 @@ const PAUSE: Duration = Duration::from_millis(200);
 
 /// A key that this process has claimed.
 pub(super) struct Work {
+    /// Repeats nothing by itself.
     client: Client,
+    /// How long the claim is tried to be given back while the server is away.
+    patience: Duration,
     pub(super) key: Key,
     /// As it was when it was claimed.
     first: Metadata,
@@ -46,9 +49,15 @@ pub(super) enum Done {
 
 impl Work {
     /// What was claimed no earlier than `since`.
-    pub(super) fn new(client: Client, claimed: &Claimed, hold: Duration, since: Moment) -> Self {
+    pub(super) fn new(
+        (client, patience): (Client, Duration),
+        claimed: &Claimed,
+        hold: Duration,
+        since: Moment,
+    ) -> Self {
         Self {
             client,
+            patience,
             key: claimed.key.clone(),
             first: claimed.entry.metadata.clone(),
             revision: claimed.entry.metadata.revision,
@@ -61,9 +70,10 @@ impl Work {
     /// Deletes the key, since the work is done. Tries for as long as the claim lasts.
     pub(super) fn finish(&mut self) -> Result<Done, Failure> {
         loop {
-            match self.client.delete_revision(&self.key, self.revision) {
+            let client = self.client.with_retry_for(self.until.left());
+            match client.delete_revision(&self.key, self.revision) {
                 Ok(_) => return Ok(Done::Yes),
-                Err(error) => match self.settle(error)? {
+                Err(error) => match self.settle(&client, error)? {
                     Standing::Ours => std::thread::sleep(PAUSE),
                     Standing::Gone => return Ok(Done::Yes),
                     Standing::Lost => return Ok(Done::Lost),
@@ -74,7 +84,10 @@ impl Work {
 
     /// Releases the claim. One that can't be released runs out by itself.
     pub(super) fn give_back(&self) {
-        match self.client.release(&self.key, self.revision) {
+        let client = self
+            .client
+            .with_retry_for(self.patience.min(self.until.left()));
+        match client.release(&self.key, self.revision) {
             // Somebody may have it already, or its time was over.
             Ok(_) | Err(Error::PreconditionFailed(_) | Error::NoSuchKey(_)) => {}
             Err(error) => output::warn(format!(
@@ -86,16 +99,16 @@ impl Work {
     }
 
     /// Whether the key is still ours after a request that failed, and under which revision.
-    fn settle(&mut self, error: Error) -> Result<Standing, Failure> {
+    fn settle(&mut self, client: &Client, error: Error) -> Result<Standing, Error> {
         let refused = matches!(error, Error::PreconditionFailed(_) | Error::NoSuchKey(_));
         if refused && self.answers == Answers::Complete {
             return Ok(Standing::Lost);
         }
         if !refused && error.fate() == Fate::NotApplied {
-            return Err(error.into());
+            return Err(error);
         }
         self.answers = Answers::Lost;
-        let Some(now) = self.client.head(&self.key)? else {
+        let Some(now) = client.head(&self.key)? else {
             return Ok(Standing::Gone);
         };
         // A claim leaves alone when the key came into being and when its value was set; before the end
@@ -122,7 +135,8 @@ impl Hold for Work {
         let lost =
             || Renewal::Lost("its time had run out, or somebody set or deleted it".to_owned());
         let asked = Moment::now();
-        match self.client.renew(&self.key, self.revision, self.hold) {
+        let client = self.client.clone();
+        match client.renew(&self.key, self.revision, self.hold) {
             Ok(held) => {
                 self.revision = held.revision;
                 self.until = asked.after(self.hold);
@@ -131,7 +145,7 @@ impl Hold for Work {
             }
             Err(error) => {
                 let text = error.to_string();
-                match self.settle(error) {
+                match self.settle(&client, error) {
                     // The request that changed it may have been an earlier one: ask again.
                     Ok(Standing::Ours) | Err(_) => Renewal::Unknown(text),
                     Ok(Standing::Gone | Standing::Lost) => lost(),

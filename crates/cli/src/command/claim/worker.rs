@@ -20,9 +20,6 @@ use crate::output;
 
 const KEY: &str = "PROMINENCE_KEY";
 
-/// The longest that one request waits for work; the server's limit.
-const LONGEST_TURN: Duration = Duration::from_secs(600);
-
 /// The part of a claim that may pass between asking and being answered. Nobody knows when within that
 /// time it began, so after a longer wait it is renewed before the command starts.
 const UNCERTAIN: u32 = 6;
@@ -36,6 +33,8 @@ pub(super) struct Worker<'a> {
     pub(super) client: &'a Client,
     /// The client for renewals.
     pub(super) keeper: Client,
+    /// How long a claim is tried to be given back while the server is away.
+    pub(super) patience: Duration,
     pub(super) signals: &'a Signals,
     pub(super) tally: &'a Tally,
     pub(super) terms: Terms,
@@ -61,27 +60,26 @@ impl Worker<'_> {
         let deadline = self.options.wait.map(|wait| Moment::now().after(wait));
         loop {
             let left = deadline.map(Moment::left);
-            let turn = left.filter(|left| !left.is_zero());
-            let turn = turn.map(|left| whole_seconds(left).min(LONGEST_TURN));
+            let wait = left.filter(|left| !left.is_zero());
             let asked = Moment::now();
             let (client, prefix) = (self.client.clone(), self.options.prefix.clone());
             let hold = self.options.hold;
-            let answer = attempt(self.signals, move |door| match turn {
+            let answer = attempt(self.signals, move |door| match wait {
                 None => door.take(|| client.claim(&prefix, hold, None).transpose()),
                 // An answer that may take long is not waited for. What it brings too late is free again when
                 // its claim runs out.
-                Some(_) => client.claim(&prefix, hold, turn).transpose(),
+                Some(_) => client.claim(&prefix, hold, wait).transpose(),
             });
             let Ok(answer) = answer else {
                 return Ok(None);
             };
             let Some(claimed) = answer.transpose()? else {
-                if turn.is_none() || deadline.is_none_or(Moment::is_past) {
+                if wait.is_none() || deadline.is_none_or(Moment::is_past) {
                     return Ok(None);
                 }
                 continue;
             };
-            let mut work = Work::new(self.keeper.clone(), &claimed, hold, asked);
+            let mut work = Work::new(self.clients(), &claimed, hold, asked);
             if asked.elapsed() < hold / UNCERTAIN {
                 return Ok(Some((claimed, work, asked)));
             }
@@ -94,6 +92,10 @@ impl Worker<'_> {
                 Renewal::Unknown(_) => work.give_back(),
             }
         }
+    }
+
+    fn clients(&self) -> (Client, Duration) {
+        (self.keeper.clone(), self.patience)
     }
 
     /// Runs the command for one key.
@@ -174,10 +176,4 @@ fn feed(child: &mut Child, value: Vec<u8>) {
             let _ = input.write_all(&value);
         });
     }
-}
-
-/// The interface takes whole seconds, one at least.
-fn whole_seconds(left: Duration) -> Duration {
-    let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
-    Duration::from_secs(seconds.max(1))
 }

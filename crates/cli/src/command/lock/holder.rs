@@ -1,7 +1,6 @@
 //! Who holds a lock, as the value of its key.
 
-use std::hash::{BuildHasher as _, RandomState};
-use std::time::SystemTime;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A text that no other holder writes and that tells a person whom to ask. It has only characters that
 /// mean nothing to a shell, in JSON or in a URL, so that a script can put it into a condition as it is.
@@ -38,10 +37,13 @@ impl Holder {
     }
 }
 
-/// A number that no two processes share: the standard library seeds its hash maps from the machine's
-/// source of randomness.
+/// A number that no two processes share. Without a source of random numbers the time has to do, beside
+/// the number of the process.
 fn unique() -> u64 {
-    RandomState::new().hash_one(SystemTime::now())
+    getrandom::u64().unwrap_or_else(|_| {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        u64::try_from(since.unwrap_or_default().as_nanos()).unwrap_or(u64::MAX)
+    })
 }
 
 #[cfg(test)]

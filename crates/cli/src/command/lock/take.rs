@@ -1,14 +1,14 @@
 //! Taking a lock, or one of its slots, as soon as it is free.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
 
 use prominence_api::Listed;
 use prominence_client::error::Fate;
 use prominence_client::{Client, Entry, Error, Lifetime, ListOptions, SetOptions, Show, Until};
 use prominence_core::key::KeyError;
-use prominence_core::{Key, Precondition, Prefix, Revision};
+use prominence_core::limits::MAX_VALUE_BYTES;
+use prominence_core::{Key, Precondition, Prefix, Revision, Value};
 
 use super::holder::Holder;
 use crate::args::kv::lock::Lock;
@@ -18,9 +18,6 @@ use crate::held::clock::Moment;
 
 /// How long to wait for one slot before looking at all of them again: any of them may become free.
 const ONE_SLOT: Duration = Duration::from_secs(1);
-
-/// The pause before asking again where the server holds no more requests of this user.
-const CROWDED: Duration = Duration::from_secs(1);
 
 /// The pause after a request of which nobody knows what became.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -59,6 +56,14 @@ impl Wish {
     /// How long to wait still.
     fn left(&self) -> Duration {
         self.deadline.map(Moment::left).unwrap_or_default()
+    }
+
+    /// A client that tries for as long as the lock is waited for, over a restart of the server too.
+    fn patient(&self, client: &Client) -> Client {
+        match self.deadline {
+            Some(deadline) => client.with_retry_for(deadline.left()),
+            None => client.clone(),
+        }
     }
 
     /// What to say when the time is over.
@@ -107,12 +112,20 @@ pub(super) fn shown(entry: &Entry) -> String {
 
 fn take_one(client: &Client, wish: &Wish, key: &Key, door: &Door) -> Result<Taken, Failure> {
     loop {
+        let client = &wish.patient(client);
         if let Some(taken) = door.take(|| try_to_take(client, wish, key, None).transpose()) {
             return taken;
         }
         let mut holder = None;
         // Every renewal wakes us up; only an absent key is worth an attempt.
         while let Some(entry) = client.get(key)? {
+            if entry.value == wish.holder.as_bytes() {
+                // An earlier request of ours, whose answer was lost, has taken it after all.
+                match take_again(client, wish, key, None)? {
+                    Some(taken) => return Ok(taken),
+                    None => continue,
+                }
+            }
             holder = Some(shown(&entry));
             let left = wish.left();
             if left.is_zero() {
@@ -134,6 +147,7 @@ fn take_any(
     door: &Door,
 ) -> Result<Taken, Failure> {
     loop {
+        let client = &wish.patient(client);
         let held = holders(client, lock)?;
         // Where all begin at the same slot, all fail but one, and try the next one together again.
         let first = random_below(keys.len());
@@ -182,15 +196,8 @@ fn wait_for_change(
     revision: Revision,
     within: Duration,
 ) -> Result<(), Failure> {
-    match client.get_when(key, Until::Differs(revision), within) {
-        Ok(_) => Ok(()),
-        // So many wait that the server holds no more requests; then asking has to do.
-        Err(Error::RateLimited(_)) => {
-            std::thread::sleep(within.min(CROWDED));
-            Ok(())
-        }
-        Err(error) => Err(error.into()),
-    }
+    client.get_when(key, Until::Differs(revision), within)?;
+    Ok(())
 }
 
 /// Takes a key where it does not exist. `None` where somebody else has it.
@@ -200,37 +207,62 @@ fn try_to_take(
     key: &Key,
     slot: Option<usize>,
 ) -> Result<Option<Taken>, Failure> {
-    let options = SetOptions {
-        lifetime: Lifetime::For(wish.ttl),
-        condition: Some(Precondition::Absent),
-    };
-    let since = Moment::now();
-    let taken = |revision| Taken {
-        key: key.clone(),
-        slot,
-        revision,
-        since,
-    };
-    match client.set(key, wish.holder.as_bytes(), &options) {
-        Ok(written) => Ok(Some(taken(written.revision))),
-        Err(Error::PreconditionFailed(_)) => Ok(None),
+    match set(client, wish, key, slot, Precondition::Absent) {
         Err(error) if error.fate() == Fate::Unknown => {
             // The answer was lost; the key tells whether the lock is ours.
             std::thread::sleep(PAUSE);
-            let entry = client.get(key)?;
-            let ours = entry.filter(|entry| entry.value == wish.holder.as_bytes());
-            match ours {
-                Some(entry) => Ok(Some(taken(entry.metadata.revision))),
-                None => Err(error.into()),
+            match client.get(key)? {
+                Some(entry) if entry.value == wish.holder.as_bytes() => {
+                    take_again(client, wish, key, slot)
+                }
+                _ => Ok(None),
             }
         }
-        Err(error) => Err(error.into()),
+        taken => Ok(taken?),
     }
 }
 
-/// A number below another, at random enough for taking turns.
+/// Takes a key that is ours already, so that it is known from when on. `None` where it has been lost.
+fn take_again(
+    client: &Client,
+    wish: &Wish,
+    key: &Key,
+    slot: Option<usize>,
+) -> Result<Option<Taken>, Failure> {
+    let ours = Value::new(wish.holder.as_bytes().to_vec(), MAX_VALUE_BYTES);
+    let ours = ours.map_err(|error| Failure::Usage(error.to_string()))?;
+    Ok(set(client, wish, key, slot, Precondition::Value(ours))?)
+}
+
+/// Writes the holder where a condition holds. `None` where it does not.
+fn set(
+    client: &Client,
+    wish: &Wish,
+    key: &Key,
+    slot: Option<usize>,
+    condition: Precondition,
+) -> Result<Option<Taken>, Error> {
+    let options = SetOptions {
+        lifetime: Lifetime::For(wish.ttl),
+        condition: Some(condition),
+    };
+    let since = Moment::now();
+    match client.set(key, wish.holder.as_bytes(), &options) {
+        Ok(written) => Ok(Some(Taken {
+            key: key.clone(),
+            slot,
+            revision: written.revision,
+            since,
+        })),
+        Err(Error::PreconditionFailed(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// A number below another, for taking turns.
 fn random_below(limit: usize) -> usize {
-    let random = RandomState::new().hash_one(limit);
     let limit = u64::try_from(limit).unwrap_or(u64::MAX).max(1);
+    // Without a source of random numbers, everybody begins with the first.
+    let random = getrandom::u64().unwrap_or_default();
     usize::try_from(random % limit).unwrap_or_default()
 }

@@ -185,7 +185,15 @@ fn a_read_outlives_a_server_that_is_busy_for_a_moment() {
     let busy = refusal("503 Service Unavailable", "unavailable");
     let value = answer("200 OK", "ETag: \"1\"\r\n", "42");
     let script = Script::new(vec![busy, String::new(), value]);
-    assert_eq!(script.run(&["kv", "get", "/a"]).text(), "42");
+    let ran = script.run(&["kv", "get", "/a"]);
+    assert_eq!(
+        (ran.status, ran.stdout.as_slice()),
+        (0, &b"42"[..]),
+        "{ran:?}"
+    );
+    // It is told once what the matter is, and not with every try.
+    assert_eq!(ran.stderr.lines().count(), 1, "{ran:?}");
+    assert!(ran.stderr.contains("trying again for up to"), "{ran:?}");
     script.played();
 }
 

@@ -146,7 +146,7 @@ fn a_listing_that_breaks_off_is_an_error_and_its_json_is_left_open() {
         "[\"/a\"]",
     );
     let script = Script::new(vec![first]);
-    let ran = script.run(&["kv", "list"]);
+    let ran = script.run(&["kv", "list", "--retry-for", "0"]);
     assert_eq!(ran.status, 3, "{ran:?}");
     assert_eq!(ran.stdout, b"/a\n");
     assert!(
@@ -161,7 +161,7 @@ fn a_listing_that_breaks_off_is_an_error_and_its_json_is_left_open() {
         "[{\"prefix\": \"/a/\"}]",
     );
     let script = Script::new(vec![first]);
-    let ran = script.run(&["kv", "list", "--json"]);
+    let ran = script.run(&["kv", "list", "--json", "--retry-for", "0"]);
     assert_eq!(ran.status, 3, "{ran:?}");
     let whole: Result<serde_json::Value, _> = serde_json::from_slice(&ran.stdout);
     assert!(whole.is_err(), "{ran:?}");

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use prominence_core::{Metadata, Value};
+use prominence_core::{Metadata, Timestamp, Value};
 use serde::{Deserialize, Serialize};
 
 use crate::time::rfc3339;
@@ -17,7 +17,7 @@ pub use batch::{
     Batch, BatchCondition, BatchDone, BatchOperation, BatchResult, BatchTtl, MAX_BATCH_BYTES,
 };
 pub use claim::{Released, Renewed};
-pub use watch::{Changed, Reset};
+pub use watch::{Cause, Changed, Reset};
 
 /// Answer to a value set.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -157,6 +157,12 @@ pub struct Detail {
     /// Until when a worker holds it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claimed_until: Option<String>,
+    /// The job that holds it, where its claim is live and its token named a job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claimed_by: Option<String>,
+    /// How many times it was claimed since the value was set; left out for 0.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub claims: u32,
     /// With `values`: the value, where it is valid UTF-8.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
@@ -188,9 +194,9 @@ impl Text {
 }
 
 impl Detail {
-    /// What is known about a key, with its value where that was asked for.
+    /// What is known about a key at `now`, with its value where that was asked for.
     #[must_use]
-    pub fn of(key: String, metadata: &Metadata, value: Option<&Value>) -> Self {
+    pub fn of(key: String, metadata: &Metadata, value: Option<&Value>, now: Timestamp) -> Self {
         let (value, value_base64) = match value.map(Text::of) {
             None => (None, None),
             Some(Text::Plain(text)) => (Some(text), None),
@@ -205,10 +211,20 @@ impl Detail {
             expires: metadata.expires.map(rfc3339),
             job: metadata.job.as_ref().map(|job| job.as_str().to_owned()),
             claimed_until: metadata.claimed_until.map(rfc3339),
+            claimed_by: metadata.holder(now).map(|job| job.as_str().to_owned()),
+            claims: metadata.claims,
             value,
             value_base64,
         }
     }
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes fields by reference"
+)]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 #[cfg(test)]
@@ -240,21 +256,31 @@ mod tests {
     fn every_form_of_a_line_is_read_back_as_itself() {
         let metadata = Metadata {
             revision: prominence_core::Revision::new(3),
-            created: prominence_core::Timestamp::from_secs(1),
-            modified: prominence_core::Timestamp::from_secs(2),
+            created: Timestamp::from_secs(1),
+            modified: Timestamp::from_secs(2),
             expires: None,
             job: None,
-            claimed_until: None,
+            claimed_until: Some(Timestamp::from_secs(4)),
+            claims: 2,
+            claimed_by: prominence_core::Job::parse("worker").ok(),
+            write_id: None,
             size: 2,
         };
         let value = Value::new(vec![0xff, 0], 9).unwrap();
+        let detail = |second| {
+            let now = Timestamp::from_secs(second);
+            Detail::of("/a".into(), &metadata, Some(&value), now)
+        };
+        assert_eq!(detail(3).claimed_by.as_deref(), Some("worker"));
+        assert_eq!(detail(4).claimed_by, None, "the claim ran out");
         for item in [
             Listed::Name("/a".into()),
             Listed::Folder {
                 prefix: "/a/".into(),
             },
             Listed::Value(BTreeMap::from([("/prefix".to_owned(), Text::of(&value))])),
-            Listed::Detail(Box::new(Detail::of("/a".into(), &metadata, Some(&value)))),
+            Listed::Detail(Box::new(detail(3))),
+            Listed::Detail(Box::new(detail(4))),
         ] {
             let back: Listed = serde_json::from_str(&json(&item)).unwrap();
             assert_eq!(back, item);

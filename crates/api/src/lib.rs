@@ -15,7 +15,7 @@ pub mod path;
 pub mod time;
 
 pub use body::{
-    Added, Batch, BatchCondition, BatchDone, BatchOperation, BatchResult, BatchTtl, Changed,
+    Added, Batch, BatchCondition, BatchDone, BatchOperation, BatchResult, BatchTtl, Cause, Changed,
     Counted, Deleted, Detail, Listed, Released, Renewed, Reset, Set, Text, Usage, UsageLimits,
     WhoAmI,
 };

@@ -11,6 +11,12 @@ pub const EXPIRES: &str = "prominence-expires";
 pub const JOB: &str = "prominence-job";
 /// Response header: until when a worker holds the entry (RFC 3339).
 pub const CLAIMED_UNTIL: &str = "prominence-claimed-until";
+/// Response header: the job that holds the entry, while its claim is live.
+pub const CLAIMED_BY: &str = "prominence-claimed-by";
+/// Response header: how many times the entry was claimed since its value was set; not there for 0.
+pub const CLAIMS: &str = "prominence-claims";
+/// Request header: the id by which a conditional set that is sent again is recognized.
+pub const WRITE_ID: &str = "prominence-write-id";
 /// Response header: the key that a claim took, percent-encoded as in a URL.
 pub const KEY: &str = "prominence-key";
 /// Request and response header: names one request in both sides' logs.

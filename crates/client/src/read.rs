@@ -38,6 +38,10 @@ pub struct Metadata {
     pub job: Option<String>,
     /// Until when a worker holds it.
     pub claimed_until: Option<Timestamp>,
+    /// The job that holds it, where its claim is live and its token named a job.
+    pub claimed_by: Option<String>,
+    /// How many times it was claimed since the value was set.
+    pub claims: u32,
 }
 
 impl Client {
@@ -100,6 +104,11 @@ impl Client {
             expires: instant(name::EXPIRES),
             job: reply.header(name::JOB).map(str::to_owned),
             claimed_until: instant(name::CLAIMED_UNTIL),
+            claimed_by: reply.header(name::CLAIMED_BY).map(str::to_owned),
+            claims: reply
+                .header(name::CLAIMS)
+                .and_then(|text| text.parse().ok())
+                .unwrap_or_default(),
         })
     }
 }

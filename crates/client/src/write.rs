@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
-use prominence_api::name::parameter;
+use prominence_api::name::{self, parameter};
 use prominence_api::time::format_duration;
 use prominence_api::{Added, Set, path};
-use prominence_core::{Key, Precondition, Revision};
+use prominence_core::{Key, Precondition, Revision, WriteId};
 use ureq::http::{HeaderName, Method, StatusCode, header};
 
 use crate::error::{Error, Fate};
@@ -22,6 +22,9 @@ pub struct SetOptions {
     pub lifetime: Lifetime,
     /// What must hold of the key before.
     pub condition: Option<Precondition>,
+    /// An id made for this one set, by which the server recognizes a repetition of it and answers
+    /// as it did before. Only with a condition.
+    pub write_id: Option<WriteId>,
 }
 
 /// How long a value stays.
@@ -82,6 +85,9 @@ impl Client {
                 add_parameter(&mut target, parameter::PREV, &value);
             }
         }
+        if let Some(id) = &options.write_id {
+            headers.push((HeaderName::from_static(name::WRITE_ID), id.to_string()));
+        }
         let repeat = match options.condition {
             None => Repeat::Safe,
             Some(_) => Repeat::IfNotApplied,
@@ -131,6 +137,7 @@ impl Default for SetOptions {
         Self {
             lifetime: Lifetime::Permanent,
             condition: None,
+            write_id: None,
         }
     }
 }

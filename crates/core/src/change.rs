@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 
+use crate::entry::Metadata;
 use crate::key::{Key, Prefix};
 use crate::namespace::Job;
 use crate::revision::Revision;
@@ -36,17 +37,53 @@ pub struct Change {
 }
 
 /// What happened to a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChangeKind {
     /// It was set, added to, claimed, renewed or released.
-    Put {
-        /// Bytes of the value.
-        size: usize,
-    },
+    Put(Put),
     /// It was deleted.
     Delete,
     /// Its lifetime ended.
     Expire,
+}
+
+/// An entry that was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Put {
+    /// Bytes of the value.
+    pub size: usize,
+    /// `None` where an earlier version of the program logged the change without it.
+    pub state: Option<PutState>,
+}
+
+/// Why an entry was written, and its metadata afterwards, beside what the [`Change`] itself tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PutState {
+    /// The kind of operation.
+    pub cause: Cause,
+    /// [`Metadata::created`].
+    pub created: Timestamp,
+    /// [`Metadata::expires`].
+    pub expires: Option<Timestamp>,
+    /// [`Metadata::claimed_until`].
+    pub claimed_until: Option<Timestamp>,
+    /// [`Metadata::claimed_by`].
+    pub claimed_by: Option<Job>,
+    /// [`Metadata::claims`].
+    pub claims: u32,
+}
+
+/// The kind of operation that wrote an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// Its value was set or added to.
+    Set,
+    /// It was claimed.
+    Claim,
+    /// Its claim was renewed.
+    Renew,
+    /// Its claim was released.
+    Release,
 }
 
 /// A part of the log.
@@ -80,6 +117,24 @@ pub enum Interest {
 
 /// Comes once something that somebody waits for may have changed.
 pub type Signal = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+impl Put {
+    /// The change of an entry that has this metadata afterwards.
+    #[must_use]
+    pub fn of(cause: Cause, after: &Metadata) -> Self {
+        Self {
+            size: after.size,
+            state: Some(PutState {
+                cause,
+                created: after.created,
+                expires: after.expires,
+                claimed_until: after.claimed_until,
+                claimed_by: after.claimed_by.clone(),
+                claims: after.claims,
+            }),
+        }
+    }
+}
 
 impl Cursor {
     /// Before every change.

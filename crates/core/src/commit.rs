@@ -9,6 +9,7 @@ use crate::limits::MAX_COMMIT_OPERATIONS;
 use crate::revision::Revision;
 use crate::time::Timestamp;
 use crate::value::Value;
+use crate::write_id::WriteId;
 
 /// Conditions and operations that happen all together or not at all.
 ///
@@ -18,6 +19,8 @@ use crate::value::Value;
 pub struct Commit {
     conditions: Vec<Condition>,
     operations: Vec<Operation>,
+    /// Only with one set that stands alone and has a condition.
+    write_id: Option<WriteId>,
 }
 
 /// What must hold of one key for a commit to happen.
@@ -121,6 +124,13 @@ pub enum Outcome {
         /// Whether the key did not exist before.
         created: bool,
     },
+    /// An earlier commit with the same write id stored the value, and nothing was changed.
+    AlreadySet {
+        /// Whether that commit demanded that the key did not exist.
+        created: bool,
+        /// The entry's revision, which is later than that commit's where it was claimed since.
+        revision: Revision,
+    },
     /// The sum.
     Added(i64),
     /// How many keys were removed.
@@ -157,6 +167,9 @@ pub enum MalformedCommit {
     /// An operation on a prefix beside others.
     #[error("an operation on a prefix must be the only one")]
     PrefixNotAlone,
+    /// A write id on anything but one set with a condition.
+    #[error("a write id belongs to a commit of one set and at least one condition")]
+    WriteIdNotAllowed,
 }
 
 impl Commit {
@@ -189,6 +202,7 @@ impl Commit {
         Ok(Self {
             conditions,
             operations,
+            write_id: None,
         })
     }
 
@@ -198,7 +212,27 @@ impl Commit {
         Self {
             conditions: condition.into_iter().collect(),
             operations: vec![operation],
+            write_id: None,
         }
+    }
+
+    /// The same commit with an id by which a repetition is recognized: where the live entry of its
+    /// key was stored by a set with this id, it changes nothing and answers
+    /// [`Outcome::AlreadySet`], whether or not its conditions hold.
+    ///
+    /// Only a commit of one set with at least one condition may have one. A commit of several
+    /// operations would have to be recognized by all of its keys, of which others may have been
+    /// written since.
+    ///
+    /// # Errors
+    /// [`MalformedCommit::WriteIdNotAllowed`].
+    pub fn identified_by(mut self, id: WriteId) -> Result<Self, MalformedCommit> {
+        let is_one_set = matches!(self.operations[..], [Operation::Set { .. }]);
+        if !is_one_set || self.conditions.is_empty() {
+            return Err(MalformedCommit::WriteIdNotAllowed);
+        }
+        self.write_id = Some(id);
+        Ok(self)
     }
 
     /// What must hold.
@@ -211,6 +245,12 @@ impl Commit {
     #[must_use]
     pub fn operations(&self) -> &[Operation] {
         &self.operations
+    }
+
+    /// The id of its one set, where it has one.
+    #[must_use]
+    pub fn write_id(&self) -> Option<&WriteId> {
+        self.write_id.as_ref()
     }
 
     /// Demands one thing more. Used by permits that allow creating but not replacing.
@@ -270,6 +310,33 @@ mod tests {
             Err(MalformedCommit::RepeatedKey(Key::parse("/a").unwrap()))
         );
         assert!(Commit::new(vec![], vec![delete("/a"), delete("/b")]).is_ok());
+    }
+
+    #[test]
+    fn a_write_id_belongs_to_one_set_with_a_condition() {
+        let id = || WriteId::parse(b"1").unwrap();
+        let key = || Key::parse("/a").unwrap();
+        let set = || Operation::Set {
+            key: key(),
+            value: Value::from_integer(1),
+            lifetime: Lifetime::Permanent,
+        };
+        let absent = || Condition {
+            key: key(),
+            expect: Precondition::Absent,
+        };
+        let identified = Commit::single(Some(absent()), set()).identified_by(id());
+        assert_eq!(identified.unwrap().write_id(), Some(&id()));
+        for commit in [
+            Commit::single(None, set()),
+            Commit::single(Some(absent()), delete("/a")),
+            Commit::new(vec![absent()], vec![set(), delete("/b")]).unwrap(),
+        ] {
+            assert_eq!(
+                commit.identified_by(id()),
+                Err(MalformedCommit::WriteIdNotAllowed)
+            );
+        }
     }
 
     #[test]

@@ -34,6 +34,7 @@ pub mod signals;
 mod space;
 mod suite;
 pub mod usage;
+pub mod write_ids;
 
 use std::fmt::Display;
 use std::future::Future;
@@ -133,7 +134,7 @@ pub fn finish<T, E: Display>(outcome: Result<T, E>) -> T {
 #[cfg(test)]
 mod tests {
     /// The files that hold cases.
-    const FILES: [&str; 15] = [
+    const FILES: [&str; 16] = [
         include_str!("conformance/changes.rs"),
         include_str!("conformance/claims.rs"),
         include_str!("conformance/concurrency.rs"),
@@ -149,6 +150,7 @@ mod tests {
         include_str!("conformance/readers.rs"),
         include_str!("conformance/scans.rs"),
         include_str!("conformance/usage.rs"),
+        include_str!("conformance/write_ids.rs"),
     ];
 
     #[test]

@@ -4,6 +4,7 @@ use crate::namespace::Job;
 use crate::revision::Revision;
 use crate::time::Timestamp;
 use crate::value::Value;
+use crate::write_id::WriteId;
 
 /// A value and what is known about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +30,15 @@ pub struct Metadata {
     pub job: Option<Job>,
     /// Until when a worker holds the entry. An instant in the past is no claim.
     pub claimed_until: Option<Timestamp>,
+    /// How many times the entry was claimed since its value was last set; the count stops at the
+    /// largest number. A renewal is not a claim.
+    pub claims: u32,
+    /// The job whose token made the claim of `claimed_until`; a renewal keeps it, a release and a
+    /// set clear it. See [`Metadata::holder`] for whether the claim is live.
+    pub claimed_by: Option<Job>,
+    /// The id of the conditional set that stored the value, where it was sent with one. Claims,
+    /// renewals and releases keep it; every set and every addition replaces or clears it.
+    pub write_id: Option<WriteId>,
     /// Bytes of the value.
     pub size: usize,
 }
@@ -44,5 +54,22 @@ impl Metadata {
     #[must_use]
     pub fn live_claim(&self, now: Timestamp) -> Option<Timestamp> {
         self.claimed_until.filter(|until| now < *until)
+    }
+
+    /// Bytes of its texts, which take memory beside the metadata itself.
+    #[must_use]
+    pub fn text_bytes(&self) -> usize {
+        let job = |job: &Option<Job>| job.as_ref().map_or(0, |job| job.as_str().len());
+        let write_id = self.write_id.as_ref().map_or(0, |id| id.as_str().len());
+        job(&self.job) + job(&self.claimed_by) + write_id
+    }
+
+    /// The job that holds the claim that is live at `now`, where there is one and its token named
+    /// a job.
+    #[must_use]
+    pub fn holder(&self, now: Timestamp) -> Option<&Job> {
+        self.claimed_by
+            .as_ref()
+            .filter(|_| self.live_claim(now).is_some())
     }
 }

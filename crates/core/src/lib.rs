@@ -2,7 +2,7 @@
 //!
 //! | module | what it holds |
 //! | --- | --- |
-//! | [`namespace`], [`key`], [`value`], [`revision`], [`time`] | values that cannot be wrong, because parsing is the only way to get one |
+//! | [`namespace`], [`key`], [`value`], [`revision`], [`time`], [`write_id`] | values that cannot be wrong, because parsing is the only way to get one |
 //! | [`entry`], [`commit`], [`scan`], [`change`] | the vocabulary of the [`Store`] trait |
 //! | [`store`] | the trait itself, with its whole contract |
 //! | [`rules`] | what a commit does, as pure functions that every engine shares |
@@ -31,8 +31,11 @@ pub mod scan;
 pub mod store;
 pub mod time;
 pub mod value;
+pub mod write_id;
 
-pub use change::{Change, ChangeKind, Changes, Cursor, Extent, Interest, Signal};
+pub use change::{
+    Cause, Change, ChangeKind, Changes, Cursor, Extent, Interest, Put, PutState, Signal,
+};
 pub use clock::Clock;
 pub use commit::{Commit, Committed, Condition, Lifetime, Operation, Outcome, Precondition};
 pub use entry::{Entry, Metadata};
@@ -46,3 +49,4 @@ pub use scan::{Depth, Item, Page, PageLimit, Projection, Scan, Visibility};
 pub use store::{Store, Usage};
 pub use time::Timestamp;
 pub use value::Value;
+pub use write_id::WriteId;

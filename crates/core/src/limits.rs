@@ -13,6 +13,10 @@ pub const MAX_NAMESPACE_BYTES: usize = 256;
 /// Bytes of a job's identifier. It is repeated in every entry that the job writes.
 pub const MAX_JOB_BYTES: usize = 256;
 
+/// Bytes of a write id: twice the 32 hexadecimal digits that the client sends. It is stored in each
+/// entry that was set with one.
+pub const MAX_WRITE_ID_BYTES: usize = 64;
+
 /// Bytes of a value unless the operator sets another limit: "16 KB".
 pub const DEFAULT_VALUE_BYTES: usize = 16_384;
 

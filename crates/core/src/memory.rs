@@ -280,7 +280,7 @@ impl Space {
                     index,
                 },
                 key: effect.key.clone(),
-                kind: effect.kind,
+                kind: effect.kind.clone(),
                 job: author.cloned(),
                 time: now,
             });

@@ -5,7 +5,7 @@
 
 use std::ops::ControlFlow;
 
-use crate::change::ChangeKind;
+use crate::change::{Cause, ChangeKind, Put};
 use crate::commit::{Commit, Condition, Operation, Outcome, Precondition};
 use crate::entry::{Entry, Metadata};
 use crate::error::{Mismatch, StoreError};
@@ -16,6 +16,7 @@ use crate::revision::Revision;
 use crate::store::Usage;
 use crate::time::Timestamp;
 use crate::value::Value;
+use crate::write_id::WriteId;
 
 /// One namespace as it is stored, entries that have expired but are not yet removed included.
 pub trait View {
@@ -111,11 +112,15 @@ pub fn plan(
     commit: &Commit,
     circumstances: Circumstances<'_>,
 ) -> Result<Plan, StoreError> {
+    if let Some(plan) = already_set(view, commit, circumstances.now)? {
+        return Ok(plan);
+    }
     check(view, commit, circumstances.now)?;
     let before = view.usage();
     let mut planner = Planner {
         view,
         circumstances,
+        write_id: commit.write_id(),
         revision: before.revision.next(),
         effects: Vec::new(),
         outcomes: Vec::with_capacity(commit.operations().len()),
@@ -141,6 +146,34 @@ pub fn plan(
         outcomes,
         usage,
     })
+}
+
+/// The plan of a set that an earlier commit with the same id has done: it changes nothing.
+///
+/// This comes before the conditions, which the earlier commit made false in nearly every case.
+/// Where they still hold, setting the value once more would end a claim that was made since.
+fn already_set(
+    view: &impl View,
+    commit: &Commit,
+    now: Timestamp,
+) -> Result<Option<Plan>, StoreError> {
+    let (Some(id), [Operation::Set { key, .. }]) = (commit.write_id(), commit.operations()) else {
+        return Ok(None);
+    };
+    let stored = view.metadata(key)?;
+    let stored =
+        stored.filter(|stored| stored.is_live(now) && stored.write_id.as_ref() == Some(id));
+    Ok(stored.map(|stored| Plan {
+        effects: Vec::new(),
+        outcomes: vec![Outcome::AlreadySet {
+            created: commit
+                .conditions()
+                .iter()
+                .any(|condition| condition.key == *key && condition.expect == Precondition::Absent),
+            revision: stored.revision,
+        }],
+        usage: view.usage(),
+    }))
 }
 
 /// Checks the conditions of a commit.
@@ -261,6 +294,8 @@ fn account(before: Usage, effects: &[Effect]) -> Usage {
 struct Planner<'a, V> {
     view: &'a V,
     circumstances: Circumstances<'a>,
+    /// The id of the one set that the commit consists of.
+    write_id: Option<&'a WriteId>,
     revision: Revision,
     effects: Vec<Effect>,
     outcomes: Vec<Outcome>,
@@ -294,11 +329,11 @@ impl<V: View> Planner<'_, V> {
             Operation::Claim { prefix, hold } => self.claim(prefix, now.after(*hold))?,
             Operation::Renew { key, hold } => {
                 let until = now.after(*hold);
-                self.change_claim(key, Some(until))?;
+                self.change_claim(key, Cause::Renew, Some(until))?;
                 Outcome::Renewed(until)
             }
             Operation::Release { key } => {
-                self.change_claim(key, None)?;
+                self.change_claim(key, Cause::Release, None)?;
                 Outcome::Released
             }
         };
@@ -332,12 +367,15 @@ impl<V: View> Planner<'_, V> {
             expires,
             job: self.circumstances.author.cloned(),
             claimed_until: None,
+            claims: 0,
+            claimed_by: None,
+            write_id: self.write_id.cloned(),
             size: value.len(),
         };
         self.effects.push(Effect {
             key: key.clone(),
             before,
-            kind: ChangeKind::Put { size: value.len() },
+            kind: ChangeKind::Put(Put::of(Cause::Set, &metadata)),
             after: Some(Entry { value, metadata }),
         });
         created
@@ -404,11 +442,16 @@ impl<V: View> Planner<'_, V> {
         if let held @ Some(_) = entry.metadata.live_claim(self.circumstances.now) {
             return Ok(Outcome::NoneFree { until: held });
         }
-        let claimed = self.hold(&key, entry, Some(until));
+        let claimed = self.hold(&key, entry, Cause::Claim, Some(until));
         Ok(Outcome::Claimed(key, claimed))
     }
 
-    fn change_claim(&mut self, key: &Key, until: Option<Timestamp>) -> Result<(), StoreError> {
+    fn change_claim(
+        &mut self,
+        key: &Key,
+        cause: Cause,
+        until: Option<Timestamp>,
+    ) -> Result<(), StoreError> {
         let now = self.circumstances.now;
         let refuse = |reason| StoreError::PreconditionFailed {
             key: key.clone(),
@@ -418,22 +461,30 @@ impl<V: View> Planner<'_, V> {
         if entry.metadata.live_claim(now).is_none() {
             return Err(refuse(Mismatch::NotClaimed));
         }
-        self.hold(key, entry, until);
+        self.hold(key, entry, cause, until);
         Ok(())
     }
 
     /// Writes an entry again with another claim and this commit's revision.
-    fn hold(&mut self, key: &Key, entry: Entry, until: Option<Timestamp>) -> Entry {
+    fn hold(&mut self, key: &Key, entry: Entry, cause: Cause, until: Option<Timestamp>) -> Entry {
         let before = entry.metadata.clone();
         let mut after = entry;
-        after.metadata.revision = self.revision;
-        after.metadata.claimed_until = until;
+        let metadata = &mut after.metadata;
+        metadata.revision = self.revision;
+        metadata.claimed_until = until;
+        match cause {
+            Cause::Claim => {
+                metadata.claims = metadata.claims.saturating_add(1);
+                metadata.claimed_by = self.circumstances.author.cloned();
+            }
+            Cause::Release => metadata.claimed_by = None,
+            // A renewal is by the holder, whichever token it has by now.
+            Cause::Renew | Cause::Set => {}
+        }
         self.effects.push(Effect {
             key: key.clone(),
             before: Some(before),
-            kind: ChangeKind::Put {
-                size: after.value.len(),
-            },
+            kind: ChangeKind::Put(Put::of(cause, metadata)),
             after: Some(after.clone()),
         });
         after

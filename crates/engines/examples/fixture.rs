@@ -1,7 +1,7 @@
 //! Writes the fixtures of the current format: data folders, a backup, and what is in them.
 //!
 //! ```text
-//! cargo run -p prominence-engines --example fixture -- crates/engines/tests/fixtures/format-2
+//! cargo run -p prominence-engines --example fixture -- crates/engines/tests/fixtures/format-3
 //! ```
 //!
 //! makes the folders `written` and `restored`, the file `backup`, and `content.txt`, which

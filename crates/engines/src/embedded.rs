@@ -125,6 +125,7 @@ impl EmbeddedStore {
     pub fn open(options: Options, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         let folder = Arc::new(Folder::take(&options.folder)?);
         let database = deletion::open(&folder, options.tuning())?;
+        folder.raise_format()?;
         let (requests, received) = sync_channel(options.queue.max(1));
         let shared = Arc::new(Shared {
             hot: HotEntries::new(options.hot_cache_bytes()),

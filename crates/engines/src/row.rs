@@ -6,14 +6,23 @@
 //! Numbers in the bodies are big-endian.
 
 mod entry;
+mod put;
 
 use prominence_core::{Job, StoreError, Timestamp};
 use xxhash_rust::xxh3::Xxh3;
 
-pub(crate) use entry::{decode_entry, encode_entry};
+pub(crate) use entry::{decode_entry, encode_entry, read_metadata, write_metadata};
+#[cfg(test)]
+pub(crate) use put::tests::states;
+pub(crate) use put::{read_state, write_state};
 
-/// The version of every row that this program writes, and the only one that it reads.
-pub(crate) const VERSION: u8 = 1;
+/// The version of every row that this program writes. Version 2 added to entries how often they
+/// were claimed, by whom, and a write id, and to changes in the log how the entry is afterwards.
+pub(crate) const VERSION: u8 = 2;
+
+/// The first version that this program reads. A row of an earlier version is one of the latest
+/// without what was added since.
+const OLDEST: u8 = 1;
 
 /// Bytes of the checksum at the end.
 const CHECKSUM: usize = 8;
@@ -113,13 +122,9 @@ impl Row {
         self.u32(u32::try_from(count).unwrap_or(u32::MAX));
     }
 
-    pub(crate) fn job(&mut self, job: &Job) {
-        self.text(job.as_str());
-    }
-
     pub(crate) fn optional_job(&mut self, job: Option<&Job>) {
         match job {
-            Some(job) => self.job(job),
+            Some(job) => self.text(job.as_str()),
             // No job has an empty identifier.
             None => self.u16(0),
         }
@@ -127,8 +132,7 @@ impl Row {
 
     /// A text with its length before it; keys and names are far shorter than that can tell.
     pub(crate) fn text(&mut self, text: &str) {
-        self.u16(u16::try_from(text.len()).unwrap_or(u16::MAX));
-        self.0.extend_from_slice(text.as_bytes());
+        put_text(&mut self.0, text);
     }
 
     pub(crate) fn finish(mut self, kind: Kind, key: &[u8]) -> Vec<u8> {
@@ -136,6 +140,14 @@ impl Row {
         self.u64(sum);
         self.0
     }
+}
+
+/// Writes a text with its length before it.
+pub(crate) fn put_text(to: &mut Vec<u8>, text: &str) {
+    // Keys have at most 1,024 bytes and jobs fewer.
+    let length = u16::try_from(text.len()).unwrap_or(u16::MAX);
+    to.extend_from_slice(&length.to_be_bytes());
+    to.extend_from_slice(text.as_bytes());
 }
 
 /// What is left to read of a row's body.
@@ -150,7 +162,7 @@ impl<'a> Body<'a> {
             return Err(damaged(kind, key, "fails its checksum"));
         }
         match covered.split_first() {
-            Some((&VERSION, body)) => Ok(Self(body)),
+            Some((OLDEST..=VERSION, body)) => Ok(Self(body)),
             _ => Err(damaged(kind, key, "has a version that is not known")),
         }
     }

@@ -64,7 +64,7 @@ impl Front {
         let who = self.app.verifier.remembered(token, self.app.clock.now())?;
         let conditions = ReadConditions::of(headers).ok()?;
         let entry = self.app.gate.read_at_once(&who, &target.key().ok()?)?;
-        let mut response = kv::render(entry, &conditions).ok()?;
+        let mut response = kv::render(entry, &conditions, &*self.app.clock).ok()?;
         // Last of what may fail, because the router would take from the rate once more.
         auth::admit(&self.app, &who).ok()?;
         middleware::keep_private(&mut response);

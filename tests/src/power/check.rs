@@ -186,8 +186,8 @@ async fn check_namespace(store: &EmbeddedStore, namespace: &Namespace) -> Result
     for (key, entry) in &entries {
         let revision = entry.metadata.revision.get();
         match changes.latest.get(key) {
-            Some((at, ChangeKind::Put { size }))
-                if (*at, *size) == (revision, entry.value.len()) => {}
+            Some((at, ChangeKind::Put(put)))
+                if (*at, put.size) == (revision, entry.value.len()) => {}
             None if revision <= changes.floor => {}
             logged => {
                 return Err(format!(

@@ -1,6 +1,6 @@
 //! The data of a watch's events.
 
-use prominence_core::{Change, ChangeKind, Value};
+use prominence_core::{Change, ChangeKind, PutState, Timestamp, Value};
 use serde::{Deserialize, Serialize};
 
 use super::Text;
@@ -22,12 +22,46 @@ pub struct Changed {
     /// With `put`: bytes of the value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<u64>,
+    /// With `put`: the kind of operation. This and what follows about the entry is left out where an
+    /// earlier version of the server logged the change.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<Cause>,
+    /// With `put`: when the key came into being.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created: Option<String>,
+    /// With `put`: when the entry will be gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<String>,
+    /// With `put`: until when a worker holds the entry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claimed_until: Option<String>,
+    /// With `put`: the job that holds the entry, where the token that claimed it named a job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claimed_by: Option<String>,
+    /// With `put`: how many times the entry was claimed since the value was set; left out for 0.
+    #[serde(default, skip_serializing_if = "super::is_zero")]
+    pub claims: u32,
     /// With `values`: the value, where it is still there and is valid UTF-8.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
     /// With `values`: the value's bytes, where it is still there and is not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value_base64: Option<String>,
+}
+
+/// The kind of operation that wrote an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Cause {
+    /// Its value was set or added to.
+    Set,
+    /// It was claimed.
+    Claim,
+    /// Its claim was renewed.
+    Renew,
+    /// Its claim was released.
+    Release,
 }
 
 /// The data of an event `reset`.
@@ -47,17 +81,39 @@ impl Changed {
             Some(Text::Plain(text)) => (Some(text), None),
             Some(Text::Encoded { base64 }) => (None, Some(base64)),
         };
+        let put = match &change.kind {
+            ChangeKind::Put(put) => Some(put),
+            ChangeKind::Delete | ChangeKind::Expire => None,
+        };
+        let state = put.and_then(|put| put.state.as_ref());
+        let instant = |of: fn(&PutState) -> Option<Timestamp>| state.and_then(of).map(rfc3339);
         Self {
             key: change.key.as_str().to_owned(),
             revision: change.at.revision.get(),
             time: rfc3339(change.time),
             job: change.job.as_ref().map(|job| job.as_str().to_owned()),
-            size: match change.kind {
-                ChangeKind::Put { size } => Some(size as u64),
-                ChangeKind::Delete | ChangeKind::Expire => None,
-            },
+            size: put.map(|put| put.size as u64),
+            change: state.map(|state| state.cause.into()),
+            created: instant(|state| Some(state.created)),
+            expires: instant(|state| state.expires),
+            claimed_until: instant(|state| state.claimed_until),
+            claimed_by: state
+                .and_then(|state| state.claimed_by.as_ref())
+                .map(|job| job.as_str().to_owned()),
+            claims: state.map_or(0, |state| state.claims),
             value,
             value_base64,
+        }
+    }
+}
+
+impl From<prominence_core::Cause> for Cause {
+    fn from(cause: prominence_core::Cause) -> Self {
+        match cause {
+            prominence_core::Cause::Set => Self::Set,
+            prominence_core::Cause::Claim => Self::Claim,
+            prominence_core::Cause::Renew => Self::Renew,
+            prominence_core::Cause::Release => Self::Release,
         }
     }
 }

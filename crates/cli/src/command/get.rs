@@ -29,6 +29,10 @@ struct Shown<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     claimed_until: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    claimed_by: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    claims: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     value: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     value_base64: Option<String>,
@@ -88,6 +92,8 @@ fn shown(key: &Key, entry: Entry) -> Shown<'_> {
         expires: instant(metadata.expires),
         job: metadata.job,
         claimed_until: instant(metadata.claimed_until),
+        claimed_by: metadata.claimed_by,
+        claims: Some(metadata.claims).filter(|claims| *claims > 0),
         value,
         value_base64,
     }

@@ -54,6 +54,7 @@ pub(super) fn run(options: &Load, client: &Client, output: &mut Output) -> Resul
     let how = SetOptions {
         lifetime: options.ttl.unwrap_or(Lifetime::Permanent),
         condition: options.if_absent.then_some(Precondition::Absent),
+        write_id: None,
     };
     let progress = Progress::new(Show::unless(options.quiet), "loading", length);
     let (stored, left) = (Tally::default(), Tally::default());

@@ -65,6 +65,7 @@ pub(super) fn run(options: &Lock, client: &Client) -> Result<(), Failure> {
         renewal: SetOptions {
             lifetime: Lifetime::For(options.ttl),
             condition: Some(Precondition::Value(ours)),
+            write_id: None,
         },
     };
     hold(options, &signals, lock, &taken)

@@ -23,6 +23,7 @@ pub(super) fn run(options: &Set, client: &Client) -> Result<(), Failure> {
     let how = SetOptions {
         lifetime: options.ttl.unwrap_or(Lifetime::Permanent),
         condition,
+        write_id: None,
     };
     client.set(&options.key, &value, &how)?;
     Ok(())

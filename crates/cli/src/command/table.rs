@@ -14,13 +14,22 @@ const ALIGNED_ROWS: usize = 200;
 const NOTHING: &str = "-";
 
 /// Columns before the key.
-const COLUMNS: usize = 6;
+const COLUMNS: usize = 8;
 
 /// A row but for its last column, the key, which needs no alignment.
 type Cells = [String; COLUMNS];
 
 /// The heads of the columns.
-const HEADS: [&str; COLUMNS] = ["SIZE", "MODIFIED", "CREATED", "EXPIRES", "CLAIMED", "JOB"];
+const HEADS: [&str; COLUMNS] = [
+    "SIZE",
+    "MODIFIED",
+    "CREATED",
+    "EXPIRES",
+    "CLAIMED",
+    "CLAIMED BY",
+    "CLAIMS",
+    "JOB",
+];
 
 /// The column that numbers stand in, aligned to the right.
 const SIZE: usize = 0;
@@ -50,13 +59,16 @@ impl Table {
     /// A row for a key.
     pub(super) fn key(&mut self, detail: Detail, output: &mut Output) -> io::Result<()> {
         let instant = |at: Option<String>| at.map_or(NOTHING.to_owned(), |at| to_seconds(&at));
+        let text = |text: Option<String>| text.unwrap_or_else(|| NOTHING.to_owned());
         let cells = [
             detail.size.to_string(),
             to_seconds(&detail.modified),
             to_seconds(&detail.created),
             instant(detail.expires),
             instant(detail.claimed_until),
-            detail.job.unwrap_or_else(|| NOTHING.to_owned()),
+            text(detail.claimed_by),
+            detail.claims.to_string(),
+            text(detail.job),
         ];
         self.row(cells, Look::Plain, detail.key, output)
     }

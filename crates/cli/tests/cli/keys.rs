@@ -245,21 +245,31 @@ fn usage_shows_what_is_stored_and_what_may_be() {
 #[test]
 fn a_claim_is_shown_wherever_a_key_is_shown_in_detail() {
     let until = "2030-01-02T03:04:05.678Z";
-    let headers = format!("ETag: \"7\"\r\nProminence-Claimed-Until: {until}\r\n");
+    let headers = format!(
+        "ETag: \"7\"\r\nProminence-Claimed-Until: {until}\r\nProminence-Claimed-By: worker-3\r\n\
+         Prominence-Claims: 2\r\n"
+    );
     let script = Script::new(vec![answer("200 OK", &headers, "42")]);
     let shown = script.run(&["kv", "get", "--json", "/a"]).text();
-    assert!(
-        shown.contains(&format!("\"claimed_until\": \"{until}\"")),
-        "{shown}"
-    );
+    for words in [
+        &format!("\"claimed_until\": \"{until}\""),
+        "\"claimed_by\": \"worker-3\"",
+        "\"claims\": 2",
+    ] {
+        assert!(shown.contains(words), "{shown}");
+    }
     script.played();
     let detail = format!(
         "[{{\"key\": \"/a\", \"size\": 2, \"revision\": 7, \"created\": \"{until}\", \
-         \"modified\": \"{until}\", \"claimed_until\": \"{until}\"}}]"
+         \"modified\": \"{until}\", \"claimed_until\": \"{until}\", \
+         \"claimed_by\": \"worker-3\", \"claims\": 2}}]"
     );
     for (flag, words) in [
-        ("--json", "\"claimed_until\":\"2030-01-02T03:04:05.678Z\""),
-        ("--long", "\t2030-01-02T03:04:05Z\t-\t/a\n"),
+        (
+            "--json",
+            "\"claimed_until\":\"2030-01-02T03:04:05.678Z\",\"claimed_by\":\"worker-3\",\"claims\":2",
+        ),
+        ("--long", "\t2030-01-02T03:04:05Z\tworker-3\t2\t-\t/a\n"),
     ] {
         let script = Script::new(vec![answer("200 OK", "", &detail)]);
         let listed = script.run(&["kv", "list", flag]).text();

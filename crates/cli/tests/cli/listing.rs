@@ -50,19 +50,31 @@ fn long_lines_in_a_pipe_are_separated_by_tabs() {
         .map(|line| line.split('\t').collect())
         .collect();
     assert_eq!(rows.len(), 2, "{long}");
-    let [size, modified, created, expires, claimed, job, key] = rows[0][..] else {
+    let [
+        size,
+        modified,
+        created,
+        expires,
+        claimed,
+        by,
+        claims,
+        job,
+        key,
+    ] = rows[0][..]
+    else {
         panic!("{long}");
     };
-    assert_eq!((size, claimed, job, key), ("3", "-", "j 1", "/a"));
+    assert_eq!((size, claimed, by, claims), ("3", "-", "-", "0"));
+    assert_eq!((job, key), ("j 1", "/a"));
     assert!(created <= modified && created.ends_with('Z'), "{long}");
     assert!(modified < expires, "{long}");
     assert!(
         modified.starts_with("20") && modified.ends_with('Z'),
         "{long}"
     );
-    assert_eq!(rows[1][3..], ["-", "-", "-", "/b/c"]);
+    assert_eq!(rows[1][3..], ["-", "-", "-", "0", "-", "/b/c"]);
     let folders = me.kv(&["list", "-l", "--dirs", "/b"]).text();
-    assert_eq!(folders, "-\t-\t-\t-\t-\t-\t/b/\n");
+    assert_eq!(folders, "-\t-\t-\t-\t-\t-\t-\t-\t/b/\n");
 }
 
 #[test]

@@ -14,8 +14,14 @@ fn key() -> Key {
 fn a_value_comes_with_what_is_known_about_it() {
     let headers = "ETag: \"12\"\r\nLast-Modified: Tue, 14 Nov 2023 22:13:20 GMT\r\n\
                    Prominence-Expires: 2023-11-14T23:13:20.500Z\r\nProminence-Job: jöb-1\r\n";
-    let script = Script::new(&[answer("200 OK", headers, "x")]);
-    let entry = script.client().get(&key()).unwrap().unwrap();
+    let claim = "Prominence-Claimed-By: wörker\r\nProminence-Claims: 3\r\n";
+    let claimed = format!("{headers}{claim}");
+    let script = Script::new(&[
+        answer("200 OK", headers, "x"),
+        answer("200 OK", &claimed, "x"),
+    ]);
+    let client = script.client();
+    let entry = client.get(&key()).unwrap().unwrap();
     assert_eq!(entry.metadata.revision.get(), 12);
     assert_eq!(entry.metadata.size, 1);
     assert_eq!(
@@ -28,6 +34,13 @@ fn a_value_comes_with_what_is_known_about_it() {
     );
     assert_eq!(entry.metadata.job.as_deref(), Some("jöb-1"));
     assert_eq!(entry.metadata.claimed_until, None);
+    assert_eq!(
+        (entry.metadata.claimed_by, entry.metadata.claims),
+        (None, 0)
+    );
+    let claimed = client.get(&key()).unwrap().unwrap().metadata;
+    assert_eq!(claimed.claimed_by.as_deref(), Some("wörker"));
+    assert_eq!(claimed.claims, 3);
     let requests = script.played();
     assert!(requests[0].starts_with("GET /prominence/v1/kv/a%20b HTTP/1.1"));
     assert!(

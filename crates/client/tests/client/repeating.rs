@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use prominence_client::retry::RETRY_FOR;
 use prominence_client::{Error, Fate, OnNotice, SetOptions};
-use prominence_core::{Key, Precondition, Prefix, Revision};
+use prominence_core::{Key, Precondition, Prefix, Revision, WriteId};
 
 use crate::script::{Script, answer, refusal, value};
 
@@ -201,6 +201,7 @@ fn an_addition_that_was_turned_away_is_repeated() {
 fn conditional_writes_are_not_repeated_where_they_may_have_happened() {
     let conditional = SetOptions {
         condition: Some(Precondition::Absent),
+        write_id: WriteId::parse(b"id-1").ok(),
         ..SetOptions::default()
     };
     let script = Script::new(&[unavailable(), String::new()]);
@@ -213,6 +214,8 @@ fn conditional_writes_are_not_repeated_where_they_may_have_happened() {
     assert_eq!(error.fate(), Fate::Unknown);
     let requests = script.played();
     assert!(requests[0].contains("if-none-match: *"), "{}", requests[0]);
+    let id = "prominence-write-id: id-1\r\n";
+    assert!(requests[0].contains(id), "{}", requests[0]);
     assert!(requests[1].contains("if-match: \"7\""), "{}", requests[1]);
 }
 

@@ -6,7 +6,7 @@ use std::task::Poll;
 use super::Subject;
 use super::shorthand::{add, delete, job, poll_once, prefix, seconds, set, set_for, told};
 use super::space::{alice, space};
-use crate::change::{ChangeKind, Cursor};
+use crate::change::{Change, ChangeKind, Cursor};
 use crate::clock::Clock;
 use crate::commit::{Lifetime, Operation};
 use crate::limits::MAX_CHANGES;
@@ -23,9 +23,12 @@ pub async fn the_log_tells_what_happened_in_order(subject: &dyn Subject) {
     assert_eq!(told(&history), ["put /a", "put /n", "delete /a"]);
     let revisions: Vec<_> = history.iter().map(|change| change.at.revision).collect();
     assert_eq!(revisions, [set_at, added_at, deleted_at]);
-    let kinds: Vec<_> = history.iter().map(|change| change.kind).collect();
-    let put = |size| ChangeKind::Put { size };
-    assert_eq!(kinds, [put(5), put(2), ChangeKind::Delete]);
+    let size = |change: &Change| match &change.kind {
+        ChangeKind::Put(put) => Some(put.size),
+        ChangeKind::Delete | ChangeKind::Expire => None,
+    };
+    let sizes: Vec<_> = history.iter().map(size).collect();
+    assert_eq!(sizes, [Some(5), Some(2), None]);
     let jobs: Vec<_> = history.iter().map(|change| change.job.clone()).collect();
     let (first, second) = (Some(job("job-1")), Some(job("job-2")));
     assert_eq!(jobs, [first.clone(), first, second]);
@@ -232,7 +235,7 @@ pub async fn the_log_replayed_is_the_state(subject: &dyn Subject) {
     for change in alice.history("/", Cursor::START).await {
         let name = change.key.to_string();
         match change.kind {
-            ChangeKind::Put { .. } => {
+            ChangeKind::Put(_) => {
                 replayed.insert(name);
             }
             ChangeKind::Delete | ChangeKind::Expire => {

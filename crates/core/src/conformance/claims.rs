@@ -5,7 +5,7 @@ use super::shorthand::{
     MILLISECOND, assert_mismatch, job, prefix as under, release, renew, seconds, set, told, when,
 };
 use super::space::{Space, alice};
-use crate::change::Cursor;
+use crate::change::{Cause, Change, ChangeKind, Cursor, Put, PutState};
 use crate::clock::Clock;
 use crate::commit::{Operation, Outcome, Precondition};
 use crate::error::Mismatch;
@@ -193,8 +193,102 @@ pub async fn claims_renewals_and_releases_are_logged_as_writes(subject: &dyn Sub
     assert_eq!(told(&history), ["put /w/a"; 3]);
     for change in history {
         assert_eq!(change.job, Some(job("worker")));
-        let kind = crate::change::ChangeKind::Put { size: 5 };
-        assert_eq!(change.kind, kind);
+        let ChangeKind::Put(put) = change.kind else {
+            panic!("{:?} is no write", change.kind);
+        };
+        assert_eq!(put.size, 5);
+    }
+}
+
+pub async fn claims_are_counted_until_the_value_is_set(subject: &dyn Subject) {
+    let alice = with_work(subject, &["/w/a"]).await;
+    let claims = async || alice.entry("/w/a").await.metadata.claims;
+    assert_eq!(claims().await, 0);
+    alice.claim("/w/", seconds(10)).await.unwrap();
+    alice.apply(renew("/w/a", seconds(10))).await;
+    assert_eq!(claims().await, 1, "a renewal is no claim");
+    subject.clock().advance(seconds(10));
+    let (_, second) = alice.claim("/w/", seconds(10)).await.unwrap();
+    assert_eq!(second.metadata.claims, 2, "the first ran out");
+    alice.apply(release("/w/a")).await;
+    assert_eq!(claims().await, 2);
+    let (_, third) = alice.claim("/w/", seconds(10)).await.unwrap();
+    assert_eq!(third.metadata.claims, 3);
+    alice.set("/w/a", "1").await;
+    assert_eq!(claims().await, 0);
+    alice.claim("/w/", seconds(10)).await.unwrap();
+    alice.add("/w/a", 1).await;
+    assert_eq!(claims().await, 0);
+}
+
+pub async fn a_claim_names_the_job_that_holds_it(subject: &dyn Subject) {
+    let alice = alice(subject);
+    alice.by("writer").set("/w/a", "1").await;
+    let metadata = async || alice.entry("/w/a").await.metadata;
+    let (_, entry) = alice.by("one").claim("/w/", seconds(10)).await.unwrap();
+    assert_eq!(entry.metadata.claimed_by, Some(job("one")));
+    assert_eq!(entry.metadata.job, Some(job("writer")));
+    alice.by("two").apply(renew("/w/a", seconds(10))).await;
+    assert_eq!(metadata().await.claimed_by, Some(job("one")));
+    let now = subject.clock().now();
+    assert_eq!(metadata().await.holder(now), Some(&job("one")));
+    subject.clock().advance(seconds(10));
+    let now = subject.clock().now();
+    assert_eq!(metadata().await.holder(now), None, "the claim ran out");
+    alice.claim("/w/", seconds(10)).await.unwrap();
+    assert_eq!(metadata().await.claimed_by, None, "its token names no job");
+    alice.apply(release("/w/a")).await;
+    alice.by("three").claim("/w/", seconds(10)).await.unwrap();
+    alice.apply(release("/w/a")).await;
+    assert_eq!(metadata().await.claimed_by, None);
+    alice.by("four").claim("/w/", seconds(10)).await.unwrap();
+    alice.by("writer").set("/w/a", "2").await;
+    assert_eq!(metadata().await.claimed_by, None);
+}
+
+pub async fn the_log_tells_claims_from_sets_and_how_the_entry_is_afterwards(subject: &dyn Subject) {
+    let alice = alice(subject);
+    let born = subject.clock().now();
+    alice.lend("/w/a", "12345", seconds(100)).await;
+    let state = |cause, held_for: Option<u64>, claims| PutState {
+        cause,
+        created: born,
+        expires: Some(born.after(seconds(100))),
+        claimed_until: held_for.map(|hold| subject.clock().now().after(seconds(hold))),
+        claimed_by: held_for.map(|_| job("one")),
+        claims,
+    };
+    let mut wanted = vec![state(Cause::Set, None, 0)];
+    subject.clock().advance(seconds(1));
+    alice.by("one").claim("/w/", seconds(10)).await.unwrap();
+    wanted.push(state(Cause::Claim, Some(10), 1));
+    subject.clock().advance(seconds(1));
+    alice.by("two").apply(renew("/w/a", seconds(20))).await;
+    wanted.push(state(Cause::Renew, Some(20), 1));
+    alice.apply(release("/w/a")).await;
+    wanted.push(state(Cause::Release, None, 1));
+    subject.clock().advance(seconds(1));
+    alice.set("/w/a", "6").await;
+    wanted.push(PutState {
+        expires: None,
+        ..state(Cause::Set, None, 0)
+    });
+    alice.add("/w/n", 1).await;
+    wanted.push(PutState {
+        created: subject.clock().now(),
+        expires: None,
+        ..state(Cause::Set, None, 0)
+    });
+    let history = alice.history("/w/", Cursor::START).await;
+    let told: Vec<_> = history.into_iter().filter_map(state_told).collect();
+    assert_eq!(told, wanted);
+}
+
+/// What the log tells of an entry that was written.
+fn state_told(change: Change) -> Option<PutState> {
+    match change.kind {
+        ChangeKind::Put(Put { state, .. }) => state,
+        ChangeKind::Delete | ChangeKind::Expire => None,
     }
 }
 

@@ -153,10 +153,15 @@ async fn do_step(subject: &dyn Subject, state: &mut State, step: &Step) -> TestC
             job,
             conditions,
             operations,
+            write_id,
         } => {
             let conditions = state.resolve(*space, conditions);
-            let commit = Commit::new(conditions, operations.clone())
-                .map_err(|error| TestCaseError::reject(error.to_string()))?;
+            let commit =
+                Commit::new(conditions, operations.clone()).and_then(|commit| match write_id {
+                    Some(id) => commit.identified_by(id.clone()),
+                    None => Ok(commit),
+                });
+            let commit = commit.map_err(|error| TestCaseError::reject(error.to_string()))?;
             return do_commit(subject, state, (*space, job.as_ref()), commit).await;
         }
     }

@@ -15,6 +15,7 @@ use crate::limits::DEFAULT_VALUE_BYTES;
 use crate::namespace::Job;
 use crate::scan::{Depth, Item, PageLimit, Projection, Scan};
 use crate::value::Value;
+use crate::write_id::WriteId;
 
 pub(super) fn key(text: &str) -> Key {
     Key::parse(text).unwrap()
@@ -30,6 +31,10 @@ pub(super) fn value(bytes: impl Into<Bytes>) -> Value {
 
 pub(super) fn job(id: &str) -> Job {
     Job::parse(id).unwrap()
+}
+
+pub(super) fn write_id(id: &str) -> WriteId {
+    WriteId::parse(id.as_bytes()).unwrap()
 }
 
 pub(super) const fn seconds(seconds: u64) -> Duration {
@@ -99,7 +104,7 @@ pub(super) fn names(items: &[Item]) -> Vec<&str> {
 pub(super) fn told(changes: &[Change]) -> Vec<String> {
     let tell = |change: &Change| {
         let verb = match change.kind {
-            ChangeKind::Put { .. } => "put",
+            ChangeKind::Put(_) => "put",
             ChangeKind::Delete => "delete",
             ChangeKind::Expire => "expire",
         };

@@ -8,9 +8,9 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::Subject;
-use super::shorthand::{add, delete, job, key, prefix, scan, set, set_for};
+use super::shorthand::{add, delete, job, key, prefix, scan, set, set_for, when, write_id};
 use crate::change::{Change, Cursor, Interest, Signal};
-use crate::commit::{Commit, Committed, Condition, Lifetime, Operation, Outcome};
+use crate::commit::{Commit, Committed, Condition, Lifetime, Operation, Outcome, Precondition};
 use crate::entry::Entry;
 use crate::error::StoreError;
 use crate::limits::{MAX_CHANGES, MAX_COMMIT_OPERATIONS};
@@ -58,6 +58,21 @@ impl Space<'_> {
         operations: Vec<Operation>,
     ) -> Result<Committed, StoreError> {
         let commit = Commit::new(conditions, operations).unwrap();
+        self.store
+            .commit(&self.namespace, self.author.as_ref(), commit)
+            .await
+    }
+
+    /// Sets a value under a condition, with a write id.
+    pub(super) async fn set_once(
+        &self,
+        id: &str,
+        expect: Precondition,
+        name: &str,
+        bytes: impl Into<Bytes>,
+    ) -> Result<Committed, StoreError> {
+        let commit = Commit::new(vec![when(name, expect)], vec![set(name, bytes)]).unwrap();
+        let commit = commit.identified_by(write_id(id)).unwrap();
         self.store
             .commit(&self.namespace, self.author.as_ref(), commit)
             .await

@@ -110,7 +110,17 @@ macro_rules! conformance_suite {
             a_claim_does_not_keep_a_key_from_expiring_or_being_deleted,
             hidden_keys_are_taken_only_by_a_prefix_that_reaches_inside,
             claims_renewals_and_releases_are_logged_as_writes,
+            claims_are_counted_until_the_value_is_set,
+            a_claim_names_the_job_that_holds_it,
+            the_log_tells_claims_from_sets_and_how_the_entry_is_afterwards,
             two_claims_can_be_renewed_in_one_commit_or_not_at_all,
+        ] }
+        $crate::conformance_cases! { $make, alone, write_ids: [
+            a_set_repeated_with_its_id_is_answered_as_done,
+            a_repetition_after_a_claim_leaves_the_claim,
+            another_id_or_none_fails_like_any_condition,
+            a_write_id_goes_with_the_value_that_it_stored,
+            a_repetition_at_the_same_time_is_recognized,
         ] }
         $crate::conformance_cases! { $make, alone, changes: [
             the_log_tells_what_happened_in_order,

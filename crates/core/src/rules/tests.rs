@@ -61,6 +61,9 @@ fn metadata(expires: Option<Timestamp>) -> Metadata {
         expires,
         job: None,
         claimed_until: None,
+        claims: 0,
+        claimed_by: None,
+        write_id: None,
         size: 10,
     }
 }

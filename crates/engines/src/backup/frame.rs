@@ -3,7 +3,7 @@
 use std::io::{self, Read, Write};
 
 use prominence_core::Timestamp;
-use prominence_core::limits::{MAX_JOB_BYTES, MAX_KEY_BYTES, MAX_VALUE_BYTES};
+use prominence_core::limits::{MAX_JOB_BYTES, MAX_KEY_BYTES, MAX_VALUE_BYTES, MAX_WRITE_ID_BYTES};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use super::RestoreError;
@@ -13,7 +13,11 @@ use super::RestoreError;
 const MAGIC: [u8; 8] = *b"\x89PKV\r\n\x1a\n";
 
 /// The version that is written, and the latest that is read.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
+
+/// The first version that is read. Its records are ones of the latest without what was added
+/// since.
+const OLDEST: u32 = 1;
 
 /// Bytes of a checksum.
 const CHECKSUM: usize = 8;
@@ -23,7 +27,8 @@ const HEAD: usize = MAGIC.len() + 4 + 8 + CHECKSUM;
 
 /// The longest body. A longer one can't be an entry's, so its length must be damaged, and no
 /// memory is set aside for it.
-const MAX_BODY: usize = MAX_VALUE_BYTES + MAX_KEY_BYTES + MAX_JOB_BYTES + 64;
+const MAX_BODY: usize =
+    MAX_VALUE_BYTES + MAX_KEY_BYTES + 2 * MAX_JOB_BYTES + MAX_WRITE_ID_BYTES + 64;
 
 /// Writes frames one after another.
 pub(super) struct FrameWriter<W> {
@@ -121,7 +126,7 @@ impl<R: Read> FrameReader<R> {
         }
         let made = reader.take()?;
         let sum = reader.whole.digest();
-        if sum != u64::from_be_bytes(reader.take()?) || u32::from_be_bytes(version) != VERSION {
+        if sum != u64::from_be_bytes(reader.take()?) || u32::from_be_bytes(version) < OLDEST {
             return Err(damaged(0, "its head is not what was written"));
         }
         reader.made = Timestamp::from_millis(u64::from_be_bytes(made));

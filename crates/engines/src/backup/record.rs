@@ -5,10 +5,10 @@
 
 use bytes::Bytes;
 use prominence_core::{
-    Change, ChangeKind, Cursor, Entry, Job, Key, Metadata, Namespace, Revision, Value,
+    Change, ChangeKind, Cursor, Entry, Job, Key, Metadata, Namespace, Put, Revision, Value,
 };
 
-use crate::row::Body;
+use crate::row::{Body, put_text, read_metadata, read_state, write_metadata, write_state};
 
 /// How the records are told from each other.
 const NAMESPACE: u8 = b'n';
@@ -16,15 +16,12 @@ const ENTRY: u8 = b'e';
 const CHANGE: u8 = b'c';
 const END: u8 = b'z';
 
-/// Which of the optional fields of an entry follow.
-const HAS_EXPIRES: u8 = 1;
-const HAS_CLAIM: u8 = 2;
-const HAS_JOB: u8 = 4;
-
 /// How a change is told from the others.
 const PUT: u8 = 0;
 const DELETE: u8 = 1;
 const EXPIRE: u8 = 2;
+/// A put with the state of the entry afterwards, which version 1 does not have.
+const PUT_WITH_STATE: u8 = 3;
 
 /// One record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,77 +101,31 @@ fn decode_space(mut body: Body<'_>) -> Option<Space> {
 }
 
 fn encode_entry(key: &Key, entry: &Entry) -> Vec<u8> {
-    let metadata = &entry.metadata;
     let mut body = Vec::with_capacity(64 + key.as_str().len() + entry.value.len());
     put_text(&mut body, key.as_str());
-    for number in [
-        metadata.revision.get(),
-        metadata.created.as_millis(),
-        metadata.modified.as_millis(),
-    ] {
-        body.extend_from_slice(&number.to_be_bytes());
-    }
-    let flag = |is_there: bool, flag| if is_there { flag } else { 0 };
-    body.push(
-        flag(metadata.expires.is_some(), HAS_EXPIRES)
-            | flag(metadata.claimed_until.is_some(), HAS_CLAIM)
-            | flag(metadata.job.is_some(), HAS_JOB),
-    );
-    for instant in [metadata.expires, metadata.claimed_until]
-        .into_iter()
-        .flatten()
-    {
-        body.extend_from_slice(&instant.as_millis().to_be_bytes());
-    }
-    if let Some(job) = &metadata.job {
-        put_text(&mut body, job.as_str());
-    }
+    write_metadata(&mut body, &entry.metadata);
     body.extend_from_slice(entry.value.as_bytes());
     body
 }
 
 fn decode_entry(bytes: &Bytes) -> Option<(Key, Entry)> {
     let mut body = Body(bytes);
-    let key = Key::stored(take_text(&mut body)?)?;
-    let revision = Revision::new(body.u64()?);
-    let created = body.instant()?;
-    let modified = body.instant()?;
-    let flags = body.u8()?;
-    if flags & !(HAS_EXPIRES | HAS_CLAIM | HAS_JOB) != 0 {
-        return None;
-    }
-    let mut instant = |flag| {
-        if flags & flag == 0 {
-            Some(None)
-        } else {
-            body.instant().map(Some)
-        }
-    };
-    let expires = instant(HAS_EXPIRES)?;
-    let claimed_until = instant(HAS_CLAIM)?;
-    let job = if flags & HAS_JOB == 0 {
-        None
-    } else {
-        Some(body.job()?)
-    };
+    let key = Key::stored(body.text()?)?;
+    let metadata = read_metadata(&mut body)?;
     let value = Value::stored(bytes.slice_ref(body.0));
     let metadata = Metadata {
-        revision,
-        created,
-        modified,
-        expires,
-        job,
-        claimed_until,
         size: value.len(),
+        ..metadata
     };
     Some((key, Entry { value, metadata }))
 }
 
 fn encode_change(change: &Change) -> Vec<u8> {
-    let (kind, size) = match change.kind {
-        ChangeKind::Put { size } => (PUT, size as u64),
-        ChangeKind::Delete => (DELETE, 0),
-        ChangeKind::Expire => (EXPIRE, 0),
+    let (kind, size, state) = match &change.kind {
+        ChangeKind::Put(Put { size, state: None }) => (PUT, *size as u64, None),
+        ChangeKind::Put(Put { size, state }) => (PUT_WITH_STATE, *size as u64, state.as_ref()),
+        ChangeKind::Delete => (DELETE, 0, None),
+        ChangeKind::Expire => (EXPIRE, 0, None),
     };
     let mut body = Vec::with_capacity(64 + change.key.as_str().len());
     put_cursor(&mut body, change.at);
@@ -183,6 +134,9 @@ fn encode_change(change: &Change) -> Vec<u8> {
     body.extend_from_slice(&change.time.as_millis().to_be_bytes());
     // No job has an empty identifier.
     put_text(&mut body, change.job.as_ref().map_or("", Job::as_str));
+    if let Some(state) = state {
+        write_state(&mut body, state, change.time, change.job.as_ref());
+    }
     body.extend_from_slice(change.key.as_str().as_bytes());
     body
 }
@@ -192,13 +146,17 @@ fn decode_change(mut body: Body<'_>) -> Option<Change> {
     let kind = body.u8()?;
     let size = usize::try_from(body.u64()?).ok()?;
     let time = body.instant()?;
+    let job = body.optional_job()?;
     let kind = match kind {
-        PUT => ChangeKind::Put { size },
+        PUT => ChangeKind::Put(Put { size, state: None }),
+        PUT_WITH_STATE => {
+            let state = Some(read_state(&mut body, time, job.as_ref())?);
+            ChangeKind::Put(Put { size, state })
+        }
         DELETE => ChangeKind::Delete,
         EXPIRE => ChangeKind::Expire,
         _ => return None,
     };
-    let job = body.optional_job()?;
     let key = Key::stored(body.0)?;
     Some(Change {
         at,
@@ -228,18 +186,4 @@ fn take_cursor(body: &mut Body<'_>) -> Option<Cursor> {
         revision: Revision::new(body.u64()?),
         index: u32::from_be_bytes(body.take()?),
     })
-}
-
-fn put_text(body: &mut Vec<u8>, text: &str) {
-    // Keys have at most 1,024 bytes and jobs fewer.
-    let length = u16::try_from(text.len()).unwrap_or(u16::MAX);
-    body.extend_from_slice(&length.to_be_bytes());
-    body.extend_from_slice(text.as_bytes());
-}
-
-fn take_text<'a>(body: &mut Body<'a>) -> Option<&'a [u8]> {
-    let length = usize::from(u16::from_be_bytes(body.take()?));
-    let (text, rest) = body.0.split_at_checked(length)?;
-    body.0 = rest;
-    Some(text)
 }

@@ -238,6 +238,7 @@ pub(super) fn open(folder: &Arc<Folder>, tuning: Tuning) -> Result<Database, Ope
     let Some(mut progress) = database.snapshot().deletion().map_err(damaged)? else {
         return Ok(database);
     };
+    folder.raise_format()?;
     tracing::info!(namespace = %progress.namespace, "finishing a deletion that was interrupted");
     let (mut from, end) = range(&progress.namespace, &progress.prefix);
     loop {

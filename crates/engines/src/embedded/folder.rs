@@ -51,6 +51,7 @@ pub(super) struct Folder {
     path: PathBuf,
     /// Where the storage engine's files are, below the folder.
     store: PathBuf,
+    age: format::Age,
     /// The lock goes when the file is closed.
     _lock: File,
 }
@@ -64,7 +65,7 @@ impl Folder {
         refuse_foreign(path)?;
         let lock = lock(path)?;
         refuse_foreign(path)?;
-        match read_text(&path.join(FORMAT_FILE)) {
+        let age = match read_text(&path.join(FORMAT_FILE)) {
             Ok(found) => format::check(path, &found)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 write_format(path).map_err(failed)?;
@@ -73,14 +74,15 @@ impl Folder {
                     Err(error) if error.kind() != io::ErrorKind::PermissionDenied => {
                         return Err(failed(error));
                     }
-                    Ok(()) | Err(_) => {}
+                    Ok(()) | Err(_) => format::Age::Latest,
                 }
             }
             Err(error) => return Err(failed(error)),
-        }
+        };
         Ok(Self {
             path: path.to_owned(),
             store: STORE_FOLDER.into(),
+            age,
             _lock: lock,
         })
     }
@@ -94,6 +96,16 @@ impl Folder {
                 folder: path.to_owned(),
             }),
             Err(cause) => Err(OpenError::from_io(path.to_owned(), cause)),
+        }
+    }
+
+    /// Says that the folder has the latest format, so that from now on a program that can't read
+    /// it refuses the folder. To be called before the first row is written.
+    pub(super) fn raise_format(&self) -> Result<(), OpenError> {
+        match self.age {
+            format::Age::Latest => Ok(()),
+            format::Age::Earlier => write_format(&self.path)
+                .map_err(|cause| OpenError::from_io(self.path.clone(), cause)),
         }
     }
 
@@ -240,8 +252,19 @@ mod tests {
         assert_eq!(mode & 0o777, 0o700);
         assert_eq!(
             fs::read_to_string(path.join("FORMAT")).unwrap(),
-            "prominence-kv 1\n"
+            "prominence-kv 2\n"
         );
+    }
+
+    #[test]
+    fn an_earlier_format_stays_until_something_is_to_be_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("FORMAT");
+        fs::write(&path, "prominence-kv 1\n").unwrap();
+        let taken = Folder::take(folder.path()).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "prominence-kv 1\n");
+        taken.raise_format().unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "prominence-kv 2\n");
     }
 
     #[test]

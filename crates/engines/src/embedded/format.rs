@@ -1,11 +1,12 @@
 //! What stands in the rows of each table. What they have in common is in [`crate::row`].
 
 use prominence_core::{
-    Change, ChangeKind, Cursor, Job, Key, Namespace, Prefix, Revision, StoreError, Timestamp, Usage,
+    Change, ChangeKind, Cursor, Job, Key, Namespace, Prefix, Put, Revision, StoreError, Timestamp,
+    Usage,
 };
 
 use super::keys;
-use crate::row::{Row, readable};
+use crate::row::{Row, read_state, readable, write_state};
 
 pub(super) use crate::row::{Body, Kind, damaged, decode_entry, encode_entry};
 
@@ -14,6 +15,8 @@ const PUT: u8 = 0;
 const DELETE: u8 = 1;
 const EXPIRE: u8 = 2;
 const DELETE_MANY: u8 = 3;
+/// A put with the state of the entry afterwards, which version 1 does not have.
+const PUT_WITH_STATE: u8 = 4;
 
 /// A namespace's row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,16 +40,20 @@ impl Default for NamespaceRow {
 }
 
 pub(super) fn encode_change(key: &[u8], change: &Change) -> Vec<u8> {
-    let (kind, size) = match change.kind {
-        ChangeKind::Put { size } => (PUT, size as u64),
-        ChangeKind::Delete => (DELETE, 0),
-        ChangeKind::Expire => (EXPIRE, 0),
+    let (kind, size, state) = match &change.kind {
+        ChangeKind::Put(Put { size, state: None }) => (PUT, *size as u64, None),
+        ChangeKind::Put(Put { size, state }) => (PUT_WITH_STATE, *size as u64, state.as_ref()),
+        ChangeKind::Delete => (DELETE, 0, None),
+        ChangeKind::Expire => (EXPIRE, 0, None),
     };
     let mut row = Row::new(64 + change.key.as_str().len());
     row.0.push(kind);
     row.u64(size);
     row.u64(change.time.as_millis());
     row.optional_job(change.job.as_ref());
+    if let Some(state) = state {
+        write_state(&mut row.0, state, change.time, change.job.as_ref());
+    }
     row.0.extend_from_slice(change.key.as_str().as_bytes());
     row.finish(Kind::Change, key)
 }
@@ -84,7 +91,11 @@ pub(super) fn decode_changes(key: &[u8], row: &[u8]) -> Result<Vec<Change>, Stor
         let time = body.instant()?;
         let job = body.optional_job()?;
         let kind = match kind {
-            PUT => ChangeKind::Put { size },
+            PUT => ChangeKind::Put(Put { size, state: None }),
+            PUT_WITH_STATE => {
+                let state = Some(read_state(&mut body, time, job.as_ref())?);
+                ChangeKind::Put(Put { size, state })
+            }
             DELETE => ChangeKind::Delete,
             EXPIRE => ChangeKind::Expire,
             DELETE_MANY => return read_deletions(&mut body, at, size, &job, time),

@@ -33,8 +33,9 @@ const MARKS: usize = 4_096;
 /// reads of one that is to be kept.
 const READ_LATELY: usize = 1 << 16;
 
-/// What an entry takes beside its value and its key (twice, for the row and in the cache).
-const OVERHEAD: usize = 256;
+/// What an entry takes beside its texts, its value and its key (twice, for the row and in the
+/// cache).
+const OVERHEAD: usize = 288;
 
 /// An entry's usual weight, from which the cache guesses how many there will be.
 const USUAL_BYTES: u64 = 1_024;
@@ -64,7 +65,8 @@ struct ByBytes;
 
 impl Weighter<Vec<u8>, Entry> for ByBytes {
     fn weight(&self, row: &Vec<u8>, entry: &Entry) -> u64 {
-        (2 * row.len() + entry.value.len() + OVERHEAD) as u64
+        let texts = entry.metadata.text_bytes();
+        (2 * row.len() + entry.value.len() + texts + OVERHEAD) as u64
     }
 }
 
@@ -207,6 +209,9 @@ mod tests {
                 expires: None,
                 job: None,
                 claimed_until: None,
+                claims: 0,
+                claimed_by: None,
+                write_id: None,
                 size: bytes,
             },
         }

@@ -170,8 +170,7 @@ impl Room {
 
 /// Bytes that a key takes, about.
 fn weigh(key: &Key, metadata: Option<&Metadata>) -> usize {
-    let job = metadata.and_then(|metadata| metadata.job.as_ref());
-    let text = key.as_str().len() + job.map_or(0, |job| job.as_str().len());
+    let text = key.as_str().len() + metadata.map_or(0, Metadata::text_bytes);
     text + size_of::<(Key, Option<Metadata>)>()
 }
 
@@ -194,6 +193,9 @@ mod tests {
             expires: None,
             job: None,
             claimed_until: None,
+            claims: 0,
+            claimed_by: None,
+            write_id: None,
             size,
         };
         Entry { value, metadata }

@@ -357,6 +357,9 @@ mod tests {
             expires: None,
             job: None,
             claimed_until: None,
+            claims: 0,
+            claimed_by: None,
+            write_id: None,
             size: value.len(),
         };
         let entry = Entry { value, metadata };

@@ -223,7 +223,7 @@ pub(super) fn logged(
 ) -> LoggedCommit {
     let changes = effects.iter().map(|effect| Logged {
         key: effect.key.clone(),
-        kind: effect.kind,
+        kind: effect.kind.clone(),
         standing: effect
             .after
             .as_ref()

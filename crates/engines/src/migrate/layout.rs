@@ -156,6 +156,9 @@ impl OpenLayout {
                 expires: None,
                 job: None,
                 claimed_until: None,
+                claims: 0,
+                claimed_by: None,
+                write_id: None,
                 size: value.len(),
             };
             writer.put(&Record::Entry(key, Entry { value, metadata }))?;

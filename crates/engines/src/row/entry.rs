@@ -2,37 +2,22 @@
 
 use bytes::Bytes;
 use prominence_core::entry::{Entry, Metadata};
-use prominence_core::{Revision, StoreError, Value};
+use prominence_core::{Revision, StoreError, Value, WriteId};
 
-use super::{Body, Kind, Row, readable};
+use super::{Body, Kind, Row, put_text, readable};
 
-/// Which of the optional fields of an entry follow.
+/// Which of the optional fields of an entry follow. Version 1 has the first three.
 const HAS_EXPIRES: u8 = 1;
-const HAS_CLAIM: u8 = 2;
-const HAS_JOB: u8 = 4;
+const HAS_CLAIM: u8 = 1 << 1;
+const HAS_JOB: u8 = 1 << 2;
+const HAS_CLAIMS: u8 = 1 << 3;
+const HAS_CLAIMED_BY: u8 = 1 << 4;
+const HAS_WRITE_ID: u8 = 1 << 5;
+const ALL: u8 = (1 << 6) - 1;
 
 pub(crate) fn encode_entry(key: &[u8], entry: &Entry) -> Vec<u8> {
-    let metadata = &entry.metadata;
-    let mut flags = 0;
     let mut row = Row::new(64 + entry.value.len());
-    row.u64(metadata.revision.get());
-    row.u64(metadata.created.as_millis());
-    row.u64(metadata.modified.as_millis());
-    let flags_at = row.0.len();
-    row.0.push(flags);
-    if let Some(expires) = metadata.expires {
-        flags |= HAS_EXPIRES;
-        row.u64(expires.as_millis());
-    }
-    if let Some(claimed) = metadata.claimed_until {
-        flags |= HAS_CLAIM;
-        row.u64(claimed.as_millis());
-    }
-    if let Some(job) = &metadata.job {
-        flags |= HAS_JOB;
-        row.job(job);
-    }
-    row.0[flags_at] = flags;
+    write_metadata(&mut row.0, &entry.metadata);
     row.0.extend_from_slice(entry.value.as_bytes());
     row.finish(Kind::Entry, key)
 }
@@ -41,39 +26,88 @@ pub(crate) fn encode_entry(key: &[u8], entry: &Entry) -> Vec<u8> {
 pub(crate) fn decode_entry(key: &[u8], row: &Bytes) -> Result<Entry, StoreError> {
     let mut body = Body::open(Kind::Entry, key, row)?;
     let read = || -> Option<Entry> {
-        let revision = Revision::new(body.u64()?);
-        let created = body.instant()?;
-        let modified = body.instant()?;
-        let flags = body.u8()?;
-        if flags & !(HAS_EXPIRES | HAS_CLAIM | HAS_JOB) != 0 {
-            return None;
-        }
-        let expires = if flags & HAS_EXPIRES == 0 {
-            None
-        } else {
-            Some(body.instant()?)
-        };
-        let claimed_until = if flags & HAS_CLAIM == 0 {
-            None
-        } else {
-            Some(body.instant()?)
-        };
-        let job = if flags & HAS_JOB == 0 {
-            None
-        } else {
-            Some(body.job()?)
-        };
+        let metadata = read_metadata(&mut body)?;
         let value = Value::stored(row.slice_ref(body.0));
-        let metadata = Metadata {
-            revision,
-            created,
-            modified,
-            expires,
-            job,
-            claimed_until,
-            size: value.len(),
-        };
-        Some(Entry { value, metadata })
+        Some(Entry {
+            metadata: Metadata {
+                size: value.len(),
+                ..metadata
+            },
+            value,
+        })
     };
     readable(Kind::Entry, key, read)
+}
+
+/// Writes everything that is known about a value but its size.
+pub(crate) fn write_metadata(to: &mut Vec<u8>, metadata: &Metadata) {
+    for number in [
+        metadata.revision.get(),
+        metadata.created.as_millis(),
+        metadata.modified.as_millis(),
+    ] {
+        to.extend_from_slice(&number.to_be_bytes());
+    }
+    let flags_at = to.len();
+    let mut flags = 0;
+    to.push(flags);
+    for (instant, flag) in [
+        (metadata.expires, HAS_EXPIRES),
+        (metadata.claimed_until, HAS_CLAIM),
+    ] {
+        if let Some(instant) = instant {
+            flags |= flag;
+            to.extend_from_slice(&instant.as_millis().to_be_bytes());
+        }
+    }
+    if let Some(job) = &metadata.job {
+        flags |= HAS_JOB;
+        put_text(to, job.as_str());
+    }
+    if metadata.claims > 0 {
+        flags |= HAS_CLAIMS;
+        to.extend_from_slice(&metadata.claims.to_be_bytes());
+    }
+    if let Some(job) = &metadata.claimed_by {
+        flags |= HAS_CLAIMED_BY;
+        put_text(to, job.as_str());
+    }
+    if let Some(id) = &metadata.write_id {
+        flags |= HAS_WRITE_ID;
+        put_text(to, id.as_str());
+    }
+    to[flags_at] = flags;
+}
+
+/// Reads what [`write_metadata`] wrote, in this version or an earlier one. The size is left 0.
+pub(crate) fn read_metadata(body: &mut Body<'_>) -> Option<Metadata> {
+    let revision = Revision::new(body.u64()?);
+    let created = body.instant()?;
+    let modified = body.instant()?;
+    let flags = body.u8()?;
+    if flags & !ALL != 0 {
+        return None;
+    }
+    let has = |flag| flags & flag != 0;
+    Some(Metadata {
+        revision,
+        created,
+        modified,
+        expires: optional(has(HAS_EXPIRES), || body.instant())?,
+        claimed_until: optional(has(HAS_CLAIM), || body.instant())?,
+        job: optional(has(HAS_JOB), || body.job())?,
+        claims: optional(has(HAS_CLAIMS), || body.u32())?.unwrap_or_default(),
+        claimed_by: optional(has(HAS_CLAIMED_BY), || body.job())?,
+        write_id: optional(has(HAS_WRITE_ID), || WriteId::parse(body.text()?).ok())?,
+        size: 0,
+    })
+}
+
+/// A field where it is there. The outer `None` is damage.
+fn optional<T>(is_there: bool, read: impl FnOnce() -> Option<T>) -> Option<Option<T>> {
+    if is_there {
+        read().map(Some)
+    } else {
+        Some(None)
+    }
 }

@@ -217,6 +217,9 @@ mod tests {
             expires,
             job: None,
             claimed_until: until,
+            claims: 0,
+            claimed_by: None,
+            write_id: None,
             size: 0,
         }
     }

@@ -130,11 +130,11 @@ fn frames(backup: &[u8]) -> Vec<&[u8]> {
 #[tokio::test]
 async fn a_backup_of_a_later_version_is_refused_with_what_to_do() {
     let mut later = small_backup().await;
-    later[11] = 2;
+    later[11] = 3;
     let refused = verify(later.as_slice()).unwrap_err();
     assert!(matches!(
         refused,
-        RestoreError::LaterVersion { found: 2, .. }
+        RestoreError::LaterVersion { found: 3, .. }
     ));
     assert!(refused.to_string().contains("use the version"), "{refused}");
     let refused = verify(b"PK\x03\x04 something else".as_slice()).unwrap_err();

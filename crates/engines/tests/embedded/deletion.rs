@@ -260,7 +260,7 @@ async fn what_has_expired_is_left_to_the_sweeper() {
     let rest: Vec<_> = rest
         .changes
         .iter()
-        .map(|change| (&change.key, change.kind))
+        .map(|change| (&change.key, change.kind.clone()))
         .collect();
     assert_eq!(rest, [(&key("/a/short"), ChangeKind::Expire)]);
     assert_eq!(store.usage(&alice()).await.unwrap().keys, 2);

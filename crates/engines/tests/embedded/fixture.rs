@@ -1,7 +1,7 @@
 //! The store that the fixtures hold: made by `examples/fixture.rs`, expected by `formats.rs`.
 //!
-//! **It never changes.** A new format gets fixtures of its own with the same content, and the
-//! ones that are there stay as they are: they stand for the folders and backups that people have.
+//! **Fixtures never change.** They stand for the folders and backups that people have. A new format
+//! gets fixtures of its own, with the content of the former and what the new format adds to it.
 
 use std::error::Error;
 use std::fs::File;
@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use prominence_core::clock::ManualClock;
 use prominence_core::{
-    Commit, Cursor, Depth, Item, Job, Key, Lifetime, Namespace, Operation, PageLimit, Prefix,
-    Projection, Scan, Store, StoreError, Timestamp, Value,
+    Change, ChangeKind, Commit, Condition, Cursor, Depth, Item, Job, Key, Lifetime, Namespace,
+    Operation, PageLimit, Precondition, Prefix, Projection, PutState, Scan, Store, StoreError,
+    Timestamp, Value, WriteId,
 };
 use prominence_engines::EmbeddedStore;
 use prominence_engines::Retention;
@@ -77,7 +78,8 @@ pub(crate) async fn describe(store: &EmbeddedStore) -> Result<String, Box<dyn Er
                 return Err("the listing has no entries".into());
             };
             let value = show(entry.value.as_bytes());
-            lines.push(format!("{name} entry {key} {value} {:?}", entry.metadata));
+            let metadata = tell_metadata(&entry.metadata);
+            lines.push(format!("{name} entry {key} {value} {metadata}"));
         }
         // The log does not reach back to the beginning, and says where it does.
         let Err(StoreError::Compacted { oldest }) =
@@ -88,10 +90,75 @@ pub(crate) async fn describe(store: &EmbeddedStore) -> Result<String, Box<dyn Er
         lines.push(format!("{name} oldest {oldest}"));
         let changes = store.changes(&space, &everything, Cursor::after(oldest));
         for change in changes.await?.changes {
-            lines.push(format!("{name} change {change:?}"));
+            lines.push(format!("{name} change {}", tell_change(&change)));
         }
     }
     Ok(lines.join("\n") + "\n")
+}
+
+/// Metadata as the program of format 1 had it, and then what format 2 added, where it is there.
+fn tell_metadata(metadata: &prominence_core::Metadata) -> String {
+    #[derive(Debug)]
+    #[allow(dead_code, reason = "the fields are there to be shown")]
+    struct Metadata<'a> {
+        revision: prominence_core::Revision,
+        created: Timestamp,
+        modified: Timestamp,
+        expires: Option<Timestamp>,
+        job: &'a Option<Job>,
+        claimed_until: Option<Timestamp>,
+        size: usize,
+    }
+    let old = Metadata {
+        revision: metadata.revision,
+        created: metadata.created,
+        modified: metadata.modified,
+        expires: metadata.expires,
+        job: &metadata.job,
+        claimed_until: metadata.claimed_until,
+        size: metadata.size,
+    };
+    let mut told = format!("{old:?}");
+    if metadata.claims > 0 {
+        told += &format!(" claims {}", metadata.claims);
+    }
+    if let Some(job) = &metadata.claimed_by {
+        told += &format!(" claimed by {job}");
+    }
+    if let Some(id) = &metadata.write_id {
+        told += &format!(" write id {id}");
+    }
+    told
+}
+
+/// A change as the program of format 1 had it, and then what format 2 added, where it is there.
+fn tell_change(change: &Change) -> String {
+    let (kind, state) = match &change.kind {
+        ChangeKind::Put(put) => (format!("Put {{ size: {} }}", put.size), put.state.as_ref()),
+        ChangeKind::Delete => ("Delete".to_owned(), None),
+        ChangeKind::Expire => ("Expire".to_owned(), None),
+    };
+    let Change {
+        at, key, job, time, ..
+    } = change;
+    let told = format!(
+        "Change {{ at: {at:?}, key: {key:?}, kind: {kind}, job: {job:?}, time: {time:?} }}"
+    );
+    let Some(PutState {
+        cause,
+        created,
+        expires,
+        claimed_until,
+        claimed_by,
+        claims,
+    }) = state
+    else {
+        return told;
+    };
+    format!(
+        "{told} {cause:?} created {created:?} expires {expires:?} claimed until \
+         {claimed_until:?} by {claimed_by:?} claims {claims}"
+    )
 }
 
 fn all_keys() -> Scan {
@@ -146,6 +213,7 @@ async fn fill(store: &EmbeddedStore) -> Result<(), Box<dyn Error>> {
         write(Some(&job), Operation::Claim { prefix, hold }).await?;
         let prefix = Prefix::parse("/many/3")?;
         write(None, Operation::DeletePrefix { prefix }).await?;
+        fill_with_claims(store, &space).await?;
         if name == "gone" {
             // In two steps, so that the log begins between them.
             for prefix in [Prefix::parse("/many/")?, Prefix::everything()] {
@@ -153,6 +221,37 @@ async fn fill(store: &EmbeddedStore) -> Result<(), Box<dyn Error>> {
             }
         }
     }
+    Ok(())
+}
+
+/// What format 2 added: claims that are counted and say who holds them, and write ids.
+async fn fill_with_claims(store: &EmbeddedStore, space: &Namespace) -> Result<(), Box<dyn Error>> {
+    let (first, second) = (Job::parse("worker-1")?, Job::parse("worker-2")?);
+    let write = async |author: &Job, operation| -> Result<(), StoreError> {
+        let commit = Commit::single(None, operation);
+        store.commit(space, Some(author), commit).await.map(|_| ())
+    };
+    let hold = Duration::from_mins(10);
+    let prefix = Prefix::parse("/many/2")?;
+    let claim = || Operation::Claim {
+        prefix: prefix.clone(),
+        hold,
+    };
+    let key = || Key::parse("/many/20");
+    write(&first, claim()).await?;
+    write(&first, Operation::Release { key: key()? }).await?;
+    write(&first, claim()).await?;
+    write(&second, Operation::Renew { key: key()?, hold }).await?;
+    write(&second, claim()).await?;
+    let key = Key::parse("/once")?;
+    let absent = Condition {
+        key,
+        expect: Precondition::Absent,
+    };
+    let set = set("/once", b"1".to_vec(), None)?;
+    let id = WriteId::parse(b"0123456789abcdef0123456789abcdef")?;
+    let commit = Commit::single(Some(absent), set).identified_by(id)?;
+    store.commit(space, None, commit).await?;
     Ok(())
 }
 

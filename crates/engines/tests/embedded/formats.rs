@@ -6,7 +6,10 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use prominence_core::{Commit, Key, Namespace, Operation, Outcome, Prefix, Store as _};
+use prominence_engines::embedded::check::check_folder;
 use prominence_engines::embedded::{restore, verify};
 
 use crate::fixture::{END, describe, open};
@@ -39,6 +42,37 @@ fn copy(from: &Path, to: &Path) {
         } else {
             fs::copy(entry.path(), to).unwrap();
         }
+    }
+}
+
+#[tokio::test]
+async fn an_old_store_is_written_in_the_latest_format_which_earlier_programs_refuse() {
+    for format in formats() {
+        let place = tempfile::tempdir().unwrap();
+        copy(&format.join("written"), place.path());
+        let line = || fs::read_to_string(place.path().join("FORMAT")).unwrap();
+        // Only the check of a folder that nothing writes to leaves it as it is.
+        let before = line();
+        let checked = check_folder(place.path(), &mut |_| {}).unwrap();
+        assert_eq!((checked.findings, line()), (vec![], before));
+        // The claims in it have run out.
+        let store = open(place.path(), END.after(Duration::from_hours(1))).unwrap();
+        assert_eq!(line(), "prominence-kv 2\n");
+        let alice = Namespace::parse("alice").unwrap();
+        let claim = Operation::Claim {
+            prefix: Prefix::parse("/many/10").unwrap(),
+            hold: Duration::from_mins(1),
+        };
+        let commit = Commit::single(None, claim);
+        let before = Key::parse("/many/10").unwrap();
+        let before = store.get(&alice, &before).await.unwrap().unwrap();
+        let claimed = store.commit(&alice, None, commit).await.unwrap();
+        let [Outcome::Claimed(_, entry)] = &claimed.outcomes[..] else {
+            panic!("{claimed:?}");
+        };
+        assert_eq!(entry.metadata.claims, before.metadata.claims + 1);
+        assert_eq!(entry.value, before.value);
+        store.close();
     }
 }
 

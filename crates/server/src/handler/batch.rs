@@ -58,6 +58,7 @@ pub(crate) async fn post_namespace(
     }
     query.finish("a batch; to set a value name its key, as in /kv/KEY")?;
     demand_json(&headers)?;
+    conditional::no_write_id(&headers, "a batch")?;
     let bytes = value::read_bytes(&headers, body, &app.bounds, ("batch", MAX_BATCH_BYTES)).await?;
     let commit = parse(&bytes, &who, app.bounds.value_bytes)?;
     let keys = commit.operations().iter().filter_map(Operation::key);
@@ -246,7 +247,8 @@ fn result(key: String, outcome: &Outcome) -> Result<BatchResult, Failure> {
         Outcome::Set { created } => Ok(BatchResult::Set { key, created }),
         Outcome::Added(value) => Ok(BatchResult::Added { key, value }),
         Outcome::Deleted(deleted) => Ok(BatchResult::Deleted { key, deleted }),
-        Outcome::Claimed(..)
+        Outcome::AlreadySet { .. }
+        | Outcome::Claimed(..)
         | Outcome::NoneFree { .. }
         | Outcome::Renewed(_)
         | Outcome::Released => Err(Failure::surprised()),

@@ -57,6 +57,7 @@ pub(super) async fn take(
     let wait = Wait::asked_for(&mut query)?;
     query.finish("?claim")?;
     let prefix = target.prefix()?;
+    conditional::no_write_id(headers, "?claim")?;
     if conditional::of_write(headers)?.is_some() {
         return Err(Failure::bad_request(
             "a claim takes whatever is free; If-Match and If-None-Match do not go with it",
@@ -74,7 +75,7 @@ pub(super) async fn take(
         return Ok(StatusCode::NO_CONTENT.into_response());
     };
     let none = HeaderMap::new();
-    let mut response = kv::render(entry, &ReadConditions::of(&none)?)?;
+    let mut response = kv::render(entry, &ReadConditions::of(&none)?, &*app.clock)?;
     // Percent-encoded text is always a valid header.
     let name = HeaderValue::try_from(path::encoded(&key)).map_err(|_| Failure::surprised())?;
     let headers = response.headers_mut();
@@ -145,6 +146,7 @@ async fn change(
     body: Body,
     what: &str,
 ) -> Result<Committed, Failure> {
+    conditional::no_write_id(headers, what)?;
     value::none(headers, body, &app.bounds, what).await?;
     let Some(expect @ Precondition::Revision(_)) = conditional::of_write(headers)? else {
         return Err(Failure::bad_request(format!(

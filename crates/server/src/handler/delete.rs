@@ -60,6 +60,7 @@ pub(crate) async fn delete_key(
     }
     query.finish("deleting a key; add ?prefix to delete all that begins with it")?;
     let key = target.key()?;
+    conditional::no_write_id(&headers, "DELETE")?;
     let condition = conditional::of_write(&headers)?;
     let condition = condition.map(|expect| Condition {
         key: key.clone(),
@@ -112,6 +113,7 @@ async fn delete_prefix(
 ) -> Result<Response, Failure> {
     let dry_run = query.flag(parameter::DRY_RUN)?;
     query.finish("?prefix")?;
+    conditional::no_write_id(headers, "?prefix")?;
     if headers.contains_key(header::IF_MATCH) || headers.contains_key(header::IF_NONE_MATCH) {
         return Err(Failure::bad_request(
             "If-Match and If-None-Match do not go with ?prefix",

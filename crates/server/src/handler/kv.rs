@@ -14,6 +14,7 @@ use super::list::{self, Listing};
 use super::{wait, watch};
 use crate::app::App;
 use crate::auth::Caller;
+use crate::clock::Timer;
 use crate::conditional::{self, ReadConditions};
 use crate::failure::Failure;
 use crate::hold::{Holder, Wait};
@@ -47,6 +48,8 @@ use crate::target::{Headers, Target};
             ("Prominence-Expires" = Option<String>, description = "when the key will be gone (RFC 3339)"),
             ("Prominence-Job" = Option<String>, description = "the job that wrote it"),
             ("Prominence-Claimed-Until" = Option<String>, description = "until when a worker holds it (RFC 3339)"),
+            ("Prominence-Claimed-By" = Option<String>, description = "the job that holds it, where its token named one"),
+            ("Prominence-Claims" = Option<u32>, description = "how many times it was claimed since the value was set; not there for 0"),
             ("Link" = Option<String>, description = "the next page of a listing"),
         )),
         (status = 304, description = "the `ETag` is still current"),
@@ -81,7 +84,7 @@ pub(crate) async fn get_key(
     };
     entry.map_or_else(
         || Err(Failure::no_such_key()),
-        |entry| render(entry, &conditions),
+        |entry| render(entry, &conditions, &*app.clock),
     )
 }
 
@@ -145,7 +148,12 @@ async fn usage(app: &App, who: &Principal) -> Result<Response, Failure> {
     .into_response())
 }
 
-pub(crate) fn render(entry: Entry, conditions: &ReadConditions<'_>) -> Result<Response, Failure> {
+/// An answer with a value. The clock is asked only where a claim may be live.
+pub(crate) fn render(
+    entry: Entry,
+    conditions: &ReadConditions<'_>,
+    clock: &dyn Timer,
+) -> Result<Response, Failure> {
     let Entry { value, metadata } = entry;
     if !conditions.hold(metadata.revision) {
         let message = format!("the key has revision {}", metadata.revision);
@@ -167,6 +175,13 @@ pub(crate) fn render(entry: Entry, conditions: &ReadConditions<'_>) -> Result<Re
         metadata.job.as_ref().map(|job| job.as_str().to_owned()),
     );
     optional(name::CLAIMED_UNTIL, metadata.claimed_until.map(rfc3339));
+    if metadata.claimed_by.is_some() {
+        let holder = metadata.holder(clock.now());
+        optional(name::CLAIMED_BY, holder.map(|job| job.as_str().to_owned()));
+    }
+    if metadata.claims > 0 {
+        optional(name::CLAIMS, Some(metadata.claims.to_string()));
+    }
     if conditions.unchanged(metadata.revision) {
         return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
     }

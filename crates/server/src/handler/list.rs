@@ -13,7 +13,7 @@ use prominence_api::name::{self, parameter};
 use prominence_api::{Counted, ErrorCode, path};
 use prominence_core::limits::MAX_PAGE_KEYS;
 use prominence_core::permit::{ListPermit, Principal};
-use prominence_core::{Depth, Page, PageLimit, Prefix};
+use prominence_core::{Depth, Page, PageLimit, Prefix, Timestamp};
 
 use form::{Form, Framing, Lines, framing, respond};
 
@@ -131,11 +131,11 @@ pub(crate) async fn answer(
     let permit = app.gate.list(who, prefix.clone())?;
     let framing = framing(headers);
     let Some(limit) = limit else {
-        return stream(permit, after, depth, form, framing).await;
+        return stream(permit, after, depth, form, (framing, app.clock.now())).await;
     };
     let page = permit.page(after, limit, depth, form.projection()).await?;
     let mut body = framing.open().to_vec();
-    let mut lines = Lines::new(form, framing);
+    let mut lines = Lines::new(form, framing, app.clock.now());
     lines.write(&mut body, page.items).map_err(internal)?;
     body.extend_from_slice(framing.close());
     let mut response = respond(framing, Body::from(body));
@@ -182,7 +182,7 @@ async fn stream(
     after: Option<Prefix>,
     depth: Depth,
     form: Form,
-    framing: Framing,
+    (framing, now): (Framing, Timestamp),
 ) -> Result<Response, Failure> {
     let names = if form.values {
         STREAMED_ENTRIES
@@ -191,7 +191,7 @@ async fn stream(
     };
     let limit = PageLimit::new(names).unwrap_or(PageLimit::MAX);
     let first = permit.page(after, limit, depth, form.projection()).await?;
-    let lines = Lines::new(form, framing);
+    let lines = Lines::new(form, framing, now);
 
     let chunks = stream::try_unfold(
         (permit, lines, Some(Next::Ready(first))),

@@ -9,7 +9,8 @@ use prominence_api::name::parameter;
 use prominence_api::time::{DurationError, parse_duration};
 use prominence_api::{Added, ErrorBody, ErrorCode, Released, Renewed, Set};
 use prominence_core::{
-    Commit, Committed, Condition, Key, Lifetime, Operation, Outcome, Precondition, Principal, Value,
+    Commit, Committed, Condition, Key, Lifetime, Operation, Outcome, Precondition, Principal,
+    Value, WriteId,
 };
 
 use super::{claim, value};
@@ -55,6 +56,7 @@ pub(crate) struct Parameters {
         ("release" = Option<bool>, Query, description = "end the claim"),
         ("If-Match" = Option<String>, Header, description = "replace only this `ETag`"),
         ("If-None-Match" = Option<String>, Header, description = "`*` to create only"),
+        ("Prominence-Write-Id" = Option<String>, Header, description = "1 to 64 visible ASCII characters, made for this one set; only with a condition. Where the key's current value was set with the same id, the answer is that of the set that stored it, so the request can be repeated"),
     ),
     request_body(content = Vec<u8>, content_type = "application/octet-stream", description = "the value"),
     responses(
@@ -69,6 +71,8 @@ pub(crate) struct Parameters {
             ("ETag" = String, description = "the revision in quotes"),
             ("Prominence-Key" = Option<String>, description = "with `claim`: the key that was taken, percent-encoded"),
             ("Prominence-Claimed-Until" = Option<String>, description = "with `claim`: when the claim runs out (RFC 3339)"),
+            ("Prominence-Claimed-By" = Option<String>, description = "with `claim`: the job that the token names"),
+            ("Prominence-Claims" = Option<u32>, description = "with `claim`: how many times the value was claimed, this claim included"),
         )),
         (status = 204, description = "with `claim`: there is nothing to take"),
         (status = "4XX", description = "nothing was changed", body = ErrorBody),
@@ -117,6 +121,7 @@ pub(crate) async fn post(
         Parameters,
         ("If-Match" = Option<String>, Header, description = "replace only this `ETag`"),
         ("If-None-Match" = Option<String>, Header, description = "`*` to create only"),
+        ("Prominence-Write-Id" = Option<String>, Header, description = "as with POST"),
     ),
     request_body(content = Vec<u8>, content_type = "application/octet-stream", description = "the value"),
     responses(
@@ -161,6 +166,7 @@ struct SetRequest {
     key: Key,
     conditions: Vec<Condition>,
     lifetime: Lifetime,
+    write_id: Option<WriteId>,
 }
 
 impl SetRequest {
@@ -196,11 +202,16 @@ impl SetRequest {
                 key: key.clone(),
                 expect,
             })
-            .collect();
+            .collect::<Vec<_>>();
+        let write_id = conditional::write_id(headers)?;
+        if conditions.is_empty() {
+            conditional::no_write_id(headers, "a set without a condition")?;
+        }
         Ok(Self {
             key,
             conditions,
             lifetime,
+            write_id,
         })
     }
 
@@ -216,6 +227,7 @@ impl SetRequest {
             key,
             conditions,
             lifetime,
+            write_id,
         } = self;
         let value = value::read(headers, body, &app.bounds).await?;
         let set = Operation::Set {
@@ -223,14 +235,17 @@ impl SetRequest {
             value,
             lifetime,
         };
-        let commit = Commit::new(conditions, vec![set])
-            .map_err(|error| Failure::bad_request(error.to_string()))?;
+        let commit = Commit::new(conditions, vec![set]).and_then(|commit| match write_id {
+            Some(id) => commit.identified_by(id),
+            None => Ok(commit),
+        });
+        let commit = commit.map_err(|error| Failure::bad_request(error.to_string()))?;
         let committed = app.gate.commit(who, commit)?.apply().await?;
-        let created = matches!(
-            committed.outcomes.first(),
-            Some(Outcome::Set { created: true })
-        );
-        let revision = committed.revision;
+        let (created, revision) = match committed.outcomes.first() {
+            Some(Outcome::Set { created }) => (*created, committed.revision),
+            Some(Outcome::AlreadySet { created, revision }) => (*created, *revision),
+            _ => return Err(Failure::surprised()),
+        };
         let answer = Json(Set {
             key: key.to_string(),
             revision: revision.get(),
@@ -250,6 +265,7 @@ async fn add(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Response, Failure> {
+    conditional::no_write_id(headers, "?add")?;
     value::none(headers, body, &app.bounds, "?add").await?;
     let condition = conditional::of_write(headers)?;
     let condition = condition.map(|expect| Condition {

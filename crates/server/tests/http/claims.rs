@@ -50,6 +50,54 @@ fn work_is_taken_in_order_with_its_value_and_done_by_deleting_it() {
 }
 
 #[test]
+fn a_claimed_key_says_who_holds_it_and_how_often_it_was_claimed() {
+    let server = Server::start();
+    let worker = |job| server.with_token(&server.token_for("alice", "", Some(job)));
+    let alice = worker("writer");
+    alice.set("/kv/w/a", "1");
+    let unclaimed = alice.get("/kv/w/a");
+    assert_eq!(unclaimed.header("prominence-claims"), "");
+    assert_eq!(
+        alice.list("/kv?list&detail")[0].get("claims"),
+        None,
+        "nothing to tell"
+    );
+    let first = worker("one").post("/kv/w/?claim=60", "");
+    let shown = |answer: &Answer| {
+        [
+            "prominence-claimed-by",
+            "prominence-claims",
+            "prominence-job",
+        ]
+        .map(|name| answer.header(name).to_owned())
+    };
+    assert_eq!(shown(&first), ["one", "1", "writer"]);
+    assert_eq!(shown(&alice.get("/kv/w/a")), ["one", "1", "writer"]);
+    let head = alice.send("HEAD", "/kv/w/a", &[], b"");
+    assert_eq!(shown(&head), ["one", "1", "writer"]);
+    let tag = first.header("etag");
+    let renewed = with_etag(&worker("two"), "POST", "/kv/w/a?renew=60", tag);
+    assert_eq!(renewed.status, 200);
+    for path in ["/kv?list&detail", "/kv?list&detail&limit=5&values"] {
+        let detail = &alice.list(path)[0];
+        assert_eq!(detail["claimed_by"], "one", "{detail}");
+        assert_eq!(detail["claims"], 1, "{detail}");
+    }
+    server.clock.advance(Duration::from_secs(60));
+    assert_eq!(shown(&alice.get("/kv/w/a")), ["", "1", "writer"]);
+    let detail = &alice.list("/kv?list&detail")[0];
+    assert_eq!(detail.get("claimed_by"), None, "the claim ran out");
+    let second = server.user("alice").post("/kv/w/?claim=60", "");
+    assert_eq!(
+        shown(&second),
+        ["", "2", "writer"],
+        "the token names no job"
+    );
+    alice.set("/kv/w/a", "1");
+    assert_eq!(shown(&alice.get("/kv/w/a")), ["", "", "writer"]);
+}
+
+#[test]
 fn a_claim_is_kept_given_back_or_runs_out() {
     let server = Server::start();
     let alice = server.user("alice");

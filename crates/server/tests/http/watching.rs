@@ -125,7 +125,8 @@ fn changes_are_told_as_they_happen_and_others_are_not() {
     assert_eq!((put.name.as_str(), put.id.as_str()), ("put", "4"));
     let data = serde_json::json!({
         "key": "/in/a", "revision": 4, "job": "job-7", "size": 5,
-        "time": "2023-11-14T22:13:20.000Z",
+        "time": "2023-11-14T22:13:20.000Z", "change": "set",
+        "created": "2023-11-14T22:13:20.000Z", "expires": "2023-11-14T22:13:21.000Z",
     });
     assert_eq!(put.data, data);
     server.clock.advance(Duration::from_secs(1));
@@ -373,4 +374,70 @@ fn a_reader_that_falls_behind_what_is_kept_is_told_to_list_again() {
     alice.set("/kv/after", "x");
     assert_eq!(next("id: ").unwrap(), (sets + 1).to_string());
     assert_eq!(next("event: ").unwrap(), "put");
+}
+
+#[test]
+fn an_event_tells_what_a_put_was_and_how_the_entry_is_since_then() {
+    let server = Server::start();
+    let worker = |job| server.with_token(&server.token_for("alice", "", Some(job)));
+    let alice = worker("writer");
+    let mut watch = Watch::open(&alice, "/kv/w/?watch", None);
+    let start = "2023-11-14T22:13:20.000Z";
+    alice.set("/kv/w/a?ttl=1h", "1");
+    let mut fields = |names: &[&str]| {
+        let event = watch.event();
+        assert_eq!(
+            (event.name.as_str(), &event.data["key"]),
+            ("put", &"/w/a".into())
+        );
+        names
+            .iter()
+            .map(|name| event.data.get(name).cloned().unwrap_or_default())
+            .collect::<Vec<_>>()
+    };
+    let names = [
+        "change",
+        "job",
+        "created",
+        "expires",
+        "claimed_until",
+        "claimed_by",
+        "claims",
+    ];
+    let end = "2023-11-14T23:13:20.000Z";
+    let none = || Value::Null;
+    let wanted = |change: &str, job: &str, claim: [Value; 3]| {
+        let mut wanted = vec![change.into(), job.into(), start.into(), end.into()];
+        wanted.extend(claim);
+        wanted
+    };
+    assert_eq!(
+        fields(&names),
+        wanted("set", "writer", [none(), none(), none()])
+    );
+    server.clock.advance(Duration::from_secs(10));
+    let claimed = worker("one").post("/kv/w/?claim=60", "");
+    let until = "2023-11-14T22:14:30.000Z";
+    let held = |until: &str| [until.into(), "one".into(), 1.into()];
+    assert_eq!(fields(&names), wanted("claim", "one", held(until)));
+    let tag = claimed.header("etag");
+    let two = worker("two");
+    let renewed = two.send("POST", "/kv/w/a?renew=90", &[("if-match", tag)], b"");
+    let until = "2023-11-14T22:15:00.000Z";
+    assert_eq!(fields(&names), wanted("renew", "two", held(until)));
+    let tag = renewed.header("etag");
+    two.send("POST", "/kv/w/a?release", &[("if-match", tag)], b"");
+    let released = [none(), none(), 1.into()];
+    assert_eq!(fields(&names), wanted("release", "two", released));
+    alice.post("/kv/w/a?add=1", "");
+    assert_eq!(
+        fields(&names),
+        wanted("set", "writer", [none(), none(), none()])
+    );
+    alice.delete("/kv/w/a");
+    let event = watch.event();
+    assert_eq!(
+        (event.name.as_str(), event.data.get("change")),
+        ("delete", None)
+    );
 }

@@ -41,6 +41,75 @@ fn conditions_decide_whether_a_value_is_set() {
 }
 
 #[test]
+fn a_conditional_set_with_a_write_id_can_be_repeated() {
+    let server = Server::start();
+    let alice = server.user("alice");
+    let set = |method: &str, path: &str, id: &str, condition: (&str, &str)| {
+        let headers = [("prominence-write-id", id), condition];
+        let answer = alice.send(method, path, &headers, b"1");
+        let tag = answer.header("etag").to_owned();
+        (answer.status, answer.text(), tag)
+    };
+    let absent = ("if-none-match", "*");
+    for (method, path) in [("PUT", "/kv/a"), ("POST", "/kv/b")] {
+        let first = set(method, path, "1", absent);
+        assert_eq!(first.0, 201, "{first:?}");
+        assert_eq!(set(method, path, "1", absent), first);
+        assert_eq!(set(method, path, "2", absent).0, 412);
+        let condition = ("if-match", first.2.as_str());
+        let second = set(method, path, "3", condition);
+        assert_eq!(second.0, if method == "PUT" { 200 } else { 201 });
+        assert_ne!(second.2, first.2);
+        assert_eq!(set(method, path, "3", condition), second);
+        assert_eq!(set(method, path, "1", absent).0, 412, "it was replaced");
+    }
+    let headers = [("prominence-write-id", "4")];
+    let with_prev = || alice.send("PUT", "/kv/a?prev=1", &headers, b"2");
+    assert_eq!(with_prev().status, 200);
+    assert_eq!(with_prev().status, 200);
+    // Another user's write with the same id is another write.
+    let bob = server.user("bob");
+    let headers = [("prominence-write-id", "4"), absent];
+    assert_eq!(bob.send("PUT", "/kv/a", &headers, b"his").status, 201);
+    assert_eq!(alice.get("/kv/a").text(), "2");
+}
+
+#[test]
+fn a_write_id_that_is_malformed_or_out_of_place_is_refused_by_name() {
+    let server = Server::start();
+    let alice = server.user("alice");
+    alice.set("/kv/a", "1");
+    let refused = |method: &str, path: &str, headers: &[(&str, &str)], body: &str| {
+        let answer = alice.send(method, path, headers, body.as_bytes());
+        let message = answer.error(400, "bad_request");
+        assert!(message.contains("Prominence-Write-Id"), "{message}");
+    };
+    let absent = ("if-none-match", "*");
+    let long = "x".repeat(65);
+    for id in ["", "a b", "\u{e9}", &long] {
+        refused("PUT", "/kv/b", &[("prominence-write-id", id), absent], "1");
+    }
+    let id = ("prominence-write-id", "1");
+    refused("PUT", "/kv/b", &[id, id, absent], "1");
+    refused("PUT", "/kv/b", &[id], "1");
+    refused("POST", "/kv/b", &[id], "1");
+    let tag = ("if-match", "\"1\"");
+    for (method, path) in [
+        ("POST", "/kv/a?add=1"),
+        ("POST", "/kv?claim=1m"),
+        ("POST", "/kv/a?renew=1m"),
+        ("POST", "/kv/a?release"),
+        ("DELETE", "/kv/a"),
+    ] {
+        refused(method, path, &[id, tag], "");
+    }
+    refused("DELETE", "/kv/a?prefix", &[id], "");
+    let json = ("content-type", "application/json");
+    refused("POST", "/kv", &[id, json], r#"{"do": [{"delete": "/a"}]}"#);
+    assert_eq!(alice.list("/kv?list&values"), json!([{"/a": "1"}]));
+}
+
+#[test]
 fn additions_are_exact_and_keep_the_lifetime() {
     let server = Server::start();
     let alice = server.user("alice");

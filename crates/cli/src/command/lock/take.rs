@@ -245,6 +245,7 @@ fn set(
     let options = SetOptions {
         lifetime: Lifetime::For(wish.ttl),
         condition: Some(condition),
+        write_id: None,
     };
     let since = Moment::now();
     match client.set(key, wish.holder.as_bytes(), &options) {

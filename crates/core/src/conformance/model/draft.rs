@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::replay::Logged;
 use super::state::{Refusal, Space, shown};
-use crate::change::ChangeKind;
+use crate::change::{Cause, ChangeKind, Put};
 use crate::commit::{Lifetime, Operation, Outcome};
 use crate::entry::{Entry, Metadata};
 use crate::error::Mismatch;
@@ -13,12 +13,14 @@ use crate::namespace::Job;
 use crate::revision::Revision;
 use crate::time::Timestamp;
 use crate::value::Value;
+use crate::write_id::WriteId;
 
 /// A namespace in the middle of a commit.
 pub(super) struct Draft<'a> {
     pub(super) space: Space,
     pub(super) now: u64,
     pub(super) author: Option<&'a Job>,
+    pub(super) write_id: Option<&'a WriteId>,
     pub(super) revision: Revision,
 }
 
@@ -59,11 +61,11 @@ impl Draft<'_> {
             Operation::Claim { prefix, hold } => Ok(self.claim(prefix.as_str(), *hold)),
             Operation::Renew { key, hold } => {
                 let until = self.later(*hold);
-                self.change_claim(key, Some(until))?;
+                self.change_claim(key, Cause::Renew, Some(until))?;
                 Ok(Outcome::Renewed(until))
             }
             Operation::Release { key } => {
-                self.change_claim(key, None)?;
+                self.change_claim(key, Cause::Release, None)?;
                 Ok(Outcome::Released)
             }
         }
@@ -83,9 +85,12 @@ impl Draft<'_> {
             expires,
             job: self.author.cloned(),
             claimed_until: None,
+            claims: 0,
+            claimed_by: None,
+            write_id: self.write_id.cloned(),
             size: value.len(),
         };
-        self.put(key.as_str(), Entry { value, metadata });
+        self.put(key.as_str(), Cause::Set, Entry { value, metadata });
     }
 
     fn add(&mut self, key: &Key, by: i64) -> Result<Outcome, Refusal> {
@@ -119,30 +124,38 @@ impl Draft<'_> {
         };
         let (name, mut entry) = ((*name).clone(), (*entry).clone());
         entry.metadata.claimed_until = Some(self.later(hold));
+        entry.metadata.claims += 1;
+        entry.metadata.claimed_by = self.author.cloned();
         entry.metadata.revision = self.revision;
-        self.put(&name, entry.clone());
+        self.put(&name, Cause::Claim, entry.clone());
         Outcome::Claimed(Key::parse(&name).unwrap(), entry)
     }
 
-    fn change_claim(&mut self, key: &Key, until: Option<Timestamp>) -> Result<(), Refusal> {
+    fn change_claim(
+        &mut self,
+        key: &Key,
+        cause: Cause,
+        until: Option<Timestamp>,
+    ) -> Result<(), Refusal> {
         let refuse = |mismatch| Refusal::Precondition(key.clone(), mismatch);
         let found = self.space.entries.get(key.as_str()).cloned();
         let mut entry = found.ok_or_else(|| refuse(Mismatch::Missing))?;
         match entry.metadata.claimed_until {
             Some(end) if end.as_millis() > self.now => {
                 entry.metadata.claimed_until = until;
+                if until.is_none() {
+                    entry.metadata.claimed_by = None;
+                }
                 entry.metadata.revision = self.revision;
-                self.put(key.as_str(), entry);
+                self.put(key.as_str(), cause, entry);
                 Ok(())
             }
             _ => Err(refuse(Mismatch::NotClaimed)),
         }
     }
 
-    fn put(&mut self, name: &str, entry: Entry) {
-        let kind = ChangeKind::Put {
-            size: entry.value.len(),
-        };
+    fn put(&mut self, name: &str, cause: Cause, entry: Entry) {
+        let kind = ChangeKind::Put(Put::of(cause, &entry.metadata));
         self.log(name, kind, entry.metadata.expires);
         self.space.lapsed.remove(name);
         self.space.entries.insert(name.to_owned(), entry);

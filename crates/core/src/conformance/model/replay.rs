@@ -55,7 +55,7 @@ impl Replay {
         let told = Logged {
             revision: change.at.revision,
             key: name.to_owned(),
-            kind: change.kind,
+            kind: change.kind.clone(),
             job: change.job.clone(),
             time: change.time.as_millis(),
             expires: due.expires,
@@ -64,7 +64,7 @@ impl Replay {
             return Err(format!("{due:?} was due"));
         }
         match change.kind {
-            ChangeKind::Put { .. } => self.present.insert(due.key, due.expires),
+            ChangeKind::Put(_) => self.present.insert(due.key, due.expires),
             ChangeKind::Delete | ChangeKind::Expire => self.present.remove(name),
         };
         Ok(())

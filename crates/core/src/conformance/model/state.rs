@@ -8,7 +8,8 @@ use std::time::Duration;
 use super::draft::Draft;
 use super::replay::{Logged, Replay};
 use super::steps::Demand;
-use crate::commit::{Commit, Condition, Outcome, Precondition};
+use crate::commit::{Commit, Condition, Operation, Outcome, Precondition};
+use crate::conformance::shorthand::when;
 use crate::entry::Entry;
 use crate::error::{Mismatch, StoreError};
 use crate::key::{Key, Prefix};
@@ -167,6 +168,9 @@ impl State {
         commit: &Commit,
         revision: Revision,
     ) -> Result<(Vec<Outcome>, bool), Refusal> {
+        if let Some(outcome) = self.spaces[space].already_set(commit) {
+            return Ok((vec![outcome], false));
+        }
         for condition in commit.conditions() {
             self.spaces[space].check(condition)?;
         }
@@ -174,6 +178,7 @@ impl State {
             space: self.spaces[space].clone(),
             now: self.now,
             author,
+            write_id: commit.write_id(),
             revision,
         };
         let outcomes: Result<Vec<_>, _> = commit
@@ -212,6 +217,21 @@ impl Space {
             }
             !ended
         });
+    }
+
+    /// What a set answers whose write id its key has already.
+    fn already_set(&self, commit: &Commit) -> Option<Outcome> {
+        let [Operation::Set { key, .. }] = commit.operations() else {
+            return None;
+        };
+        let entry = self.entries.get(key.as_str())?;
+        commit.write_id()?;
+        (entry.metadata.write_id.as_ref() == commit.write_id()).then(|| Outcome::AlreadySet {
+            created: commit
+                .conditions()
+                .contains(&when(key.as_str(), Precondition::Absent)),
+            revision: entry.metadata.revision,
+        })
     }
 
     fn check(&self, condition: &Condition) -> Result<(), Refusal> {

@@ -8,12 +8,13 @@ use proptest::{collection, option, sample};
 
 use crate::commit::{Lifetime, Operation};
 use crate::conformance::START;
-use crate::conformance::shorthand::{job, key, limit, prefix, value};
+use crate::conformance::shorthand::{job, key, limit, prefix, value, write_id};
 use crate::key::{Key, Prefix};
 use crate::namespace::Job;
 use crate::scan::{Depth, PageLimit, Projection, Scan, Visibility};
 use crate::time::Timestamp;
 use crate::value::Value;
+use crate::write_id::WriteId;
 
 /// One is a prefix of the other.
 pub(super) const NAMESPACES: [&str; 2] = ["alice", "alice2"];
@@ -69,6 +70,8 @@ pub(super) enum Step {
         job: Option<Job>,
         conditions: Vec<(Key, Demand)>,
         operations: Vec<Operation>,
+        /// Sent where the commit may have one.
+        write_id: Option<WriteId>,
     },
     Get(usize, Key),
     Scan(usize, Scan),
@@ -128,13 +131,38 @@ fn commit() -> impl Strategy<Value = Step> {
         3 => Just(vec![]),
         1 => collection::vec((keys(), demand()), 1..=2),
     ];
-    (spaces(), job, conditions, operations()).prop_map(|(space, job, conditions, operations)| {
-        Step::Commit {
-            space,
-            job,
-            conditions,
-            operations,
-        }
+    let any = (conditions, operations(), Just(None));
+    prop_oneof![6 => any, 1 => identified()].prop_flat_map(
+        move |(conditions, operations, write_id)| {
+            (spaces(), job.clone()).prop_map(move |(space, job)| Step::Commit {
+                space,
+                job,
+                conditions: conditions.clone(),
+                operations: operations.clone(),
+                write_id: write_id.clone(),
+            })
+        },
+    )
+}
+
+/// A set of one of two keys that carries one of two ids, so that repetitions are frequent. Its
+/// condition is often one that holds.
+fn identified() -> impl Strategy<Value = (Vec<(Key, Demand)>, Vec<Operation>, Option<WriteId>)> {
+    let keys = sample::select(&["/a", "/b"][..]).prop_map(key);
+    let ids = sample::select(&["1", "2"][..]).prop_map(|id| Some(write_id(id)));
+    let demands = prop_oneof![
+        1 => Just(Demand::Absent),
+        2 => Just(Demand::ItsRevision),
+        1 => demand(),
+    ];
+    (keys, values(), lifetime(), demands, ids).prop_map(|(key, value, lifetime, demand, id)| {
+        let conditions = vec![(key.clone(), demand)];
+        let set = Operation::Set {
+            key,
+            value,
+            lifetime,
+        };
+        (conditions, vec![set], id)
     })
 }
 

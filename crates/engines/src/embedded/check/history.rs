@@ -43,7 +43,8 @@ pub(super) struct History {
 
 struct Latest {
     at: Cursor,
-    kind: ChangeKind,
+    /// Bytes of the value that it stored; `None` where it removed the key.
+    stored: Option<usize>,
     /// Whether the entry was met.
     is_met: bool,
 }
@@ -194,7 +195,10 @@ impl History {
         if let Some(hash) = self.part.hash(change.key.as_str().as_bytes()) {
             let latest = Latest {
                 at: change.at,
-                kind: change.kind,
+                stored: match &change.kind {
+                    ChangeKind::Put(put) => Some(put.size),
+                    ChangeKind::Delete | ChangeKind::Expire => None,
+                },
                 is_met: false,
             };
             self.latest.insert(hash, latest);
@@ -223,18 +227,16 @@ impl History {
             None => format!("the entry has revision {revision}, which the log does not know"),
             Some(latest) => {
                 latest.is_met = true;
-                match latest.kind {
-                    ChangeKind::Put { size: logged }
-                        if latest.at.revision == revision && logged == size =>
-                    {
+                match latest.stored {
+                    Some(logged) if latest.at.revision == revision && logged == size => {
                         return;
                     }
-                    ChangeKind::Put { size: logged } => format!(
+                    Some(logged) => format!(
                         "the entry has revision {revision} and {size} bytes, and the log says \
                          revision {} and {logged} bytes",
                         latest.at.revision
                     ),
-                    ChangeKind::Delete | ChangeKind::Expire => format!(
+                    None => format!(
                         "the entry is there with revision {revision}, and the log says that it \
                          was removed by revision {}",
                         latest.at.revision
@@ -260,7 +262,7 @@ impl History {
         let mut missing: Vec<Cursor> = self
             .latest
             .values()
-            .filter(|latest| !latest.is_met && matches!(latest.kind, ChangeKind::Put { .. }))
+            .filter(|latest| !latest.is_met && latest.stored.is_some())
             .map(|latest| latest.at)
             .collect();
         missing.sort_unstable();

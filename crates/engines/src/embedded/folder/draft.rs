@@ -13,6 +13,7 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
+use super::format::Age;
 use super::{
     ALLOWED_BEFORE_FORMAT, FORMAT_FILE, Folder, STORE_FOLDER, lock, sync_folder, write_format,
 };
@@ -37,6 +38,7 @@ impl Folder {
         let folder = Self {
             path: path.to_owned(),
             store: Path::new(DRAFT_FOLDER).join(STORE_FOLDER),
+            age: Age::Latest,
             _lock: lock,
         };
         let clear = || {

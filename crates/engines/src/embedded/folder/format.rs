@@ -12,7 +12,7 @@ use crate::embedded::error::OpenError;
 const NAME: &str = "prominence-kv ";
 
 /// The number that is written, and the latest that is read.
-const LATEST: u32 = 1;
+const LATEST: u32 = 2;
 
 /// The first number that is read.
 const OLDEST: u32 = 1;
@@ -22,8 +22,16 @@ pub(super) fn line() -> String {
     format!("{NAME}{LATEST}\n")
 }
 
+/// Whether rows of the latest format may be written into the folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Age {
+    Latest,
+    /// An earlier version of the program, which its `FORMAT` still lets in, could not read them.
+    Earlier,
+}
+
 /// Demands that the text of a `FORMAT` names one that can be read.
-pub(super) fn check(folder: &Path, text: &str) -> Result<(), OpenError> {
+pub(super) fn check(folder: &Path, text: &str) -> Result<Age, OpenError> {
     let folder = folder.to_owned();
     match number(text) {
         None => Err(OpenError::UnknownFormat {
@@ -36,7 +44,8 @@ pub(super) fn check(folder: &Path, text: &str) -> Result<(), OpenError> {
             supported: LATEST,
         }),
         Some(found) if found < OLDEST => Err(OpenError::OldFormat { folder, found }),
-        Some(_) => Ok(()),
+        Some(LATEST) => Ok(Age::Latest),
+        Some(_) => Ok(Age::Earlier),
     }
 }
 
@@ -57,13 +66,15 @@ mod tests {
 
     #[test]
     fn the_format_that_is_written_is_read() {
-        check(Path::new("/d"), &line()).unwrap();
+        assert_eq!(check(Path::new("/d"), &line()).unwrap(), Age::Latest);
+        let earlier = check(Path::new("/d"), "prominence-kv 1\n");
+        assert_eq!(earlier.unwrap(), Age::Earlier);
     }
 
     #[test]
     fn a_later_format_and_one_that_is_too_old_are_refused_with_the_way_to_go_on() {
-        let later = refused("prominence-kv 2\n");
-        assert!(matches!(later, OpenError::LaterFormat { found: 2, .. }));
+        let later = refused("prominence-kv 3\n");
+        assert!(matches!(later, OpenError::LaterFormat { found: 3, .. }));
         assert!(later.to_string().contains("the version that wrote it"));
         let old = refused("prominence-kv 0\n");
         assert!(matches!(old, OpenError::OldFormat { found: 0, .. }));

@@ -3,11 +3,13 @@
 use prominence_core::{Job, Key, Namespace};
 
 use bytes::Bytes;
-use prominence_core::Value;
 use prominence_core::entry::{Entry, Metadata};
+use prominence_core::{Value, WriteId};
+
+use prominence_core::change::PutState;
 
 use super::*;
-use crate::row::VERSION;
+use crate::row::{VERSION, states};
 
 fn key() -> Vec<u8> {
     let namespace = Namespace::parse("alice").unwrap();
@@ -24,6 +26,9 @@ fn entry() -> Entry {
             expires: Some(Timestamp::from_millis(3_000)),
             job: Some(Job::parse("job-7").unwrap()),
             claimed_until: Some(Timestamp::from_millis(4_000)),
+            claims: 3,
+            claimed_by: Some(Job::parse("worker-3").unwrap()),
+            write_id: Some(WriteId::parse(b"0123456789abcdef").unwrap()),
             size: value.len(),
         },
         value,
@@ -38,12 +43,16 @@ fn change() -> (Vec<u8>, Change) {
     let change = Change {
         at,
         key: Key::parse("/a").unwrap(),
-        kind: ChangeKind::Put { size: 12 },
+        kind: put(12, states(&Job::parse("job-7").unwrap()).pop()),
         job: Some(Job::parse("job-7").unwrap()),
         time: Timestamp::from_millis(5),
     };
     let namespace = Namespace::parse("alice").unwrap();
     (keys::change(&namespace, at), change)
+}
+
+fn put(size: usize, state: Option<PutState>) -> ChangeKind {
+    ChangeKind::Put(Put { size, state })
 }
 
 fn space() -> NamespaceRow {
@@ -79,7 +88,7 @@ fn is_corrupt<T>(read: &Result<T, StoreError>) -> bool {
 #[test]
 fn an_entry_is_read_back_with_and_without_its_optional_fields() {
     let full = entry();
-    for fields in 0..8 {
+    for fields in 0..64 {
         let mut entry = full.clone();
         if fields & 1 == 0 {
             entry.metadata.expires = None;
@@ -89,6 +98,15 @@ fn an_entry_is_read_back_with_and_without_its_optional_fields() {
         }
         if fields & 4 == 0 {
             entry.metadata.job = None;
+        }
+        if fields & 8 == 0 {
+            entry.metadata.claims = 0;
+        }
+        if fields & 16 == 0 {
+            entry.metadata.claimed_by = None;
+        }
+        if fields & 32 == 0 {
+            entry.metadata.write_id = None;
         }
         let row = Bytes::from(encode_entry(&key(), &entry));
         assert_eq!(decode_entry(&key(), &row).unwrap(), entry);
@@ -123,15 +141,13 @@ fn an_entry_under_another_key_is_noticed() {
 #[test]
 fn changes_of_every_kind_are_read_back() {
     let (key, change) = change();
-    for kind in [
-        ChangeKind::Put { size: 0 },
-        ChangeKind::Put { size: 16_384 },
-        ChangeKind::Delete,
-        ChangeKind::Expire,
-    ] {
+    let states = states(&Job::parse("job-7").unwrap());
+    let puts = states.into_iter().map(|state| put(0, Some(state)));
+    let others = [put(16_384, None), ChangeKind::Delete, ChangeKind::Expire];
+    for kind in puts.chain(others) {
         for job in [None, change.job.clone()] {
             let change = Change {
-                kind,
+                kind: kind.clone(),
                 job,
                 ..change.clone()
             };

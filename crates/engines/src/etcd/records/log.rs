@@ -1,17 +1,19 @@
 //! Records of the log: what was written in one transaction, and parts of what is too much for one.
 
-use prominence_core::{Change, ChangeKind, Cursor, Job, Key, Revision, StoreError, Timestamp};
+use prominence_core::{Change, ChangeKind, Cursor, Job, Key, Put, Revision, StoreError, Timestamp};
 
 use super::Ticket;
-use crate::row::{Body, Kind, Row, readable};
+use crate::row::{Body, Kind, Row, read_state, readable, write_state};
 use crate::taken::Standing;
 
 /// How a change is told from the others.
 const PUT: u8 = 0;
 const DELETE: u8 = 1;
 const EXPIRE: u8 = 2;
+/// A put with the state of the entry afterwards, which version 1 does not have.
+const PUT_WITH_STATE: u8 = 3;
 
-/// Which of the optional fields of a change follow.
+/// Which of the optional fields of a change without a state follow.
 const HAS_EXPIRES: u8 = 1;
 const HAS_CLAIM: u8 = 2;
 
@@ -46,7 +48,7 @@ impl LoggedCommit {
                 index,
             },
             key: logged.key.clone(),
-            kind: logged.kind,
+            kind: logged.kind.clone(),
             job: self.author.clone(),
             time: self.time,
         }
@@ -88,7 +90,7 @@ impl Record {
                     write_commit(&mut row, commit);
                     row.count(commit.changes.len());
                     for change in &commit.changes {
-                        write_change(&mut row, change);
+                        write_change(&mut row, commit, change);
                     }
                 }
             }
@@ -116,7 +118,8 @@ impl Record {
                     for _ in 0..body.u32()? {
                         let mut commit = read_commit(&mut body)?;
                         for _ in 0..body.u32()? {
-                            commit.changes.push(read_change(&mut body)?);
+                            let change = read_change(&mut body, &commit)?;
+                            commit.changes.push(change);
                         }
                         commits.push(commit);
                     }
@@ -170,28 +173,69 @@ fn read_commit(body: &mut Body<'_>) -> Option<LoggedCommit> {
     })
 }
 
-fn write_change(row: &mut Row, change: &Logged) {
-    let (kind, size) = match change.kind {
-        ChangeKind::Put { size } => (PUT, size as u64),
-        ChangeKind::Delete => (DELETE, 0),
-        ChangeKind::Expire => (EXPIRE, 0),
-    };
+fn write_change(row: &mut Row, commit: &LoggedCommit, change: &Logged) {
+    match &change.kind {
+        ChangeKind::Put(Put {
+            size,
+            state: Some(state),
+        }) => {
+            row.0.push(PUT_WITH_STATE);
+            row.u64(*size as u64);
+            write_state(&mut row.0, state, commit.time, commit.author.as_ref());
+        }
+        ChangeKind::Put(Put { size, state: None }) => {
+            write_stateless(row, PUT, *size as u64, change.standing);
+        }
+        ChangeKind::Delete => write_stateless(row, DELETE, 0, None),
+        ChangeKind::Expire => write_stateless(row, EXPIRE, 0, None),
+    }
+    row.text(change.key.as_str());
+}
+
+/// Writes a change as version 1 has it, up to its key.
+fn write_stateless(row: &mut Row, kind: u8, size: u64, standing: Option<Standing>) {
     row.0.push(kind);
     row.u64(size);
-    let expires = change.standing.and_then(|standing| standing.expires);
-    let claimed = change.standing.and_then(|standing| standing.claimed_until);
+    let expires = standing.and_then(|standing| standing.expires);
+    let claimed = standing.and_then(|standing| standing.claimed_until);
     let flag = |instant: Option<Timestamp>, flag| instant.map_or(0, |_| flag);
     row.0
         .push(flag(expires, HAS_EXPIRES) | flag(claimed, HAS_CLAIM));
     for instant in [expires, claimed].into_iter().flatten() {
         row.u64(instant.as_millis());
     }
-    row.text(change.key.as_str());
 }
 
-fn read_change(body: &mut Body<'_>) -> Option<Logged> {
+/// Reads a change of a commit, of which everything else has been read.
+fn read_change(body: &mut Body<'_>, commit: &LoggedCommit) -> Option<Logged> {
     let kind = body.u8()?;
     let size = usize::try_from(body.u64()?).ok()?;
+    let (kind, standing) = if kind == PUT_WITH_STATE {
+        let state = read_state(body, commit.time, commit.author.as_ref())?;
+        let standing = Standing {
+            claimed_until: state.claimed_until,
+            expires: state.expires,
+        };
+        let state = Some(state);
+        (ChangeKind::Put(Put { size, state }), Some(standing))
+    } else {
+        let standing = read_standing(body)?;
+        match kind {
+            PUT => (ChangeKind::Put(Put { size, state: None }), Some(standing)),
+            DELETE => (ChangeKind::Delete, None),
+            EXPIRE => (ChangeKind::Expire, None),
+            _ => return None,
+        }
+    };
+    let key = Key::stored(body.text()?)?;
+    Some(Logged {
+        key,
+        kind,
+        standing,
+    })
+}
+
+fn read_standing(body: &mut Body<'_>) -> Option<Standing> {
     let flags = body.u8()?;
     if flags & !(HAS_EXPIRES | HAS_CLAIM) != 0 {
         return None;
@@ -202,31 +246,24 @@ fn read_change(body: &mut Body<'_>) -> Option<Logged> {
     };
     let expires = instant(HAS_EXPIRES)?;
     let claimed_until = instant(HAS_CLAIM)?;
-    let (kind, standing) = match kind {
-        PUT => {
-            let standing = Standing {
-                claimed_until,
-                expires,
-            };
-            (ChangeKind::Put { size }, Some(standing))
-        }
-        DELETE => (ChangeKind::Delete, None),
-        EXPIRE => (ChangeKind::Expire, None),
-        _ => return None,
-    };
-    let key = Key::stored(body.text()?)?;
-    Some(Logged {
-        key,
-        kind,
-        standing,
+    Some(Standing {
+        claimed_until,
+        expires,
     })
 }
 
 #[cfg(test)]
 mod tests {
+    use prominence_core::PutState;
+
     use super::*;
+    use crate::row::states;
 
     const AT: &[u8] = b"/where/it/stands";
+
+    fn put(size: usize, state: Option<PutState>) -> ChangeKind {
+        ChangeKind::Put(Put { size, state })
+    }
 
     fn key(text: &str) -> Key {
         Key::parse(text).unwrap()
@@ -248,22 +285,35 @@ mod tests {
             })
         };
         let changes = [
-            (ChangeKind::Put { size: 3 }, standing(None, None)),
-            (ChangeKind::Put { size: 0 }, standing(Some(5), None)),
-            (ChangeKind::Put { size: 1 }, standing(Some(5), Some(6))),
+            (put(3, None), standing(None, None)),
+            (put(0, None), standing(Some(5), None)),
+            (put(1, None), standing(Some(5), Some(6))),
             (ChangeKind::Delete, None),
             (ChangeKind::Expire, None),
         ];
-        let changes = changes.map(|(kind, standing)| Logged {
-            key: key("/a/é"),
-            kind,
-            standing,
+        let states = states(&Job::parse("42").unwrap()).into_iter();
+        let with_states = states.map(|state| {
+            let standing = Standing {
+                claimed_until: state.claimed_until,
+                expires: state.expires,
+            };
+            (put(3, Some(state)), Some(standing))
         });
+        let changes = changes
+            .into_iter()
+            .chain(with_states)
+            .map(|(kind, standing)| Logged {
+                key: key("/a/é"),
+                kind,
+                standing,
+            });
+        let changes: Vec<_> = changes.collect();
+        let count = changes.len() as u64;
         let commit = LoggedCommit {
             revision: Revision::new(9),
             time: Timestamp::from_secs(10),
             author: Job::parse("42").ok(),
-            changes: changes.to_vec(),
+            changes,
         };
         let bare = LoggedCommit {
             revision: commit.revision.next(),
@@ -276,7 +326,7 @@ mod tests {
             content: Content::Here(vec![commit, bare.clone()]),
         };
         assert_eq!(Record::decode(AT, &here.encode(AT)).unwrap(), here);
-        assert_eq!(here.changes(), 5);
+        assert_eq!(here.changes(), count);
         let elsewhere = Record {
             ticket: ticket(),
             content: Content::InParts {

@@ -197,16 +197,16 @@ impl Filled {
             }));
         }
         commit.changes.push(Logged {
-            key: change.key,
-            kind: change.kind,
-            standing: match change.kind {
-                // Nobody reads it of commits that were before the first that is known.
-                ChangeKind::Put { .. } => Some(Standing {
-                    claimed_until: None,
-                    expires: None,
+            standing: match &change.kind {
+                // A writer reads it only of commits after the first that it knows.
+                ChangeKind::Put(put) => Some(Standing {
+                    claimed_until: put.state.as_ref().and_then(|state| state.claimed_until),
+                    expires: put.state.as_ref().and_then(|state| state.expires),
                 }),
                 ChangeKind::Delete | ChangeKind::Expire => None,
             },
+            key: change.key,
+            kind: change.kind,
         });
         Ok(())
     }

@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use prominence_api::name;
 use prominence_api::{Detail, Listed, Text};
-use prominence_core::{Item, Projection};
+use prominence_core::{Item, Projection, Timestamp};
 
 /// How the lines of a listing look.
 #[derive(Clone, Copy, Default)]
@@ -29,15 +29,18 @@ pub(super) enum Framing {
 pub(super) struct Lines {
     form: Form,
     framing: Framing,
+    /// When the listing was asked for, which tells live claims from others.
+    now: Timestamp,
     /// Whether nothing has been written yet, so that no separator is needed.
     pub(super) first: bool,
 }
 
 impl Lines {
-    pub(super) fn new(form: Form, framing: Framing) -> Self {
+    pub(super) fn new(form: Form, framing: Framing, now: Timestamp) -> Self {
         Self {
             form,
             framing,
+            now,
             first: true,
         }
     }
@@ -49,7 +52,7 @@ impl Lines {
             {
                 to.push(b',');
             }
-            serde_json::to_writer(&mut *to, &self.form.line(item))?;
+            serde_json::to_writer(&mut *to, &self.form.line(item, self.now))?;
             if let Framing::Lines = self.framing {
                 to.push(b'\n');
             }
@@ -70,18 +73,20 @@ impl Form {
         }
     }
 
-    fn line(self, item: Item) -> Listed {
+    fn line(self, item: Item, now: Timestamp) -> Listed {
         match item {
             Item::Key(key) => Listed::Name(key.as_str().to_owned()),
             Item::Details(key, metadata) => Listed::Detail(Box::new(Detail::of(
                 key.as_str().to_owned(),
                 &metadata,
                 None,
+                now,
             ))),
             Item::Entry(key, entry) if self.detail => Listed::Detail(Box::new(Detail::of(
                 key.as_str().to_owned(),
                 &entry.metadata,
                 Some(&entry.value),
+                now,
             ))),
             Item::Entry(key, entry) => {
                 let value = Text::of(&entry.value);

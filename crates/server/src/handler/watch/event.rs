@@ -30,7 +30,7 @@ impl Events {
     /// A change. A reader that has it goes on at `at`.
     pub(super) fn change(mut self, change: &Change, at: Cursor, value: Option<&Value>) -> Self {
         let name = match change.kind {
-            ChangeKind::Put { .. } => event::PUT,
+            ChangeKind::Put(_) => event::PUT,
             ChangeKind::Delete => event::DELETE,
             ChangeKind::Expire => event::EXPIRE,
         };

@@ -1,6 +1,6 @@
 //! Rows that are right by themselves and contradict each other.
 
-use prominence_core::{Change, ChangeKind};
+use prominence_core::{Change, ChangeKind, Put};
 
 use super::*;
 
@@ -115,7 +115,10 @@ fn an_entry_of_another_size_than_the_log_says_is_found() {
         &Change {
             at: place(2, 0),
             key: key("/a"),
-            kind: ChangeKind::Put { size: 4 },
+            kind: ChangeKind::Put(Put {
+                size: 4,
+                state: None,
+            }),
             job: None,
             time: START,
         },

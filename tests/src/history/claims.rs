@@ -1,5 +1,5 @@
 //! Work items: nobody is given an item while another holds it, an item that is done never comes back,
-//! and every item is done once.
+//! every item is done once, and each claim is counted.
 //!
 //! An item is put once under a name of its own and is done by deleting it, so its claims, renewals and
 //! releases have an order by revision. A hold lasts until its time is over, or until its holder began to
@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use super::operation::{Answer, Call, Expect, Moment, Record, Round, Text};
+use super::operation::{Answer, Call, Cause, Expect, Moment, Put, Record, Round, Text};
 use super::project::ITEMS;
 
 /// What happened to one item, in the order of revisions.
@@ -75,6 +75,7 @@ pub fn check(round: &Round) -> (usize, Vec<String>) {
         .iter()
         .flat_map(|(key, item)| item.findings(key, round.disagreement))
         .chain(undone(round, &items))
+        .chain(miscounted(round))
         .collect();
     (claims, findings)
 }
@@ -107,6 +108,65 @@ impl Item<'_> {
         }
         findings
     }
+}
+
+/// Puts that a watch of everything tells with another number of claims than there were, or with
+/// another cause than the answer to the request that made them.
+fn miscounted(round: &Round) -> Vec<String> {
+    let mut findings = Vec::new();
+    let mut told: BTreeMap<(u64, &Text), Put> = BTreeMap::new();
+    for watch in round.watches.iter().filter(|watch| &*watch.prefix == "/") {
+        let mut claims: BTreeMap<&Text, u64> = BTreeMap::new();
+        for event in &watch.events {
+            let Some(put) = event.put else {
+                // A key that is gone, or of which nothing was recorded.
+                claims.remove(&event.key);
+                continue;
+            };
+            // What was claimed before the watch began is not known.
+            let expected = match (put.cause, claims.get(&event.key)) {
+                (Cause::Set, _) => Some(0),
+                (Cause::Claim, Some(before)) => Some(before + 1),
+                (Cause::Renew | Cause::Release, Some(before)) => Some(*before),
+                (_, None) => None,
+            };
+            if expected.is_some_and(|expected| expected != put.claims) {
+                findings.push(format!(
+                    "{event:?} was told where {expected:?} claims were due"
+                ));
+            }
+            claims.insert(&event.key, put.claims);
+            told.insert((event.revision, &event.key), put);
+        }
+    }
+    for record in &round.records {
+        let Some(revision) = record.answer.revision() else {
+            continue;
+        };
+        let (keys, cause) = match (&record.call, &record.answer) {
+            (Call::Claim(_), Answer::Claimed { key, .. }) => (vec![key], Cause::Claim),
+            (Call::Renew(key, _), _) => (vec![key], Cause::Renew),
+            (Call::Release(key, _), _) => (vec![key], Cause::Release),
+            (Call::Set { key, .. } | Call::Add(key, _), _) => (vec![key], Cause::Set),
+            (Call::Batch { changes, .. }, _) => {
+                (changes.iter().map(|(key, _)| key).collect(), Cause::Set)
+            }
+            _ => continue,
+        };
+        let counted = match record.answer {
+            Answer::Claimed { claims, .. } => claims,
+            _ => None,
+        };
+        for put in keys
+            .into_iter()
+            .filter_map(|key| told.get(&(revision, key)))
+        {
+            if put.cause != cause || counted.is_some_and(|claims| claims != put.claims) {
+                findings.push(format!("a watch told of {put:?}, which was {record:?}"));
+            }
+        }
+    }
+    findings
 }
 
 /// Items that are gone although nobody was told that they were done, or asked for it.

@@ -173,6 +173,9 @@ pub enum Answer {
         entry: Entry,
         /// Until when it is claimed.
         until: Moment,
+        /// How many times it was claimed, where that was recorded.
+        #[serde(default)]
+        claims: Option<u64>,
     },
     /// The claim was renewed with this revision until then.
     Renewed(u64, Moment),
@@ -202,6 +205,32 @@ pub struct Event {
     pub kind: EventKind,
     /// The value, where it was told.
     pub value: Option<Text>,
+    /// What was told of a put beside, where that was recorded.
+    #[serde(default)]
+    pub put: Option<Put>,
+}
+
+/// What a watch tells of a put.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Put {
+    /// The kind of operation.
+    pub cause: Cause,
+    /// How many times the entry was claimed since its value was set.
+    pub claims: u64,
+}
+
+/// The kind of operation that wrote an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Cause {
+    /// A set or an addition.
+    Set,
+    /// A claim.
+    Claim,
+    /// A renewal.
+    Renew,
+    /// A release.
+    Release,
 }
 
 /// What happened to a key.

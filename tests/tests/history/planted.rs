@@ -205,6 +205,7 @@ fn a_batch_that_is_seen_by_halves_is_found() {
                 key: key.into(),
                 kind: EventKind::Put,
                 value: Some("alice:1".into()),
+                put: None,
             })
             .into(),
     }];

@@ -1,8 +1,8 @@
 //! A small history in which nothing is wrong: faults are planted in it.
 
 use prominence_tests::history::operation::{
-    Answer, Call, Change, Entry, Event, EventKind, Expect, NEVER, Record, Round, Snapshot, Text,
-    Watch,
+    self, Answer, Call, Cause, Change, Entry, Event, EventKind, Expect, NEVER, Record, Round,
+    Snapshot, Text, Watch,
 };
 
 /// Nanoseconds in a second.
@@ -56,6 +56,7 @@ pub(crate) fn claimed(key: &str, value: &str, revision: u64, until: u64) -> Answ
         key: key.into(),
         entry: entry(value, revision),
         until,
+        claims: Some(revision - 17).filter(|_| key == "/w/1"),
     }
 }
 
@@ -214,6 +215,10 @@ fn work(story: &mut Story) {
         .tell(Call::Claim("/w/".into()), Answer::Nothing);
 }
 
+pub(crate) fn put(cause: Cause, claims: u64) -> operation::Put {
+    operation::Put { cause, claims }
+}
+
 fn watch(prefix: &str, until: u64, shown: fn(&str) -> bool) -> Watch {
     use EventKind::{Delete, Put};
     let happened = [
@@ -247,6 +252,10 @@ fn watch(prefix: &str, until: u64, shown: fn(&str) -> bool) -> Watch {
             key: key.into(),
             kind,
             value: value.map(Text::from),
+            put: (kind == Put).then(|| match revision {
+                18 | 19 => put(Cause::Claim, revision - 17),
+                _ => put(Cause::Set, 0),
+            }),
         },
     );
     Watch {

@@ -263,6 +263,7 @@ impl Connection {
                     revision: etag()?,
                 },
                 until: moment(header("prominence-claimed-until")?)?,
+                claims: Some(header("prominence-claims")?.parse().ok()?),
             },
             (Call::Renew(..), 200) => {
                 let answer = json()?;

@@ -4,10 +4,11 @@ use std::io::{BufRead as _, BufReader};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use serde::Deserialize as _;
 use serde_json::Value;
 
 use super::connection::Network;
-use crate::history::operation::{Event, EventKind, Text, Watch};
+use crate::history::operation::{Cause, Event, EventKind, Put, Text, Watch};
 
 /// How long a watcher may take to be told of the end of a round.
 const WITHIN: Duration = Duration::from_secs(60);
@@ -175,6 +176,10 @@ impl Part {
             key: data["key"].as_str().expect("an event has a key").into(),
             kind,
             value: data["value"].as_str().map(Text::from),
+            put: (kind == EventKind::Put).then(|| Put {
+                cause: Cause::deserialize(&data["change"]).expect("a put has its cause"),
+                claims: data["claims"].as_u64().unwrap_or_default(),
+            }),
         })
     }
 }

@@ -31,6 +31,7 @@ fn watched(story: &mut Story, puts: &[(u64, &str, &str)]) {
         key: (*key).into(),
         kind: EventKind::Put,
         value: Some((*value).into()),
+        put: None,
     });
     story.round.watches.push(Watch {
         prefix: "/".into(),
@@ -156,6 +157,7 @@ fn a_deletion_of_a_folder_without_an_answer_that_took_effect_by_halves_is_found(
             key: "/d/1/a".into(),
             kind: EventKind::Delete,
             value: None,
+            put: None,
         }],
     });
     assert_eq!(

@@ -73,6 +73,7 @@ fn sound() -> Round {
         key: key.into(),
         kind: EventKind::Put,
         value: Some(value.into()),
+        put: None,
     });
     story.round.watches.push(Watch {
         prefix: "/".into(),

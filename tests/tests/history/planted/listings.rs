@@ -54,6 +54,7 @@ fn watch(prefix: &str, keys: &[&str]) -> Watch {
         key: key.into(),
         kind: EventKind::Put,
         value: Some(value(revision).into()),
+        put: None,
     });
     Watch {
         prefix: prefix.into(),

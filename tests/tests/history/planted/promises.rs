@@ -2,11 +2,11 @@
 
 use prominence_tests::history::check::Check;
 use prominence_tests::history::isolation;
-use prominence_tests::history::operation::{Answer, Call, EventKind, Expect, Round};
+use prominence_tests::history::operation::{Answer, Call, Cause, EventKind, Expect, Round};
 
 use super::watches::event;
 use super::{after, answered, demand, finders, insert};
-use crate::sound::{SECOND, Story, claimed, entry, fenced_write, get, lock, sound};
+use crate::sound::{SECOND, Story, claimed, entry, fenced_write, get, lock, put, sound};
 
 #[test]
 fn a_counter_that_is_off_by_one_is_found() {
@@ -38,6 +38,31 @@ fn first_claim(round: &mut Round) -> &mut u64 {
 fn a_double_claim_is_found() {
     let mut round = sound();
     *first_claim(&mut round) += 10 * SECOND;
+    demand(&round, &[Check::Claims]);
+}
+
+#[test]
+fn a_claim_that_is_miscounted_or_told_as_another_change_is_found() {
+    // The second claim of the item, its first one, and a set.
+    for (revision, told) in [
+        (19, put(Cause::Claim, 1)),
+        (19, put(Cause::Renew, 2)),
+        (18, put(Cause::Set, 0)),
+        (17, put(Cause::Set, 1)),
+        (2, put(Cause::Release, 0)),
+    ] {
+        let mut round = sound();
+        event(&mut round, 0, revision).put = Some(told);
+        demand(&round, &[Check::Claims]);
+    }
+    let mut round = sound();
+    let mut answers = round.records.iter_mut().map(|one| &mut one.answer);
+    let Some(Answer::Claimed { claims, .. }) =
+        answers.find(|answer| matches!(answer, Answer::Claimed { .. }))
+    else {
+        panic!("it was claimed");
+    };
+    *claims = Some(2);
     demand(&round, &[Check::Claims]);
 }
 

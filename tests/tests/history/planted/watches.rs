@@ -20,6 +20,7 @@ fn a_phantom_event_of_a_watch_is_found() {
         key: "/r/7".into(),
         kind: EventKind::Put,
         value: Some("alice:77".into()),
+        put: None,
     };
     round.watches[0].events.insert(8, phantom.clone());
     demand(&round, &[Check::Order]);

@@ -5,6 +5,8 @@ pub const BASE: &str = "/prominence/v1";
 
 /// Response header: when the key came into being (RFC 3339).
 pub const CREATED: &str = "prominence-created";
+/// Response header: when the value was last set (RFC 3339, with milliseconds).
+pub const MODIFIED: &str = "prominence-modified";
 /// Response header: when the entry will be gone (RFC 3339).
 pub const EXPIRES: &str = "prominence-expires";
 /// Response header: the job whose token wrote the entry.
@@ -24,7 +26,8 @@ pub const REQUEST_ID: &str = "x-request-id";
 
 /// Media type of a batch, and of most answers.
 pub const JSON: &str = "application/json";
-/// Response header: the revision that a watch starts after.
+/// Response header: the revision of the snapshot that a listing, page or count shows, or that a
+/// watch starts after.
 pub const REVISION: &str = "prominence-revision";
 /// Request header: the last event that a watcher has seen (WHATWG, server-sent events).
 pub const LAST_EVENT_ID: &str = "last-event-id";

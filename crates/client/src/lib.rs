@@ -52,7 +52,7 @@ pub use claim::{Claimed, Held};
 pub use clock::Clock;
 pub use config::{Certificates, Config, Timeouts};
 pub use error::{Error, Fate, Refusal};
-pub use list::{Items, Levels, ListOptions, Show};
+pub use list::{Items, Levels, ListOptions, Pages, Show};
 pub use notice::{Notice, OnNotice};
 pub use persist::LONGEST_TURN;
 pub use read::{Entry, Metadata};

@@ -6,14 +6,14 @@
 use std::fmt::Write as _;
 use std::vec;
 
-use prominence_api::name::parameter;
+use prominence_api::name::{self, parameter};
 use prominence_api::{Counted, Listed, path};
-use prominence_core::Prefix;
 use prominence_core::limits::MAX_PAGE_KEYS;
+use prominence_core::{Prefix, Revision};
 use ureq::http::header;
 
 use crate::error::{Error, Fate};
-use crate::reply::MAX_SMALL;
+use crate::reply::{MAX_SMALL, Reply};
 use crate::request::{Client, Request};
 
 /// Bytes of a page. The server ends one at about 8 MiB of keys and values, and JSON writes a
@@ -61,6 +61,15 @@ pub struct Items<'a> {
     options: ListOptions,
     page: vec::IntoIter<Listed>,
     more: bool,
+    pages: Pages,
+}
+
+/// Of which revisions the pages of a listing were, to tell what a watch repeats.
+#[derive(Clone, Debug, Default)]
+pub struct Pages {
+    /// The last name of each page but the last one, and the page's revision.
+    ended: Vec<(Prefix, Revision)>,
+    last: Option<Revision>,
 }
 
 impl Client {
@@ -72,6 +81,7 @@ impl Client {
             options,
             page: Vec::new().into_iter(),
             more: true,
+            pages: Pages::default(),
         }
     }
 
@@ -80,12 +90,21 @@ impl Client {
     /// # Errors
     /// See [`Error`].
     pub fn count(&self, prefix: &Prefix) -> Result<u64, Error> {
+        self.count_at(prefix).map(|(count, _)| count)
+    }
+
+    /// The same with the revision of the snapshot that was counted; an earlier server doesn't say.
+    /// A watch from there is told of every change that is not counted, and of no other.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn count_at(&self, prefix: &Prefix) -> Result<(u64, Option<Revision>), Error> {
         let target = format!("{}?{}", path::of_prefix(prefix), parameter::COUNT);
         let reply = self.send(&Request::read(target, MAX_SMALL))?;
         let Counted { count } = reply
             .json()
             .map_err(|what| self.bad_answer(what, Fate::NotApplied))?;
-        Ok(count)
+        Ok((count, revision(&reply)))
     }
 }
 
@@ -101,6 +120,13 @@ impl Default for ListOptions {
 }
 
 impl Items<'_> {
+    /// The pages that were fetched. A watch continues the listing without a gap after
+    /// [`Pages::first`].
+    #[must_use]
+    pub fn pages(&self) -> &Pages {
+        &self.pages
+    }
+
     fn fetch(&mut self) -> Result<(), Error> {
         let request = Request::read(self.target(), MAX_PAGE_ANSWER);
         let reply = self.client.send(&request)?;
@@ -116,6 +142,7 @@ impl Items<'_> {
         if next.is_some() && next <= self.options.after {
             return Err(odd("its next page does not lie ahead".to_owned()));
         }
+        self.pages.add(next.as_ref(), revision(&reply));
         self.more = next.is_some();
         self.options.after = next;
         self.page = page.into_iter();
@@ -153,6 +180,43 @@ impl Items<'_> {
     }
 }
 
+impl Pages {
+    /// The revision of the first page; `None` before it is fetched, and of an earlier server.
+    #[must_use]
+    pub fn first(&self) -> Option<Revision> {
+        self.ended
+            .first()
+            .map(|(_, revision)| *revision)
+            .or(self.last)
+    }
+
+    /// Whether the listing already showed what a change of this revision did to this key: it did
+    /// where the page on which the key stands, or would stand, is of that revision or a later one.
+    #[must_use]
+    pub fn show(&self, key: &str, revision: Revision) -> bool {
+        let at = self.ended.partition_point(|(last, _)| last.as_str() < key);
+        let page = self.ended.get(at).map(|(_, revision)| *revision);
+        page.or(self.last).is_some_and(|page| revision <= page)
+    }
+
+    fn add(&mut self, next: Option<&Prefix>, revision: Option<Revision>) {
+        match (next, revision) {
+            (Some(last), Some(revision)) => self.ended.push((last.clone(), revision)),
+            (None, revision) => self.last = revision,
+            (Some(_), None) => {}
+        }
+    }
+}
+
+/// The revision that an answer is of.
+fn revision(reply: &Reply) -> Option<Revision> {
+    reply
+        .header(name::REVISION)?
+        .parse()
+        .ok()
+        .map(Revision::new)
+}
+
 impl Iterator for Items<'_> {
     type Item = Result<Listed, Error>;
 
@@ -187,6 +251,21 @@ fn next_page(link: &str) -> Option<Prefix> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_listing_shows_changes_up_to_the_revision_of_the_page_that_their_key_is_on() {
+        let mut pages = Pages::default();
+        assert_eq!(pages.first(), None);
+        let name = |text| Prefix::parse(text).unwrap();
+        pages.add(Some(&name("/d")), Some(Revision::new(7)));
+        pages.add(Some(&name("/m")), Some(Revision::new(9)));
+        pages.add(None, Some(Revision::new(12)));
+        assert_eq!(pages.first(), Some(Revision::new(7)));
+        for (key, latest) in [("/a", 7), ("/d", 7), ("/d/a", 9), ("/m", 9), ("/n", 12)] {
+            assert!(pages.show(key, Revision::new(latest)), "{key}");
+            assert!(!pages.show(key, Revision::new(latest + 1)), "{key}");
+        }
+    }
 
     #[test]
     fn the_next_page_starts_where_the_link_says() {

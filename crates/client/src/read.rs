@@ -30,7 +30,7 @@ pub struct Metadata {
     pub size: u64,
     /// When the key came into being; an earlier server doesn't say.
     pub created: Option<Timestamp>,
-    /// When the value was last set, to the second.
+    /// When the value was last set; to the second where an earlier server doesn't say more.
     pub modified: Option<Timestamp>,
     /// From when on the entry is gone.
     pub expires: Option<Timestamp>,
@@ -96,10 +96,7 @@ impl Client {
         Ok(Metadata {
             revision: Revision::new(revision),
             size,
-            modified: reply
-                .header(header::LAST_MODIFIED.as_str())
-                .and_then(|text| httpdate::parse_http_date(text).ok())
-                .and_then(timestamp),
+            modified: instant(name::MODIFIED).or_else(|| last_modified(reply)),
             created: instant(name::CREATED),
             expires: instant(name::EXPIRES),
             job: reply.header(name::JOB).map(str::to_owned),
@@ -113,7 +110,9 @@ impl Client {
     }
 }
 
-fn timestamp(time: SystemTime) -> Option<Timestamp> {
+fn last_modified(reply: &Reply) -> Option<Timestamp> {
+    let text = reply.header(header::LAST_MODIFIED.as_str())?;
+    let time: SystemTime = httpdate::parse_http_date(text).ok()?;
     let since = time.duration_since(UNIX_EPOCH).ok()?;
     Some(Timestamp::from_secs(since.as_secs()))
 }

@@ -19,7 +19,7 @@ use crate::key::{Key, Prefix};
 use crate::limits::{MAX_CHANGES, MAX_PAGE_BYTES, Quota};
 use crate::namespace::{Job, Namespace};
 use crate::rules::{self, Circumstances, FirstFree, Plan, View};
-use crate::scan::{Depth, Item, Page, Scan, Visibility};
+use crate::scan::{Count, Depth, Item, Page, Scan, Visibility};
 use crate::store::{Store, Usage};
 use crate::time::Timestamp;
 
@@ -110,7 +110,7 @@ impl Store for MemoryStore {
         namespace: &Namespace,
         prefix: &Prefix,
         visibility: Visibility,
-    ) -> Result<u64, StoreError> {
+    ) -> Result<Count, StoreError> {
         Ok(self.read(namespace, |space, now| {
             let live = space
                 .under(prefix)
@@ -119,7 +119,10 @@ impl Store for MemoryStore {
                 Visibility::Listed => prefix.shows(key),
                 Visibility::All => true,
             });
-            counted.count() as u64
+            Count {
+                keys: counted.count() as u64,
+                revision: space.usage.revision,
+            }
         }))
     }
 
@@ -206,7 +209,10 @@ impl Space {
     }
 
     fn page(&self, scan: &Scan, now: Timestamp) -> Page {
-        let mut page = Page::default();
+        let mut page = Page {
+            revision: self.usage.revision,
+            ..Page::default()
+        };
         let mut weight = 0;
         for (key, entry) in self.under(&scan.prefix) {
             if !entry.metadata.is_live(now) || !scan.prefix.shows(key) {

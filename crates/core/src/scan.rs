@@ -3,6 +3,7 @@
 use crate::entry::{Entry, Metadata};
 use crate::key::{Key, Prefix};
 use crate::limits::MAX_PAGE_KEYS;
+use crate::revision::Revision;
 
 /// Which keys to list, and how much of each.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +62,18 @@ pub struct Page {
     /// Where the next page starts; `None` at the end. A page may hold fewer items than its
     /// limit and still have a next one.
     pub next: Option<Prefix>,
+    /// The namespace's latest revision in that snapshot: the changes after it are those that the
+    /// page does not show.
+    pub revision: Revision,
+}
+
+/// A number of keys, of one consistent snapshot.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Count {
+    /// How many there are.
+    pub keys: u64,
+    /// The namespace's latest revision in that snapshot.
+    pub revision: Revision,
 }
 
 /// One line of a listing.

@@ -9,7 +9,7 @@ use crate::error::StoreError;
 use crate::key::{Key, Prefix};
 use crate::namespace::{Job, Namespace};
 use crate::revision::Revision;
-use crate::scan::{Page, Scan, Visibility};
+use crate::scan::{Count, Page, Scan, Visibility};
 
 /// A durable, strictly serializable map from (namespace, key) to entry.
 ///
@@ -46,6 +46,10 @@ pub trait Store: Send + Sync {
     /// [`crate::limits::MAX_PAGE_BYTES`] bytes, whichever comes first, and then names where the
     /// next one starts. It holds at least one item unless nothing is left. Pages taken one after
     /// another show each key that exists throughout exactly once.
+    ///
+    /// A reader of [`Store::changes`] that starts after [`Page::revision`] is told of every change
+    /// that the page does not show, and of none that it shows. The expiry of an entry that the
+    /// page leaves out may follow, since an engine logs it later than its instant.
     async fn scan(&self, namespace: &Namespace, scan: &Scan) -> Result<Page, StoreError>;
 
     /// How many keys begin with a prefix, from one consistent snapshot, in constant memory.
@@ -54,7 +58,7 @@ pub trait Store: Send + Sync {
         namespace: &Namespace,
         prefix: &Prefix,
         visibility: Visibility,
-    ) -> Result<u64, StoreError>;
+    ) -> Result<Count, StoreError>;
 
     /// Checks the conditions and, where all hold, does the operations, atomically and durably:
     /// the answer is given after the data is synced.

@@ -60,8 +60,8 @@ use std::thread::JoinHandle;
 use async_trait::async_trait;
 use prominence_core::error::Fate;
 use prominence_core::{
-    Changes, Clock, Commit, Committed, Cursor, Entry, Extent, Interest, Job, Key, Namespace, Page,
-    Prefix, Scan, Signal, Store, StoreError, Timestamp, Usage, Visibility,
+    Changes, Clock, Commit, Committed, Count, Cursor, Entry, Extent, Interest, Job, Key, Namespace,
+    Page, Prefix, Scan, Signal, Store, StoreError, Timestamp, Usage, Visibility,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
@@ -332,7 +332,7 @@ impl Store for EmbeddedStore {
         namespace: &Namespace,
         prefix: &Prefix,
         visibility: Visibility,
-    ) -> Result<u64, StoreError> {
+    ) -> Result<Count, StoreError> {
         self.shared.counters.add_count();
         let prefix = prefix.clone();
         self.read_many(namespace, move |snapshot, namespace, now| {

@@ -48,8 +48,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use prominence_core::error::Fate;
 use prominence_core::{
-    Changes, Clock, Commit, Committed, Cursor, Entry, Extent, Interest, Job, Key, Namespace, Page,
-    Prefix, Scan, Signal, Store, StoreError, Usage, Visibility,
+    Changes, Clock, Commit, Committed, Count, Cursor, Entry, Extent, Interest, Job, Key, Namespace,
+    Page, Prefix, Scan, Signal, Store, StoreError, Usage, Visibility,
 };
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -299,7 +299,7 @@ impl Store for EtcdStore {
         namespace: &Namespace,
         prefix: &Prefix,
         visibility: Visibility,
-    ) -> Result<u64, StoreError> {
+    ) -> Result<Count, StoreError> {
         let _turn = self.turn().await?;
         let deadline = self.shared.deadline();
         self.shared

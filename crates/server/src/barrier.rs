@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use prominence_core::permit::ListPermit;
-use prominence_core::{Namespace, Prefix, StoreError};
+use prominence_core::{Count, Namespace, Prefix, StoreError};
 use tokio::sync::{Mutex as Turn, Semaphore};
 use tokio::time::Instant;
 
@@ -52,7 +52,7 @@ struct User {
 /// The latest count of a prefix.
 #[derive(Clone, Copy)]
 struct Counted {
-    count: u64,
+    count: Count,
     began: Instant,
     /// Before which it is not counted again for a change.
     rest_until: Instant,
@@ -106,7 +106,7 @@ impl Barrier {
         &self,
         permit: &ListPermit,
         since: Instant,
-    ) -> Result<u64, Failure> {
+    ) -> Result<Count, Failure> {
         self.fresh(permit, since, Rest::Skipped).await
     }
 
@@ -115,11 +115,16 @@ impl Barrier {
         &self,
         permit: &ListPermit,
         since: Instant,
-    ) -> Result<u64, Failure> {
+    ) -> Result<Count, Failure> {
         self.fresh(permit, since, Rest::Kept).await
     }
 
-    async fn fresh(&self, permit: &ListPermit, since: Instant, rest: Rest) -> Result<u64, Failure> {
+    async fn fresh(
+        &self,
+        permit: &ListPermit,
+        since: Instant,
+        rest: Rest,
+    ) -> Result<Count, Failure> {
         // Those who come while one counts queue here, and the first of them counts for the rest:
         // its count begins after all of them came.
         let mut latest = self.latest.lock().await;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use super::Crowd;
 use super::shorthand::{delete, limit, scan, set, told, yield_now};
 use super::space::alice;
-use crate::change::Cursor;
+use crate::change::{ChangeKind, Cursor};
 use crate::scan::{Item, Projection, Scan, Visibility};
 
 /// Tasks that work at the same time: far more than a machine has cores.
@@ -222,6 +222,74 @@ pub async fn a_follower_misses_no_change_and_sees_none_twice(crowd: &Crowd) {
         .await;
     everything.await;
     one.await;
+}
+
+pub async fn changes_after_a_page_or_a_count_make_of_it_what_is_there_in_the_end(crowd: &Crowd) {
+    const WRITERS: usize = 4;
+    const ROUNDS: usize = 60;
+    // Every name is set once and deleted at most once, so that a change that the page shows
+    // already, or a missing one, doesn't fit what is there.
+    let writers = crowd.run(WRITERS, |task, subject| async move {
+        let alice = alice(&*subject);
+        for round in 0..ROUNDS {
+            yield_now().await;
+            let name = |part: &str| format!("/s/{task}/{round:02}{part}");
+            alice
+                .commit(vec![set(&name("a"), "1"), set(&name("b"), "1")])
+                .await;
+            match round % 3 {
+                0 => _ = alice.delete(&name("a")).await,
+                1 => _ = alice.delete_prefix(&name("")).await,
+                _ => {}
+            }
+        }
+        alice.set(&format!("/s/end{task}"), "1").await;
+    });
+    let readers = crowd.run(3, |reader, subject| async move {
+        let alice = alice(&*subject);
+        for round in 0..10 {
+            yield_now().await;
+            let scan = Scan {
+                projection: [Projection::Keys, Projection::Details, Projection::Entries][reader],
+                ..scan("/s/")
+            };
+            let page = alice.page(&scan).await;
+            let counted = alice.counted("/s/").await;
+            let mut there: BTreeSet<_> = page
+                .items
+                .iter()
+                .map(|item| item.name().to_owned())
+                .collect();
+            let mut count = counted.keys;
+            let mut cursor = Cursor::after(page.revision);
+            let is_end = |there: &BTreeSet<String>| {
+                (0..WRITERS).all(|task| there.contains(&format!("/s/end{task}")))
+            };
+            while !is_end(&there) {
+                let (changes, next) = alice.changes("/s/", cursor).await;
+                for change in changes {
+                    let name = change.key.as_str().to_owned();
+                    let is_put = matches!(change.kind, ChangeKind::Put { .. });
+                    let fits = if is_put {
+                        there.insert(name)
+                    } else {
+                        there.remove(&name)
+                    };
+                    assert!(fits, "{change:?} after {} in round {round}", page.revision);
+                    if change.at.revision > counted.revision {
+                        count = if is_put { count + 1 } else { count - 1 };
+                    }
+                }
+                cursor = next;
+            }
+            assert_eq!(count, there.len() as u64, "counted at {}", counted.revision);
+        }
+    });
+    writers.await;
+    readers.await;
+    let alice = alice(crowd.subject());
+    let left = WRITERS * (1 + ROUNDS / 3 * (1 + 2));
+    assert_eq!(alice.list("/s/").await.len(), left);
 }
 
 pub async fn a_change_made_while_a_reader_looks_for_it_wakes_it(crowd: &Crowd) {

@@ -1,10 +1,11 @@
 //! Listing and counting every key that a prefix shows.
 
 use super::Subject;
-use super::shorthand::{key, limit, names, prefix, scan, seconds, set, value};
+use super::shorthand::{delete, key, limit, names, prefix, scan, seconds, set, value};
 use super::space::{Space, alice};
 use crate::limits::{DEFAULT_VALUE_BYTES, MAX_PAGE_BYTES};
-use crate::scan::{Item, Projection, Scan, Visibility};
+use crate::revision::Revision;
+use crate::scan::{Depth, Item, Projection, Scan, Visibility};
 
 /// Keys whose order is easily got wrong.
 const TREE: [&str; 9] = [
@@ -259,4 +260,37 @@ pub async fn an_item_written_now_is_listed_now(subject: &dyn Subject) {
         assert_eq!(alice.list("/").await.last(), Some(&name));
         assert_eq!(alice.count("/", Visibility::All).await, round + 1);
     }
+}
+
+pub async fn pages_and_counts_tell_the_latest_revision(subject: &dyn Subject) {
+    let alice = alice(subject);
+    assert_eq!(alice.page(&scan("/")).await.revision, Revision::ZERO);
+    assert_eq!(alice.counted("/").await.revision, Revision::ZERO);
+    let shown = async |revision| {
+        for projection in [Projection::Keys, Projection::Details, Projection::Entries] {
+            for depth in [Depth::All, Depth::OneLevel] {
+                // The last ones show nothing.
+                for text in ["/", "/a/", "/none/"] {
+                    let scan = Scan {
+                        projection,
+                        depth,
+                        limit: limit(1),
+                        ..scan(text)
+                    };
+                    for page in alice.pages(scan).await {
+                        assert_eq!(page.revision, revision, "{text} {projection:?} {depth:?}");
+                    }
+                }
+            }
+        }
+        for text in ["/", "/a/", "/none/"] {
+            assert_eq!(alice.counted(text).await.revision, revision, "{text}");
+        }
+    };
+    alice.set("/a/b", "1").await;
+    shown(alice.set("/a/c", "1").await).await;
+    // Also where the listing doesn't show what was written last.
+    shown(alice.set("/a/_internal_/x", "1").await).await;
+    let committed = alice.commit(vec![delete("/a/c"), set("/d", "1")]).await;
+    shown(committed.revision).await;
 }

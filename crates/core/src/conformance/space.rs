@@ -16,7 +16,7 @@ use crate::error::StoreError;
 use crate::limits::{MAX_CHANGES, MAX_COMMIT_OPERATIONS};
 use crate::namespace::{Job, Namespace};
 use crate::revision::Revision;
-use crate::scan::{Depth, Page, Scan, Visibility};
+use crate::scan::{Count, Depth, Page, Scan, Visibility};
 use crate::store::{Store, Usage};
 
 /// What [`Space::history`] writes to know where the log ends for now.
@@ -217,10 +217,18 @@ impl Space<'_> {
     }
 
     pub(super) async fn count(&self, text: &str, visibility: Visibility) -> u64 {
-        self.store
-            .count(&self.namespace, &prefix(text), visibility)
-            .await
-            .unwrap()
+        let prefix = prefix(text);
+        let count = self.store.count(&self.namespace, &prefix, visibility);
+        count.await.unwrap().keys
+    }
+
+    /// The number of keys that a prefix shows, and of which revision it is.
+    pub(super) async fn counted(&self, text: &str) -> Count {
+        let prefix = prefix(text);
+        let count = self
+            .store
+            .count(&self.namespace, &prefix, Visibility::Listed);
+        count.await.unwrap()
     }
 
     pub(super) async fn usage(&self) -> Usage {

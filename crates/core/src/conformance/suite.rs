@@ -87,6 +87,7 @@ macro_rules! conformance_suite {
             listings_hide_internal_keys_and_their_neighbours_stay,
             a_prefix_that_reaches_inside_shows_internal_keys,
             an_item_written_now_is_listed_now,
+            pages_and_counts_tell_the_latest_revision,
         ] }
         $crate::conformance_cases! { $make, alone, levels: [
             deeper_keys_fold_into_one_folder,
@@ -184,6 +185,7 @@ macro_rules! conformance_suite {
             everyone_reads_their_own_write_at_once,
             pages_show_each_lasting_key_once_while_others_write,
             a_follower_misses_no_change_and_sees_none_twice,
+            changes_after_a_page_or_a_count_make_of_it_what_is_there_in_the_end,
             a_change_made_while_a_reader_looks_for_it_wakes_it,
             everyone_who_waits_is_woken_by_their_own_key,
         ] }

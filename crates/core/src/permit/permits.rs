@@ -9,7 +9,7 @@ use crate::entry::Entry;
 use crate::error::StoreError;
 use crate::key::{Key, Prefix};
 use crate::namespace::{Job, Namespace};
-use crate::scan::{Depth, Page, PageLimit, Projection, Scan, Visibility};
+use crate::scan::{Count, Depth, Page, PageLimit, Projection, Scan, Visibility};
 use crate::store::{Store, Usage};
 
 /// May read one key.
@@ -94,7 +94,7 @@ impl ListPermit {
     ///
     /// # Errors
     /// The store's.
-    pub async fn count(&self) -> Result<u64, StoreError> {
+    pub async fn count(&self) -> Result<Count, StoreError> {
         self.store
             .count(&self.namespace, &self.prefix, Visibility::Listed)
             .await
@@ -168,7 +168,7 @@ impl DryRunPermit {
     ///
     /// # Errors
     /// The store's.
-    pub async fn count(&self) -> Result<u64, StoreError> {
+    pub async fn count(&self) -> Result<Count, StoreError> {
         self.store
             .count(&self.namespace, &self.prefix, Visibility::All)
             .await

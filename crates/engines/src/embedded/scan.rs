@@ -9,7 +9,7 @@ use std::time::Duration;
 use prominence_core::entry::Metadata;
 use prominence_core::limits::MAX_PAGE_BYTES;
 use prominence_core::{
-    Depth, Entry, Item, Key, Namespace, Page, Prefix, Scan, StoreError, Timestamp, Usage,
+    Count, Depth, Entry, Item, Key, Namespace, Page, Prefix, Scan, StoreError, Timestamp, Usage,
     Visibility,
 };
 
@@ -24,7 +24,10 @@ pub(super) fn page(
     scan: &Scan,
     now: Timestamp,
 ) -> Result<Page, StoreError> {
-    let mut page = Page::default();
+    let mut page = Page {
+        revision: snapshot.namespace(namespace)?.usage.revision,
+        ..Page::default()
+    };
     let mut weight = 0;
     walk(
         snapshot,
@@ -77,18 +80,19 @@ pub(super) fn count(
     prefix: &Prefix,
     visibility: Visibility,
     now: Timestamp,
-) -> Result<u64, StoreError> {
-    let mut count = 0;
+) -> Result<Count, StoreError> {
+    let revision = snapshot.namespace(namespace)?.usage.revision;
+    let mut keys = 0;
     walk(snapshot, namespace, prefix, None, &mut |key, entry| {
         if let (Visibility::Listed, Some(hidden)) = (visibility, prefix.hidden_part(key)) {
             return Ok(past_folder(key, hidden));
         }
         if entry.read()?.metadata.is_live(now) {
-            count += 1;
+            keys += 1;
         }
         Ok(Step::Next)
     })?;
-    Ok(count)
+    Ok(Count { keys, revision })
 }
 
 /// What is stored, less what has expired and is not yet removed.

@@ -8,18 +8,19 @@ mod walk;
 
 use std::collections::HashSet;
 
+use etcd_client::TxnOp;
 use prominence_core::error::Fate;
 use prominence_core::limits::MAX_PAGE_BYTES;
 use prominence_core::{
-    Depth, Entry, Item, Key, Namespace, Page, Prefix, Projection, Scan, StoreError, Timestamp,
-    Usage, Visibility,
+    Count, Depth, Entry, Item, Key, Namespace, Page, Prefix, Projection, Scan, StoreError,
+    Timestamp, Usage, Visibility,
 };
 use tokio::time::Instant;
 
 use super::Shared;
 use super::error::{RETRY_SOON, unavailable};
 use super::keys::Range;
-use super::members::{RowContent, Wanted, range, row};
+use super::members::{Found, RowContent, Wanted, range, row};
 use super::records::Head;
 
 /// The most rows of one question.
@@ -54,6 +55,8 @@ struct Walk<'a> {
     content: RowContent,
     /// As of when; 0 until the first answer tells.
     revision: i64,
+    /// The namespace's head as of then; `None` until the first answer.
+    head: Option<Head>,
     now: Timestamp,
     /// What has expired and is not yet removed, where only keys are read.
     expired: HashSet<Key>,
@@ -89,7 +92,7 @@ impl Shared {
         prefix: &Prefix,
         visibility: Visibility,
         deadline: Instant,
-    ) -> Result<u64, StoreError> {
+    ) -> Result<Count, StoreError> {
         let mut tries = Tries::default();
         loop {
             let mut walk = self.walk(namespace, prefix, RowContent::Keys, deadline);
@@ -130,6 +133,7 @@ impl Shared {
             prefix,
             content,
             revision: 0,
+            head: None,
             now: self.clock.now(),
             expired: HashSet::new(),
             deadline,
@@ -178,13 +182,20 @@ impl Walk<'_> {
     /// Reads the head, and with it how many keys there are in a range, where that is asked. All
     /// else is read as of the same revision.
     async fn begin(&mut self, count: Option<&Range>) -> Result<(Head, u64), Failure> {
-        let key = self.shared.keys.head(self.namespace);
-        let mut questions = vec![row(key.clone(), 0)];
         let wanted = Wanted {
             content: RowContent::Count,
             ..Wanted::default()
         };
-        questions.extend(count.map(|count| range(count, wanted)));
+        let question = count.map(|count| range(count, wanted));
+        let (head, found) = self.with_head(question).await?;
+        Ok((head, found.count))
+    }
+
+    /// Reads the head, and in the same transaction what else is asked.
+    async fn with_head(&mut self, question: Option<TxnOp>) -> Result<(Head, Found), Failure> {
+        let key = self.shared.keys.head(self.namespace);
+        let mut questions = vec![row(key.clone(), self.revision)];
+        questions.extend(question);
         let read = self.ask(questions).await?;
         let mut found = read.found.into_iter();
         let head = found.next().unwrap_or_default();
@@ -192,7 +203,8 @@ impl Walk<'_> {
             Some(row) => Head::decode(&key, row.value())?,
             None => Head::default(),
         };
-        Ok((head, found.next().map_or(0, |found| found.count)))
+        self.head = Some(head);
+        Ok((head, found.next().unwrap_or_default()))
     }
 
     async fn page(&mut self, scan: &Scan) -> Result<Page, Failure> {
@@ -237,6 +249,7 @@ impl Walk<'_> {
             step
         })
         .await?;
+        page.revision = self.head.unwrap_or_default().usage.revision;
         Ok(page)
     }
 
@@ -251,25 +264,29 @@ impl Walk<'_> {
         Ok(usage)
     }
 
-    async fn count(&mut self, visibility: Visibility) -> Result<u64, Failure> {
+    async fn count(&mut self, visibility: Visibility) -> Result<Count, Failure> {
         let all = self.shared.keys.entries(self.namespace, self.prefix);
         let (head, stored) = self.begin(Some(&all)).await?;
+        let revision = head.usage.revision;
         self.learn_expired().await?;
         // Where a listing leaves nothing out, the cluster's own count is right.
         if visibility == Visibility::All || head.internal_keys == 0 {
-            return Ok(stored.saturating_sub(self.expired.len() as u64));
+            return Ok(Count {
+                keys: stored.saturating_sub(self.expired.len() as u64),
+                revision,
+            });
         }
-        let mut count = 0;
+        let mut keys = 0;
         let prefix = self.prefix;
         self.visit(None, MAX_ROWS, &mut |listed| {
             if let Some(hidden) = prefix.hidden_part(listed.key()) {
                 return past_folder(listed.key(), hidden);
             }
-            count += 1;
+            keys += 1;
             Step::Next
         })
         .await?;
-        Ok(count)
+        Ok(Count { keys, revision })
     }
 }
 

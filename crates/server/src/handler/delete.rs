@@ -8,6 +8,7 @@ use prominence_api::name::parameter;
 use prominence_api::{Deleted, ErrorBody};
 use prominence_core::{Commit, Committed, Condition, Operation, Outcome, Prefix, Principal};
 
+use super::list::revision_header;
 use crate::app::App;
 use crate::auth::Caller;
 use crate::conditional;
@@ -120,8 +121,9 @@ async fn delete_prefix(
         ));
     }
     if dry_run {
-        let deleted = app.gate.dry_run(who, prefix)?.count().await?;
-        return Ok(Json(Deleted { deleted }).into_response());
+        let counted = app.gate.dry_run(who, prefix)?.count().await?;
+        let deleted = counted.keys;
+        return Ok((revision_header(counted.revision), Json(Deleted { deleted })).into_response());
     }
     delete(
         app,

@@ -44,6 +44,7 @@ use crate::target::{Headers, Target};
         ), headers(
             ("ETag" = String, description = "the revision in quotes"),
             ("Last-Modified" = String, description = "when the value was set"),
+            ("Prominence-Modified" = String, description = "the same to the millisecond (RFC 3339)"),
             ("Prominence-Created" = String, description = "when the key came into being (RFC 3339)"),
             ("Prominence-Expires" = Option<String>, description = "when the key will be gone (RFC 3339)"),
             ("Prominence-Job" = Option<String>, description = "the job that wrote it"),
@@ -51,6 +52,7 @@ use crate::target::{Headers, Target};
             ("Prominence-Claimed-By" = Option<String>, description = "the job that holds it, where its token named one"),
             ("Prominence-Claims" = Option<u32>, description = "how many times it was claimed since the value was set; not there for 0"),
             ("Link" = Option<String>, description = "the next page of a listing"),
+            ("Prominence-Revision" = Option<u64>, description = "of a listing, page or count: the revision of the snapshot that it shows"),
         )),
         (status = 304, description = "the `ETag` is still current"),
         (status = 404, description = "no such key", body = ErrorBody),
@@ -102,6 +104,9 @@ pub(crate) async fn get_key(
             (Vec<prominence_api::Listed> = "application/json"),
             (Usage = "application/json"),
             (prominence_api::Listed = "application/x-ndjson"),
+        ), headers(
+            ("Link" = Option<String>, description = "the next page of a listing"),
+            ("Prominence-Revision" = Option<u64>, description = "of a listing, page or count: the revision of the snapshot that it shows"),
         )),
         (status = "4XX", description = "the request can't be answered", body = ErrorBody),
         (status = "5XX", description = "the server can't answer now", body = ErrorBody),
@@ -159,7 +164,7 @@ pub(crate) fn render(
         let message = format!("the key has revision {}", metadata.revision);
         return Err(Failure::new(ErrorCode::PreconditionFailed, message));
     }
-    let mut headers = HeaderMap::with_capacity(8);
+    let mut headers = HeaderMap::with_capacity(10);
     headers.insert(header::ETAG, conditional::etag(metadata.revision));
     headers.insert(header::LAST_MODIFIED, http_date(metadata.modified));
     let mut optional = |name, value: Option<String>| {
@@ -169,6 +174,7 @@ pub(crate) fn render(
         }
     };
     optional(name::CREATED, Some(rfc3339(metadata.created)));
+    optional(name::MODIFIED, Some(rfc3339(metadata.modified)));
     optional(name::EXPIRES, metadata.expires.map(rfc3339));
     optional(
         name::JOB,

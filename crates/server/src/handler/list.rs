@@ -13,8 +13,9 @@ use prominence_api::name::{self, parameter};
 use prominence_api::{Counted, ErrorCode, path};
 use prominence_core::limits::MAX_PAGE_KEYS;
 use prominence_core::permit::{ListPermit, Principal};
-use prominence_core::{Depth, Page, PageLimit, Prefix, Timestamp};
+use prominence_core::{Count, Depth, Page, PageLimit, Prefix, Timestamp};
 
+pub(super) use form::revision_header;
 use form::{Form, Framing, Lines, framing, respond};
 
 use super::wait;
@@ -104,7 +105,8 @@ pub(crate) async fn answer(
 ) -> Result<Response, Failure> {
     let Listing::Items(form) = listing else {
         let count = count(app, who, target, query, holder).await?;
-        return Ok(Json(Counted { count }).into_response());
+        let body = Json(Counted { count: count.keys });
+        return Ok((revision_header(count.revision), body).into_response());
     };
     let depth = match query.text(parameter::DELIMITER)?.as_deref() {
         None => Depth::All,
@@ -138,7 +140,7 @@ pub(crate) async fn answer(
     let mut lines = Lines::new(form, framing, app.clock.now());
     lines.write(&mut body, page.items).map_err(internal)?;
     body.extend_from_slice(framing.close());
-    let mut response = respond(framing, Body::from(body));
+    let mut response = respond(framing, page.revision, Body::from(body));
     if let Some(next) = page.next {
         response
             .headers_mut()
@@ -154,7 +156,7 @@ async fn count(
     target: &Target,
     mut query: Query<'_>,
     holder: Holder,
-) -> Result<u64, Failure> {
+) -> Result<Count, Failure> {
     let wait = Wait::asked_for(&mut query)?;
     let at_least = query.parsed(parameter::AT_LEAST, |text| {
         let number = text.parse::<u64>().ok().filter(|number| *number > 0);
@@ -176,7 +178,8 @@ async fn count(
 
 /// Streams every page, one after another. The first is read before the answer begins, so that
 /// what is wrong from the start has a status of its own; a later failure breaks the connection
-/// off, which no client can take for the end of an array.
+/// off, which no client can take for the end of an array. The revision is the first page's: a
+/// watch from there tells every change that a later page may or may not show.
 async fn stream(
     permit: ListPermit,
     after: Option<Prefix>,
@@ -191,6 +194,7 @@ async fn stream(
     };
     let limit = PageLimit::new(names).unwrap_or(PageLimit::MAX);
     let first = permit.page(after, limit, depth, form.projection()).await?;
+    let revision = first.revision;
     let lines = Lines::new(form, framing, now);
 
     let chunks = stream::try_unfold(
@@ -218,7 +222,7 @@ async fn stream(
             Ok::<_, BoxError>(Some((Bytes::from(chunk), (permit, lines, next))))
         },
     );
-    Ok(respond(framing, Body::from_stream(chunks)))
+    Ok(respond(framing, revision, Body::from_stream(chunks)))
 }
 
 /// Where a stream goes on.

@@ -1,7 +1,7 @@
 //! Reads that wait: for a key to appear or to change, for a prefix to have enough keys.
 
 use prominence_core::permit::{ListPermit, Principal, ReadPermit};
-use prominence_core::{Entry, Prefix};
+use prominence_core::{Count, Entry, Prefix};
 use tokio::time::Instant;
 
 use crate::app::App;
@@ -48,12 +48,12 @@ pub(super) async fn count(
     (permit, prefix): (&ListPermit, &Prefix),
     at_least: u64,
     (holder, wait): (Holder, Wait),
-) -> Result<u64, Failure> {
+) -> Result<Count, Failure> {
     let mut hold = holder.hold(app, who, Held::Barrier, wait)?;
     let barrier = app.barriers.of(&who.user, prefix);
     let mut signal = permit.listen().await?;
     let mut count = barrier.count_since(permit, Instant::now()).await?;
-    while count < at_least {
+    while count.keys < at_least {
         match hold.sleep(signal, None).await? {
             Woken::Look => {}
             // Once more, because keys may have expired since, of which nothing tells.

@@ -6,8 +6,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use prominence_core::error::Fate;
 use prominence_core::{
-    Changes, Commit, Committed, Cursor, Entry, Extent, Interest, Item, Job, Key, Namespace, Page,
-    Prefix, Quota, Scan, Signal, Store, StoreError, Usage, Visibility,
+    Changes, Commit, Committed, Count, Cursor, Entry, Extent, Interest, Item, Job, Key, Namespace,
+    Page, Prefix, Quota, Revision, Scan, Signal, Store, StoreError, Usage, Visibility,
 };
 
 use crate::common::{Server, Setup};
@@ -163,7 +163,7 @@ impl Store for Failing {
         }
         self.fail().await
     }
-    async fn count(&self, _: &Namespace, _: &Prefix, _: Visibility) -> Result<u64, StoreError> {
+    async fn count(&self, _: &Namespace, _: &Prefix, _: Visibility) -> Result<Count, StoreError> {
         self.fail().await
     }
     async fn commit(
@@ -243,6 +243,7 @@ fn an_engine_that_cannot_answer_is_503_and_says_whether_a_write_may_have_happene
 fn a_listing_that_fails_midway_breaks_off_and_is_never_a_shorter_one() {
     let key = Key::parse("/a").unwrap();
     let first_page = Page {
+        revision: Revision::new(1),
         next: Some(Prefix::from(&key)),
         items: vec![Item::Key(key)],
     };

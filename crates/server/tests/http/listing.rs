@@ -207,3 +207,58 @@ fn usage_tells_what_there_is_and_may_be() {
     alice.get("/kv?usage&list").error(400, "bad_request");
     alice.get("/kv/a?usage").error(400, "bad_request");
 }
+
+#[test]
+fn listings_pages_and_counts_say_of_which_revision_they_are() {
+    let server = Server::start();
+    let alice = filled(&server);
+    let revision = |path: &str| {
+        let answer = alice.get(path);
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text());
+        answer.header("prominence-revision").parse::<u64>().unwrap()
+    };
+    let latest = alice.put("/kv/input/a", "9").json()["revision"]
+        .as_u64()
+        .unwrap();
+    for path in [
+        "/kv?list",
+        "/kv/input/?list",
+        "/kv?list&limit=2",
+        "/kv?list&limit=2&after=/input/b&values",
+        "/kv?list&detail&values&delimiter=/",
+        "/kv/none?list",
+        "/kv?count",
+        "/kv/none?count",
+        "/kv?list&count",
+        "/kv?count&at_least=1&wait=1m",
+    ] {
+        assert_eq!(revision(path), latest, "{path}");
+    }
+    let lines = [("accept", "application/x-ndjson")];
+    let answer = alice.send("GET", "/kv?list", &lines, b"");
+    assert_eq!(answer.header("prominence-revision"), latest.to_string());
+    assert_eq!(
+        server
+            .user("nobody")
+            .get("/kv?list")
+            .header("prominence-revision"),
+        "0"
+    );
+}
+
+#[test]
+fn the_times_of_a_value_are_the_same_to_the_millisecond_in_a_listing() {
+    let server = Server::start();
+    let alice = server.user("alice");
+    alice.set("/kv/a", "1");
+    server
+        .clock
+        .advance(std::time::Duration::from_millis(1_234));
+    alice.set("/kv/a", "2");
+    let detail = &alice.list("/kv?list&detail")[0];
+    assert_eq!(detail["modified"], "2023-11-14T22:13:21.234Z");
+    for answer in [alice.get("/kv/a"), alice.send("HEAD", "/kv/a", &[], b"")] {
+        assert_eq!(answer.header("prominence-modified"), detail["modified"]);
+        assert_eq!(answer.header("prominence-created"), detail["created"]);
+    }
+}

@@ -105,6 +105,7 @@ impl State {
         (entries.len() as u64, bytes as u64)
     }
 
+    /// Without a revision, of which [`Self::latest`] tells more.
     pub(super) fn page(&self, space: usize, scan: &Scan) -> Page {
         let prefix = scan.prefix.as_str();
         let mut lines = BTreeMap::new();
@@ -137,7 +138,11 @@ impl State {
             .filter(|_| more)
             .map(|name| Prefix::parse(name).unwrap());
         let items = lines.into_values().take(scan.limit.get()).collect();
-        Page { items, next }
+        Page {
+            items,
+            next,
+            revision: Revision::ZERO,
+        }
     }
 
     /// Conditions on revisions, with the numbers that they have by now.

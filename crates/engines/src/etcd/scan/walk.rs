@@ -94,7 +94,12 @@ impl Walk<'_> {
             content: self.content,
             revision: self.revision,
         };
-        let read = self.ask(vec![range(&rows, wanted)]).await?;
+        let question = range(&rows, wanted);
+        // The head comes with the first question, so that it costs no round trip.
+        if self.head.is_none() {
+            return Ok(self.with_head(Some(question)).await?.1);
+        }
+        let read = self.ask(vec![question]).await?;
         Ok(read.found.into_iter().next().unwrap_or_default())
     }
 

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use axum::body::Body;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use prominence_api::name;
 use prominence_api::{Detail, Listed, Text};
-use prominence_core::{Item, Projection, Timestamp};
+use prominence_core::{Item, Projection, Revision, Timestamp};
 
 /// How the lines of a listing look.
 #[derive(Clone, Copy, Default)]
@@ -142,13 +142,20 @@ pub(super) fn framing(headers: &HeaderMap) -> Framing {
     }
 }
 
+/// The header that says of which snapshot an answer is.
+pub(in crate::handler) fn revision_header(revision: Revision) -> [(HeaderName, HeaderValue); 1] {
+    let name = HeaderName::from_static(name::REVISION);
+    [(name, HeaderValue::from(revision.get()))]
+}
+
 /// A listing's answer.
-pub(super) fn respond(framing: Framing, body: Body) -> Response {
+pub(super) fn respond(framing: Framing, revision: Revision, body: Body) -> Response {
     let media_type = HeaderValue::from_static(framing.media_type());
     // Caches must not give one framing to who asked for the other.
     let vary = HeaderValue::from_static("accept");
     (
         [(header::CONTENT_TYPE, media_type), (header::VARY, vary)],
+        revision_header(revision),
         body,
     )
         .into_response()

@@ -7,12 +7,23 @@ use prominence_core::Timestamp;
 /// Longest duration that can be asked for: a hundred years of 365 days.
 pub const MAX_DURATION: Duration = Duration::from_secs(100 * 365 * 86_400);
 
+/// The units of a duration in seconds, the largest first.
+const UNITS: [(u8, u64); 4] = [(b'd', 86_400), (b'h', 3_600), (b'm', 60), (b's', 1)];
+
 /// A text that is no duration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DurationError {
-    /// Not a number with one of the units.
-    #[error("\"{0}\" is not a duration; write it as 90s, 15m, 12h, 7d or a number of seconds")]
+    /// Not whole numbers with units.
+    #[error(
+        "\"{0}\" is not a duration; write it as 90s, 15m, 12h, 7d, 1h30m or a number of seconds"
+    )]
     Malformed(String),
+    /// A smaller unit before a larger one, or a unit twice: more likely a slip than a sum.
+    #[error(
+        "the units of the duration \"{0}\" are out of order; write each once and the larger one \
+         first, as in 1d12h or 1h30m"
+    )]
+    Order(String),
     /// Zero is never meant.
     #[error("a duration must be longer than 0")]
     Zero,
@@ -21,28 +32,45 @@ pub enum DurationError {
     TooLong(String),
 }
 
-/// Reads `90s`, `15m`, `12h`, `7d` or a bare number of seconds.
+/// Reads `90s`, `15m`, `12h`, `7d`, several of them with the larger unit first (`1h30m`, `1d12h`),
+/// or a bare number of seconds.
 ///
 /// # Errors
 /// See [`DurationError`].
 pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
     let malformed = || DurationError::Malformed(text.to_owned());
-    let (digits, unit) = match text.as_bytes().last() {
-        Some(b's') => (&text[..text.len() - 1], 1),
-        Some(b'm') => (&text[..text.len() - 1], 60),
-        Some(b'h') => (&text[..text.len() - 1], 3_600),
-        Some(b'd') => (&text[..text.len() - 1], 86_400),
-        _ => (text, 1),
-    };
-    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(malformed());
+    let mut rest = text;
+    // `None` once the sum is too large; the rest is still checked for its form.
+    let mut sum = Some(0_u64);
+    let mut smaller_units = &UNITS[..];
+    let mut is_in_order = true;
+    while !rest.is_empty() || text.is_empty() {
+        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, after) = rest.split_at(digits);
+        let seconds = match after.as_bytes().first() {
+            _ if number.is_empty() => return Err(malformed()),
+            None if number == text => 1,
+            None => return Err(malformed()),
+            Some(letter) => {
+                let unit = UNITS.iter().position(|(unit, _)| unit == letter);
+                let unit = unit.ok_or_else(malformed)?;
+                is_in_order &= smaller_units.contains(&UNITS[unit]);
+                smaller_units = &UNITS[unit + 1..];
+                UNITS[unit].1
+            }
+        };
+        // Only digits are left, so the only way to fail is to be too large.
+        let part = number
+            .parse::<u64>()
+            .ok()
+            .and_then(|n| n.checked_mul(seconds));
+        sum = sum.zip(part).and_then(|(sum, part)| sum.checked_add(part));
+        rest = after.get(1..).unwrap_or_default();
     }
-    // Only digits are left, so the only way to fail is to be too large.
-    let seconds = digits
-        .parse::<u64>()
-        .ok()
-        .and_then(|number| number.checked_mul(unit));
-    match seconds.map(Duration::from_secs) {
+    if !is_in_order {
+        return Err(DurationError::Order(text.to_owned()));
+    }
+    match sum.map(Duration::from_secs) {
         Some(Duration::ZERO) => Err(DurationError::Zero),
         Some(duration) if duration <= MAX_DURATION => Ok(duration),
         _ => Err(DurationError::TooLong(text.to_owned())),
@@ -81,13 +109,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_are_read_in_the_four_units() {
+    fn durations_are_read_in_the_four_units_and_in_several_at_once() {
         for (text, seconds) in [
             ("90s", 90),
             ("15m", 900),
             ("12h", 43_200),
             ("7d", 604_800),
             ("5", 5),
+            ("1h30m", 5_400),
+            ("1d12h", 129_600),
+            ("1d0h2m3s", 86_523),
+            ("1h90m", 9_000),
         ] {
             assert_eq!(
                 parse_duration(text),
@@ -99,7 +131,10 @@ mod tests {
 
     #[test]
     fn what_is_no_duration_is_refused_with_the_reason() {
-        for text in ["", "s", "-1s", "+1s", "1.5h", "1w", "1 h", "h1", "٣s", "1é"] {
+        for text in [
+            "", "s", "-1s", "+1s", "1.5h", "1w", "1 h", "h1", "٣s", "1é", "1h30", "1h m", "1hm",
+            "1h30m ", "1h-30m",
+        ] {
             assert_eq!(
                 parse_duration(text),
                 Err(DurationError::Malformed(text.into())),
@@ -108,7 +143,20 @@ mod tests {
         }
         assert_eq!(parse_duration("0"), Err(DurationError::Zero));
         assert_eq!(parse_duration("0d"), Err(DurationError::Zero));
-        for text in ["36501d", "99999999999999999999", "18446744073709551615d"] {
+        for text in ["30m1h", "1h1h", "1s1d", "1h30m2h"] {
+            assert_eq!(
+                parse_duration(text),
+                Err(DurationError::Order(text.into())),
+                "{text}"
+            );
+        }
+        for text in [
+            "36500d1s",
+            "99999999999999999999h1s",
+            "36501d",
+            "99999999999999999999",
+            "18446744073709551615d",
+        ] {
             assert_eq!(
                 parse_duration(text),
                 Err(DurationError::TooLong(text.into())),

@@ -199,7 +199,7 @@ pub enum Engine {
     Etcd,
 }
 
-/// A duration as people write it: `90s`, `15m`, `12h`, `7d`, or a number of seconds.
+/// A duration as people write it: `90s`, `15m`, `1h30m`, `7d`, or a number of seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "SpanText", into = "String")]
 pub struct Span(pub Duration);

@@ -3,7 +3,7 @@
 use prominence_core::{Change, ChangeKind, PutState, Timestamp, Value};
 use serde::{Deserialize, Serialize};
 
-use super::Text;
+use super::{Detail, Text};
 use crate::time::rfc3339;
 
 /// The data of an event `put`, `delete` or `expire`.
@@ -73,6 +73,20 @@ pub struct Reset {
 }
 
 impl Changed {
+    /// What a listing shows of a key, in the form in which a watch tells of the change that set it.
+    #[must_use]
+    pub fn existing(detail: Detail) -> Self {
+        Self {
+            key: detail.key,
+            revision: detail.revision,
+            time: detail.modified,
+            job: detail.job,
+            size: Some(detail.size),
+            value: detail.value,
+            value_base64: detail.value_base64,
+        }
+    }
+
     /// What is told of a change, with the value where that was asked for and is still there.
     #[must_use]
     pub fn of(change: &Change, value: Option<&Value>) -> Self {

@@ -58,14 +58,13 @@ impl Table {
 
     /// A row for a key.
     pub(super) fn key(&mut self, detail: Detail, output: &mut Output) -> io::Result<()> {
-        let instant = |at: Option<String>| at.map_or(NOTHING.to_owned(), |at| to_seconds(&at));
         let text = |text: Option<String>| text.unwrap_or_else(|| NOTHING.to_owned());
         let cells = [
             detail.size.to_string(),
-            to_seconds(&detail.modified),
-            to_seconds(&detail.created),
-            instant(detail.expires),
-            instant(detail.claimed_until),
+            detail.modified,
+            detail.created,
+            text(detail.expires),
+            text(detail.claimed_until),
             text(detail.claimed_by),
             detail.claims.to_string(),
             text(detail.job),
@@ -129,13 +128,5 @@ impl Table {
             line.push_str("  ");
         }
         line
-    }
-}
-
-/// An instant without its fraction, which nobody reads in a table.
-fn to_seconds(instant: &str) -> String {
-    match instant.split_once('.') {
-        Some((seconds, _)) => format!("{seconds}Z"),
-        None => instant.to_owned(),
     }
 }

@@ -1,5 +1,7 @@
 //! `kv get`, `set`, `delete` and `add`.
 
+use prominence_api::time::parse_rfc3339;
+
 use crate::support::{PROGRAM, Script, Server, answer, clean, run};
 
 #[test]
@@ -124,7 +126,13 @@ fn json_shows_a_value_with_all_that_is_known_about_it() {
         (&listed[0]["created"], &listed[0]["job"]),
         (&created, &"j 1".into())
     );
-    assert!(listed[0]["modified"].is_string(), "{listed:?}");
+    // The same to the millisecond in every output.
+    let modified = shown["modified"].as_str().unwrap();
+    assert_eq!(listed[0]["modified"], modified);
+    let long = me.kv(&["list", "--long"]).text();
+    assert_eq!(long.split('\t').nth(1), Some(modified), "{long}");
+    let gathered = me.kv(&["gather", "/a", "--format", "ndjson"]).text();
+    assert!(gathered.contains(modified), "{gathered}");
     me.kv_with_input(&["set", "/b", "-"], b"\xff\x00").text();
     assert_eq!(json("/b")["value_base64"], "/wA=");
     assert!(json("/b").get("expires").is_none());
@@ -165,6 +173,14 @@ fn a_lifetime_is_a_duration_or_that_of_the_token() {
         serde_json::from_str(&me.run(&["whoami", "--json"]).text()).unwrap();
     assert_eq!(expires("job"), token["expires"].as_str().unwrap());
     assert!(expires("7d") > expires("90s"));
+    let instant = |text: String| parse_rfc3339(&text).unwrap().as_millis();
+    let created = instant(expires("1h"));
+    let later = instant(expires("1h30m")) - created;
+    assert!((1_800_000..1_860_000).contains(&later), "{later} ms");
+    let complaint = me
+        .kv(&["set", "/a", "--string", "1", "--ttl", "30m1h"])
+        .complaint(2);
+    assert!(complaint.contains("1h30m"), "{complaint}");
     let complaint = me
         .kv(&["set", "/a", "--string", "1", "--ttl", "soon"])
         .complaint(2);
@@ -269,7 +285,7 @@ fn a_claim_is_shown_wherever_a_key_is_shown_in_detail() {
             "--json",
             "\"claimed_until\":\"2030-01-02T03:04:05.678Z\",\"claimed_by\":\"worker-3\",\"claims\":2",
         ),
-        ("--long", "\t2030-01-02T03:04:05Z\tworker-3\t2\t-\t/a\n"),
+        ("--long", "\t2030-01-02T03:04:05.678Z\tworker-3\t2\t-\t/a\n"),
     ] {
         let script = Script::new(vec![answer("200 OK", "", &detail)]);
         let listed = script.run(&["kv", "list", flag]).text();

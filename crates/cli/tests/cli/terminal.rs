@@ -1,6 +1,8 @@
 //! What a person at a terminal sees, which is not what a program gets.
 
-use std::process::Command;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::support::{PROGRAM, Person, Server, clean, run_with_input};
 
@@ -116,4 +118,37 @@ fn progress_is_shown_to_a_person_and_goes_away_with_what_was_done() {
         let (status, said) = at_a_terminal(&me, &format!("{line} --quiet"), "");
         assert_eq!((status, said.as_str()), (0, ""), "{line}");
     }
+}
+
+#[test]
+fn a_watch_names_its_columns_to_a_person_before_anything_happens() {
+    let server = Server::start();
+    let me = server.user("me");
+    let mut script = clean("script", me.home());
+    me.equip(script.env("NO_COLOR", "1"));
+    script.args(["-qec", &format!("{PROGRAM} kv watch"), "/dev/null"]);
+    script.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = script.spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let head = lines.next().unwrap().unwrap();
+    assert_eq!(
+        head.split_whitespace().collect::<Vec<_>>(),
+        ["TIME", "EVENT", "KEY", "SIZE", "JOB"]
+    );
+    // It listens at some moment after its head; the first change after that comes as a line.
+    std::thread::scope(|scope| {
+        let printed = AtomicBool::new(false);
+        let writer = scope.spawn(|| {
+            while !printed.load(Ordering::SeqCst) {
+                me.kv(&["set", "/key", "--string", "12345"]).text();
+            }
+        });
+        let line = lines.next().unwrap().unwrap();
+        printed.store(true, Ordering::SeqCst);
+        writer.join().unwrap();
+        assert_eq!(line.find("put"), head.find("EVENT"), "{line}");
+        assert_eq!(line.find("/key"), head.find("KEY"), "{line}");
+    });
+    child.kill().unwrap();
+    child.wait().unwrap();
 }

@@ -32,7 +32,7 @@ use crate::target::{Headers, Target};
 pub(crate) struct Parameters {
     /// Only where the current value is this one; otherwise 412.
     prev: Option<String>,
-    /// How long the value stays: `90s`, `15m`, `12h`, `7d`, a number of seconds, or `job` for as
+    /// How long the value stays: `90s`, `15m`, `1h30m`, `7d`, a number of seconds, or `job` for as
     /// long as the token lasts.
     #[param(example = "12h")]
     ttl: Option<String>,

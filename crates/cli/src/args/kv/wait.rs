@@ -33,8 +33,11 @@ pub(crate) struct Wait {
   prominence kv watch
   prominence kv watch /done/
   prominence kv watch /done/ --since 0 --json --values | jq -r .value
+  prominence kv watch /done/ --existing
 
-Goes on until it is stopped. A lost connection is made again, and no change is missed.")]
+Goes on until it is stopped. A lost connection is made again, and no change is missed.
+With --existing the keys that are there come first, as the event \"existing\", and the changes that
+they don't show yet follow. After the event \"reset\" they are printed again: forget what came before.")]
 pub(crate) struct Watch {
     /// What the keys begin with [default: every key].
     #[arg(value_name = "PREFIX", value_parser = values::prefix)]
@@ -43,6 +46,10 @@ pub(crate) struct Watch {
     /// Begin with the first change after this revision; 0 is the beginning [default: now].
     #[arg(long, value_name = "N", value_parser = values::revision)]
     pub(crate) since: Option<Revision>,
+
+    /// Print the keys that are there first, then the changes that follow.
+    #[arg(long, conflicts_with = "since")]
+    pub(crate) existing: bool,
 
     /// Print JSON, one object a line.
     #[arg(long)]

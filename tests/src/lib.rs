@@ -87,8 +87,17 @@ pub struct Server {
 /// How a server is started, each time.
 struct How {
     arguments: Vec<String>,
-    /// By how much its clock is off, as libfaketime has it (`+0.2s`).
-    clock: Option<String>,
+    clock: MachineClock,
+}
+
+/// Which time a server's machine shows.
+enum MachineClock {
+    /// The right one.
+    Right,
+    /// It is off, by as much as libfaketime's `FAKETIME` says (`+0.2s`).
+    Off(String),
+    /// It is off by what stands in this file, which is read each time.
+    Set(PathBuf),
 }
 
 impl Server {
@@ -114,10 +123,31 @@ impl Server {
         let home = tempfile::tempdir().unwrap();
         let data = home.path().join("data");
         let how = How {
-            clock: Some(clock.to_owned()),
+            clock: MachineClock::Off(clock.to_owned()),
             ..How::new(arguments)
         };
         Self::start_how(home, data, how)
+    }
+
+    /// Starts a server on a machine whose clock can be set ([`Server::set_clock`]).
+    pub fn start_with_settable_clock(arguments: &[&str]) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let data = home.path().join("data");
+        let file = home.path().join("faketime");
+        write_offset(&file, 0);
+        let how = How {
+            clock: MachineClock::Set(file),
+            ..How::new(arguments)
+        };
+        Self::start_how(home, data, how)
+    }
+
+    /// Sets the clock of the machine to the right time and so many seconds.
+    pub fn set_clock(&self, seconds: i64) {
+        let MachineClock::Set(file) = &self.how.clock else {
+            panic!("the clock of this server's machine can't be set");
+        };
+        write_offset(file, seconds);
     }
 
     fn start_how(home: tempfile::TempDir, data: PathBuf, how: How) -> Self {
@@ -233,7 +263,7 @@ impl How {
     fn new(arguments: &[&str]) -> Self {
         Self {
             arguments: arguments.iter().map(|word| (*word).to_owned()).collect(),
-            clock: None,
+            clock: MachineClock::Right,
         }
     }
 }
@@ -241,18 +271,33 @@ impl How {
 /// What lets a program see another time; the dynamic linker puts the machine's own folder for `$LIB`.
 const FAKETIME: &str = "/usr/$LIB/faketime/libfaketimeMT.so.1";
 
+/// The whole offset or the former one is read at any moment.
+fn write_offset(file: &Path, seconds: i64) {
+    let draft = file.with_extension("new");
+    std::fs::write(&draft, format!("{seconds:+}s\n")).unwrap();
+    std::fs::rename(&draft, file).unwrap();
+}
+
 fn launch(home: &Path, data: &Path, address: &str, how: &How) -> (Child, String) {
     let mut command = clean(program(), home);
     command
         .args(["serve", "--listen", address, "--data-dir"])
         .arg(data)
         .args(&how.arguments);
-    if let Some(clock) = &how.clock {
+    if !matches!(how.clock, MachineClock::Right) {
         // Clocks that are off still run as fast as others.
         command
             .env("LD_PRELOAD", FAKETIME)
-            .env("FAKETIME", clock)
             .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+    }
+    match &how.clock {
+        MachineClock::Right => {}
+        MachineClock::Off(offset) => _ = command.env("FAKETIME", offset),
+        MachineClock::Set(file) => {
+            command
+                .env("FAKETIME_TIMESTAMP_FILE", file)
+                .env("FAKETIME_NO_CACHE", "1");
+        }
     }
     let mut child = command
         .stdout(Stdio::piped())
@@ -338,6 +383,14 @@ fn agent() -> ureq::Agent {
 }
 
 impl Client {
+    /// Somebody else, or the same with another token.
+    pub fn with_token(&self, token: &str) -> Self {
+        Self {
+            token: token.to_owned(),
+            ..self.clone()
+        }
+    }
+
     /// The same person at a server that has moved.
     pub fn moved(&self, url: &str) -> Self {
         Self {

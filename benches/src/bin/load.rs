@@ -18,7 +18,7 @@ use prominence_bench::random::{Random, shuffled};
 use prominence_core::limits::MAX_COMMIT_OPERATIONS;
 use prominence_core::{Commit, Key, Lifetime, Namespace, Operation, Quota, Store as _, Value};
 use prominence_engines::embedded::{EmbeddedStore, Options};
-use prominence_server::SystemClock;
+use prominence_server::SteadyClock;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -62,7 +62,10 @@ fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     let mut options = Options::new(&arguments.folder);
     options.quota = Quota::UNLIMITED;
-    let store = Arc::new(EmbeddedStore::open(options, Arc::new(SystemClock))?);
+    let store = Arc::new(EmbeddedStore::open(
+        options,
+        Arc::new(SteadyClock::start()),
+    )?);
     let runtime = tokio::runtime::Builder::new_multi_thread().build()?;
     for time in 0..arguments.times {
         runtime.block_on(fill(&store, &arguments, time))?;

@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use clap::Parser;
 use prominence_bench::names;
+use prominence_core::Namespace;
 use prominence_core::permit::Scopes;
-use prominence_core::{Clock as _, Namespace};
-use prominence_server::SystemClock;
 use prominence_server::token::{NewToken, load_or_create, mint};
+use prominence_server::wall_time;
 
 /// Longer than any measurement.
 const LIFETIME: Duration = Duration::from_hours(24);
@@ -30,7 +30,7 @@ struct Arguments {
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     let (secret, _) = load_or_create(&arguments.folder)?;
-    let now = SystemClock.now();
+    let now = wall_time();
     let mut output = std::io::BufWriter::new(std::io::stdout().lock());
     for number in 0..arguments.users {
         let token = NewToken {

@@ -8,8 +8,12 @@ use crate::time::Timestamp;
 
 /// Tells the time. A server passes the system's clock in, a test one that it moves by hand.
 pub trait Clock: Send + Sync {
-    /// The current instant.
+    /// The current instant. It is never before one that was told earlier.
     fn now(&self) -> Timestamp;
+
+    /// Makes the clock show this instant or a later one from now on. A store says so when it is
+    /// opened and has seen a later time than the clock shows; what had expired then would be back.
+    fn not_before(&self, instant: Timestamp);
 }
 
 /// A clock that stands still until it is told to move.
@@ -27,6 +31,12 @@ impl ManualClock {
             now: AtomicU64::new(now.as_millis()),
             moved: Event::new(),
         }
+    }
+
+    /// Sets the clock, also back, as the clocks of two servers may differ.
+    pub fn set(&self, now: Timestamp) {
+        self.now.store(now.as_millis(), Ordering::SeqCst);
+        self.moved.notify(usize::MAX);
     }
 
     /// Moves the clock forward.
@@ -52,5 +62,10 @@ impl ManualClock {
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
         Timestamp::from_millis(self.now.load(Ordering::SeqCst))
+    }
+
+    fn not_before(&self, instant: Timestamp) {
+        self.now.fetch_max(instant.as_millis(), Ordering::SeqCst);
+        self.moved.notify(usize::MAX);
     }
 }

@@ -22,7 +22,7 @@ pub struct Metadata {
     pub revision: Revision,
     /// When the key came into being.
     pub created: Timestamp,
-    /// When the value was last set.
+    /// When the value was last set; never before it was created.
     pub modified: Timestamp,
     /// From when on the entry is gone.
     pub expires: Option<Timestamp>,

@@ -359,11 +359,13 @@ impl<V: View> Planner<'_, V> {
     ) -> bool {
         let now = self.circumstances.now;
         let live = before.as_ref().filter(|metadata| metadata.is_live(now));
-        let created = live.is_none();
+        let is_new = live.is_none();
+        let created = live.map_or(now, |metadata| metadata.created);
         let metadata = Metadata {
             revision: self.revision,
-            created: live.map_or(now, |metadata| metadata.created),
-            modified: now,
+            created,
+            // Whoever created it may have had a clock that was ahead of this one.
+            modified: now.max(created),
             expires,
             job: self.circumstances.author.cloned(),
             claimed_until: None,
@@ -378,7 +380,7 @@ impl<V: View> Planner<'_, V> {
             kind: ChangeKind::Put(Put::of(Cause::Set, &metadata)),
             after: Some(Entry { value, metadata }),
         });
-        created
+        is_new
     }
 
     fn add(&mut self, key: &Key, by: i64) -> Result<Outcome, StoreError> {

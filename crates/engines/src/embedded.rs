@@ -15,6 +15,7 @@
 //! | `keys`, `format` | how rows are encoded |
 //! | `database`, `cleared`, `shelf` | fjall itself, what is known of its rows, and where readers find it |
 //! | `queue`, `committer`, `group`, `view`, `deletion`, `upkeep` | writing |
+//! | `time_floor` | the latest time that was shown, so that time doesn't go back over a restart |
 //! | `health`, `recovery` | whether writes are taken, and taking them again after a failure |
 //! | `hot`, `scan`, `log` | reading |
 //! | `soundness`, `panics` | whether the files may be opened at all; what fjall says by panicking |
@@ -50,6 +51,7 @@ mod recovery;
 mod scan;
 mod shelf;
 mod soundness;
+mod time_floor;
 mod upkeep;
 mod view;
 
@@ -87,6 +89,7 @@ use log::Look;
 use options::{MAX_AUDITS, MAX_LOOKS, MAX_SCANS, MAX_WAITING_SCANS, RETRY_LATER, RETRY_SOON};
 use queue::{CommitRequest, Counting, Pass, Request, UpkeepRequest};
 use shelf::Shelf;
+use time_floor::TimeFloor;
 use upkeep::Left;
 
 /// A store in a folder of this machine.
@@ -108,6 +111,7 @@ pub struct EmbeddedStore {
 struct Shared {
     options: Options,
     clock: Arc<dyn Clock>,
+    time_floor: TimeFloor,
     shelf: Shelf,
     hot: HotEntries,
     hub: Hub,
@@ -126,11 +130,14 @@ impl EmbeddedStore {
         let folder = Arc::new(Folder::take(&options.folder)?);
         let database = deletion::open(&folder, options.tuning())?;
         folder.raise_format()?;
+        let time_floor = TimeFloor::open(folder.path());
+        clock.not_before(time_floor.noted());
         let (requests, received) = sync_channel(options.queue.max(1));
         let shared = Arc::new(Shared {
             hot: HotEntries::new(options.hot_cache_bytes()),
             options,
             clock,
+            time_floor,
             shelf: Shelf::new(database),
             hub: Hub::default(),
             health: Health::default(),
@@ -277,6 +284,13 @@ impl EmbeddedStore {
 }
 
 impl Shared {
+    /// Notes the time of a read that leaves out what has expired, before it is answered.
+    fn tell(&self, seen: &scan::Seen) {
+        if seen.is_without_expired() {
+            self.time_floor.note(seen.now());
+        }
+    }
+
     /// A live entry. It is read on the caller's thread, although that may take a block from the
     /// disk: most come from memory in a few microseconds, and handing each over to another thread
     /// would cost more than that.
@@ -289,7 +303,14 @@ impl Shared {
     ) -> Result<Option<Entry>, StoreError> {
         let read = || database.snapshot_of(namespace).entry_row(row);
         let entry = self.hot.get_or_read(row, read)?;
-        Ok(entry.filter(|entry| entry.metadata.is_live(now)))
+        if entry
+            .as_ref()
+            .is_some_and(|entry| !entry.metadata.is_live(now))
+        {
+            self.time_floor.note(now);
+            return Ok(None);
+        }
+        Ok(entry)
     }
 }
 
@@ -321,8 +342,12 @@ impl Store for EmbeddedStore {
 
     async fn scan(&self, namespace: &Namespace, scan: &Scan) -> Result<Page, StoreError> {
         let scan = scan.clone();
+        let shared = Arc::clone(&self.shared);
         self.read_many(namespace, move |snapshot, namespace, now| {
-            scan::page(snapshot, namespace, &scan, now)
+            let seen = scan::Seen::at(now);
+            let page = scan::page(snapshot, namespace, &scan, &seen);
+            shared.tell(&seen);
+            page
         })
         .await
     }
@@ -335,8 +360,12 @@ impl Store for EmbeddedStore {
     ) -> Result<Count, StoreError> {
         self.shared.counters.add_count();
         let prefix = prefix.clone();
+        let shared = Arc::clone(&self.shared);
         self.read_many(namespace, move |snapshot, namespace, now| {
-            scan::count(snapshot, namespace, &prefix, visibility, now)
+            let seen = scan::Seen::at(now);
+            let count = scan::count(snapshot, namespace, &prefix, visibility, &seen);
+            shared.tell(&seen);
+            count
         })
         .await
     }
@@ -409,8 +438,12 @@ impl Store for EmbeddedStore {
     }
 
     async fn usage(&self, namespace: &Namespace) -> Result<Usage, StoreError> {
-        self.read_many(namespace, |snapshot, namespace, now| {
-            scan::usage(snapshot, namespace, now)
+        let shared = Arc::clone(&self.shared);
+        self.read_many(namespace, move |snapshot, namespace, now| {
+            let seen = scan::Seen::at(now);
+            let usage = scan::usage(snapshot, namespace, &seen);
+            shared.tell(&seen);
+            usage
         })
         .await
     }

@@ -46,7 +46,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use prominence_core::error::Fate;
+use prominence_core::error::{Fate, Mismatch};
 use prominence_core::{
     Changes, Clock, Commit, Committed, Count, Cursor, Entry, Extent, Interest, Job, Key, Namespace,
     Page, Prefix, Scan, Signal, Store, StoreError, Usage, Visibility,
@@ -86,6 +86,9 @@ const MAX_REMOVALS: usize = 2;
 /// How long it may take to find out whether the cluster answers: those who ask do so every few
 /// seconds, and wait for the answer no longer than that.
 const READY_WITHIN: Duration = Duration::from_secs(2);
+
+/// How long an answer waits until what it takes for expired is removed.
+const REMOVED_WITHIN: Duration = Duration::from_secs(1);
 
 /// The longest pause before a write that others came before is planned again, times how often
 /// they did.
@@ -280,7 +283,12 @@ impl Store for EtcdStore {
         let row_key = shared.keys.entry(namespace, key);
         let entry = shared.gets.get(shared, row_key).await?;
         let now = shared.clock.now();
-        Ok(entry.filter(|entry| entry.metadata.is_live(now)))
+        let found = entry.as_ref();
+        if found.is_some_and(|entry| !entry.metadata.is_live(now)) {
+            shared.remove_expired(namespace).await;
+            return Ok(None);
+        }
+        Ok(entry)
     }
 
     fn get_at_once(&self, _: &Namespace, _: &Key) -> Option<Entry> {
@@ -315,7 +323,13 @@ impl Store for EtcdStore {
     ) -> Result<Committed, StoreError> {
         let shared = &self.shared;
         let answered = shared.writers.commit(shared, namespace, author, commit)?;
-        answered.await.map_err(|_| writer::gone())?
+        let answer = answered.await.map_err(|_| writer::gone())?;
+        if let Err(StoreError::PreconditionFailed { reason, .. }) = &answer
+            && *reason == Mismatch::Missing
+        {
+            shared.remove_expired(namespace).await;
+        }
+        answer
     }
 
     async fn changes(
@@ -378,6 +392,18 @@ impl Store for EtcdStore {
 }
 
 impl Shared {
+    /// Removes what has expired of a namespace, before somebody is told that it is gone: the clock
+    /// of another server, or of this one after a restart, may be behind, and it would be back. Where
+    /// the cluster takes no writes now, the answer is given all the same.
+    async fn remove_expired(self: &Arc<Self>, namespace: &Namespace) {
+        let removed = self.writers.ask(self, namespace, writer::Request::Sweep);
+        match tokio::time::timeout(REMOVED_WITHIN, removed).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::debug!(%error, "what has expired was not removed"),
+            Err(_) => tracing::debug!("what has expired was not removed in time"),
+        }
+    }
+
     /// A ticket that no other try has, in any process.
     fn ticket(&self) -> Ticket {
         Ticket {

@@ -25,7 +25,7 @@ impl FromRequestParts<App> for Caller {
         let token = bearer(&parts.headers)?;
         let principal = app
             .verifier
-            .verify(token, app.clock.now())
+            .verify(token, app.clock.wall())
             .map_err(|rejected| {
                 Failure::unauthenticated(&format!("{rejected}; get a new one"), true)
             })?;

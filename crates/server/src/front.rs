@@ -61,7 +61,7 @@ impl Front {
         let target = Target::of_plain_key(request.uri())?;
         let headers = request.headers();
         let token = auth::bearer(headers).ok()?;
-        let who = self.app.verifier.remembered(token, self.app.clock.now())?;
+        let who = self.app.verifier.remembered(token, self.app.clock.wall())?;
         let conditions = ReadConditions::of(headers).ok()?;
         let entry = self.app.gate.read_at_once(&who, &target.key().ok()?)?;
         let mut response = kv::render(entry, &conditions, &*self.app.clock).ok()?;

@@ -34,7 +34,7 @@ use prominence_api::time::{format_duration, parse_duration};
 use prominence_core::{Principal, Signal, Timestamp};
 
 use crate::app::App;
-use crate::clock::Timer;
+use crate::clock::{Timer, from_wall};
 use crate::failure::Failure;
 use crate::query::Query;
 use patience::Paused;
@@ -66,7 +66,7 @@ pub(crate) struct Hold {
     place: Place,
     clock: Arc<dyn Timer>,
     deadline: Timestamp,
-    /// When the caller's token is not accepted any more.
+    /// When the caller's token is not accepted any more, by the server's own clock.
     token_ends: Timestamp,
     /// While this is there, the request's own deadline does not count.
     _paused: Option<Paused>,
@@ -133,7 +133,7 @@ impl Hold {
             place,
             clock: Arc::clone(&app.clock),
             deadline: Timestamp::MAX,
-            token_ends: app.verifier.end_of(who),
+            token_ends: from_wall(&*app.clock, app.verifier.end_of(who)),
             _paused: None,
         })
     }

@@ -16,6 +16,7 @@
 //! | [`token`] | job tokens and the secrets that sign them |
 //! | `query`, `target`, `conditional` | path, parameters and conditions become valid values |
 //! | `handler` | extract, call through a permit, render |
+//! | `clock` | the server's own clock, and the machine's |
 //! | `hold` | requests that wait: for how long, how many, and what ends them |
 //! | `barrier` | counts that many requests wait for |
 //! | `failure` | what went wrong becomes a status and a JSON body |
@@ -51,7 +52,7 @@ mod testing;
 pub mod token;
 
 pub use app::{App, Bounds};
-pub use clock::{SystemClock, Timer};
+pub use clock::{SteadyClock, Timer, wall_time};
 pub use front::Front;
 pub use hold::HeldLimits;
 pub use listener::{Limits, Tls, run};

@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::app::App;
-use crate::clock::SystemClock;
+use crate::clock::SteadyClock;
 use crate::descriptors;
 use crate::engine::Engine;
 pub use crate::engine::EngineError;
@@ -104,7 +104,7 @@ async fn run(mut config: Config, announce: impl FnOnce(&Started)) -> Result<(), 
     let mut interrupt = signal(SignalKind::interrupt())?;
 
     fit_open_files(&mut config);
-    let clock = Arc::new(SystemClock);
+    let clock = Arc::new(SteadyClock::start());
     let tls = match &config.tls {
         Some((certificate, key)) => Some(Tls::load(certificate, key)?),
         None => None,

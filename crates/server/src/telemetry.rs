@@ -12,12 +12,14 @@ use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder a
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
 use crate::app::App;
+use crate::clock::Timer;
 use crate::hold::{Held, Places};
 
 const REQUESTS: &str = "prominence_http_requests_total";
 const DURATION: &str = "prominence_http_request_duration_seconds";
 const CONNECTIONS: &str = "prominence_connections";
 const HELD: &str = "prominence_held_requests";
+const CLOCK: &str = "prominence_clock_ahead_seconds";
 const OPERATIONS: &str = "prominence_engine_operations_total";
 
 /// Upper ends of the histogram's buckets, in seconds: from a read out of memory to a stuck disk.
@@ -41,6 +43,7 @@ pub(crate) struct Telemetry {
     /// By method.
     durations: Vec<Histogram>,
     connections: Gauge,
+    clock: Gauge,
     /// In the order of [`Held::ALL`].
     held: Vec<Gauge>,
     engine: OnceLock<Operations>,
@@ -72,6 +75,11 @@ impl Telemetry {
             None,
             "Requests that wait or watch, each with a connection.".into(),
         );
+        recorder.describe_gauge(
+            CLOCK.into(),
+            None,
+            "By how much the server's own clock is ahead of the machine's.".into(),
+        );
         let what = "What the engine has done since the server was started.";
         recorder.describe_counter(OPERATIONS.into(), None, what.into());
         let requests = METHODS.map(|method| counters(&recorder, method)).into();
@@ -83,6 +91,7 @@ impl Telemetry {
             requests,
             durations: durations.into(),
             connections: recorder.register_gauge(&Key::from_name(CONNECTIONS), &METADATA),
+            clock: recorder.register_gauge(&Key::from_name(CLOCK), &METADATA),
             held: Held::ALL.map(|kind| held(&recorder, kind)).into(),
             engine: OnceLock::new(),
             handle: recorder.handle(),
@@ -120,8 +129,11 @@ impl Telemetry {
     }
 
     /// Everything counted so far. Held requests are counted where their places are given out, and
-    /// read off when somebody asks.
-    pub(crate) fn render(&self, places: &Places) -> String {
+    /// read off when somebody asks, and so are the clocks.
+    pub(crate) fn render(&self, places: &Places, clock: &dyn Timer) -> String {
+        let (now, wall) = (clock.now().as_millis(), clock.wall().as_millis());
+        let ahead = Duration::from_millis(now.abs_diff(wall)).as_secs_f64();
+        self.clock.set(if now < wall { -ahead } else { ahead });
         for (kind, gauge) in Held::ALL.into_iter().zip(&self.held) {
             let taken = u32::try_from(places.taken_for(kind)).unwrap_or(u32::MAX);
             gauge.set(taken);

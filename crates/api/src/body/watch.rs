@@ -82,6 +82,12 @@ impl Changed {
             time: detail.modified,
             job: detail.job,
             size: Some(detail.size),
+            change: None,
+            created: Some(detail.created),
+            expires: detail.expires,
+            claimed_until: detail.claimed_until,
+            claimed_by: detail.claimed_by,
+            claims: detail.claims,
             value: detail.value,
             value_base64: detail.value_base64,
         }

@@ -136,8 +136,8 @@ fn a_watch_names_its_columns_to_a_person_before_anything_happens() {
         ["TIME", "EVENT", "KEY", "SIZE", "JOB"]
     );
     // It listens at some moment after its head; the first change after that comes as a line.
+    let printed = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        let printed = AtomicBool::new(false);
         let writer = scope.spawn(|| {
             while !printed.load(Ordering::SeqCst) {
                 me.kv(&["set", "/key", "--string", "12345"]).text();

@@ -1,8 +1,8 @@
 //! What is set is what is read, and what is known about it.
 
-use super::Subject;
 use super::shorthand::{add, delete, job, poll_once, seconds, set};
 use super::space::alice;
+use super::{START, Subject};
 use crate::clock::Clock;
 use crate::commit::Outcome;
 use crate::limits::{DEFAULT_VALUE_BYTES, MAX_COMMIT_OPERATIONS, MAX_KEY_BYTES};
@@ -56,6 +56,28 @@ pub async fn a_key_deleted_and_set_again_is_a_new_one(subject: &dyn Subject) {
     assert_eq!(outcome, Outcome::Set { created: true });
     let now = subject.clock().now();
     assert_eq!(alice.entry("/a").await.metadata.created, now);
+}
+
+pub async fn nothing_is_modified_before_it_was_created(subject: &dyn Subject) {
+    let alice = alice(subject);
+    let later = START.after(seconds(600));
+    subject.clock().set(later);
+    alice.set("/set", "1").await;
+    alice.add("/added", 1).await;
+    alice.set("/claimed", "1").await;
+    // The clock of another server, or of this one after a restart.
+    subject.clock().set(START);
+    alice.set("/set", "2").await;
+    alice.add("/added", 1).await;
+    alice.claim("/claimed", seconds(9)).await.unwrap();
+    for name in ["/set", "/added", "/claimed"] {
+        let metadata = alice.entry(name).await.metadata;
+        assert_eq!(
+            (metadata.created, metadata.modified),
+            (later, later),
+            "{name}"
+        );
+    }
 }
 
 pub async fn revisions_grow_also_after_everything_was_deleted(subject: &dyn Subject) {

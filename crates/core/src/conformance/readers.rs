@@ -269,7 +269,7 @@ pub async fn changes_after_a_page_or_a_count_make_of_it_what_is_there_in_the_end
                 let (changes, next) = alice.changes("/s/", cursor).await;
                 for change in changes {
                     let name = change.key.as_str().to_owned();
-                    let is_put = matches!(change.kind, ChangeKind::Put { .. });
+                    let is_put = matches!(change.kind, ChangeKind::Put(_));
                     let fits = if is_put {
                         there.insert(name)
                     } else {

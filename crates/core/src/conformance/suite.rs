@@ -21,6 +21,7 @@ macro_rules! conformance_suite {
             a_new_entry_says_who_wrote_it_and_when,
             replacing_keeps_the_creation_and_moves_the_modification,
             a_key_deleted_and_set_again_is_a_new_one,
+            nothing_is_modified_before_it_was_created,
             revisions_grow_also_after_everything_was_deleted,
             a_commit_has_one_revision_however_many_keys_it_touches,
             any_bytes_come_back_exactly,

@@ -17,7 +17,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::Instant;
 
 use prominence_core::error::Fate;
-use prominence_core::{Committed, Operation, StoreError};
+use prominence_core::{Committed, Operation, StoreError, Timestamp};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
@@ -43,6 +43,8 @@ pub(super) struct Committer {
     recovery: Recovery,
     deletion: Option<Deletion>,
     turn: Turn,
+    /// When the latest group was planned.
+    latest: Timestamp,
     /// The runtime that the store was opened in, if it was opened in one.
     runtime: Option<Handle>,
     /// Commits to the namespace of the deletion, and other large deletions.
@@ -86,6 +88,7 @@ impl Committer {
             recovery: Recovery::default(),
             deletion: None,
             turn: Turn::Others,
+            latest: Timestamp::default(),
             runtime: Handle::try_current().ok(),
             deferred: VecDeque::new(),
         }
@@ -187,7 +190,9 @@ impl Committer {
                 None => break,
             }
         }
-        group.trim_touched(self.shared.clock.now());
+        let now = self.shared.clock.now();
+        group.trim_touched(now);
+        self.latest = now;
         let written = self.write_group(&database, &group);
         self.shared.counters.add_commits(answers.len());
         self.tell(answers, written);
@@ -205,12 +210,17 @@ impl Committer {
     }
 
     fn plan(&self, group: &mut Group<'_>, request: CommitRequest) -> Answer {
+        let now = self.shared.clock.now();
         let author = Author {
             job: request.author.as_ref(),
-            now: self.shared.clock.now(),
+            now,
         };
         let planned = group.commit(&request.namespace, &request.commit, author);
         let changes = planned.as_ref().is_ok_and(|planned| planned.changes);
+        // Its answer may rest on an entry that has expired and is not written over.
+        if !changes || !request.commit.conditions().is_empty() {
+            self.shared.time_floor.note(now);
+        }
         Answer {
             to: request.answer,
             result: planned.map(|planned| planned.committed),
@@ -258,6 +268,8 @@ impl Committer {
             }
         }
         self.shared.shelf.close();
+        self.shared.time_floor.note(self.shared.clock.now());
+        self.shared.time_floor.sync();
         self.shared.hub.wake_all();
     }
 }

@@ -5,6 +5,7 @@
 //! | `FORMAT` | one line, the format's name and number; written whole before anything is stored |
 //! | `LOCK` | held by the process that owns the folder; its text is that process's id |
 //! | `CLOSED` | what the journals were when the store was closed; not there while it is open |
+//! | `CLOCK` | the latest time that the store has shown; see `time_floor` |
 //! | `store/` | the storage engine's own |
 //! | `store.new/` | a store that is being made |
 //! | `restore.draft/` | there while a backup is restored |

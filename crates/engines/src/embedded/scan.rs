@@ -3,6 +3,7 @@
 //! The cost of a page grows with its items: a folder of a one-level listing is passed with one
 //! seek however many keys are in it, and so is what a listing leaves out.
 
+use std::cell::Cell;
 use std::ops::Bound;
 use std::time::Duration;
 
@@ -22,7 +23,7 @@ pub(super) fn page(
     snapshot: &Snapshot<'_>,
     namespace: &Namespace,
     scan: &Scan,
-    now: Timestamp,
+    seen: &Seen,
 ) -> Result<Page, StoreError> {
     let mut page = Page {
         revision: snapshot.namespace(namespace)?.usage.revision,
@@ -48,7 +49,7 @@ pub(super) fn page(
                 return Ok(past_folder(key, folder.as_str().len() - 1));
             }
             let entry = entry.read()?;
-            if !entry.metadata.is_live(now) {
+            if !seen.is_live(&entry.metadata) {
                 return Ok(Step::Next);
             }
             if page.items.len() == scan.limit.get() || weight >= MAX_PAGE_BYTES {
@@ -79,7 +80,7 @@ pub(super) fn count(
     namespace: &Namespace,
     prefix: &Prefix,
     visibility: Visibility,
-    now: Timestamp,
+    seen: &Seen,
 ) -> Result<Count, StoreError> {
     let revision = snapshot.namespace(namespace)?.usage.revision;
     let mut keys = 0;
@@ -87,7 +88,7 @@ pub(super) fn count(
         if let (Visibility::Listed, Some(hidden)) = (visibility, prefix.hidden_part(key)) {
             return Ok(past_folder(key, hidden));
         }
-        if entry.read()?.metadata.is_live(now) {
+        if seen.is_live(&entry.read()?.metadata) {
             keys += 1;
         }
         Ok(Step::Next)
@@ -99,14 +100,15 @@ pub(super) fn count(
 pub(super) fn usage(
     snapshot: &Snapshot<'_>,
     namespace: &Namespace,
-    now: Timestamp,
+    seen: &Seen,
 ) -> Result<Usage, StoreError> {
     let mut usage = snapshot.namespace(namespace)?.usage;
     let start = keys::instant_start(snapshot.expiry_floor()?).to_vec();
-    let end = keys::instant_start(now.after(Duration::from_millis(1)));
+    let end = keys::instant_start(seen.now.after(Duration::from_millis(1)));
     for row in snapshot.rows(Table::Expiry, Bound::Included(start), &end) {
         let (key, row) = row?;
         if keys::read_expiry(&key).is_some_and(|(_, owner, _)| owner == *namespace) {
+            seen.expired.set(true);
             usage.keys = usage.keys.saturating_sub(1);
             usage.bytes = usage
                 .bytes
@@ -132,6 +134,38 @@ pub(super) fn stored<'a>(
         let entry = format::decode_entry(&row_key, &row)?;
         Ok((key, entry.metadata))
     })
+}
+
+/// The time of a read, and whether it met entries that had expired by then.
+pub(super) struct Seen {
+    now: Timestamp,
+    expired: Cell<bool>,
+}
+
+impl Seen {
+    pub(super) fn at(now: Timestamp) -> Self {
+        Self {
+            now,
+            expired: Cell::new(false),
+        }
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Whether something was left out because it had expired.
+    pub(super) fn is_without_expired(&self) -> bool {
+        self.expired.get()
+    }
+
+    fn is_live(&self, metadata: &Metadata) -> bool {
+        let is_live = metadata.is_live(self.now);
+        if !is_live {
+            self.expired.set(true);
+        }
+        is_live
+    }
 }
 
 /// What to look at after a key.

@@ -7,6 +7,7 @@
 mod walk;
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use etcd_client::TxnOp;
 use prominence_core::error::Fate;
@@ -49,7 +50,7 @@ enum Listed {
 
 /// Something that is read in several steps as of one revision.
 struct Walk<'a> {
-    shared: &'a Shared,
+    shared: &'a Arc<Shared>,
     namespace: &'a Namespace,
     prefix: &'a Prefix,
     content: RowContent,
@@ -60,13 +61,15 @@ struct Walk<'a> {
     now: Timestamp,
     /// What has expired and is not yet removed, where only keys are read.
     expired: HashSet<Key>,
+    /// Whether something was left out because it has expired.
+    met_expired: bool,
     deadline: Instant,
 }
 
 impl Shared {
     /// One page.
     pub(super) async fn page(
-        &self,
+        self: &Arc<Self>,
         namespace: &Namespace,
         scan: &Scan,
         deadline: Instant,
@@ -80,6 +83,7 @@ impl Shared {
             let mut walk = self.walk(namespace, &scan.prefix, content, deadline);
             let page = walk.page(scan).await;
             if !tries.again(&page) {
+                walk.end().await;
                 return Ok(page?);
             }
         }
@@ -87,7 +91,7 @@ impl Shared {
 
     /// How many keys there are.
     pub(super) async fn count_keys(
-        &self,
+        self: &Arc<Self>,
         namespace: &Namespace,
         prefix: &Prefix,
         visibility: Visibility,
@@ -98,6 +102,7 @@ impl Shared {
             let mut walk = self.walk(namespace, prefix, RowContent::Keys, deadline);
             let count = walk.count(visibility).await;
             if !tries.again(&count) {
+                walk.end().await;
                 return Ok(count?);
             }
         }
@@ -105,7 +110,7 @@ impl Shared {
 
     /// What is stored, less what has expired and is not yet removed.
     pub(super) async fn usage(
-        &self,
+        self: &Arc<Self>,
         namespace: &Namespace,
         deadline: Instant,
     ) -> Result<Usage, StoreError> {
@@ -115,13 +120,14 @@ impl Shared {
             let mut walk = self.walk(namespace, &everything, RowContent::Keys, deadline);
             let usage = walk.usage().await;
             if !tries.again(&usage) {
+                walk.end().await;
                 return Ok(usage?);
             }
         }
     }
 
     fn walk<'a>(
-        &'a self,
+        self: &'a Arc<Self>,
         namespace: &'a Namespace,
         prefix: &'a Prefix,
         content: RowContent,
@@ -136,6 +142,7 @@ impl Shared {
             head: None,
             now: self.clock.now(),
             expired: HashSet::new(),
+            met_expired: false,
             deadline,
         }
     }
@@ -179,6 +186,13 @@ impl From<Failure> for StoreError {
 }
 
 impl Walk<'_> {
+    /// What was left out of the answer is removed before it is given.
+    async fn end(&self) {
+        if self.met_expired {
+            self.shared.remove_expired(self.namespace).await;
+        }
+    }
+
     /// Reads the head, and with it how many keys there are in a range, where that is asked. All
     /// else is read as of the same revision.
     async fn begin(&mut self, count: Option<&Range>) -> Result<(Head, u64), Failure> {
@@ -214,6 +228,7 @@ impl Walk<'_> {
         }
         let mut page = Page::default();
         let mut weight = 0;
+        let mut met_expired = false;
         let now = self.now;
         let expected = scan.limit.get().saturating_add(1);
         self.visit(scan.after.as_ref(), expected, &mut |listed| {
@@ -231,6 +246,7 @@ impl Walk<'_> {
                 return past_folder(key, folder.as_str().len() - 1);
             }
             if !listed.is_live(now) {
+                met_expired = true;
                 return Step::Next;
             }
             if page.items.len() == scan.limit.get() || weight >= MAX_PAGE_BYTES {
@@ -249,6 +265,7 @@ impl Walk<'_> {
             step
         })
         .await?;
+        self.met_expired |= met_expired;
         page.revision = self.head.unwrap_or_default().usage.revision;
         Ok(page)
     }

@@ -43,6 +43,8 @@ impl Clock for TimeOfDay {
         let millis = since.unwrap().as_millis();
         Timestamp::from_millis(u64::try_from(millis).unwrap())
     }
+
+    fn not_before(&self, _: Timestamp) {}
 }
 
 fn number(name: &str) -> Option<u64> {

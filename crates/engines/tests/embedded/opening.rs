@@ -1,11 +1,21 @@
 //! Opening and closing a store.
 
-use prominence_core::error::Fate;
-use prominence_core::{Store, StoreError};
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+use prominence_core::clock::ManualClock;
+use prominence_core::error::{Fate, Mismatch};
+use prominence_core::{
+    Clock as _, Commit, Condition, Depth, Lifetime, Operation, PageLimit, Precondition, Prefix,
+    Projection, Scan, Store, StoreError, Visibility,
+};
 use prominence_engines::EmbeddedStore;
 use prominence_engines::embedded::OpenError;
 
-use crate::support::{SmallDisk, alice, clock, get, open, options, put};
+use crate::support::{
+    START, SmallDisk, alice, clock, everything, get, key, open, options, put, set,
+};
 
 #[tokio::test]
 async fn what_was_committed_is_there_after_close_and_reopen() {
@@ -128,4 +138,83 @@ fn a_damaged_database_is_refused_as_such() {
         matches!(refused, OpenError::DamagedFile { ref file, .. } if file == "store/version"),
         "{refused}"
     );
+}
+
+/// How somebody learns that `/lent` is gone.
+async fn see_that_it_is_gone(store: &EmbeddedStore, look: usize) {
+    match look {
+        0 => assert_eq!(get(store, "/lent").await, None),
+        1 => {
+            let counted = store.count(&alice(), &everything(), Visibility::All).await;
+            assert_eq!(counted.unwrap().keys, 1);
+        }
+        2 => {
+            let scan = Scan {
+                prefix: Prefix::everything(),
+                after: None,
+                limit: PageLimit::MAX,
+                depth: Depth::All,
+                projection: Projection::Keys,
+            };
+            let page = store.scan(&alice(), &scan).await.unwrap();
+            assert_eq!(page.items.len(), 1);
+        }
+        3 => assert_eq!(store.usage(&alice()).await.unwrap().keys, 1),
+        _ => {
+            let condition = Condition {
+                key: key("/lent"),
+                expect: Precondition::Present,
+            };
+            let delete = Operation::Delete { key: key("/lent") };
+            let commit = Commit::single(Some(condition), delete);
+            let refused = store.commit(&alice(), None, commit).await.unwrap_err();
+            let StoreError::PreconditionFailed { reason, .. } = refused else {
+                panic!("{refused}");
+            };
+            assert_eq!(reason, Mismatch::Missing);
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_was_seen_to_have_expired_is_not_back_after_a_crash_and_a_clock_that_was_set_back() {
+    for look in 0..5 {
+        let parent = tempfile::tempdir().unwrap();
+        let (folder, crashed) = (parent.path().join("store"), parent.path().join("crashed"));
+        let clock = clock();
+        let store = EmbeddedStore::open(options(&folder), clock.clone()).unwrap();
+        put(&store, "/kept", "1").await.unwrap();
+        let lent = set("/lent", "1", Lifetime::For(Duration::from_secs(30)));
+        store.commit(&alice(), None, lent).await.unwrap();
+        clock.advance(Duration::from_secs(30));
+        see_that_it_is_gone(&store, look).await;
+        // As a process that is killed now leaves the folder.
+        let mut copy = Command::new("cp");
+        let copied = copy.arg("-r").arg(&folder).arg(&crashed).status();
+        assert!(copied.unwrap().success());
+        std::fs::remove_file(crashed.join("LOCK")).unwrap();
+        let set_back = Arc::new(ManualClock::new(START));
+        let store = EmbeddedStore::open(options(&crashed), set_back.clone()).unwrap();
+        assert_eq!(get(&store, "/lent").await, None, "seen by way {look}");
+        assert_eq!(get(&store, "/kept").await, Some(b"1".to_vec()));
+        assert_eq!(set_back.now(), START.after(Duration::from_secs(30)));
+    }
+}
+
+#[tokio::test]
+async fn time_goes_on_after_a_clean_end_although_the_clock_was_set_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = clock();
+    let store = EmbeddedStore::open(options(folder.path()), clock.clone()).unwrap();
+    clock.advance(Duration::from_secs(600));
+    store.close();
+    let set_back = Arc::new(ManualClock::new(START));
+    let _store = EmbeddedStore::open(options(folder.path()), set_back.clone()).unwrap();
+    assert_eq!(set_back.now(), clock.now());
+    // A later clock is not touched.
+    drop(_store);
+    let later = START.after(Duration::from_secs(700));
+    let ahead = Arc::new(ManualClock::new(later));
+    let _store = EmbeddedStore::open(options(folder.path()), ahead.clone()).unwrap();
+    assert_eq!(ahead.now(), later);
 }

@@ -132,6 +132,8 @@ impl Clock for Gate {
         state.waiting -= 1;
         START
     }
+
+    fn not_before(&self, _: Timestamp) {}
 }
 
 /// A small file system in memory, which can be filled up and made read-only without harm.

@@ -216,6 +216,8 @@ impl Clock for BreakableClock {
         assert!(!breaks, "this panic is part of a test");
         START
     }
+
+    fn not_before(&self, _: Timestamp) {}
 }
 
 #[tokio::test]

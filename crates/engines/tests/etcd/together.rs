@@ -11,9 +11,10 @@ use prominence_core::change::ChangeKind;
 use prominence_core::clock::ManualClock;
 use prominence_core::commit::{Condition, Outcome, Precondition};
 use prominence_core::conformance::START;
+use prominence_core::error::Mismatch;
 use prominence_core::{
-    Commit, Cursor, Interest, Key, Lifetime, Namespace, Operation, Prefix, Store, StoreError,
-    Value, Visibility,
+    Commit, Cursor, Depth, Interest, Key, Lifetime, Namespace, Operation, PageLimit, Prefix,
+    Projection, Scan, Store, StoreError, Value, Visibility,
 };
 use prominence_engines::EtcdStore;
 use tokio::task::JoinSet;
@@ -72,6 +73,62 @@ async fn fill(store: &Arc<EtcdStore>, under: &str, number: usize) {
         let sets = (from..number.min(from + 100)).map(|n| set(&format!("{under}{n:06}"), "x"));
         let commit = Commit::new(vec![], sets.collect()).unwrap();
         store.commit(&alice(), None, commit).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_one_process_saw_expire_is_gone_for_those_whose_clocks_are_behind() {
+    let cluster = cluster();
+    let options = options(&cluster);
+    let open = |now| EtcdStore::open(options.clone(), Arc::new(ManualClock::new(now))).unwrap();
+    // Each way of seeing that a key is gone, each with a key of its own.
+    for look in 0..4 {
+        let (behind, ahead) = (open(START), open(START.after(Duration::from_secs(60))));
+        let name = format!("/{look}");
+        let lent = Operation::Set {
+            key: key(&name),
+            value: Value::stored("1".into()),
+            lifetime: Lifetime::For(Duration::from_secs(30)),
+        };
+        commit(&behind, lent).await;
+        let is_there = behind.get(&alice(), &key(&name)).await.unwrap().is_some();
+        assert!(is_there, "{name}");
+        match look {
+            0 => assert_eq!(ahead.get(&alice(), &key(&name)).await.unwrap(), None),
+            1 => {
+                let counted = ahead.count(&alice(), &prefix(&name), Visibility::All).await;
+                assert_eq!(counted.unwrap().keys, 0);
+            }
+            2 => {
+                let scan = Scan {
+                    prefix: prefix(&name),
+                    after: None,
+                    limit: PageLimit::MAX,
+                    depth: Depth::All,
+                    projection: Projection::Details,
+                };
+                assert!(ahead.scan(&alice(), &scan).await.unwrap().items.is_empty());
+            }
+            _ => {
+                let condition = Condition {
+                    key: key(&name),
+                    expect: Precondition::Present,
+                };
+                let delete = Operation::Delete { key: key(&name) };
+                let commit = Commit::single(Some(condition), delete);
+                let refused = ahead.commit(&alice(), None, commit).await;
+                let is_missing = matches!(
+                    refused,
+                    Err(StoreError::PreconditionFailed {
+                        reason: Mismatch::Missing,
+                        ..
+                    })
+                );
+                assert!(is_missing, "{refused:?}");
+            }
+        }
+        let found = behind.get(&alice(), &key(&name)).await.unwrap();
+        assert_eq!(found, None, "{name} is back");
     }
 }
 

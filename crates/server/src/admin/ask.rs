@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use prominence_core::{Clock as _, StoreError};
+use prominence_core::StoreError;
 use prominence_engines::embedded::{
     BackupError, BackupSummary, OfflineStore, OpenError, RestoreError, check, verify,
 };
@@ -13,7 +13,7 @@ use prominence_engines::embedded::{
 use super::remote::Remote;
 use super::report::{CheckReport, Ranking, UsageReport};
 use super::socket::SOCKET;
-use crate::clock::SystemClock;
+use crate::clock::wall_time;
 use crate::serve::LISTENING;
 use crate::token::SECRET;
 
@@ -140,7 +140,7 @@ pub fn backup(folder: &Path, mut to: impl Write) -> Result<BackupSummary, AdminE
         Reached::Folder(store) => {
             let buffered = BufWriter::with_capacity(BUFFER_BYTES, &mut to);
             store
-                .backup(SystemClock.now(), buffered)
+                .backup(wall_time(), buffered)
                 .map_err(|error| match error {
                     BackupError::Store(error) => error.into(),
                     BackupError::Write(error) => AdminError::Write(error),

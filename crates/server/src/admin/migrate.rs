@@ -5,11 +5,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use prominence_core::Clock as _;
 use prominence_engines::etcd::{BadEndpoints, BadRoot, Endpoint, Endpoints, Options, Root};
 use prominence_engines::migrate::{BadOwners, Layout, Owners, Place, Source};
 
-use crate::clock::SystemClock;
+use crate::clock::wall_time;
 use crate::settings::{ConfigError, Settings};
 
 pub use prominence_engines::migrate::{
@@ -153,8 +152,7 @@ pub fn migrate(
         _ => Source::Store(place(FROM, from)?),
     };
     let destination = place(TO, to)?;
-    let done =
-        prominence_engines::migrate::migrate(&source, &destination, SystemClock.now(), watch)?;
+    let done = prominence_engines::migrate::migrate(&source, &destination, wall_time(), watch)?;
     Ok(done)
 }
 

@@ -14,7 +14,7 @@ use prominence_api::{
     Text,
 };
 use prominence_core::{
-    Commit, Condition, Key, Lifetime, Operation, Outcome, Precondition, Principal, Revision, Value,
+    Commit, Condition, Key, Lifetime, Operation, Outcome, Precondition, Revision, Timestamp, Value,
 };
 
 use super::{claim, value, write};
@@ -60,7 +60,8 @@ pub(crate) async fn post_namespace(
     demand_json(&headers)?;
     conditional::no_write_id(&headers, "a batch")?;
     let bytes = value::read_bytes(&headers, body, &app.bounds, ("batch", MAX_BATCH_BYTES)).await?;
-    let commit = parse(&bytes, &who, app.bounds.value_bytes)?;
+    let job_ends = write::end_of_job(&app, &who);
+    let commit = parse(&bytes, job_ends, app.bounds.value_bytes)?;
     let keys = commit.operations().iter().filter_map(Operation::key);
     let keys: Vec<_> = keys.map(Key::to_string).collect();
     let committed = app.gate.commit(&who, commit)?.apply().await?;
@@ -91,7 +92,7 @@ fn demand_json(headers: &HeaderMap) -> Result<(), Failure> {
     )))
 }
 
-fn parse(bytes: &[u8], who: &Principal, limit: usize) -> Result<Commit, Failure> {
+fn parse(bytes: &[u8], job_ends: Timestamp, limit: usize) -> Result<Commit, Failure> {
     let json = &mut serde_json::Deserializer::from_slice(bytes);
     let batch: Batch = serde_path_to_error::deserialize(&mut *json)
         .map_err(|error| Failure::bad_request(format!("the batch is not valid: {error}")))?;
@@ -105,7 +106,7 @@ fn parse(bytes: &[u8], who: &Principal, limit: usize) -> Result<Commit, Failure>
     let mut operations = Vec::new();
     for (index, operation) in batch.operations.into_iter().enumerate() {
         let place = Place("do", index);
-        operations.push(place.operation(operation, who, limit)?);
+        operations.push(place.operation(operation, job_ends, limit)?);
     }
     Commit::new(conditions, operations)
         .map_err(|error| Failure::bad_request(format!("the batch is not valid: {error}")))
@@ -143,7 +144,7 @@ impl Place {
     fn operation(
         self,
         operation: BatchOperation,
-        who: &Principal,
+        job_ends: Timestamp,
         limit: usize,
     ) -> Result<Operation, Failure> {
         let BatchOperation {
@@ -164,7 +165,7 @@ impl Place {
                 Ok(Operation::Set {
                     key: self.key(&key)?,
                     value,
-                    lifetime: self.lifetime(ttl, who)?,
+                    lifetime: self.lifetime(ttl, job_ends)?,
                 })
             }
             (None, Some(key), None) => {
@@ -213,13 +214,13 @@ impl Place {
         Ok(Some(value))
     }
 
-    fn lifetime(self, ttl: Option<BatchTtl>, who: &Principal) -> Result<Lifetime, Failure> {
+    fn lifetime(self, ttl: Option<BatchTtl>, job_ends: Timestamp) -> Result<Lifetime, Failure> {
         let text = match ttl {
             None => return Ok(Lifetime::Permanent),
             Some(BatchTtl::Text(text)) => text,
             Some(BatchTtl::Seconds(seconds)) => seconds.to_string(),
         };
-        write::lifetime(&text, who)
+        write::lifetime(&text, job_ends)
             .map_err(|error| self.bad(format!("\"ttl\" is not valid: {error}")))
     }
 

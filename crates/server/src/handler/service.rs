@@ -27,7 +27,7 @@ pub(crate) async fn index() -> impl IntoResponse {
     responses((status = 200, description = "counters in the text format of Prometheus", body = String)))]
 pub(crate) async fn metrics(State(app): State<App>) -> impl IntoResponse {
     let media_type = "text/plain; version=0.0.4; charset=utf-8";
-    let text = app.telemetry.render(&app.places);
+    let text = app.telemetry.render(&app.places, &*app.clock);
     ([(header::CONTENT_TYPE, media_type)], text)
 }
 

@@ -10,12 +10,13 @@ use prominence_api::time::{DurationError, parse_duration};
 use prominence_api::{Added, ErrorBody, ErrorCode, Released, Renewed, Set};
 use prominence_core::{
     Commit, Committed, Condition, Key, Lifetime, Operation, Outcome, Precondition, Principal,
-    Value, WriteId,
+    Timestamp, Value, WriteId,
 };
 
 use super::{claim, value};
 use crate::app::App;
 use crate::auth::Caller;
+use crate::clock::from_wall;
 use crate::conditional;
 use crate::failure::Failure;
 use crate::hold::Holder;
@@ -180,7 +181,7 @@ impl SetRequest {
         let key = target.key()?;
         let lifetime = match query.text(parameter::TTL)?.as_deref() {
             None => Lifetime::Permanent,
-            Some(text) => lifetime(text, who).map_err(|why| {
+            Some(text) => lifetime(text, end_of_job(app, who)).map_err(|why| {
                 Failure::bad_request(format!("the parameter \"ttl\" is not valid: {why}"))
             })?,
         };
@@ -291,10 +292,15 @@ async fn add(
     Ok(([(header::ETAG, conditional::etag(revision))], answer).into_response())
 }
 
+/// When the caller's token ends, by the server's own clock.
+pub(super) fn end_of_job(app: &App, who: &Principal) -> Timestamp {
+    from_wall(&*app.clock, who.expires)
+}
+
 /// How long a value stays, as `ttl` says it.
-pub(super) fn lifetime(text: &str, who: &Principal) -> Result<Lifetime, DurationError> {
+pub(super) fn lifetime(text: &str, job_ends: Timestamp) -> Result<Lifetime, DurationError> {
     match text {
-        "job" => Ok(Lifetime::Until(who.expires)),
+        "job" => Ok(Lifetime::Until(job_ends)),
         text => parse_duration(text).map(Lifetime::For),
     }
 }

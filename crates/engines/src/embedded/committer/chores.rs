@@ -15,6 +15,8 @@ impl Committer {
     /// What is done every now and then.
     pub(super) fn tick(&mut self) {
         let every = self.shared.options.upkeep_every;
+        // Within a second of each commit, so that times go on from there after a crash as well.
+        self.shared.time_floor.note(self.latest);
         let pause = match self.upkeep() {
             // Waiting commits have their turn in between.
             Ok(Left::Backlog) => Duration::ZERO,

@@ -160,6 +160,7 @@ impl Walk<'_> {
                 if let Some(row) = found.rows.into_iter().next() {
                     let metadata = decode_entry(row_key, row)?.metadata;
                     if !metadata.is_live(self.now) {
+                        self.met_expired = true;
                         overdue.push((key.clone(), metadata));
                     }
                 }

@@ -35,10 +35,13 @@ const HELP_WIDTH: usize = 100;
 
 Environment:
   PROMINENCE_URL         where the server is, as in http://127.0.0.1:8080/prominence/v1
-  PROMINENCE_TOKEN       the token to log in with; otherwise the file ~/.prominence/token
+  PROMINENCE_TOKEN       the token to log in with
+  PROMINENCE_TOKEN_FILE  a file with it; otherwise ~/.prominence/token
   PROMINENCE_RETRY_FOR   how long to repeat requests that fail for now; 0 is not at all (1m)
   PROMINENCE_TIMEOUT     how long the server may be silent before a connection counts as lost (1m)
   PROMINENCE_SSL_VERIFY  False switches the check of the server's certificate off
+  PROMINENCE_CA_FILE     certificate authorities that may vouch for the server (SSL_CERT_FILE too)
+  http_proxy, https_proxy, all_proxy, no_proxy  as curl reads them
   NO_COLOR               set to anything for output without colour
 
 Exit status:
@@ -68,9 +71,15 @@ pub(crate) struct Connection {
     #[arg(long, global = true, value_name = "TOKEN")]
     pub(crate) token: Option<String>,
 
-    /// A file with the token to log in with [default: ~/.prominence/token].
+    /// A file with the token to log in with; read again when it is renewed [default:
+    /// $PROMINENCE_TOKEN_FILE, or ~/.prominence/token].
     #[arg(long, global = true, value_name = "FILE", conflicts_with = "token")]
     pub(crate) token_file: Option<PathBuf>,
+
+    /// A file with the certificate authorities that may vouch for the server, in PEM form [default:
+    /// $PROMINENCE_CA_FILE, or those of this machine].
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) ca_file: Option<PathBuf>,
 
     /// How long to repeat a request that fails because the server is away or busy; 0 is not at all.
     /// Commands that wait try for as long as they are told to wait [default: $PROMINENCE_RETRY_FOR,

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use prominence_api::time::{DurationError, format_duration};
 use prominence_client::retry::RETRY_FOR;
-use prominence_client::{BaseUrl, Certificates, Client, Config, Notice, OnNotice, Timeouts, Token};
-use serde::Deserialize;
+use prominence_client::{
+    BaseUrl, Certificates, Client, Config, Credentials, Notice, OnNotice, Timeouts, Token,
+    TokenFile, TokenFileError,
+};
 
 use crate::args::{Connection, values};
 use crate::failure::Failure;
@@ -17,6 +19,10 @@ use crate::output;
 pub(crate) const URL: &str = "PROMINENCE_URL";
 /// The token itself.
 pub(crate) const TOKEN: &str = "PROMINENCE_TOKEN";
+/// A file with the token.
+pub(crate) const TOKEN_FILE: &str = "PROMINENCE_TOKEN_FILE";
+/// A file with certificate authorities.
+pub(crate) const CA_FILE: &str = "PROMINENCE_CA_FILE";
 /// `False` switches the check of the server's certificate off.
 pub(crate) const SSL_VERIFY: &str = "PROMINENCE_SSL_VERIFY";
 /// How long a request that fails for now is repeated.
@@ -25,13 +31,7 @@ pub(crate) const RETRY: &str = "PROMINENCE_RETRY_FOR";
 pub(crate) const TIMEOUT: &str = "PROMINENCE_TIMEOUT";
 
 /// The file of a saved token, below the home folder.
-const TOKEN_FILE: &str = ".prominence/token";
-
-/// The forms that a token file can have: JSON as an OAuth server answers it, or the bare token.
-#[derive(Deserialize)]
-struct SavedToken {
-    access_token: String,
-}
+const SAVED_TOKEN: &str = ".prominence/token";
 
 /// A client, from everything that is known.
 pub(crate) fn client(connection: &Connection) -> Result<Client, Failure> {
@@ -41,21 +41,22 @@ pub(crate) fn client(connection: &Connection) -> Result<Client, Failure> {
              {URL}=http://127.0.0.1:8080/prominence/v1, or give it with --url"
         ))
     })?;
-    let token = token(connection)?.ok_or_else(|| {
+    let credentials = credentials(connection)?.ok_or_else(|| {
         Failure::Login(format!(
-            "there is no token to log in with; set {TOKEN}, or save one in ~/{TOKEN_FILE}"
+            "there is no token to log in with; set {TOKEN} or {TOKEN_FILE}, or save one in \
+             ~/{SAVED_TOKEN}"
         ))
     })?;
     let timeouts = Timeouts::default();
     let config = Config {
-        certificates: certificates(),
+        certificates: certificates(connection),
         timeouts: Timeouts {
             silence: setting(TIMEOUT, values::duration)?.unwrap_or(timeouts.silence),
             ..timeouts
         },
         retry_for: retry_for(connection)?,
         on_notice: OnNotice::new(tell),
-        ..Config::new(url, token)
+        ..Config::new(url, credentials)
     };
     Ok(Client::new(config)?)
 }
@@ -68,19 +69,22 @@ pub(crate) fn url(connection: &Connection) -> Result<Option<BaseUrl>, Failure> {
     Ok(Some(BaseUrl::parse(&text)?))
 }
 
-/// The token to log in with, where there is one.
-pub(crate) fn token(connection: &Connection) -> Result<Option<Token>, Failure> {
+/// What to log in with, where there is something.
+pub(crate) fn credentials(connection: &Connection) -> Result<Option<Credentials>, Failure> {
     if let Some(text) = &connection.token {
         return parse(text, "--token").map(Some);
     }
     if let Some(file) = &connection.token_file {
-        return read(file).map(Some);
+        return open(file).map(Some);
     }
     if let Some(text) = variable(TOKEN) {
         return parse(&text, TOKEN).map(Some);
     }
+    if let Some(file) = std::env::var_os(TOKEN_FILE).filter(|file| !file.is_empty()) {
+        return open(Path::new(&file)).map(Some);
+    }
     match saved() {
-        Some(file) if file.exists() => read(&file).map(Some),
+        Some(file) if file.exists() => open(&file).map(Some),
         _ => Ok(None),
     }
 }
@@ -122,37 +126,38 @@ fn tell(notice: &Notice<'_>) {
     ));
 }
 
-fn certificates() -> Certificates {
-    match variable(SSL_VERIFY).as_deref() {
-        Some("False" | "false" | "0") => Certificates::Unverified,
-        _ => Certificates::Verified,
+/// How the server has to prove who it is. Flags beat the environment, and in the environment the
+/// switch beats the file.
+fn certificates(connection: &Connection) -> Certificates {
+    if let Some(file) = &connection.ca_file {
+        return Certificates::VerifiedBy(file.clone());
+    }
+    if matches!(
+        variable(SSL_VERIFY).as_deref(),
+        Some("False" | "false" | "0")
+    ) {
+        return Certificates::Unverified;
+    }
+    match std::env::var_os(CA_FILE).filter(|file| !file.is_empty()) {
+        Some(file) => Certificates::VerifiedBy(file.into()),
+        None => Certificates::Verified,
     }
 }
 
 fn saved() -> Option<PathBuf> {
-    Some(PathBuf::from(std::env::var_os("HOME")?).join(TOKEN_FILE))
+    Some(PathBuf::from(std::env::var_os("HOME")?).join(SAVED_TOKEN))
 }
 
-fn read(file: &Path) -> Result<Token, Failure> {
-    let text = std::fs::read_to_string(file).map_err(|error| {
-        Failure::Usage(format!(
-            "cannot read the token file {}: {error}",
-            file.display()
-        ))
-    })?;
-    let place = file.display().to_string();
-    if !text.trim_start().starts_with('{') {
-        return parse(&text, &place);
-    }
-    match serde_json::from_str::<SavedToken>(&text) {
-        Ok(saved) => parse(&saved.access_token, &place),
-        Err(error) => Err(Failure::Login(format!(
-            "the token file {place} has no access_token: {error}"
-        ))),
+fn open(file: &Path) -> Result<Credentials, Failure> {
+    match TokenFile::open(file) {
+        Ok(file) => Ok(Credentials::File(file)),
+        Err(error @ TokenFileError::Unreadable { .. }) => Err(Failure::Usage(error.to_string())),
+        Err(error) => Err(Failure::Login(error.to_string())),
     }
 }
 
-fn parse(text: &str, place: &str) -> Result<Token, Failure> {
-    Token::parse(text)
-        .map_err(|error| Failure::Login(format!("the token from {place} can't be used: {error}")))
+fn parse(text: &str, place: &str) -> Result<Credentials, Failure> {
+    let token = Token::parse(text)
+        .map_err(|error| Failure::Login(format!("the token from {place} can't be used: {error}")));
+    token.map(Credentials::Token)
 }

@@ -105,7 +105,9 @@ impl Failure {
 fn status_of(error: &Error) -> u8 {
     match error {
         Error::NoSuchKey(_) | Error::PreconditionFailed(_) | Error::NotANumber(_) => NO,
-        Error::TooLarge(_) | Error::BadRequest(_) => USAGE,
+        Error::TooLarge(_) | Error::BadRequest(_) | Error::CaFile { .. } | Error::Proxy { .. } => {
+            USAGE
+        }
         _ => NO_SERVER,
     }
 }
@@ -148,6 +150,11 @@ fn explain(error: &Error, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Error::NotANumber(_) => "; only a whole number can be added to",
         Error::PreconditionFailed(_) if !is_said => "; nothing was changed",
         Error::QuotaExceeded(_) => "; delete what is no longer needed, or ask for more",
+        // The sentence says already what is to be done about certificates.
+        Error::Unreachable { .. } if !error.is_transient() => "",
+        Error::Unreachable {
+            through: Some(_), ..
+        } => "; check the proxy, or name the server in no_proxy to reach it directly",
         Error::Unreachable { .. } => {
             "; check PROMINENCE_URL or --url, and that the server is running"
         }

@@ -12,6 +12,7 @@ use ureq::http::uri::Scheme;
 pub struct BaseUrl {
     /// Without a trailing `/`.
     text: String,
+    host: String,
     encrypted: bool,
 }
 
@@ -64,6 +65,7 @@ impl BaseUrl {
         if authority.host().is_empty() {
             return Err(not_http());
         }
+        let host = authority.host().to_owned();
         if uri.query().is_some() {
             return Err(superfluous("a query"));
         }
@@ -71,13 +73,23 @@ impl BaseUrl {
         if uri.path().trim_end_matches('/').is_empty() {
             return Err(BaseUrlError::NoPath(text));
         }
-        Ok(Self { text, encrypted })
+        Ok(Self {
+            text,
+            host,
+            encrypted,
+        })
     }
 
     /// The address without a trailing `/`.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
+    }
+
+    /// The name or address of the machine; an IPv6 address is in brackets.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
     }
 
     /// Whether it is `https`.

@@ -1,11 +1,13 @@
 //! What a client needs to know.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::base_url::BaseUrl;
+use crate::credentials::Credentials;
 use crate::notice::OnNotice;
+use crate::proxy::Route;
 use crate::retry::RETRY_FOR;
-use crate::token::Token;
 
 /// Where the service is, who asks, and how patiently.
 #[derive(Clone, Debug)]
@@ -13,7 +15,9 @@ pub struct Config {
     /// Where the service is.
     pub url: BaseUrl,
     /// Who asks.
-    pub token: Token,
+    pub credentials: Credentials,
+    /// Whether a proxy is in between.
+    pub route: Route,
     /// Whether the server has to prove who it is; matters for `https` only.
     pub certificates: Certificates,
     /// When a connection counts as lost.
@@ -26,10 +30,12 @@ pub struct Config {
 }
 
 /// Whether the server has to prove who it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Certificates {
     /// By a certificate that this machine's authorities vouch for.
     Verified,
+    /// By a certificate that the authorities in this file vouch for (PEM), and no others.
+    VerifiedBy(PathBuf),
     /// Not at all. Anyone on the way can pose as the server and read the token.
     Unverified,
 }
@@ -47,10 +53,11 @@ pub struct Timeouts {
 impl Config {
     /// The usual configuration.
     #[must_use]
-    pub fn new(url: BaseUrl, token: Token) -> Self {
+    pub fn new(url: BaseUrl, credentials: impl Into<Credentials>) -> Self {
         Self {
             url,
-            token,
+            credentials: credentials.into(),
+            route: Route::Environment,
             certificates: Certificates::Verified,
             timeouts: Timeouts::default(),
             retry_for: RETRY_FOR,

@@ -7,9 +7,11 @@ use prominence_api::ErrorCode;
 pub use prominence_core::error::Fate;
 use ureq::Timeout;
 
-use crate::explain::{explain, is_lasting};
+use crate::explain::{explain, is_lasting, proxy_status};
 
 /// Statuses of which this program knows more than a text (RFC 9110, section 15).
+pub(crate) const BAD_REQUEST: u16 = 400;
+pub(crate) const PROXY_AUTHENTICATION: u16 = 407;
 pub(crate) const REQUEST_TIMEOUT: u16 = 408;
 pub(crate) const CONTENT_TOO_LARGE: u16 = 413;
 pub(crate) const BAD_GATEWAY: u16 = 502;
@@ -64,10 +66,12 @@ pub enum Error {
         fate: Fate,
     },
     /// No answer came.
-    #[error("cannot reach {url}: {}", explain(.cause))]
+    #[error("cannot reach {url}{}: {}", by_way_of(.through), explain(.cause, .url))]
     Unreachable {
         /// Where.
         url: String,
+        /// The proxy that is in between.
+        through: Option<String>,
         /// Why not.
         #[source]
         cause: Box<ureq::Error>,
@@ -95,8 +99,28 @@ pub enum Error {
         fate: Fate,
     },
     /// This machine has no list of certificate authorities.
-    #[error("there are no certificate authorities on this machine to check the server with: {0}")]
+    #[error(
+        "there are no certificate authorities on this machine to check the server with ({0}); \
+         install the package ca-certificates, or pass a file of authorities with --ca-file or \
+         SSL_CERT_FILE"
+    )]
     NoAuthorities(String),
+    /// The file of certificate authorities can't be used.
+    #[error("the file of certificate authorities {path} can't be used: {reason}")]
+    CaFile {
+        /// Its path.
+        path: String,
+        /// Why not.
+        reason: String,
+    },
+    /// The environment names a proxy that can't be one.
+    #[error("{variable} does not name a proxy: {reason}")]
+    Proxy {
+        /// The variable.
+        variable: &'static str,
+        /// What is wrong with it. The text may have a password and is not shown.
+        reason: String,
+    },
 }
 
 /// What the server said.
@@ -139,12 +163,17 @@ impl Error {
             Self::RateLimited(_) | Self::Unavailable { .. } => true,
             // A server that found a connection idle for too long says so before it closes it.
             Self::Failed { refusal, .. } => refusal.status == REQUEST_TIMEOUT,
-            Self::Intermediary { status, .. } => *status != CONTENT_TOO_LARGE,
+            Self::Intermediary { status, .. } => {
+                ![PROXY_AUTHENTICATION, CONTENT_TOO_LARGE].contains(status)
+            }
             Self::Unreachable { cause, .. } => match &**cause {
                 ureq::Error::Io(_) => !is_lasting(cause),
                 ureq::Error::HostNotFound
                 | ureq::Error::ConnectionFailed
                 | ureq::Error::Timeout(_) => true,
+                ureq::Error::ConnectProxyFailed(_) => {
+                    proxy_status(cause).is_none_or(|status| status >= BAD_GATEWAY)
+                }
                 _ => false,
             },
             _ => false,
@@ -186,6 +215,12 @@ impl Error {
         }
         self
     }
+}
+
+/// Names the proxy of a connection that failed.
+fn by_way_of(proxy: &Option<String>) -> String {
+    let proxy = proxy.as_ref();
+    proxy.map_or_else(String::new, |proxy| format!(" through {proxy}"))
 }
 
 impl fmt::Display for Refusal {

@@ -5,12 +5,14 @@ use std::io;
 use rustls::{AlertDescription, CertificateError, InvalidMessage};
 use ureq::Timeout;
 
-/// Why no answer came, and where one thing is to be done about it, what.
-pub(crate) fn explain(error: &ureq::Error) -> String {
+use crate::error::PROXY_AUTHENTICATION;
+
+/// Why no answer came from this URL, and where one thing is to be done about it, what.
+pub(crate) fn explain(error: &ureq::Error, url: &str) -> String {
     match error {
         ureq::Error::Io(error) => match tls(error) {
             Some(error) => explain_tls(error),
-            None => explain_io(error),
+            None => explain_io(error, url),
         },
         ureq::Error::Rustls(error) => explain_tls(error),
         ureq::Error::HostNotFound => "there is no machine of this name".to_owned(),
@@ -18,8 +20,37 @@ pub(crate) fn explain(error: &ureq::Error) -> String {
             "the connection took too long".to_owned()
         }
         ureq::Error::Timeout(_) => "the answer took too long".to_owned(),
+        ureq::Error::ConnectProxyFailed(reason) => match proxy_status(error) {
+            Some(PROXY_AUTHENTICATION) => {
+                "the proxy wants a user name and a password; put them into its URL, as in \
+                 http://USER:PASSWORD@HOST:PORT"
+                    .to_owned()
+            }
+            Some(status) => format!("the proxy answered {status} to CONNECT"),
+            None => format!("the proxy made no tunnel: {reason}"),
+        },
         other => other.to_string(),
     }
+}
+
+/// What to say of an answer from this URL that is no HTTP.
+pub(crate) fn no_http(url: &str) -> String {
+    match url.starts_with("https:") {
+        true => "it is not valid HTTP".to_owned(),
+        // The first bytes of TLS are no status line.
+        false => {
+            "it is not valid HTTP; if the server speaks https, write https:// instead of http://"
+                .to_owned()
+        }
+    }
+}
+
+/// The status with which a proxy refused to make a tunnel, from the library's text.
+pub(crate) fn proxy_status(error: &ureq::Error) -> Option<u16> {
+    let ureq::Error::ConnectProxyFailed(reason) = error else {
+        return None;
+    };
+    reason.rsplit('/').next()?.parse().ok()
 }
 
 /// Whether another try can't help, because the two ends don't understand or trust each other.
@@ -38,9 +69,14 @@ fn tls(error: &io::Error) -> Option<&rustls::Error> {
     error.get_ref()?.downcast_ref()
 }
 
-fn explain_io(error: &io::Error) -> String {
+fn explain_io(error: &io::Error, url: &str) -> String {
     if error.kind() == io::ErrorKind::UnexpectedEof {
-        return "the connection was closed before the answer was complete".to_owned();
+        let closed = "the connection was closed before the answer was complete";
+        return match url.starts_with("https:") {
+            true => closed.to_owned(),
+            // A server that expects TLS takes the first line of a request for nonsense.
+            false => format!("{closed} (a server that speaks https needs a URL with https://)"),
+        };
     }
     let text = error.to_string();
     let end = text.find(" (os error").unwrap_or(text.len());

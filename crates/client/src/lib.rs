@@ -2,13 +2,13 @@
 //!
 //! | module | what it holds |
 //! | --- | --- |
-//! | [`config`], [`base_url`], [`token`] | what a client needs to know, as values that are valid |
+//! | [`config`], [`base_url`], [`token`], [`credentials`] | what a client needs to know, as values that are valid |
 //! | [`error`], `explain` | what can go wrong, as what a caller can do about it; why a connection failed |
 //! | `read`, `list`, `write`, `delete`, `batch`, `claim`, `wait`, `watch`, `account` | the methods, by endpoint |
 //! | `request`, `reply` | one request, sent once; its answer, read whole |
 //! | `persist`, [`retry`] | sending it again: whether, until when, and after which pause |
 //! | `clock`, `notice` | the clock that deadlines are counted with; telling the caller of failures that are got over |
-//! | `tls` | certificates, set up only for `https` |
+//! | `tls`, `proxy` | certificates, set up only for `https`; which proxy to go through |
 //!
 //! ```no_run
 //! use prominence_client::{BaseUrl, Client, Config, SetOptions, Token};
@@ -31,12 +31,14 @@ mod batch;
 mod claim;
 mod clock;
 pub mod config;
+pub mod credentials;
 mod delete;
 pub mod error;
 mod explain;
 mod list;
 mod notice;
 mod persist;
+mod proxy;
 mod read;
 mod reply;
 mod request;
@@ -51,10 +53,12 @@ pub use base_url::{BaseUrl, BaseUrlError};
 pub use claim::{Claimed, Held};
 pub use clock::Clock;
 pub use config::{Certificates, Config, Timeouts};
+pub use credentials::{Credentials, TokenFile, TokenFileError};
 pub use error::{Error, Fate, Refusal};
 pub use list::{Items, Levels, ListOptions, Pages, Show};
 pub use notice::{Notice, OnNotice};
 pub use persist::LONGEST_TURN;
+pub use proxy::Route;
 pub use read::{Entry, Metadata};
 pub use request::Client;
 pub use token::{Token, TokenError};

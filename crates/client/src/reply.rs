@@ -8,9 +8,10 @@ use serde::de::DeserializeOwned;
 use ureq::http::{HeaderMap, Method, Response, StatusCode, header};
 
 use crate::error::{
-    BAD_GATEWAY, CONTENT_TOO_LARGE, Error, Fate, GATEWAY_TIMEOUT, REQUEST_TIMEOUT, Refusal,
-    UNAVAILABLE,
+    BAD_GATEWAY, BAD_REQUEST, CONTENT_TOO_LARGE, Error, Fate, GATEWAY_TIMEOUT,
+    PROXY_AUTHENTICATION, REQUEST_TIMEOUT, Refusal, UNAVAILABLE,
 };
+use crate::explain::no_http;
 use crate::request::Request;
 
 /// Bytes of an answer that is one small JSON object, or an error.
@@ -114,6 +115,11 @@ impl Reply {
         let status = self.status.as_u16();
         let reason = self.status.canonical_reason().unwrap_or("no reason");
         let means = match status {
+            PROXY_AUTHENTICATION => {
+                "it wants a user name and a password; put them into its URL, as in \
+                 http://USER:PASSWORD@HOST:PORT"
+                    .to_owned()
+            }
             REQUEST_TIMEOUT => "the request took too long to arrive".to_owned(),
             CONTENT_TOO_LARGE => format!(
                 "its limit on bodies is smaller than the {} bytes that were sent; ask its operator \
@@ -123,6 +129,14 @@ impl Reply {
             BAD_GATEWAY => "it can't reach the server".to_owned(),
             UNAVAILABLE => "it has no server to pass requests on to".to_owned(),
             GATEWAY_TIMEOUT => "the server did not answer it in time".to_owned(),
+            // What nginx and others answer to a request without TLS on a port with TLS.
+            BAD_REQUEST if url.starts_with("http:") && self.mentions("https") => {
+                return Error::BadAnswer {
+                    url: url.to_owned(),
+                    what: no_http(url),
+                    fate: Fate::NotApplied,
+                };
+            }
             _ => {
                 return Error::BadAnswer {
                     url: url.to_owned(),
@@ -135,7 +149,7 @@ impl Reply {
         };
         // Requests that don't arrive, or that are too large for it, are not passed on.
         let fate = match status {
-            REQUEST_TIMEOUT | CONTENT_TOO_LARGE => Fate::NotApplied,
+            PROXY_AUTHENTICATION | REQUEST_TIMEOUT | CONTENT_TOO_LARGE => Fate::NotApplied,
             _ => request.fate(Fate::Unknown),
         };
         Error::Intermediary {
@@ -143,6 +157,13 @@ impl Reply {
             what: format!("a proxy in front of {url} answered {status} ({reason}): {means}"),
             fate,
         }
+    }
+
+    /// Whether the body has this word.
+    fn mentions(&self, word: &str) -> bool {
+        String::from_utf8_lossy(&self.body)
+            .to_lowercase()
+            .contains(word)
     }
 
     /// What a status without a body says.

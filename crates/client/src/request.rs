@@ -9,10 +9,13 @@ use ureq::{Agent, AsSendBody};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Timeouts};
 use crate::error::{Error, Fate, fate_of};
+use crate::explain::no_http;
 use crate::notice::{Notice, Notices};
+use crate::proxy::{Passage, Proxy, Route, forward};
 use crate::reply::{MAX_SMALL, Reply};
 use crate::retry::Repeat;
 use crate::tls;
+use crate::token::Token;
 
 /// Connections kept open between requests: one for each thread that may share a client. With fewer,
 /// most of many threads would connect anew for every request.
@@ -31,6 +34,7 @@ pub struct Client {
     clock: Arc<dyn Clock>,
     notices: Arc<Notices>,
     retry_for: Duration,
+    proxy: Option<Arc<Proxy>>,
 }
 
 /// What to ask for.
@@ -51,7 +55,8 @@ impl Client {
     /// A client. Nothing is sent yet.
     ///
     /// # Errors
-    /// For an `https` URL, when this machine has no certificate authorities.
+    /// For an `https` URL, when there are no certificate authorities to check the server with; when
+    /// the environment names a proxy that can't be one.
     pub fn new(config: Config) -> Result<Self, Error> {
         Self::with_clock(config, SystemClock::new())
     }
@@ -112,10 +117,20 @@ impl Client {
             .timeout_per_write(Some(config.timeouts.silence))
             .user_agent(concat!("prominence/", env!("CARGO_PKG_VERSION")));
         if config.url.is_encrypted() {
-            agent = agent.tls_config(tls::config(config.certificates)?);
+            agent = agent.tls_config(tls::config(&config.certificates)?);
         }
+        let proxy = match config.route {
+            Route::Direct => None,
+            Route::Environment => Proxy::named(&config.url, |name| std::env::var(name).ok())?,
+        };
+        let agent = match proxy.as_ref().map(|proxy| proxy.passage(&config.url)) {
+            None => agent.proxy(None).build().into(),
+            Some(Passage::Tunnel(proxy)) => agent.proxy(Some(proxy.clone())).build().into(),
+            Some(Passage::Forward(uri)) => forward::agent(agent.proxy(None).build(), uri),
+        };
         Ok(Self {
-            agent: agent.build().into(),
+            agent,
+            proxy: proxy.map(Arc::new),
             retry_for: config.retry_for,
             config: Arc::new(config),
             clock,
@@ -138,14 +153,42 @@ impl Client {
         Reply::read(response, request).map_err(|cause| self.failed(request, cause))
     }
 
-    /// The same, and leaves the answer's body to be read.
+    /// The same, and leaves the answer's body to be read. Where the token is refused and its file
+    /// has another by now, that one is sent.
     pub(crate) fn open(&self, request: &Request<'_>) -> Result<http::Response<ureq::Body>, Error> {
+        let mut token = self.config.credentials.current();
+        loop {
+            let response = self.open_as(request, &token)?;
+            if response.status() != http::StatusCode::UNAUTHORIZED {
+                return Ok(response);
+            }
+            match self.config.credentials.instead_of(&token) {
+                Some(other) => token = other,
+                None => return Ok(response),
+            }
+        }
+    }
+
+    fn open_as(
+        &self,
+        request: &Request<'_>,
+        token: &Token,
+    ) -> Result<http::Response<ureq::Body>, Error> {
         let mut builder = http::Request::builder()
             .method(&request.method)
             .uri(format!("{}{}", self.config.url, request.target))
-            .header(header::AUTHORIZATION, self.authorization());
+            .header(
+                header::AUTHORIZATION,
+                secret(format!("Bearer {}", token.reveal())),
+            );
         for (name, value) in &request.headers {
             builder = builder.header(name, value);
+        }
+        if let Some(proxy) = self.forwarding() {
+            builder = builder.header(header::CONNECTION, "close");
+            if let Some(authorization) = proxy.authorization() {
+                builder = builder.header(header::PROXY_AUTHORIZATION, secret(authorization));
+            }
         }
         let response = match request.body {
             Some(body) => builder
@@ -160,15 +203,23 @@ impl Client {
         response.map_err(|cause| self.failed(request, cause))
     }
 
+    /// The proxy, where it passes requests on.
+    fn forwarding(&self) -> Option<&Proxy> {
+        let proxy = self.proxy.as_deref()?;
+        matches!(proxy.passage(&self.config.url), Passage::Forward(_)).then_some(proxy)
+    }
+
     /// What the transport met, in a caller's terms.
     pub(crate) fn failed(&self, request: &Request<'_>, cause: ureq::Error) -> Error {
         let fate = request.fate(fate_of(&cause));
         match cause {
-            ureq::Error::Protocol(_)
-            | ureq::Error::BodyExceedsLimit(_)
-            | ureq::Error::LargeResponseHeader(..) => self.bad_answer(cause.to_string(), fate),
+            ureq::Error::Protocol(_) => self.bad_answer(no_http(self.url()), fate),
+            ureq::Error::BodyExceedsLimit(_) | ureq::Error::LargeResponseHeader(..) => {
+                self.bad_answer(cause.to_string(), fate)
+            }
             cause => Error::Unreachable {
-                url: self.config.url.to_string(),
+                url: self.url().to_owned(),
+                through: self.proxy.as_ref().map(ToString::to_string),
                 cause: Box::new(cause),
                 fate,
             },
@@ -205,15 +256,15 @@ impl Client {
             .timeout_per_read(Some(until_answered))
             .build()
     }
+}
 
-    fn authorization(&self) -> HeaderValue {
-        let text = format!("Bearer {}", self.config.token.reveal());
-        // A token consists of characters that a header can carry.
-        let mut value =
-            HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static("Bearer"));
-        value.set_sensitive(true);
-        value
-    }
+/// A header that is not shown where requests are.
+fn secret(text: String) -> HeaderValue {
+    // Tokens have only characters that a header can carry.
+    let value = HeaderValue::try_from(text);
+    let mut value = value.unwrap_or_else(|_| HeaderValue::from_static("Bearer"));
+    value.set_sensitive(true);
+    value
 }
 
 impl std::fmt::Debug for Client {

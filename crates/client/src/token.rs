@@ -2,6 +2,11 @@
 
 use std::fmt;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use prominence_core::Timestamp;
+use serde::Deserialize;
+
 /// A bearer token (RFC 6750).
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token(String);
@@ -33,6 +38,20 @@ impl Token {
         Ok(Self(text.to_owned()))
     }
 
+    /// When it ends, where it is a JSON Web Token that says so. Nobody has checked who signed it.
+    #[must_use]
+    pub fn expires(&self) -> Option<Timestamp> {
+        #[derive(Deserialize)]
+        struct Claims {
+            exp: f64,
+        }
+        let payload = self.0.split('.').nth(1)?;
+        let payload = BASE64_URL_SAFE_NO_PAD.decode(payload).ok()?;
+        let Claims { exp } = serde_json::from_slice(&payload).ok()?;
+        let whole = std::time::Duration::try_from_secs_f64(exp).ok()?;
+        Some(Timestamp::from_secs(whole.as_secs()))
+    }
+
     /// The token itself, for what has to send or decode it.
     #[must_use]
     pub fn reveal(&self) -> &str {
@@ -56,6 +75,22 @@ mod tests {
         let token = Token::parse(" s3cret\n").unwrap();
         assert_eq!(token.reveal(), "s3cret");
         assert!(!format!("{token:?}").contains("s3cret"));
+    }
+
+    #[test]
+    fn its_end_is_read_where_it_has_one() {
+        let expires = |payload: &str| {
+            let payload = BASE64_URL_SAFE_NO_PAD.encode(payload);
+            Token::parse(&format!("e30.{payload}.c2ln"))
+                .unwrap()
+                .expires()
+        };
+        assert_eq!(expires("{\"exp\":12}"), Some(Timestamp::from_secs(12)));
+        assert_eq!(expires("{\"exp\":12.5}"), Some(Timestamp::from_secs(12)));
+        for odd in ["{\"exp\":-1}", "{\"exp\":\"12\"}", "{}", "x"] {
+            assert_eq!(expires(odd), None, "{odd}");
+        }
+        assert_eq!(Token::parse("opaque").unwrap().expires(), None);
     }
 
     #[test]

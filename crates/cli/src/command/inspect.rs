@@ -82,11 +82,14 @@ fn token(text: Option<&str>, connection: &Connection) -> Result<Token, Failure> 
             parse(&text)
         }
         Some(text) => parse(text),
-        None => config::token(connection)?.ok_or_else(|| {
-            Failure::Usage(
-                "there is no token to inspect; give one, or set PROMINENCE_TOKEN".to_owned(),
-            )
-        }),
+        None => {
+            let credentials = config::credentials(connection)?.ok_or_else(|| {
+                Failure::Usage(
+                    "there is no token to inspect; give one, or set PROMINENCE_TOKEN".to_owned(),
+                )
+            })?;
+            Ok(credentials.current())
+        }
     }
 }
 

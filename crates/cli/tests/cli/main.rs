@@ -7,6 +7,7 @@
 )]
 
 mod batch;
+mod certificates;
 mod claiming;
 mod copying;
 mod exec;
@@ -18,11 +19,13 @@ mod locking;
 mod login;
 mod manual;
 mod patience;
+mod proxies;
 mod running;
 mod serving;
 mod signals;
 mod support;
 mod sweep;
 mod terminal;
+mod token_files;
 mod tokens;
 mod waiting;

@@ -174,7 +174,12 @@ pub(crate) fn clean(program: &str, home: &Path) -> Command {
         "NO_COLOR",
         "http_proxy",
         "HTTP_PROXY",
+        "https_proxy",
+        "HTTPS_PROXY",
+        "all_proxy",
         "ALL_PROXY",
+        "no_proxy",
+        "NO_PROXY",
     ] {
         command.env_remove(name);
     }

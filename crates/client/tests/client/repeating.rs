@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use prominence_client::retry::RETRY_FOR;
-use prominence_client::{Error, Fate, OnNotice, SetOptions};
+use prominence_client::{Credentials, Error, Fate, OnNotice, SetOptions, TokenFile};
 use prominence_core::{Key, Precondition, Prefix, Revision, WriteId};
 
 use crate::script::{Script, answer, refusal, value};
@@ -230,4 +230,27 @@ fn a_server_that_is_not_there_is_asked_again_whatever_the_request() {
     assert_eq!(error.fate(), Fate::NotApplied);
     assert!(error.to_string().contains("connection refused"), "{error}");
     assert!(pauses.lock().unwrap().len() > 10);
+}
+
+#[test]
+fn a_token_that_is_refused_is_replaced_by_the_one_that_its_file_has_by_then() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("token");
+    std::fs::write(&file, "one").unwrap();
+    let refused = || refusal("401 Unauthorized", "unauthenticated", "");
+    let script = Script::new(&[refused(), value("42"), refused()]);
+    let tokens = TokenFile::open(&file).unwrap();
+    let client = script.client_with(|config| config.credentials = Credentials::File(tokens));
+    std::fs::write(&file, "two").unwrap();
+    let entry = client.get(&key()).unwrap().unwrap();
+    assert_eq!(entry.value, b"42");
+    // The file has nothing new.
+    let error = client.get(&key()).unwrap_err();
+    assert!(matches!(error, Error::Unauthenticated(_)), "{error:?}");
+    let sent: Vec<_> = script
+        .played()
+        .iter()
+        .map(|request| request.contains("authorization: Bearer two"))
+        .collect();
+    assert_eq!(sent, [false, true, true]);
 }

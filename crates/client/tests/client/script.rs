@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use prominence_client::{BaseUrl, Client, Clock, Config, Token};
+use prominence_client::{BaseUrl, Client, Clock, Config, Route, Token};
 
 /// A clock whose pauses are noted and over at once; otherwise that of the machine.
 struct NotedClock {
@@ -75,6 +75,7 @@ impl Script {
     pub(crate) fn client_with(&self, change: impl FnOnce(&mut Config)) -> Client {
         let url = BaseUrl::parse(&self.url).unwrap();
         let mut config = Config::new(url, Token::parse("t").unwrap());
+        config.route = Route::Direct;
         change(&mut config);
         let clock = NotedClock {
             started: Instant::now(),

@@ -1,0 +1,257 @@
+//! Where the access token comes from: given once, or kept in a file that somebody else renews.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use prominence_core::Timestamp;
+use serde::Deserialize;
+
+use crate::token::{Token, TokenError};
+
+/// How long before the end of a token its file is read again. The services that renew tokens in files do
+/// so minutes before the end, and a request that is under way at the end is refused.
+const EARLY: Duration = Duration::from_secs(60);
+
+/// The shortest time between two reads of a file because its token is about to end.
+const BETWEEN_READS: Duration = Duration::from_secs(1);
+
+/// Who asks.
+#[derive(Clone, Debug)]
+pub enum Credentials {
+    /// A token that stays the same.
+    Token(Token),
+    /// A token in a file, which is read again before the token ends and after it was refused.
+    File(TokenFile),
+}
+
+/// A file with a token. Clones share what was read of it.
+#[derive(Clone, Debug)]
+pub struct TokenFile {
+    path: PathBuf,
+    last: Arc<Mutex<Last>>,
+}
+
+/// What was read last, and when.
+#[derive(Debug)]
+struct Last {
+    token: Token,
+    at: Instant,
+}
+
+/// The other form that a token file can have: JSON as an OAuth server answers it.
+#[derive(Deserialize)]
+struct Saved {
+    access_token: String,
+}
+
+/// Why a file gives no token. Never repeats its content.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenFileError {
+    /// It can't be read.
+    #[error("cannot read the token file {path}: {cause}")]
+    Unreadable {
+        /// Its path.
+        path: String,
+        /// Why not.
+        cause: std::io::Error,
+    },
+    /// It is JSON without a token.
+    #[error("the token file {path} is JSON without a text \"access_token\"")]
+    NoToken {
+        /// Its path.
+        path: String,
+    },
+    /// What it holds is no token.
+    #[error("the token from {path} can't be used: {cause}")]
+    Unusable {
+        /// Its path.
+        path: String,
+        /// Why not.
+        cause: TokenError,
+    },
+}
+
+impl Credentials {
+    /// The token to send now.
+    #[must_use]
+    pub fn current(&self) -> Token {
+        match self {
+            Self::Token(token) => token.clone(),
+            Self::File(file) => file.current(now()),
+        }
+    }
+
+    /// Another token to send after this one was refused; `None` where there is none.
+    pub(crate) fn instead_of(&self, refused: &Token) -> Option<Token> {
+        match self {
+            Self::Token(_) => None,
+            Self::File(file) => file.instead_of(refused),
+        }
+    }
+
+    /// The file that the token comes from.
+    #[must_use]
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::Token(_) => None,
+            Self::File(file) => Some(&file.path),
+        }
+    }
+}
+
+impl From<Token> for Credentials {
+    fn from(token: Token) -> Self {
+        Self::Token(token)
+    }
+}
+
+impl TokenFile {
+    /// Reads a file that holds the token and nothing else, or a JSON object with an `access_token`.
+    ///
+    /// # Errors
+    /// See [`TokenFileError`].
+    pub fn open(path: impl Into<PathBuf>) -> Result<Self, TokenFileError> {
+        let path = path.into();
+        let last = Last {
+            token: read(&path)?,
+            at: Instant::now(),
+        };
+        Ok(Self {
+            path,
+            last: Arc::new(Mutex::new(last)),
+        })
+    }
+
+    fn current(&self, now: Timestamp) -> Token {
+        let mut last = self.last();
+        let ends = last.token.expires();
+        let early = now.after(EARLY);
+        if ends.is_some_and(|ends| ends <= early) && last.at.elapsed() >= BETWEEN_READS {
+            self.read_again(&mut last);
+        }
+        last.token.clone()
+    }
+
+    fn instead_of(&self, refused: &Token) -> Option<Token> {
+        let mut last = self.last();
+        if last.token == *refused {
+            self.read_again(&mut last);
+        }
+        (last.token != *refused).then(|| last.token.clone())
+    }
+
+    /// A file that can't be read, because it is being replaced, say, leaves the token as it was.
+    fn read_again(&self, last: &mut Last) {
+        last.at = Instant::now();
+        if let Ok(token) = read(&self.path) {
+            last.token = token;
+        }
+    }
+
+    fn last(&self) -> MutexGuard<'_, Last> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn read(path: &Path) -> Result<Token, TokenFileError> {
+    let shown = || path.display().to_string();
+    let text = std::fs::read_to_string(path).map_err(|cause| TokenFileError::Unreadable {
+        path: shown(),
+        cause,
+    })?;
+    let unusable = |cause| TokenFileError::Unusable {
+        path: shown(),
+        cause,
+    };
+    if !text.trim_start().starts_with('{') {
+        return Token::parse(&text).map_err(unusable);
+    }
+    match serde_json::from_str::<Saved>(&text) {
+        Ok(saved) => Token::parse(&saved.access_token).map_err(unusable),
+        // The parser's own message could repeat a part of the token.
+        Err(_) => Err(TokenFileError::NoToken { path: shown() }),
+    }
+}
+
+fn now() -> Timestamp {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    Timestamp::from_secs(since.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+    use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+
+    use super::*;
+
+    fn jwt(name: &str, exp: u64) -> String {
+        let encode = |text: &str| BASE64_URL_SAFE_NO_PAD.encode(text);
+        let payload = format!("{{\"username\":\"{name}\",\"exp\":{exp}}}");
+        format!(
+            "{}.{}.c2ln",
+            encode("{\"alg\":\"HS256\"}"),
+            encode(&payload)
+        )
+    }
+
+    #[test]
+    fn a_file_is_read_again_before_its_token_ends_and_not_earlier() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        std::fs::write(&path, jwt("first", 1_000)).unwrap();
+        let tokens = TokenFile::open(&path).unwrap();
+        std::fs::write(&path, jwt("second", 2_000)).unwrap();
+        let current = |now| {
+            tokens
+                .current(Timestamp::from_secs(now))
+                .reveal()
+                .to_owned()
+        };
+        tokens.last().at = Instant::now().checked_sub(BETWEEN_READS).unwrap();
+        assert_eq!(current(900), jwt("first", 1_000));
+        assert_eq!(current(940), jwt("second", 2_000));
+        std::fs::remove_file(&path).unwrap();
+        tokens.last().at = Instant::now().checked_sub(BETWEEN_READS).unwrap();
+        assert_eq!(current(1_990), jwt("second", 2_000), "it stays as it was");
+    }
+
+    #[test]
+    fn a_refused_token_is_replaced_where_the_file_has_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        std::fs::write(&path, "opaque-1").unwrap();
+        let credentials = Credentials::File(TokenFile::open(&path).unwrap());
+        let first = credentials.current();
+        assert_eq!(credentials.instead_of(&first), None);
+        std::fs::write(&path, "{\"access_token\": \"opaque-2\"}").unwrap();
+        let second = credentials.instead_of(&first).unwrap();
+        assert_eq!(second.reveal(), "opaque-2");
+        assert_eq!(credentials.instead_of(&second), None);
+        // One that was refused meanwhile is not sent because another request used it.
+        assert_eq!(credentials.instead_of(&first).unwrap(), second);
+    }
+
+    #[test]
+    fn what_is_no_token_is_named_by_its_file_and_not_repeated() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("unusable");
+        for (text, word) in [
+            ("", "empty"),
+            ("a b", "character"),
+            ("{\"id_token\": \"s3cret\"}", "access_token"),
+            ("{\"access_token\": s3cret", "access_token"),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            let error = TokenFile::open(&path).unwrap_err().to_string();
+            assert!(
+                error.contains(word) && error.contains("unusable"),
+                "{error}"
+            );
+            assert!(!error.contains("s3cret"), "{error}");
+        }
+    }
+}

@@ -8,7 +8,7 @@
 //! | `request`, `reply` | one request, sent once; its answer, read whole |
 //! | `persist`, [`retry`] | sending it again: whether, until when, and after which pause |
 //! | `clock`, `notice` | the clock that deadlines are counted with; telling the caller of failures that are got over |
-//! | `tls`, `proxy` | certificates, set up only for `https`; which proxy to go through |
+//! | `agent`, `tls`, `proxy` | the HTTP library, configured; certificates, set up only for `https`; which proxy to go through |
 //!
 //! ```no_run
 //! use prominence_client::{BaseUrl, Client, Config, SetOptions, Token};
@@ -26,6 +26,7 @@
 //! ```
 
 mod account;
+mod agent;
 pub mod base_url;
 mod batch;
 mod claim;

@@ -1,6 +1,6 @@
 //! One answer, read whole: what it says, or what it refuses.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use prominence_api::ErrorCode;
 use serde::Deserialize;
@@ -56,10 +56,14 @@ impl Reply {
         })
     }
 
-    /// The server's `Retry-After`, where it is a number of seconds (RFC 9110, section 10.2.3).
+    /// The server's `Retry-After`: a number of seconds, or a date (RFC 9110, section 10.2.3).
     pub(crate) fn retry_after(&self) -> Option<Duration> {
-        let seconds = self.header(header::RETRY_AFTER.as_str())?.trim().parse();
-        seconds.ok().map(Duration::from_secs)
+        let text = self.header(header::RETRY_AFTER.as_str())?.trim();
+        if let Ok(seconds) = text.parse() {
+            return Some(Duration::from_secs(seconds));
+        }
+        let date = httpdate::parse_http_date(text).ok()?;
+        date.duration_since(SystemTime::now()).ok()
     }
 
     /// A header's text, where it has one that is UTF-8.
@@ -97,7 +101,7 @@ impl Reply {
         if request.method == Method::HEAD {
             return match code_of_status(self.status) {
                 Some(code) => Err(refuse(self.status, Some(code), self.said(), request)),
-                None => Err(self.from_elsewhere(request, url)),
+                None => Err(self.foreign_error(request, url)),
             };
         }
         match self.json::<ErrorBody>() {
@@ -105,13 +109,13 @@ impl Reply {
                 let code = serde_json::from_value(body.code.clone()).ok();
                 Err(refuse(self.status, code, body, request))
             }
-            Err(_) => Err(self.from_elsewhere(request, url)),
+            Err(_) => Err(self.foreign_error(request, url)),
         }
     }
 
     /// An error that is not in this service's form: a proxy in front of it says so in its own
     /// words, which are for people who look at it with a browser.
-    fn from_elsewhere(&self, request: &Request<'_>, url: &str) -> Error {
+    fn foreign_error(&self, request: &Request<'_>, url: &str) -> Error {
         let status = self.status.as_u16();
         let reason = self.status.canonical_reason().unwrap_or("no reason");
         let means = match status {

@@ -6,25 +6,16 @@ use std::time::Duration;
 use ureq::http::{self, HeaderName, HeaderValue, Method, header};
 use ureq::{Agent, AsSendBody};
 
+use crate::agent;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Timeouts};
 use crate::error::{Error, Fate, fate_of};
 use crate::explain::no_http;
 use crate::notice::{Notice, Notices};
-use crate::proxy::{Passage, Proxy, Route, forward};
+use crate::proxy::{Passage, Proxy};
 use crate::reply::{MAX_SMALL, Reply};
 use crate::retry::Repeat;
-use crate::tls;
 use crate::token::Token;
-
-/// Connections kept open between requests: one for each thread that may share a client. With fewer,
-/// most of many threads would connect anew for every request.
-const MAX_IDLE_CONNECTIONS: usize = 64;
-
-/// A connection that was idle for longer is not used again. Servers and proxies close idle
-/// connections after 5 s (Node.js, some load balancers) or later, and a request that is sent at
-/// that moment is lost without anybody knowing whether it was done.
-const MAX_IDLE_AGE: Duration = Duration::from_secs(3);
 
 /// A connection to the service as one user. Cheap to clone; connections are kept open and shared.
 #[derive(Clone)]
@@ -104,30 +95,7 @@ impl Client {
     }
 
     fn build(config: Config, clock: Arc<dyn Clock>) -> Result<Self, Error> {
-        let mut agent = Agent::config_builder()
-            .http_status_as_error(false)
-            // A redirect would carry values to somewhere else than the caller named.
-            .max_redirects(0)
-            .max_idle_connections_per_host(MAX_IDLE_CONNECTIONS)
-            .max_idle_connections(MAX_IDLE_CONNECTIONS)
-            .max_idle_age(MAX_IDLE_AGE)
-            .timeout_connect(Some(config.timeouts.connect))
-            .timeout_recv_response(Some(config.timeouts.silence))
-            .timeout_per_read(Some(config.timeouts.silence))
-            .timeout_per_write(Some(config.timeouts.silence))
-            .user_agent(concat!("prominence/", env!("CARGO_PKG_VERSION")));
-        if config.url.is_encrypted() {
-            agent = agent.tls_config(tls::config(&config.certificates)?);
-        }
-        let proxy = match config.route {
-            Route::Direct => None,
-            Route::Environment => Proxy::named(&config.url, |name| std::env::var(name).ok())?,
-        };
-        let agent = match proxy.as_ref().map(|proxy| proxy.passage(&config.url)) {
-            None => agent.proxy(None).build().into(),
-            Some(Passage::Tunnel(proxy)) => agent.proxy(Some(proxy.clone())).build().into(),
-            Some(Passage::Forward(uri)) => forward::agent(agent.proxy(None).build(), uri),
-        };
+        let (agent, proxy) = agent::build(&config)?;
         Ok(Self {
             agent,
             proxy: proxy.map(Arc::new),

@@ -5,12 +5,14 @@ use std::process::{Child, ExitStatus};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 
+use prominence_api::time::format_duration;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, waitid};
 
 use super::clock::Moment;
 use super::keeper::{Hold, Keeper};
 use super::signals::Signals;
 use super::target::Target;
+use crate::output;
 
 /// The longest nap between two looks at the clock: waiting does not count the sleep of the machine.
 const LONGEST_NAP: Duration = Duration::from_secs(1);
@@ -177,7 +179,12 @@ impl Watch {
                     self.until = until;
                     self.trouble = None;
                 }
-                Ok(Event::Failed(reason)) => self.trouble = Some(reason),
+                Ok(Event::Failed(reason)) => {
+                    if self.trouble.is_none() {
+                        self.tell(&reason);
+                    }
+                    self.trouble = Some(reason);
+                }
                 Ok(Event::Lost(reason)) => {
                     let deadline = Moment::now().after(self.terms.grace);
                     self.stop(Some(reason), deadline);
@@ -200,6 +207,15 @@ impl Watch {
         } else if self.last_minute().is_past() {
             self.stop(None, self.latest_end());
         }
+    }
+
+    /// Says once in each outage that the hold could not be renewed.
+    fn tell(&self, reason: &str) {
+        let left = Duration::from_secs(self.last_minute().left().as_secs() + 1);
+        output::warn(format!(
+            "{reason}; renewing what is held by trying again for up to {}",
+            format_duration(left)
+        ));
     }
 
     fn stop(&mut self, reason: Option<String>, deadline: Moment) {

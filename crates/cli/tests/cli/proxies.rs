@@ -9,11 +9,14 @@ use std::time::Duration;
 use crate::running::{Job, Place, until};
 use crate::support::{Ran, Script, Server, run};
 
+/// A connection's first line, and its `Proxy-Authorization`.
+type Seen = (String, Option<String>);
+
 /// A proxy for HTTP that makes tunnels and passes requests on.
 struct Proxy {
     address: String,
-    /// The first line of each connection, and what it says of who asks.
-    seen: Arc<Mutex<Vec<(String, Option<String>)>>>,
+    /// Every connection.
+    seen: Arc<Mutex<Vec<Seen>>>,
 }
 
 impl Proxy {
@@ -32,12 +35,12 @@ impl Proxy {
     }
 
     /// What it has seen since the last time.
-    fn seen(&self) -> Vec<(String, Option<String>)> {
+    fn seen(&self) -> Vec<Seen> {
         std::mem::take(&mut self.seen.lock().unwrap())
     }
 }
 
-fn pass(client: TcpStream, seen: &Mutex<Vec<(String, Option<String>)>>) {
+fn pass(client: TcpStream, seen: &Mutex<Vec<Seen>>) {
     let mut reader = BufReader::new(client.try_clone().unwrap());
     let (mut head, mut line) = (Vec::new(), String::new());
     while reader.read_line(&mut line).unwrap() > 2 {

@@ -91,6 +91,18 @@ fn a_pause_longer_than_the_time_that_is_left_is_not_begun() {
 }
 
 #[test]
+fn a_date_in_retry_after_is_heeded_as_well() {
+    let date = std::time::SystemTime::now() + Duration::from_secs(30);
+    let headers = format!("Retry-After: {}\r\n", httpdate::fmt_http_date(date));
+    let busy = refusal("503 Service Unavailable", "unavailable", &headers);
+    let script = Script::new(&[busy, value("42")]);
+    script.client().get(&key()).unwrap().unwrap();
+    let pauses = script.pauses();
+    assert!(pauses[0] > Duration::from_secs(25), "{pauses:?}");
+    script.played();
+}
+
+#[test]
 fn the_first_failure_is_told_and_then_one_every_half_minute() {
     let script = Script::new(&[]);
     let told = Arc::new(Mutex::new(Vec::new()));

@@ -1,0 +1,48 @@
+//! The HTTP library, configured: its limits, certificates and proxy.
+
+use std::time::Duration;
+
+use ureq::Agent;
+
+use crate::config::Config;
+use crate::error::Error;
+use crate::proxy::{Passage, Proxy, Route, forward};
+use crate::tls;
+
+/// Connections kept open between requests: one for each thread that may share a client. With fewer,
+/// most of many threads would connect anew for every request.
+const MAX_IDLE_CONNECTIONS: usize = 64;
+
+/// A connection that was idle for longer is not used again. Servers and proxies close idle
+/// connections after 5 s (Node.js, some load balancers) or later, and a request that is sent at
+/// that moment is lost without anybody knowing whether it was done.
+const MAX_IDLE_AGE: Duration = Duration::from_secs(3);
+
+/// What sends requests as configured, and the proxy that they go through.
+pub(crate) fn build(config: &Config) -> Result<(Agent, Option<Proxy>), Error> {
+    let mut agent = Agent::config_builder()
+        .http_status_as_error(false)
+        // A redirect would carry values to somewhere else than the caller named.
+        .max_redirects(0)
+        .max_idle_connections_per_host(MAX_IDLE_CONNECTIONS)
+        .max_idle_connections(MAX_IDLE_CONNECTIONS)
+        .max_idle_age(MAX_IDLE_AGE)
+        .timeout_connect(Some(config.timeouts.connect))
+        .timeout_recv_response(Some(config.timeouts.silence))
+        .timeout_per_read(Some(config.timeouts.silence))
+        .timeout_per_write(Some(config.timeouts.silence))
+        .user_agent(concat!("prominence/", env!("CARGO_PKG_VERSION")));
+    if config.url.is_encrypted() {
+        agent = agent.tls_config(tls::config(&config.certificates)?);
+    }
+    let proxy = match config.route {
+        Route::Direct => None,
+        Route::Environment => Proxy::named(&config.url, |name| std::env::var(name).ok())?,
+    };
+    let agent = match proxy.as_ref().map(|proxy| proxy.passage(&config.url)) {
+        None => agent.proxy(None).build().into(),
+        Some(Passage::Tunnel(proxy)) => agent.proxy(Some(proxy.clone())).build().into(),
+        Some(Passage::Forward(uri)) => forward::agent(agent.proxy(None).build(), uri),
+    };
+    Ok((agent, proxy))
+}

@@ -23,7 +23,8 @@ pub struct SetOptions {
     /// What must hold of the key before.
     pub condition: Option<Precondition>,
     /// An id made for this one set, by which the server recognizes a repetition of it and answers
-    /// as it did before. Only with a condition.
+    /// as it did before. Only with a condition. Where there is none the client makes one; a caller
+    /// needs its own only to repeat a set with another client.
     pub write_id: Option<WriteId>,
 }
 
@@ -59,9 +60,9 @@ pub enum Stored {
 impl Client {
     /// Stores a value; when this returns, it is on disk.
     ///
-    /// A write without a condition is repeated on errors that may pass; one with a condition is
-    /// repeated only where it is certain that it did not happen, because its own first try could
-    /// make it fail.
+    /// It is repeated after errors that may pass, although its first try may have happened: a set
+    /// without a condition leaves the same value, and one with a condition carries an id by which
+    /// the server recognizes the repetition.
     ///
     /// # Errors
     /// See [`Error`].
@@ -85,12 +86,15 @@ impl Client {
                 add_parameter(&mut target, parameter::PREV, &value);
             }
         }
-        if let Some(id) = &options.write_id {
-            headers.push((HeaderName::from_static(name::WRITE_ID), id.to_string()));
-        }
-        let repeat = match options.condition {
+        let repeat = match &options.condition {
             None => Repeat::Safe,
-            Some(_) => Repeat::IfNotApplied,
+            Some(_) => match options.write_id.clone().or_else(new_write_id) {
+                Some(id) => {
+                    headers.push((HeaderName::from_static(name::WRITE_ID), id.to_string()));
+                    Repeat::Safe
+                }
+                None => Repeat::IfNotApplied,
+            },
         };
         let reply = self.send(&Request {
             headers,
@@ -140,6 +144,12 @@ impl Default for SetOptions {
             write_id: None,
         }
     }
+}
+
+/// An id that no other write has; `None` on a machine without a source of random numbers.
+fn new_write_id() -> Option<WriteId> {
+    let (high, low) = (getrandom::u64().ok()?, getrandom::u64().ok()?);
+    WriteId::parse(format!("{high:016x}{low:016x}").as_bytes()).ok()
 }
 
 /// The header that demands one revision (RFC 9110, section 13.1.1).

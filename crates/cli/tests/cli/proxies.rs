@@ -265,3 +265,53 @@ fn idle_connections_that_are_cut_end_no_wait_no_watch_and_no_worker() {
     let said = watch.wait_with_output().unwrap().stderr;
     assert!(said.is_empty(), "{}", String::from_utf8_lossy(&said));
 }
+
+/// A middlebox that passes the first request on and loses its answer.
+fn losing_the_first_answer(server: &Server) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let place = server.url.split('/').nth(2).unwrap().to_owned();
+    std::thread::spawn(move || {
+        for (at, client) in listener.incoming().enumerate() {
+            let (client, mut server) = (client.unwrap(), TcpStream::connect(&place).unwrap());
+            let (from, up) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+            std::thread::spawn(move || copy(from, &up));
+            if at == 0 {
+                // The request is done once its answer begins.
+                let _ = server.read(&mut [0]);
+                let _ = client.shutdown(Shutdown::Both);
+            } else {
+                std::thread::spawn(move || copy(server, &client));
+            }
+        }
+    });
+    format!("http://{address}/prominence/v1")
+}
+
+#[test]
+fn a_set_with_a_condition_is_done_once_although_its_answer_was_lost() {
+    let server = Server::start();
+    let me = server.user("me");
+    let through = |arguments: &[&str]| {
+        let mut command = me.command(&["kv"]);
+        let url = losing_the_first_answer(&server);
+        let ran = run(command.args(arguments).env("PROMINENCE_URL", url));
+        assert_eq!(ran.status, 0, "{ran:?}");
+        assert!(ran.stderr.contains("trying again"), "{ran:?}");
+    };
+    through(&["set", "/a", "--string", "1", "--if-absent"]);
+    through(&["set", "/a", "--string", "2", "--if-revision", "1"]);
+    assert_eq!(me.kv(&["get", "/a"]).text(), "2");
+    let detail = me.kv(&["get", "--json", "/a"]).text();
+    assert!(
+        detail.contains("\"revision\": 2"),
+        "each was done once: {detail}"
+    );
+    through(&["lock", "/lock", "--no-wait", "--", "true"]);
+    assert_eq!(me.kv(&["list", "/lock"]).text(), "");
+    // What another has written is not taken for our own.
+    let mut command = me.command(&["kv", "set", "/a", "--string", "3", "--if-absent"]);
+    command.env("PROMINENCE_URL", losing_the_first_answer(&server));
+    let ran = run(&mut command);
+    assert_eq!(ran.status, 1, "{ran:?}");
+}

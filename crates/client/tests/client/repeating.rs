@@ -210,25 +210,63 @@ fn an_addition_that_was_turned_away_is_repeated() {
 }
 
 #[test]
-fn conditional_writes_are_not_repeated_where_they_may_have_happened() {
-    let conditional = SetOptions {
+fn conditional_sets_carry_an_id_by_which_their_repetitions_are_known() {
+    let conditional = |write_id| SetOptions {
         condition: Some(Precondition::Absent),
-        write_id: WriteId::parse(b"id-1").ok(),
+        write_id,
         ..SetOptions::default()
     };
-    let script = Script::new(&[unavailable(), String::new()]);
+    let script = Script::new(&[unavailable(), String::new(), stored(), stored(), stored()]);
     let client = script.client();
-    let error = client.set(&key(), b"v", &conditional).unwrap_err();
-    assert_eq!(error.fate(), Fate::Unknown);
-    let error = client
-        .delete_revision(&key(), Revision::new(7))
-        .unwrap_err();
-    assert_eq!(error.fate(), Fate::Unknown);
+    client.set(&key(), b"v", &conditional(None)).unwrap();
+    client.set(&key(), b"v", &conditional(None)).unwrap();
+    let own = WriteId::parse(b"id-1").ok();
+    client.set(&key(), b"v", &conditional(own)).unwrap();
     let requests = script.played();
-    assert!(requests[0].contains("if-none-match: *"), "{}", requests[0]);
-    let id = "prominence-write-id: id-1\r\n";
-    assert!(requests[0].contains(id), "{}", requests[0]);
-    assert!(requests[1].contains("if-match: \"7\""), "{}", requests[1]);
+    let ids: Vec<_> = requests
+        .iter()
+        .map(|request| {
+            assert!(request.contains("if-none-match: *"), "{request}");
+            let id = request.split("prominence-write-id: ").nth(1).unwrap();
+            id.split("\r\n").next().unwrap()
+        })
+        .collect();
+    assert!(
+        ids[0].len() == 32 && ids[0] == ids[1] && ids[1] == ids[2],
+        "{ids:?}"
+    );
+    assert_ne!(ids[2], ids[3], "another set has another");
+    assert_eq!(ids[4], "id-1");
+}
+
+#[test]
+fn a_condition_that_fails_after_a_lost_answer_leaves_open_what_happened_before() {
+    let conditional = SetOptions {
+        condition: Some(Precondition::Absent),
+        ..SetOptions::default()
+    };
+    let failed = || refusal("412 Precondition Failed", "precondition_failed", "");
+    let script = Script::new(&[String::new(), failed(), failed()]);
+    let client = script.client();
+    let text = |outcome: Result<_, Error>| outcome.unwrap_err().to_string();
+    let lost = text(client.set(&key(), b"v", &conditional));
+    assert!(
+        lost.contains("whose answer was lost, may or may not"),
+        "{lost}"
+    );
+    let plain = text(client.set(&key(), b"v", &conditional));
+    assert!(!plain.contains("lost"), "{plain}");
+    script.played();
+}
+
+#[test]
+fn a_conditional_deletion_is_not_repeated_where_it_may_have_happened() {
+    let script = Script::new(&[String::new()]);
+    let revision = Revision::new(7);
+    let error = script.client().delete_revision(&key(), revision);
+    assert_eq!(error.unwrap_err().fate(), Fate::Unknown);
+    let requests = script.played();
+    assert!(requests[0].contains("if-match: \"7\""), "{}", requests[0]);
 }
 
 #[test]

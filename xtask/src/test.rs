@@ -14,6 +14,9 @@ const NEEDED: &[(&str, &[&str])] = &[
     ("protoc", &["protobuf-compiler", "libprotobuf-dev"]),
     // The README's examples and the job scripts use it.
     ("curl", &["curl"]),
+    // Keys are completed in the shells that people use; bash is there.
+    ("zsh", &["zsh"]),
+    ("fish", &["fish"]),
     // It records what the embedded engine does to its disk, and makes disks fail.
     ("strace", &["strace"]),
     // What the other engine keeps its data in, and what asks it how it is.

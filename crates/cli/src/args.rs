@@ -2,7 +2,10 @@
 
 #[cfg(feature = "server")]
 pub(crate) mod admin;
+pub(crate) mod config;
+pub(crate) mod help;
 pub(crate) mod kv;
+pub(crate) mod mistake;
 #[cfg(feature = "server")]
 pub(crate) mod run;
 pub(crate) mod token;
@@ -14,6 +17,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
+use crate::config::ProfileName;
 #[cfg(feature = "server")]
 pub(crate) use run::Exec;
 
@@ -26,7 +30,6 @@ const HELP_WIDTH: usize = 100;
 #[derive(Parser)]
 #[command(
     name = "prominence",
-    version,
     max_term_width = HELP_WIDTH,
     after_help = "Examples:
   prominence kv set /input/param1 42
@@ -37,6 +40,7 @@ Environment:
   PROMINENCE_URL         where the server is, as in http://127.0.0.1:8080/prominence/v1
   PROMINENCE_TOKEN       the token to log in with
   PROMINENCE_TOKEN_FILE  a file with it; otherwise ~/.prominence/token
+  PROMINENCE_PROFILE     the profile of the client file; see prominence config --help
   PROMINENCE_RETRY_FOR   how long to repeat requests that fail for now; 0 is not at all (1m)
   PROMINENCE_TIMEOUT     how long the server may be silent before a connection counts as lost (1m)
   PROMINENCE_SSL_VERIFY  False switches the check of the server's certificate off
@@ -53,6 +57,14 @@ Exit status:
 pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) connection: Connection,
+
+    /// Print the version, as prominence version does.
+    #[arg(long, short = 'V')]
+    pub(crate) version: bool,
+
+    /// With --version: print JSON.
+    #[arg(long, requires = "version")]
+    pub(crate) json: bool,
 
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
@@ -86,6 +98,11 @@ pub(crate) struct Connection {
     /// or 1m].
     #[arg(long, global = true, value_name = "DURATION", value_parser = values::duration_or_zero)]
     pub(crate) retry_for: Option<Duration>,
+
+    /// The profile of the client file to use; it wins over the environment [default:
+    /// $PROMINENCE_PROFILE, or the file's default-profile].
+    #[arg(long, global = true, value_name = "PROFILE")]
+    pub(crate) profile: Option<ProfileName>,
 }
 
 /// What to do.
@@ -100,10 +117,13 @@ pub(crate) enum Command {
   prominence whoami --json")]
     Whoami(WhoAmI),
 
+    /// Show the settings in effect, and where each comes from.
+    Config(config::ConfigOptions),
+
     /// Make and read access tokens.
     Token(token::Token),
 
-    /// Run a command as a job would run, with a fresh token in its environment.
+    /// Run a command as a job would run, with a fresh token.
     #[cfg(feature = "server")]
     Exec(Exec),
 
@@ -122,11 +142,25 @@ Environment:
     #[cfg(feature = "server")]
     Admin(admin::Admin),
 
+    /// Print the version, the commit and the features built in.
+    #[command(after_help = "Examples:
+  prominence version
+  prominence version --json")]
+    Version(Version),
+
     /// Print a completion script for a shell.
     #[command(after_help = "Examples:
   source <(prominence completions bash)
   prominence completions zsh > ~/.zfunc/_prominence
-  prominence completions fish > ~/.config/fish/completions/prominence.fish")]
+  prominence completions fish > ~/.config/fish/completions/prominence.fish
+
+The scripts for bash, zsh and fish complete commands, options, profiles, files and keys. At each press
+of the Tab key they ask this program, which asks the server that the line names for one level of keys:
+at most 1000 of them (… stands for the rest), and for at most 2 seconds. Where that fails, nothing is
+completed.
+
+To have it in every new shell: for bash put the first line into ~/.bashrc; for zsh have
+fpath=(~/.zfunc $fpath) before compinit in ~/.zshrc; fish reads the file by itself.")]
     Completions {
         /// The shell.
         shell: Shell,
@@ -147,6 +181,14 @@ pub(crate) struct WhoAmI {
     pub(crate) json: bool,
 }
 
+/// How to show the version.
+#[derive(Args)]
+pub(crate) struct Version {
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// Which pages of the manual, in which form.
 #[derive(Args)]
 pub(crate) struct Man {
@@ -157,4 +199,17 @@ pub(crate) struct Man {
     /// Print Markdown, not roff.
     #[arg(long)]
     pub(crate) markdown: bool,
+}
+
+/// The command that the words call, and its name without that of the program.
+fn called<'a>(root: &'a clap::Command, words: &[&str]) -> (String, &'a clap::Command) {
+    let mut command = root;
+    let mut path = Vec::new();
+    for word in words.iter().take_while(|word| **word != "--") {
+        if let Some(below) = command.find_subcommand(word) {
+            command = below;
+            path.push(below.get_name());
+        }
+    }
+    (path.join(" "), command)
 }

@@ -5,6 +5,7 @@ mod add;
 mod admin;
 mod batch;
 mod claim;
+pub(crate) mod complete;
 mod completions;
 mod delete;
 #[cfg(feature = "server")]
@@ -27,6 +28,7 @@ mod reference;
 #[cfg(feature = "server")]
 mod serve;
 mod set;
+mod settings;
 mod table;
 mod time;
 #[cfg(feature = "server")]
@@ -34,18 +36,16 @@ mod token_create;
 mod tree;
 mod usage;
 mod value_limit;
+mod version;
 mod wait;
 mod watch;
 mod whoami;
 
-use std::io::Write as _;
-
-use clap::CommandFactory as _;
 use prominence_client::Client;
 
 use crate::args::kv::KvCommand;
 use crate::args::token::TokenCommand;
-use crate::args::{Arguments, Command};
+use crate::args::{Arguments, Command, Version, help};
 use crate::config;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -54,15 +54,21 @@ use crate::output::Output;
 pub(crate) fn run(arguments: Arguments, output: &mut Output) -> Result<(), Failure> {
     let Arguments {
         connection,
+        version,
+        json,
         command,
     } = arguments;
+    if version {
+        return version::run(&Version { json }, output);
+    }
     let Some(command) = command else {
-        write!(output, "{}", Arguments::command().render_help())?;
+        output.help(&help::short(&[]))?;
         return Ok(());
     };
     match command {
         Command::Kv(kv) => run_kv(&kv.command, &config::client(&connection)?, output),
         Command::Whoami(options) => whoami::run(&options, &config::client(&connection)?, output),
+        Command::Config(options) => settings::run(&options, &connection, output),
         Command::Token(token) => match token.command {
             TokenCommand::Inspect(options) => inspect::run(&options, &connection, output),
             #[cfg(feature = "server")]
@@ -74,6 +80,7 @@ pub(crate) fn run(arguments: Arguments, output: &mut Output) -> Result<(), Failu
         Command::Serve(settings) => serve::run(*settings, output),
         #[cfg(feature = "server")]
         Command::Admin(admin) => admin::run(&admin.command, output),
+        Command::Version(options) => version::run(&options, output),
         Command::Completions { shell } => completions::run(shell, output),
         Command::Man(options) => man::run(&options, output),
     }

@@ -1,19 +1,30 @@
-//! What the environment and files add to the arguments. Flags beat the environment, the
-//! environment beats files; nothing is read that the command doesn't need.
+//! What the environment and files add to the arguments. Nothing is read that the command doesn't need.
+//!
+//! Each setting comes from the first of these that has it: its own flag; the profile that `--profile`
+//! names; the environment; the profile that `PROMINENCE_PROFILE` names, or the default profile; for the
+//! token `~/.prominence/token`; the default. A profile that was typed beats the environment because it
+//! is a flag: somebody who types `--profile site` must not reach the server of a variable that was
+//! exported earlier.
 
-use std::path::{Path, PathBuf};
+mod profiles;
+mod sources;
+
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 use std::time::Duration;
 
-use prominence_api::time::{DurationError, format_duration};
-use prominence_client::retry::RETRY_FOR;
+use prominence_api::time::format_duration;
 use prominence_client::{
-    BaseUrl, Certificates, Client, Config, Credentials, Notice, OnNotice, Timeouts, Token,
-    TokenFile, TokenFileError,
+    BaseUrl, Client, Config, Credentials, Notice, OnNotice, Timeouts, Token, TokenFile,
+    TokenFileError,
 };
 
-use crate::args::{Connection, values};
+use crate::args::Connection;
 use crate::failure::Failure;
 use crate::output;
+
+pub(crate) use profiles::{ProfileName, Profiles};
+pub(crate) use sources::{Found, Origin, Sources, TokenPlace};
 
 /// Where the service is.
 pub(crate) const URL: &str = "PROMINENCE_URL";
@@ -23,6 +34,8 @@ pub(crate) const TOKEN: &str = "PROMINENCE_TOKEN";
 pub(crate) const TOKEN_FILE: &str = "PROMINENCE_TOKEN_FILE";
 /// A file with certificate authorities.
 pub(crate) const CA_FILE: &str = "PROMINENCE_CA_FILE";
+/// The profile of the client file.
+pub(crate) const PROFILE: &str = "PROMINENCE_PROFILE";
 /// `False` switches the check of the server's certificate off.
 pub(crate) const SSL_VERIFY: &str = "PROMINENCE_SSL_VERIFY";
 /// How long a request that fails for now is repeated.
@@ -33,60 +46,49 @@ pub(crate) const TIMEOUT: &str = "PROMINENCE_TIMEOUT";
 /// The file of a saved token, below the home folder.
 const SAVED_TOKEN: &str = ".prominence/token";
 
+/// The bits of a file's mode that let others than its owner read it.
+const OTHERS_READ: u32 = 0o044;
+
 /// A client, from everything that is known.
 pub(crate) fn client(connection: &Connection) -> Result<Client, Failure> {
-    let url = url(connection)?.ok_or_else(|| {
+    let sources = Sources::new(connection)?;
+    let url = sources.url()?.ok_or_else(|| {
         Failure::Usage(format!(
-            "the server's address is not known; set {URL}, as in export \
-             {URL}=http://127.0.0.1:8080/prominence/v1, or give it with --url"
+            "the server's address is not known{}; set {URL}, as in export \
+             {URL}=http://127.0.0.1:8080/prominence/v1, give it with --url, or save it in a profile \
+             (see prominence config --help)",
+            sources.remark()
         ))
     })?;
-    let credentials = credentials(connection)?.ok_or_else(|| {
+    let credentials = credentials_from(&sources)?.ok_or_else(|| {
         Failure::Login(format!(
-            "there is no token to log in with; set {TOKEN} or {TOKEN_FILE}, or save one in \
-             ~/{SAVED_TOKEN}"
+            "there is no token to log in with{}; set {TOKEN} or {TOKEN_FILE}, or save one in \
+             ~/{SAVED_TOKEN}",
+            sources.remark()
         ))
     })?;
-    let timeouts = Timeouts::default();
     let config = Config {
-        certificates: certificates(connection),
+        certificates: sources.certificates().value,
         timeouts: Timeouts {
-            silence: setting(TIMEOUT, values::duration)?.unwrap_or(timeouts.silence),
-            ..timeouts
+            silence: sources.silence()?.value,
+            ..Timeouts::default()
         },
-        retry_for: retry_for(connection)?,
+        retry_for: sources.retry_for()?.value,
         on_notice: OnNotice::new(tell),
-        ..Config::new(url, credentials)
+        ..Config::new(url.value, credentials)
     };
     Ok(Client::new(config)?)
 }
 
 /// The address of the service, where one is given.
-pub(crate) fn url(connection: &Connection) -> Result<Option<BaseUrl>, Failure> {
-    let Some(text) = connection.url.clone().or_else(|| variable(URL)) else {
-        return Ok(None);
-    };
-    Ok(Some(BaseUrl::parse(&text)?))
+#[cfg(feature = "server")]
+pub(crate) fn url(connection: &Connection) -> Result<Option<Found<BaseUrl>>, Failure> {
+    Sources::new(connection)?.url()
 }
 
 /// What to log in with, where there is something.
 pub(crate) fn credentials(connection: &Connection) -> Result<Option<Credentials>, Failure> {
-    if let Some(text) = &connection.token {
-        return parse(text, "--token").map(Some);
-    }
-    if let Some(file) = &connection.token_file {
-        return open(file).map(Some);
-    }
-    if let Some(text) = variable(TOKEN) {
-        return parse(&text, TOKEN).map(Some);
-    }
-    if let Some(file) = std::env::var_os(TOKEN_FILE).filter(|file| !file.is_empty()) {
-        return open(Path::new(&file)).map(Some);
-    }
-    match saved() {
-        Some(file) if file.exists() => open(&file).map(Some),
-        _ => Ok(None),
-    }
+    credentials_from(&Sources::new(connection)?)
 }
 
 /// A variable that is set to something.
@@ -94,25 +96,34 @@ pub(crate) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|text| !text.is_empty())
 }
 
-/// How long to repeat a request that is answered at once.
-fn retry_for(connection: &Connection) -> Result<Duration, Failure> {
-    if let Some(given) = connection.retry_for {
-        return Ok(given);
-    }
-    Ok(setting(RETRY, values::duration_or_zero)?.unwrap_or(RETRY_FOR))
-}
-
-/// A duration in a variable.
-fn setting(
-    name: &str,
-    parse: fn(&str) -> Result<Duration, DurationError>,
-) -> Result<Option<Duration>, Failure> {
-    let Some(text) = variable(name) else {
+fn credentials_from(sources: &Sources<'_>) -> Result<Option<Credentials>, Failure> {
+    let Some(found) = sources.token() else {
         return Ok(None);
     };
-    parse(&text)
-        .map(Some)
-        .map_err(|error| Failure::Usage(format!("{name} can't be used: {error}")))
+    let credentials = match &found.value {
+        TokenPlace::Text(text) => parse(text, &found.origin.to_string()),
+        TokenPlace::File(file) => {
+            // Batch systems set up the files that flags and variables name; the others are the
+            // user's own, and so is closing them.
+            if matches!(found.origin, Origin::Profile { .. } | Origin::SavedToken) {
+                warn_if_open(file);
+            }
+            open(file)
+        }
+    };
+    credentials.map(Some)
+}
+
+/// Says so where other users of this machine can read a token.
+fn warn_if_open(file: &Path) {
+    let open = std::fs::metadata(file).is_ok_and(|about| about.mode() & OTHERS_READ != 0);
+    if open {
+        let file = file.display();
+        output::warn(format_args!(
+            "other users of this machine can read the token in {file}; close the file with chmod \
+             600 {file}"
+        ));
+    }
 }
 
 /// Says that a request has failed and is repeated, so that nobody looks at a silent terminal.
@@ -124,28 +135,6 @@ fn tell(notice: &Notice<'_>) {
         notice.error,
         format_duration(left)
     ));
-}
-
-/// How the server has to prove who it is. Flags beat the environment, and in the environment the
-/// switch beats the file.
-fn certificates(connection: &Connection) -> Certificates {
-    if let Some(file) = &connection.ca_file {
-        return Certificates::VerifiedBy(file.clone());
-    }
-    if matches!(
-        variable(SSL_VERIFY).as_deref(),
-        Some("False" | "false" | "0")
-    ) {
-        return Certificates::Unverified;
-    }
-    match std::env::var_os(CA_FILE).filter(|file| !file.is_empty()) {
-        Some(file) => Certificates::VerifiedBy(file.into()),
-        None => Certificates::Verified,
-    }
-}
-
-fn saved() -> Option<PathBuf> {
-    Some(PathBuf::from(std::env::var_os("HOME")?).join(SAVED_TOKEN))
 }
 
 fn open(file: &Path) -> Result<Credentials, Failure> {

@@ -6,6 +6,8 @@ use std::io;
 use prominence_client::error::Fate;
 use prominence_client::{BaseUrlError, Error};
 
+use crate::args::mistake;
+
 /// Why a command did not do what it was asked.
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -115,7 +117,7 @@ fn status_of(error: &Error) -> u8 {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Arguments(error) => f.write_str(&one_sentence(&error.render().to_string())),
+            Self::Arguments(error) => f.write_str(&mistake::sentence(error)),
             Self::Usage(message) | Self::No(message) | Self::Login(message) => f.write_str(message),
             Self::Request(error) => explain(error, f),
             Self::Stopped { cause, after } => write!(f, "{cause}; {after}"),
@@ -165,34 +167,6 @@ fn explain(error: &Error, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     })
 }
 
-/// The parser's message, which takes several lines, as one.
-fn one_sentence(rendered: &str) -> String {
-    let text = rendered.strip_prefix("error: ").unwrap_or(rendered);
-    let (message, rest) = text.split_once("\nUsage: ").unwrap_or((text, ""));
-    let mut sentence = String::new();
-    for line in message.lines().map(str::trim) {
-        if line.is_empty() || line.starts_with("For more information") {
-            continue;
-        }
-        let separator = match sentence.chars().last() {
-            None => "",
-            Some(':' | ',') => " ",
-            Some(_) if line.starts_with("tip: ") || line.starts_with('[') => "; ",
-            Some(_) => " ",
-        };
-        sentence.push_str(separator);
-        sentence.push_str(line.strip_prefix("tip: ").unwrap_or(line));
-    }
-    let is_name = |word: &&str| !word.starts_with(['[', '<', '-', '.']);
-    let command: Vec<_> = rest.split_whitespace().take_while(is_name).collect();
-    if command.is_empty() {
-        sentence.push_str("; see prominence --help");
-    } else {
-        sentence.push_str(&format!("; see {} --help", command.join(" ")));
-    }
-    sentence
-}
-
 impl From<clap::Error> for Failure {
     fn from(error: clap::Error) -> Self {
         Self::Arguments(Box::new(error))
@@ -216,29 +190,5 @@ impl From<BaseUrlError> for Failure {
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         Self::Output(error)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_parsers_message_becomes_one_sentence() {
-        let rendered = "error: unexpected argument '--lng' found\n\n  tip: a similar argument \
-                        exists: '--long'\n\nUsage: prominence kv list --long [PREFIX]\n\nFor more \
-                        information, try '--help'.\n";
-        assert_eq!(
-            one_sentence(rendered),
-            "unexpected argument '--lng' found; a similar argument exists: '--long'; see \
-             prominence kv list --help"
-        );
-        let missing = "error: the following required arguments were not provided:\n  <KEY>\n  \
-                       <VALUE>\n\nUsage: prominence kv set <KEY> <VALUE>\n";
-        assert_eq!(
-            one_sentence(missing),
-            "the following required arguments were not provided: <KEY> <VALUE>; see prominence \
-             kv set --help"
-        );
     }
 }

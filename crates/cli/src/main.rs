@@ -21,8 +21,9 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use clap::error::ErrorKind;
 
-use crate::args::Arguments;
+use crate::args::{Arguments, help};
 use crate::failure::Failure;
 use crate::output::Output;
 
@@ -37,9 +38,14 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let mut output = Output::new();
-    let outcome = Arguments::try_parse()
-        .map_err(Failure::from)
-        .and_then(|arguments| command::run(arguments, &mut output));
+    if command::complete::serve(&mut output).is_some() {
+        let _ = output.flush();
+        return ExitCode::SUCCESS;
+    }
+    let outcome = match Arguments::try_parse() {
+        Ok(arguments) => command::run(arguments, &mut output),
+        Err(error) => help_or_mistake(error, &mut output),
+    };
     // What is still buffered belongs before the complaint.
     let outcome = outcome.and(output.flush().map_err(Failure::Output));
     match outcome {
@@ -52,4 +58,15 @@ fn main() -> ExitCode {
             ExitCode::from(failure.status())
         }
     }
+}
+
+/// Prints short help where that is what was typed.
+fn help_or_mistake(error: clap::Error, output: &mut Output) -> Result<(), Failure> {
+    let words: Vec<_> = std::env::args_os().skip(1).collect();
+    let words: Vec<_> = words.iter().filter_map(|word| word.to_str()).collect();
+    if error.kind() == ErrorKind::DisplayHelp && help::is_short(&words) {
+        output.help(&help::short(&words))?;
+        return Ok(());
+    }
+    Err(Failure::from(error))
 }

@@ -5,6 +5,7 @@ mod progress;
 use std::fmt;
 use std::io::{self, BufWriter, IsTerminal as _, StdoutLock, Write};
 
+use clap::builder::StyledStr;
 use clap::builder::styling::{AnsiColor, Style};
 
 pub(crate) use progress::{Progress, Show};
@@ -87,6 +88,14 @@ impl Output {
         match self.reader {
             Reader::Terminal => writeln!(self.to, "{line}"),
             Reader::Pipe => Ok(()),
+        }
+    }
+
+    /// Help, with its headings set off for those who can see it.
+    pub(crate) fn help(&mut self, text: &StyledStr) -> io::Result<()> {
+        match self.colour {
+            Colour::On => write!(self.to, "{}", text.ansi()),
+            Colour::Off => write!(self.to, "{text}"),
         }
     }
 

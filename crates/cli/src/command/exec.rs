@@ -9,11 +9,17 @@ use crate::config;
 use crate::failure::Failure;
 
 pub(super) fn run(options: Exec, connection: &Connection) -> Result<(), Failure> {
-    let url = config::url(connection)?;
-    let signer = Signer::find(&options.place, url.as_ref())?;
-    let url = url
+    // A server on the data folder, whose secret signs the token, comes before a profile that nobody
+    // named.
+    let (named, default) = match config::url(connection)? {
+        Some(found) if found.origin.is_default_profile() => (None, Some(found.value)),
+        found => (found.map(|found| found.value), None),
+    };
+    let signer = Signer::find(&options.place, named.as_ref())?;
+    let url = named
         .map(|url| url.to_string())
         .or_else(|| signer.url.clone())
+        .or_else(|| default.map(|url| url.to_string()))
         .ok_or_else(|| {
             Failure::Usage(format!(
                 "no server is running on this data folder; start one with prominence serve, or \

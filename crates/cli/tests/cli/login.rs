@@ -1,5 +1,8 @@
 //! Where address and token come from, and which of them wins.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
+
 use crate::support::{PROGRAM, Ran, Server, clean, run};
 
 /// `whoami` with a token file, a token in the environment, and flags.
@@ -7,7 +10,10 @@ fn whoami(server: &Server, saved: Option<&str>, variable: Option<&str>, flags: &
     let home = tempfile::tempdir().unwrap();
     if let Some(text) = saved {
         std::fs::create_dir(home.path().join(".prominence")).unwrap();
-        std::fs::write(home.path().join(".prominence/token"), text).unwrap();
+        let file = home.path().join(".prominence/token");
+        std::fs::write(&file, text).unwrap();
+        // One that others can read is told (see the tests of profiles).
+        std::fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
     }
     let mut command = clean(PROGRAM, home.path());
     command.env("PROMINENCE_URL", &server.url);

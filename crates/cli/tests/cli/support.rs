@@ -170,6 +170,7 @@ pub(crate) fn clean(program: &str, home: &Path) -> Command {
     for name in [
         "SSL_CERT_DIR",
         "SSL_CERT_FILE",
+        "XDG_CONFIG_HOME",
         "XDG_DATA_HOME",
         "NO_COLOR",
         "http_proxy",

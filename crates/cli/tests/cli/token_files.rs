@@ -1,6 +1,8 @@
 //! Tokens in files that are renewed while commands run.
 
+use std::fs::Permissions;
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Stdio;
 
@@ -91,7 +93,9 @@ fn a_token_is_taken_from_flags_before_the_environment_and_from_there_before_the_
         std::fs::write(&path, token).unwrap();
         path.to_str().unwrap().to_owned()
     };
-    file(".prominence/token", &saved);
+    // Where others can read it, that is told.
+    let saved = file(".prominence/token", &saved);
+    std::fs::set_permissions(saved, Permissions::from_mode(0o600)).unwrap();
     let (flag_file, variable_file) = (file("a", &flag_file), file("b", &variable_file));
     let who = |variables: &[(&str, &str)], flags: &[&str]| {
         let mut command = clean(PROGRAM, home.path());

@@ -1,0 +1,48 @@
+//! The arguments of `prominence config`.
+
+use clap::{Args, Subcommand};
+
+/// How to show the settings.
+#[derive(Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Examples:
+  prominence config
+  prominence config --profile site --json
+  $EDITOR \"$(prominence config path)\"
+
+The client file is ~/.config/prominence/config.toml, or below $XDG_CONFIG_HOME. It looks like this:
+  default-profile = \"site\"          # used where no other is named
+
+  [profile.site]
+  url = \"https://kv.example.org/prominence/v1\"
+  token-file = \"~/.prominence/site\" # the token itself does not belong in this file
+  ca-file = \"site-ca.pem\"           # below the folder of this file
+  retry-for = \"5m\"
+
+  [profile.laptop]
+  url = \"https://localhost:8443/prominence/v1\"
+  token-file = \"~/.prominence/token\"
+  ssl-verify = false                # do not check the server's certificate
+
+A setting comes from the first of these that has it: its own flag; the profile that --profile names;
+the environment; the profile that PROMINENCE_PROFILE names, or default-profile; for the token the
+file ~/.prominence/token; the default. A token is never shown."
+)]
+pub(crate) struct ConfigOptions {
+    #[command(subcommand)]
+    pub(crate) command: Option<ConfigCommand>,
+
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What else to show of the settings.
+#[derive(Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Print the path of the client file, whether it exists or not.
+    #[command(after_help = "Examples:
+  prominence config path")]
+    Path,
+}

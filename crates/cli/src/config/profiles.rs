@@ -1,0 +1,378 @@
+//! The client file: profiles, each with the address of a server and the way to log in to it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use prominence_client::BaseUrl;
+use serde::Deserialize;
+use toml::Spanned;
+
+use crate::args::values;
+
+/// The client file, below the user's folder for configuration.
+const FILE: &str = "prominence/config.toml";
+
+/// Bytes of the client file: more than a thousand profiles, and little enough to read on each call.
+const MAX_FILE: u64 = 256 << 10;
+
+/// Characters of a profile's name: enough for the name of a host.
+const MAX_NAME: usize = 64;
+
+/// The client file, read and checked.
+#[derive(Debug, Default)]
+pub(crate) struct Profiles {
+    default: Option<ProfileName>,
+    profiles: BTreeMap<ProfileName, Profile>,
+}
+
+/// What one profile sets. Paths are absolute.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Profile {
+    /// The address of the server.
+    pub(crate) url: Option<BaseUrl>,
+    /// The file with the token.
+    pub(crate) token_file: Option<PathBuf>,
+    /// The certificates of the authorities that vouch for the server.
+    pub(crate) ca_file: Option<PathBuf>,
+    /// How long a request is repeated that may be repeated.
+    pub(crate) retry_for: Option<Duration>,
+    /// Whether the server has to prove who it is.
+    pub(crate) ssl_verify: Option<bool>,
+}
+
+/// A name that a profile can have: letters, digits, `-`, `_` and `.`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct ProfileName(String);
+
+/// Why the client file can't be used.
+#[derive(Debug)]
+pub(crate) enum ProfileError {
+    /// The file can't be read.
+    Read(PathBuf, io::Error),
+    /// A line of it is wrong.
+    Line {
+        /// The file.
+        file: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        message: String,
+    },
+}
+
+/// The file as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Written {
+    default_profile: Option<Spanned<ProfileName>>,
+    #[serde(default)]
+    profile: BTreeMap<ProfileName, WrittenProfile>,
+}
+
+/// A profile as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct WrittenProfile {
+    url: Option<Url>,
+    token_file: Option<FileName>,
+    ca_file: Option<FileName>,
+    retry_for: Option<Patience>,
+    ssl_verify: Option<bool>,
+    #[serde(rename = "token")]
+    _token: Option<NoToken>,
+}
+
+#[derive(Deserialize)]
+#[serde(try_from = "String")]
+struct Url(BaseUrl);
+
+#[derive(Deserialize)]
+#[serde(try_from = "String")]
+struct FileName(PathBuf);
+
+/// A duration, or a number of seconds.
+#[derive(Deserialize)]
+#[serde(
+    untagged,
+    expecting = "a duration such as \"90s\" or \"5m\", or a number of seconds"
+)]
+enum PatienceText {
+    Seconds(u64),
+    Text(String),
+}
+
+#[derive(Deserialize)]
+#[serde(try_from = "PatienceText")]
+struct Patience(Duration);
+
+/// Refuses a token in the client file, which people copy and share.
+#[derive(Deserialize)]
+#[serde(try_from = "serde::de::IgnoredAny")]
+struct NoToken;
+
+impl Profiles {
+    /// Where the client file is: below `XDG_CONFIG_HOME`, otherwise below `~/.config`. `None` where
+    /// neither is known.
+    pub(crate) fn path() -> Option<PathBuf> {
+        // The XDG specification has relative paths ignored.
+        let absolute = |name| {
+            std::env::var_os(name)
+                .map(PathBuf::from)
+                .filter(|path| path.is_absolute())
+        };
+        let folder = absolute("XDG_CONFIG_HOME")
+            .or_else(|| absolute("HOME").map(|home| home.join(".config")))?;
+        Some(folder.join(FILE))
+    }
+
+    /// Reads the client file; a file that does not exist has no profiles.
+    pub(crate) fn read(file: &Path) -> Result<Self, ProfileError> {
+        let failed = |cause| ProfileError::Read(file.to_owned(), cause);
+        let mut text = String::new();
+        match std::fs::File::open(file) {
+            Ok(open) => open.take(MAX_FILE + 1).read_to_string(&mut text),
+            Err(error) if is_absent(&error) => return Ok(Self::default()),
+            Err(error) => Err(error),
+        }
+        .map_err(failed)?;
+        if text.len() as u64 > MAX_FILE {
+            let limit = format!("it has more than {} KiB", MAX_FILE >> 10);
+            return Err(failed(io::Error::other(limit)));
+        }
+        Self::parse(&text, file)
+    }
+
+    fn parse(text: &str, file: &Path) -> Result<Self, ProfileError> {
+        let wrong = |start: usize, message: String| ProfileError::Line {
+            file: file.to_owned(),
+            line: line_of(text, start),
+            message,
+        };
+        let written: Written = toml::from_str(text).map_err(|error| {
+            let start = error.span().map_or(0, |span| span.start);
+            wrong(start, error.message().replace('\n', " "))
+        })?;
+        if let Some(default) = &written.default_profile
+            && !written.profile.contains_key(default.get_ref())
+        {
+            let name = default.get_ref();
+            let message = format!("there is no section [profile.{name}]");
+            return Err(wrong(default.span().start, message));
+        }
+        let folder = file.parent().unwrap_or(Path::new("/"));
+        let profiles = written.profile.into_iter();
+        Ok(Self {
+            default: written.default_profile.map(Spanned::into_inner),
+            profiles: profiles
+                .map(|(name, written)| (name, written.below(folder)))
+                .collect(),
+        })
+    }
+
+    /// The profile that is used where nobody names one.
+    pub(crate) fn default_name(&self) -> Option<&ProfileName> {
+        self.default.as_ref()
+    }
+
+    /// One profile.
+    pub(crate) fn get(&self, name: &ProfileName) -> Option<&Profile> {
+        self.profiles.get(name)
+    }
+
+    /// The names of all profiles, in order.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &ProfileName> {
+        self.profiles.keys()
+    }
+}
+
+impl WrittenProfile {
+    /// The profile, with paths that are relative to the folder of the file.
+    fn below(self, folder: &Path) -> Profile {
+        Profile {
+            url: self.url.map(|url| url.0),
+            token_file: self.token_file.map(|name| folder.join(name.0)),
+            ca_file: self.ca_file.map(|name| folder.join(name.0)),
+            retry_for: self.retry_for.map(|patience| patience.0),
+            ssl_verify: self.ssl_verify,
+        }
+    }
+}
+
+/// Whether the error says that there is no such file.
+fn is_absent(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    )
+}
+
+/// The line, from 1, that a byte is in.
+fn line_of(text: &str, at: usize) -> usize {
+    let before = text.as_bytes().iter().take(at);
+    before.filter(|byte| **byte == b'\n').count() + 1
+}
+
+impl FromStr for ProfileName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        if text.is_empty() || text.len() > MAX_NAME || !text.chars().all(allowed) {
+            return Err(format!(
+                "the name of a profile has 1 to {MAX_NAME} letters, digits, -, _ and ."
+            ));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl TryFrom<String> for ProfileName {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl fmt::Display for ProfileName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl TryFrom<String> for Url {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let url = BaseUrl::parse(&text).map_err(|error| error.to_string())?;
+        Ok(Self(url))
+    }
+}
+
+impl TryFrom<String> for FileName {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        if text.is_empty() {
+            return Err("the name of the file is empty".to_owned());
+        }
+        let Some(rest) = text.strip_prefix("~/") else {
+            return Ok(Self(text.into()));
+        };
+        match std::env::var_os("HOME") {
+            Some(home) => Ok(Self(PathBuf::from(home).join(rest))),
+            None => Err("HOME is not set, so ~ is not known".to_owned()),
+        }
+    }
+}
+
+impl TryFrom<PatienceText> for Patience {
+    type Error = String;
+
+    fn try_from(text: PatienceText) -> Result<Self, String> {
+        let text = match text {
+            PatienceText::Seconds(seconds) => seconds.to_string(),
+            PatienceText::Text(text) => text,
+        };
+        let patience = values::duration_or_zero(&text).map_err(|error| error.to_string())?;
+        Ok(Self(patience))
+    }
+}
+
+impl TryFrom<serde::de::IgnoredAny> for NoToken {
+    type Error = &'static str;
+
+    fn try_from(_: serde::de::IgnoredAny) -> Result<Self, Self::Error> {
+        Err(
+            "a token does not belong in this file; save it in a file of its own and name that \
+             file with token-file",
+        )
+    }
+}
+
+impl fmt::Display for ProfileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Read(file, cause) => write!(f, "cannot read {}: {cause}", file.display()),
+            Self::Line {
+                file,
+                line,
+                message,
+            } => write!(f, "{}, line {line}: {message}", file.display()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Profiles, String> {
+        Profiles::parse(text, Path::new("/c/config.toml")).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_profile_sets_what_it_names_with_paths_below_the_files_folder() {
+        let profiles = parse(
+            "default-profile = \"site\"\n[profile.site]\nurl = \"http://h/prominence/v1\"\n\
+             token-file = \"token\"\nca-file = \"/etc/ca.pem\"\nretry-for = \"5m\"\nssl-verify = false\n\
+             [profile.other]\nretry-for = 90\n[profile.none]\nretry-for = 0\n",
+        )
+        .unwrap();
+        let site = profiles.get(profiles.default_name().unwrap()).unwrap();
+        assert_eq!(
+            site.url.as_ref().unwrap().as_str(),
+            "http://h/prominence/v1"
+        );
+        assert_eq!(site.token_file.as_deref(), Some(Path::new("/c/token")));
+        assert_eq!(site.ca_file.as_deref(), Some(Path::new("/etc/ca.pem")));
+        assert_eq!(site.retry_for, Some(Duration::from_secs(300)));
+        assert_eq!(site.ssl_verify, Some(false));
+        let other = profiles.get(&"other".parse().unwrap()).unwrap();
+        assert_eq!(other.retry_for, Some(Duration::from_secs(90)));
+        let none = profiles.get(&"none".parse().unwrap()).unwrap();
+        assert_eq!(none.retry_for, Some(Duration::ZERO));
+        assert!(other.url.is_none() && other.ssl_verify.is_none());
+        assert!(parse("").unwrap().names().next().is_none());
+    }
+
+    #[test]
+    fn an_error_names_the_line_and_never_spans_several() {
+        for (text, line, words) in [
+            ("[profile.a]\n\nulr = \"x\"\n", 3, "unknown field `ulr`"),
+            ("\n[profiles.a]\n", 2, "unknown field `profiles`"),
+            ("[profile.a]\nurl = \"kv.example.org\"\n", 2, "no URL"),
+            ("[profile.a]\nurl = 7\n", 2, "string"),
+            ("[profile.a]\nretry-for = \"soon\"\n", 2, "soon"),
+            ("[profile.a]\nretry-for = true\n", 2, "90s"),
+            ("[profile.a]\ntoken = \"eyJ\"\n", 2, "token-file"),
+            ("[profile.a]\nca-file = \"\"\n", 2, "empty"),
+            ("[profile.\"a b\"]\nurl = \"x\"\n", 1, "letters"),
+            (
+                "[profile.a]\n\ndefault-profile = \"a\"\n",
+                3,
+                "unknown field",
+            ),
+            (
+                "# c\ndefault-profile = \"b\"\n[profile.a]\n",
+                2,
+                "[profile.b]",
+            ),
+            ("[profile.a\n", 1, ""),
+        ] {
+            let error = parse(text).unwrap_err();
+            let place = format!("/c/config.toml, line {line}: ");
+            assert!(error.starts_with(&place), "{text}: {error}");
+            assert!(
+                error.contains(words) && !error.contains('\n'),
+                "{text}: {error}"
+            );
+            assert!(!error.contains("eyJ"), "{error}");
+        }
+    }
+}

@@ -9,6 +9,7 @@
 pub mod fault;
 pub mod history;
 pub mod power;
+pub mod python;
 pub mod slurm;
 
 use std::fmt;

@@ -5,6 +5,7 @@
 mod bench;
 mod cluster;
 mod first_start;
+mod python;
 mod sh;
 mod test;
 
@@ -34,7 +35,7 @@ enum Chore {
 
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().chore {
-        Chore::Install => test::install(),
+        Chore::Install => test::install().map(drop),
         Chore::Test(options) => test::run(&options),
         Chore::FirstStart(options) => first_start::run(&options),
         Chore::Cluster(options) => cluster::run(&options),

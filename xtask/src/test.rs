@@ -1,12 +1,8 @@
 //! Every test, after installing what they need.
 
 use std::path::PathBuf;
-use std::process::Command;
 
-use crate::sh;
-
-/// The version of the existing client that has to work, unmodified.
-const PYPI_CLIENT: &str = "prominence==0.21.0";
+use crate::{python, sh};
 
 /// Programs that building and testing need, each with its Debian packages.
 const NEEDED: &[(&str, &[&str])] = &[
@@ -31,6 +27,11 @@ const NEEDED: &[(&str, &[&str])] = &[
     ("sbatch", &["slurm-client"]),
     // It lets servers run on clocks that disagree.
     ("faketime", &["faketime"]),
+    // HTTP clients that have to see why a request is refused.
+    ("wget", &["wget"]),
+    ("node", &["nodejs"]),
+    ("go", &["golang-go"]),
+    ("javac", &["default-jdk-headless"]),
 ];
 
 /// Options of `cargo xtask test`.
@@ -53,19 +54,18 @@ pub(crate) struct Options {
     rest: Vec<String>,
 }
 
-/// Installs what is missing of it.
-pub(crate) fn install() -> anyhow::Result<()> {
+/// Installs what is missing of it; answers the Python that has the existing client.
+pub(crate) fn install() -> anyhow::Result<PathBuf> {
     for &(program, packages) in NEEDED {
         if !sh::has(program) {
             sh::apt_install(packages)?;
         }
     }
-    Ok(())
+    python::install()
 }
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
-    install()?;
-    let venv = python_environment()?;
+    let python = install()?;
     // Cargo would otherwise leave the choice of a package aside.
     let chosen = |word: &String| word == "-p" || word.starts_with("--package");
     let everything = (!options.rest.iter().any(chosen)).then_some("--workspace");
@@ -74,39 +74,9 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
             .args(["test", "--all-features"])
             .args(everything)
             .args(&options.rest)
-            .env("PROMINENCE_TEST_PYTHON", venv.join("bin/python"))
+            .env("PROMINENCE_TEST_PYTHON", python)
             .env("PROMINENCE_TEST_KILLS", options.kills.to_string())
             .env("PROMINENCE_TEST_HISTORY", &options.history)
             .env("PROMINENCE_TEST_WAITS", options.waits.to_string()),
     )
-}
-
-/// A virtual environment with the existing client, made once.
-fn python_environment() -> anyhow::Result<PathBuf> {
-    let venv = sh::root().join("target/pypi-client");
-    let python = venv.join("bin/python");
-    let ready = Command::new(&python)
-        .args([
-            "-c",
-            "import prominence; assert prominence.__version__ == '0.21.0'",
-        ])
-        .output()
-        .is_ok_and(|output| output.status.success());
-    if ready {
-        return Ok(venv);
-    }
-    let make = || {
-        sh::run(
-            Command::new("python3")
-                .args(["-m", "venv", "--clear"])
-                .arg(&venv),
-        )
-    };
-    if make().is_err() {
-        // Debian's Python leaves this module out.
-        sh::apt_install(&["python3-venv"])?;
-        make()?;
-    }
-    sh::run(Command::new(&python).args(["-m", "pip", "install", "--quiet", PYPI_CLIENT]))?;
-    Ok(venv)
 }

@@ -54,8 +54,12 @@ pub enum ErrorCode {
     PreconditionFailed,
     /// 413: the value is over the limit.
     ValueTooLarge,
+    /// 414: the request's address is over the limit.
+    UriTooLong,
     /// 429: too many requests.
     RateLimited,
+    /// 431: the request's line and headers are over the limits.
+    HeadTooLarge,
     /// 500: stored data is damaged, or the server has a bug.
     Internal,
     /// 503: the storage engine can't answer now.
@@ -79,7 +83,9 @@ impl ErrorCode {
             Self::Compacted => 410,
             Self::PreconditionFailed => 412,
             Self::ValueTooLarge => 413,
+            Self::UriTooLong => 414,
             Self::RateLimited => 429,
+            Self::HeadTooLarge => 431,
             Self::Internal => 500,
             Self::Unavailable => 503,
             Self::QuotaExceeded => 507,

@@ -275,6 +275,13 @@ mod tests {
                 .as_deref(),
             Some("/a/é &b")
         );
+        // A reference relative to the page, as the server sends it, and one that a proxy rewrote.
+        assert_eq!(
+            next("<?list&limit=2&after=/a>; rel=\"next\"").as_deref(),
+            Some("/a")
+        );
+        let rewritten = "<https://site/kv-service/prominence/v1/kv?list&after=/a>; rel=\"next\"";
+        assert_eq!(next(rewritten).as_deref(), Some("/a"));
         for odd in ["", "<>", "</kv?list>; rel=\"next\"", "</kv?after=%>"] {
             assert_eq!(next(odd), None, "{odd}");
         }

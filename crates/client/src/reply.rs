@@ -232,7 +232,9 @@ fn refuse(
             ErrorCode::NotFound
             | ErrorCode::MethodNotAllowed
             | ErrorCode::Compacted
-            | ErrorCode::RequestTimeout,
+            | ErrorCode::RequestTimeout
+            | ErrorCode::UriTooLong
+            | ErrorCode::HeadTooLarge,
         ) => Error::Failed {
             refusal,
             fate: Fate::NotApplied,

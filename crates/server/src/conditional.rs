@@ -1,12 +1,29 @@
 //! Conditional requests (RFC 9110, section 13). An entity tag is a revision in quotes.
+//!
+//! A condition is evaluated or refused with 400; it is never dropped, because its request would then
+//! do what its sender wanted to rule out. The one exception is RFC 9110's own: beside `If-Match` the
+//! header `If-Unmodified-Since` does not count, and beside `If-None-Match` not `If-Modified-Since`.
 
-use axum::http::header::{AsHeaderName, IF_MATCH, IF_NONE_MATCH};
-use axum::http::{HeaderMap, HeaderValue};
-use prominence_api::name;
-use prominence_core::limits::MAX_WRITE_ID_BYTES;
-use prominence_core::{Entry, Precondition, Revision, WriteId};
+mod tags;
+mod write_id;
+
+use axum::http::header::{IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_UNMODIFIED_SINCE};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use prominence_core::error::Mismatch;
+use prominence_core::{Entry, Metadata, Precondition, Revision, StoreError};
 
 use crate::failure::Failure;
+use tags::Tags;
+
+pub(crate) use write_id::{no_write_id, write_id};
+
+/// The headers that make a request conditional, as they are written in messages.
+const CONDITIONS: [(HeaderName, &str); 4] = [
+    (IF_MATCH, "If-Match"),
+    (IF_NONE_MATCH, "If-None-Match"),
+    (IF_MODIFIED_SINCE, "If-Modified-Since"),
+    (IF_UNMODIFIED_SINCE, "If-Unmodified-Since"),
+];
 
 /// The entity tag of a revision.
 pub(crate) fn etag(revision: Revision) -> HeaderValue {
@@ -14,191 +31,194 @@ pub(crate) fn etag(revision: Revision) -> HeaderValue {
     HeaderValue::from_str(&format!("\"{revision}\"")).unwrap_or(HeaderValue::from_static("\"\""))
 }
 
-/// What a write demands of its key.
-pub(crate) fn of_write(headers: &HeaderMap) -> Result<Option<Precondition>, Failure> {
-    let matches = text(headers, IF_MATCH)?;
-    let none_match = text(headers, IF_NONE_MATCH)?;
-    match (matches, none_match) {
-        (None, None) => Ok(None),
-        (None, Some("*")) => Ok(Some(Precondition::Absent)),
-        (None, Some(_)) => Err(Failure::bad_request(
-            "If-None-Match can only be * here, to create a key that does not exist",
-        )),
-        (Some("*"), None) => Ok(Some(Precondition::Present)),
-        (Some(tag), None) => Ok(Some(Precondition::Revision(revision(tag)?))),
-        (Some(_), Some(_)) => Err(Failure::bad_request(
-            "If-Match and If-None-Match do not go together",
-        )),
+/// Refuses every condition of a request that can't be conditional; `why` completes a sentence that
+/// begins with the header's name.
+pub(crate) fn refuse_all(headers: &HeaderMap, why: &str) -> Result<(), Failure> {
+    let given = CONDITIONS
+        .iter()
+        .find(|(name, _)| headers.contains_key(name));
+    given.map_or(Ok(()), |(_, name)| {
+        Err(Failure::bad_request(format!("{name} {why}")))
+    })
+}
+
+/// The condition that a write's headers put on its key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum WriteCondition {
+    /// `If-None-Match: *`
+    Absent,
+    /// `If-Match: *`
+    Present,
+    /// `If-Match` with tags: the key has one of these revisions. Empty where none of the tags can
+    /// ever have been given out.
+    OneOf(Vec<Revision>),
+}
+
+impl WriteCondition {
+    /// Reads the condition of a write.
+    ///
+    /// # Errors
+    /// 400 where a header is malformed, or where this write can't be made to depend on it.
+    pub(crate) fn of(headers: &HeaderMap) -> Result<Option<Self>, Failure> {
+        let matches = Tags::of(headers, IF_MATCH, "If-Match")?;
+        let none_match = Tags::of(headers, IF_NONE_MATCH, "If-None-Match")?;
+        if matches.is_none() && headers.contains_key(IF_UNMODIFIED_SINCE) {
+            return Err(Failure::bad_request(
+                "If-Unmodified-Since can't protect a write: its date has whole seconds, and a key may \
+                 change more often; send If-Match with the ETag of the last read or write",
+            ));
+        }
+        if none_match.is_none() && headers.contains_key(IF_MODIFIED_SINCE) {
+            return Err(Failure::bad_request(
+                "If-Modified-Since is a condition of GET and HEAD only; leave it out, or send If-Match \
+                 with the ETag of the last read or write",
+            ));
+        }
+        match (matches, none_match) {
+            (None, None) => Ok(None),
+            (None, Some(Tags::Any)) => Ok(Some(Self::Absent)),
+            (None, Some(Tags::Revisions(_))) => Err(Failure::bad_request(
+                "If-None-Match of a write can only be *, to create a key that does not exist; \
+                 to replace one revision send If-Match with its ETag",
+            )),
+            (Some(Tags::Any), None) => Ok(Some(Self::Present)),
+            (Some(Tags::Revisions(revisions)), None) => Ok(Some(Self::OneOf(revisions))),
+            (Some(_), Some(_)) => Err(Failure::bad_request(
+                "If-Match and If-None-Match do not go together in a write; send one of them",
+            )),
+        }
+    }
+
+    /// The precondition to try first. Of several revisions it is the latest, which is the likeliest.
+    pub(crate) fn first(&self) -> Precondition {
+        match self {
+            Self::Absent => Precondition::Absent,
+            Self::Present => Precondition::Present,
+            Self::OneOf(revisions) => {
+                let latest = revisions.iter().max().copied();
+                // No entry has revision 0, so this never holds.
+                Precondition::Revision(latest.unwrap_or(Revision::ZERO))
+            }
+        }
+    }
+
+    /// Whether there may be another precondition to try when the first one fails.
+    pub(crate) fn has_others(&self) -> bool {
+        matches!(self, Self::OneOf(revisions) if revisions.len() > 1)
+    }
+
+    /// The precondition to try after one failed with this error: the key has another revision, and
+    /// the caller named that one too.
+    ///
+    /// The store compares with one revision at a time. Each further try is for a later revision, so
+    /// there are no more tries than tags.
+    pub(crate) fn next(&self, failed: &StoreError) -> Option<Precondition> {
+        let StoreError::PreconditionFailed { reason, .. } = failed else {
+            return None;
+        };
+        match (self, reason) {
+            (Self::OneOf(revisions), Mismatch::Revision(current))
+                if revisions.contains(current) =>
+            {
+                Some(Precondition::Revision(*current))
+            }
+            _ => None,
+        }
     }
 }
 
-/// The id by which a conditional set that is sent again is recognized.
-pub(crate) fn write_id(headers: &HeaderMap) -> Result<Option<WriteId>, Failure> {
-    let mut values = headers.get_all(name::WRITE_ID).iter();
-    let Some(first) = values.next() else {
-        return Ok(None);
-    };
-    if values.next().is_some() {
-        return Err(Failure::bad_request(
-            "the header Prominence-Write-Id is repeated; send one id",
-        ));
-    }
-    match WriteId::parse(first.as_bytes()) {
-        Ok(id) => Ok(Some(id)),
-        Err(why) => Err(Failure::bad_request(format!(
-            "the header Prominence-Write-Id is not valid: {why}; send 1 to {MAX_WRITE_ID_BYTES} \
-             visible ASCII characters, such as 32 random hexadecimal digits"
-        ))),
-    }
+/// The conditions of a read. The default is none.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct ReadConditions {
+    matches: Option<Tags>,
+    none_match: Option<Tags>,
+    /// In seconds since 1970, the resolution of `Last-Modified`.
+    unmodified_since: Option<u64>,
+    modified_since: Option<u64>,
 }
 
-/// Demands that there be no write id, where nothing would be recognized by it.
-pub(crate) fn no_write_id(headers: &HeaderMap, what: &str) -> Result<(), Failure> {
-    if !headers.contains_key(name::WRITE_ID) {
-        return Ok(());
-    }
-    Err(Failure::bad_request(format!(
-        "the header Prominence-Write-Id does not go with {what}; it goes with a value that is set \
-         under a condition: If-Match, If-None-Match or ?prev"
-    )))
-}
-
-/// What a read demands: `If-Match`, and the tags of `If-None-Match`.
-pub(crate) struct ReadConditions<'a> {
-    matches: Option<&'a str>,
-    none_match: Option<&'a str>,
-}
-
-impl<'a> ReadConditions<'a> {
-    pub(crate) fn of(headers: &'a HeaderMap) -> Result<Self, Failure> {
+impl ReadConditions {
+    /// Reads the conditions of a `GET` or `HEAD` of a key.
+    ///
+    /// # Errors
+    /// 400 where a header that counts is malformed.
+    pub(crate) fn of(headers: &HeaderMap) -> Result<Self, Failure> {
+        let matches = Tags::of(headers, IF_MATCH, "If-Match")?;
+        let none_match = Tags::of(headers, IF_NONE_MATCH, "If-None-Match")?;
+        let unmodified_since = match matches {
+            Some(_) => None,
+            None => date(headers, IF_UNMODIFIED_SINCE, "If-Unmodified-Since")?,
+        };
+        let modified_since = match none_match {
+            Some(_) => None,
+            None => date(headers, IF_MODIFIED_SINCE, "If-Modified-Since")?,
+        };
         Ok(Self {
-            matches: text(headers, IF_MATCH)?,
-            none_match: text(headers, IF_NONE_MATCH)?,
+            matches,
+            none_match,
+            unmodified_since,
+            modified_since,
         })
     }
 
-    /// Whether the caller wants no other revision than the one that is there.
-    pub(crate) fn hold(&self, current: Revision) -> bool {
-        self.matches
-            .is_none_or(|tags| any_matches(tags, current, Strength::Strong))
+    /// Refuses what a read that waits can't be told: a date has whole seconds, so the wait would
+    /// sleep through a second change within one.
+    pub(crate) fn may_wait(&self) -> Result<(), Failure> {
+        if self.modified_since.is_none() {
+            return Ok(());
+        }
+        Err(Failure::bad_request(
+            "If-Modified-Since does not go with the parameter \"wait\", because its date has whole \
+             seconds; send If-None-Match with the ETag of the last read",
+        ))
+    }
+
+    /// Whether the entry is one that the caller wants; 412 otherwise.
+    pub(crate) fn hold(&self, current: &Metadata) -> bool {
+        let matches = self.matches.as_ref();
+        matches.is_none_or(|tags| tags.contain(current.revision))
+            && self
+                .unmodified_since
+                .is_none_or(|date| current.modified.as_secs() <= date)
+    }
+
+    /// Whether the caller already has the entry; 304 then.
+    pub(crate) fn unchanged(&self, current: &Metadata) -> bool {
+        match &self.none_match {
+            Some(tags) => tags.contain(current.revision),
+            None => self
+                .modified_since
+                .is_some_and(|date| current.modified.as_secs() <= date),
+        }
     }
 
     /// Whether a caller who waits has come to the end: for the key to exist or, where it has a
     /// revision of it, for the key to have another one or be gone.
     pub(crate) fn are_met_by(&self, entry: Option<&Entry>) -> bool {
         match entry {
-            Some(entry) => !self.unchanged(entry.metadata.revision),
+            Some(entry) => !self.unchanged(&entry.metadata),
             None => self.none_match.is_some(),
         }
     }
-
-    /// Whether the caller already has the revision that is there.
-    pub(crate) fn unchanged(&self, current: Revision) -> bool {
-        self.none_match
-            .is_some_and(|tags| any_matches(tags, current, Strength::Weak))
-    }
 }
 
-/// How tags are compared (RFC 9110, section 8.8.3.2).
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Strength {
-    Strong,
-    Weak,
-}
-
-fn any_matches(tags: &str, current: Revision, strength: Strength) -> bool {
-    let current = format!("\"{current}\"");
-    tags.split(',').map(str::trim).any(|tag| {
-        let opaque = match strength {
-            Strength::Strong => tag,
-            // Proxies that compress make tags weak.
-            Strength::Weak => tag.strip_prefix("W/").unwrap_or(tag),
-        };
-        tag == "*" || opaque == current
-    })
-}
-
-fn text(headers: &HeaderMap, name: impl AsHeaderName) -> Result<Option<&str>, Failure> {
-    let mut values = headers.get_all(name).iter();
-    let Some(first) = values.next() else {
+/// The seconds since 1970 of a header that holds a date.
+fn date(headers: &HeaderMap, name: HeaderName, shown: &str) -> Result<Option<u64>, Failure> {
+    let mut lines = headers.get_all(name).iter();
+    let Some(line) = lines.next() else {
         return Ok(None);
     };
-    if values.next().is_some() {
-        return Err(Failure::bad_request("a condition's header is repeated"));
-    }
-    match first.to_str() {
-        Ok(text) => Ok(Some(text.trim())),
-        Err(_) => Err(Failure::bad_request(
-            "a condition's header is not plain text",
-        )),
-    }
-}
-
-/// The revision in a tag. A tag that this service never gave out matches nothing.
-fn revision(tag: &str) -> Result<Revision, Failure> {
-    let inner = tag
-        .strip_prefix('"')
-        .and_then(|rest| rest.strip_suffix('"'));
-    match inner {
-        Some(inner) if !inner.contains('"') => {
-            Ok(Revision::new(inner.parse().unwrap_or(Revision::ZERO.get())))
-        }
-        _ if tag.starts_with("W/\"") && !tag.contains(',') => Ok(Revision::ZERO),
-        _ => Err(Failure::bad_request(format!(
-            "If-Match is {tag}; it can be one revision in quotes, as in ETag: \"7\""
+    let date = line.to_str().ok().filter(|_| lines.next().is_none());
+    let date = date.and_then(|text| httpdate::parse_http_date(text.trim()).ok());
+    let since = date.and_then(|date| date.duration_since(std::time::UNIX_EPOCH).ok());
+    match since {
+        Some(since) => Ok(Some(since.as_secs())),
+        None => Err(Failure::bad_request(format!(
+            "{shown} is not one date as HTTP writes it (RFC 9110, section 5.6.7); send what \
+             Last-Modified said, as in {shown}: Tue, 14 Nov 2023 22:13:20 GMT"
         ))),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
-        let pair = |(name, value): &(&'static str, &str)| {
-            (
-                axum::http::HeaderName::from_static(name),
-                HeaderValue::from_str(value).unwrap(),
-            )
-        };
-        pairs.iter().map(pair).collect()
-    }
-
-    #[test]
-    fn a_write_demands_absence_presence_or_a_revision() {
-        let of = |pairs: &[_]| of_write(&headers(pairs)).map_err(|_| ());
-        assert_eq!(of(&[]), Ok(None));
-        assert_eq!(
-            of(&[("if-none-match", "*")]),
-            Ok(Some(Precondition::Absent))
-        );
-        assert_eq!(of(&[("if-match", "*")]), Ok(Some(Precondition::Present)));
-        let revision = |number| Ok(Some(Precondition::Revision(Revision::new(number))));
-        assert_eq!(of(&[("if-match", "\"7\"")]), revision(7));
-        // Strong comparison: a weak tag, or one that is not ours, matches nothing.
-        assert_eq!(of(&[("if-match", "W/\"7\"")]), revision(0));
-        assert_eq!(of(&[("if-match", "\"abc\"")]), revision(0));
-        for odd in ["7", "\"7", "\"7\", \"8\"", ""] {
-            assert_eq!(of(&[("if-match", odd)]), Err(()), "{odd}");
-        }
-        assert_eq!(of(&[("if-none-match", "\"7\"")]), Err(()));
-        assert_eq!(of(&[("if-match", "*"), ("if-none-match", "*")]), Err(()));
-    }
-
-    #[test]
-    fn a_read_compares_tags_weakly_for_caches_and_strongly_otherwise() {
-        let seven = Revision::new(7);
-        let check = |name, tags| {
-            let headers = headers(&[(name, tags)]);
-            let conditions = ReadConditions::of(&headers).unwrap();
-            (conditions.hold(seven), conditions.unchanged(seven))
-        };
-        assert_eq!(check("if-none-match", "\"7\""), (true, true));
-        assert_eq!(check("if-none-match", "\"6\", W/\"7\""), (true, true));
-        assert_eq!(check("if-none-match", "*"), (true, true));
-        assert_eq!(check("if-none-match", "\"77\""), (true, false));
-        assert_eq!(check("if-match", "\"7\""), (true, false));
-        assert_eq!(check("if-match", "W/\"7\""), (false, false));
-        assert_eq!(check("if-match", "\"6\""), (false, false));
-    }
-}
+mod tests;

@@ -8,11 +8,13 @@
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
+use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{Method, Request, Response};
+use axum::http::{HeaderValue, Method, Request, Response, header};
+use axum::response::IntoResponse as _;
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Either};
 use hyper::body::{Body as _, Incoming};
@@ -21,13 +23,16 @@ use tower_service::Service as _;
 use crate::app::App;
 use crate::auth;
 use crate::conditional::ReadConditions;
+use crate::exchange::{Answering, Exchange, Framing, Returned};
+use crate::framing;
 use crate::handler::kv;
 use crate::middleware;
 use crate::router::router;
 use crate::target::Target;
 use crate::telemetry::Connected;
+use crate::unread;
 
-/// The whole service, as connections call it.
+/// The whole service.
 #[derive(Clone)]
 pub struct Front {
     app: App,
@@ -58,6 +63,9 @@ impl Front {
         if request.method() != Method::GET || !request.body().is_end_stream() {
             return None;
         }
+        if !framing::has_one_host(request.version(), request.headers()) {
+            return None;
+        }
         let target = Target::of_plain_key(request.uri())?;
         let headers = request.headers();
         let token = auth::bearer(headers).ok()?;
@@ -75,8 +83,21 @@ impl Front {
     }
 }
 
-impl hyper::service::Service<Request<Incoming>> for Front {
-    type Response = Response<Body>;
+/// The service as one connection calls it.
+pub(crate) struct Served {
+    front: Front,
+    exchange: Arc<Exchange>,
+}
+
+impl Served {
+    /// Serves the connection that this exchange belongs to.
+    pub(crate) fn new(front: Front, exchange: Arc<Exchange>) -> Self {
+        Self { front, exchange }
+    }
+}
+
+impl hyper::service::Service<Request<Incoming>> for Served {
+    type Response = Response<Answering>;
     type Error = Infallible;
     type Future = Either<
         Ready<Result<Self::Response, Infallible>>,
@@ -84,13 +105,50 @@ impl hyper::service::Service<Request<Incoming>> for Front {
     >;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        if let Some(response) = self.quick(&request) {
+        let framing = self.exchange.begin();
+        let exchange = Arc::clone(&self.exchange);
+        if let Some(response) = self.front.quick(&request) {
+            let response = response.map(|body| Answering::new(body, exchange));
             return Either::Left(ready(Ok(response)));
         }
-        let (app, mut router) = (self.app.clone(), self.router.clone());
-        let answer = middleware::answer(app, request.map(Body::new), move |request| {
-            router.call(request)
-        });
+        let answer = answer(self.front.clone(), request, exchange, framing);
         Either::Right(answer.map(Ok).boxed())
     }
+}
+
+/// The router's answer, and what becomes of a body that it did not read.
+async fn answer(
+    front: Front,
+    request: Request<Incoming>,
+    exchange: Arc<Exchange>,
+    framing: Framing,
+) -> Response<Answering> {
+    let Front { app, mut router } = front;
+    let clear = framing::check(&request, framing);
+    let is_unclear = framing::is_unclear(&request, framing);
+    let sends_anyway = !unread::awaits_continue(request.headers());
+    let request = request.map(|body| {
+        if body.is_end_stream() {
+            Body::empty()
+        } else {
+            Body::new(Returned::new(body, Arc::clone(&exchange)))
+        }
+    });
+    let mut response = middleware::answer(app, request, async move |request| match clear {
+        Ok(()) => router.call(request).await,
+        Err(failure) => Ok(failure.into_response()),
+    })
+    .await;
+    let mut ends = is_unclear;
+    if let Some(body) = exchange.take_unread() {
+        ends |= !(sends_anyway && unread::drain(body).await);
+        if ends {
+            exchange.linger();
+        }
+    }
+    if ends {
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(header::CONNECTION, close);
+    }
+    response.map(|body| Answering::new(body, exchange))
 }

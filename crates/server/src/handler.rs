@@ -2,6 +2,7 @@
 
 pub(crate) mod batch;
 mod claim;
+mod commit;
 pub(crate) mod delete;
 pub(crate) mod kv;
 pub(crate) mod list;

@@ -8,7 +8,10 @@
 //! | `engine` | the engine that was chosen |
 //! | [`serve`] | opens the engine, binds, listens, stops |
 //! | `descriptors` | how many connections the process may have open |
-//! | `listener` | connections: limits, TLS, time-outs, graceful stop |
+//! | `listener` | connections: limits, TLS, time-outs, heads that are no requests, how they close |
+//! | `exchange` | the state of a connection that its stream and its service share |
+//! | `framing` | refuses requests whose head is ambiguous |
+//! | `unread` | bodies that no handler read |
 //! | `front` | the short way for reads that memory can answer |
 //! | `router` | every route on one screen |
 //! | `middleware` | what happens to every request: its name, its deadline, its headers |
@@ -32,7 +35,9 @@ mod clock;
 mod conditional;
 mod descriptors;
 mod engine;
+mod exchange;
 mod failure;
+mod framing;
 mod front;
 mod handler;
 mod hold;
@@ -50,6 +55,7 @@ mod telemetry;
 #[cfg(test)]
 mod testing;
 pub mod token;
+mod unread;
 
 pub use app::{App, Bounds};
 pub use clock::{SteadyClock, Timer, wall_time};

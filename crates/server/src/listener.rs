@@ -1,5 +1,7 @@
 //! Connections: how many, how slow, how they are encrypted, and how they end.
 
+mod heads;
+mod lingering;
 mod stalled;
 
 use std::future::Future;
@@ -21,8 +23,11 @@ use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{self, ServerConfig};
 
-use crate::front::Front;
+use crate::exchange::Exchange;
+use crate::front::{Front, Served};
 use crate::telemetry::Connected;
+use heads::Heads;
+use lingering::Lingering;
 use stalled::Stalled;
 
 /// Bytes of a request's head. A token takes about one KiB, the longest key three.
@@ -196,12 +201,16 @@ impl Connection {
     }
 
     async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(self, stream: S) {
+        let exchange = Arc::new(Exchange::default());
+        let stream = Lingering::new(stream, Arc::clone(&exchange));
+        let stream = Heads::new(stream, Arc::clone(&exchange));
+        let service = Served::new(self.service, exchange);
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(self.head_within)
             .max_buf_size(MAX_HEAD_BYTES)
             .max_headers(MAX_HEADERS)
-            .serve_connection(TokioIo::new(stream), self.service);
+            .serve_connection(TokioIo::new(stream), service);
         if let Err(error) = self.watcher.watch(connection).await {
             tracing::debug!(%error, "a connection ended early");
         }

@@ -138,11 +138,19 @@ pub(crate) async fn not_found(request: Request) -> Failure {
 
 /// No such method; the router adds `Allow`.
 pub(crate) async fn method_not_allowed(request: Request) -> Failure {
-    let message = format!(
-        "{} is not possible here; see the Allow header",
-        request.method()
-    );
+    let (method, path) = (request.method(), request.uri().path());
+    let message = if method == Method::PUT && is_namespace(path) {
+        "PUT needs a key; name it, as in /kv/KEY".to_owned()
+    } else {
+        format!("{method} is not possible here; see the Allow header")
+    };
     Failure::new(ErrorCode::MethodNotAllowed, message)
+}
+
+/// Whether a path names all keys and not one.
+fn is_namespace(path: &str) -> bool {
+    let below = path.strip_prefix(name::BASE).unwrap_or_default();
+    matches!(below, "/kv" | "/kv/")
 }
 
 /// Says that a value is private, and that every use of a copy asks whether it is still the current one.

@@ -12,7 +12,6 @@ use crate::{middleware, openapi};
 pub(crate) fn router(app: App) -> Router {
     let namespace = get(kv::get_namespace)
         .post(batch::post_namespace)
-        .put(write::no_key)
         .delete(delete::delete_namespace);
     let key = get(kv::get_key)
         .post(write::post)

@@ -1,28 +1,13 @@
 //! The existing client from PyPI, unmodified, against this server.
 
-use std::path::PathBuf;
 use std::process::Command;
 
-use prominence_tests::{Server, root, succeed};
-
-/// The Python that `cargo xtask test` prepares.
-fn python() -> PathBuf {
-    let python = std::env::var_os("PROMINENCE_TEST_PYTHON").map_or_else(
-        || root().join("target/pypi-client/bin/python"),
-        PathBuf::from,
-    );
-    assert!(
-        python.exists(),
-        "{} does not exist; `cargo xtask test` installs the PyPI client there",
-        python.display()
-    );
-    python
-}
+use prominence_tests::{Server, python, root, succeed};
 
 #[test]
 fn the_client_from_pypi_works_unmodified() {
     let server = Server::start(&[]);
-    let mut suite = Command::new(python());
+    let mut suite = Command::new(python::with_pypi_client());
     suite
         .args(["-m", "unittest", "-v", "suite"])
         .current_dir(root().join("tests/pypi"));

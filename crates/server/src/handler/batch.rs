@@ -10,8 +10,7 @@ use axum::response::{IntoResponse, Response};
 use prominence_api::body::MAX_BATCH_BYTES;
 use prominence_api::name::{self, parameter};
 use prominence_api::{
-    Batch, BatchCondition, BatchDone, BatchOperation, BatchResult, BatchTtl, ErrorBody, ErrorCode,
-    Text,
+    Batch, BatchCondition, BatchDone, BatchOperation, BatchResult, BatchTtl, ErrorCode, Text,
 };
 use prominence_core::{
     Commit, Condition, Key, Lifetime, Operation, Outcome, Precondition, Revision, Timestamp, Value,
@@ -23,6 +22,8 @@ use crate::auth::Caller;
 use crate::conditional;
 use crate::failure::Failure;
 use crate::hold::Holder;
+use crate::openapi::answers::AnyBytes;
+use crate::openapi::{parameters, responses};
 use crate::query::Query;
 use crate::target::{self, Target};
 
@@ -32,15 +33,27 @@ use crate::target::{self, Target};
     post,
     path = "/prominence/v1/kv",
     tag = "kv",
-    params(claim::Parameters),
-    request_body(content = Batch, content_type = "application/json"),
+    params(parameters::PostNamespace),
+    request_body(content = Batch, content_type = "application/json", description = "the batch; none with `claim`"),
     responses(
-        (status = 200, description = "everything is done, durably", body = BatchDone,
-            headers(("ETag" = String, description = "the revision in quotes"))),
+        (status = 200, description = "everything is done, durably; with `claim`: the value that was taken", content(
+            (BatchDone = "application/json"),
+            (String = "text/plain; charset=utf-8"),
+            (AnyBytes = "application/octet-stream"),
+        ), headers(
+            ("ETag" = String, description = "the revision in quotes; of a value"),
+            ("Last-Modified" = String, description = "when the value was set; of a value"),
+            ("Prominence-Modified" = String, description = "the same to the millisecond (RFC 3339)"),
+            ("Prominence-Created" = String, description = "when the key came into being (RFC 3339); of a value"),
+            ("Prominence-Expires" = String, description = "when the key will be gone (RFC 3339)"),
+            ("Prominence-Job" = String, description = "the job that wrote it"),
+            ("Prominence-Claimed-Until" = String, description = "until when a worker holds it (RFC 3339)"),
+            ("Prominence-Claimed-By" = String, description = "the job that holds it, where its token named one"),
+            ("Prominence-Claims" = u32, description = "how many times it was claimed since the value was set; not there for 0"),
+            ("Prominence-Key" = String, description = "with `claim`: the key that was taken, percent-encoded"),
+        )),
         (status = 204, description = "with `claim`: there is nothing to take"),
-        (status = "4XX", description = "nothing was changed", body = ErrorBody),
-        (status = 507, description = "the namespace is full; nothing was changed", body = ErrorBody),
-        (status = "5XX", description = "the text says whether the batch may have happened", body = ErrorBody),
+        responses::OfBatch,
     ),
     security(("token" = [])),
 )]
@@ -59,6 +72,8 @@ pub(crate) async fn post_namespace(
     query.finish("a batch; to set a value name its key, as in /kv/KEY")?;
     demand_json(&headers)?;
     conditional::no_write_id(&headers, "a batch")?;
+    let why = "does not go with a batch; write its conditions into \"if\"";
+    conditional::refuse_all(&headers, why)?;
     let bytes = value::read_bytes(&headers, body, &app.bounds, ("batch", MAX_BATCH_BYTES)).await?;
     let job_ends = write::end_of_job(&app, &who);
     let commit = parse(&bytes, job_ends, app.bounds.value_bytes)?;

@@ -13,34 +13,17 @@ use prominence_api::path;
 use prominence_api::time::{format_duration, parse_duration, rfc3339};
 use prominence_api::{Released, Renewed};
 use prominence_core::limits::MAX_CLAIM;
-use prominence_core::{
-    Commit, Committed, Condition, Operation, Outcome, Precondition, Prefix, Principal,
-};
+use prominence_core::{Committed, Key, Operation, Outcome, Prefix, Principal};
 
 use self::attempt::{Found, Taken, attempt};
+use super::commit::{self, Expected};
 use super::{kv, value};
 use crate::app::App;
-use crate::conditional::{self, ReadConditions};
+use crate::conditional::{self, ReadConditions, WriteCondition};
 use crate::failure::Failure;
 use crate::hold::{Held, Holder, Wait, Woken};
 use crate::query::Query;
 use crate::target::Target;
-
-/// Parameters of a claim, as they are documented.
-#[derive(utoipa::IntoParams)]
-#[into_params(parameter_in = Query)]
-#[expect(
-    dead_code,
-    reason = "describes the parameters; the query module reads them"
-)]
-pub(crate) struct Parameters {
-    /// Take the first key under the path that nobody holds, for this long: at most 7d.
-    #[param(example = "10m")]
-    claim: Option<String>,
-    /// With `claim`: hold the request until there is something to take, at most 10m.
-    #[param(example = "5m")]
-    wait: Option<String>,
-}
 
 /// Takes the first key under the prefix that nobody holds a live claim on.
 pub(super) async fn take(
@@ -58,11 +41,10 @@ pub(super) async fn take(
     query.finish("?claim")?;
     let prefix = target.prefix()?;
     conditional::no_write_id(headers, "?claim")?;
-    if conditional::of_write(headers)?.is_some() {
-        return Err(Failure::bad_request(
-            "a claim takes whatever is free; If-Match and If-None-Match do not go with it",
-        ));
-    }
+    conditional::refuse_all(
+        headers,
+        "does not go with ?claim, which takes whatever is free",
+    )?;
     value::none(headers, body, &app.bounds, "?claim").await?;
     let taken = match wait {
         None => match attempt(app, who, &prefix, hold).await? {
@@ -74,8 +56,7 @@ pub(super) async fn take(
     let Some((key, entry)) = taken.and_then(|taken| taken.keep()) else {
         return Ok(StatusCode::NO_CONTENT.into_response());
     };
-    let none = HeaderMap::new();
-    let mut response = kv::render(entry, &ReadConditions::of(&none)?, &*app.clock)?;
+    let mut response = kv::render(entry, &ReadConditions::default(), &*app.clock)?;
     // Percent-encoded text is always a valid header.
     let name = HeaderValue::try_from(path::encoded(&key)).map_err(|_| Failure::surprised())?;
     let headers = response.headers_mut();
@@ -101,7 +82,7 @@ pub(super) async fn renew(
         key: key.clone(),
         hold,
     };
-    let committed = change(app, who, renew, headers, body, "?renew").await?;
+    let committed = change(app, who, (&key, renew), headers, body, "?renew").await?;
     let Some(Outcome::Renewed(until)) = committed.outcomes.first() else {
         return Err(Failure::surprised());
     };
@@ -127,7 +108,7 @@ pub(super) async fn release(
     query.finish("?release")?;
     let key = target.key()?;
     let release = Operation::Release { key: key.clone() };
-    let committed = change(app, who, release, headers, body, "?release").await?;
+    let committed = change(app, who, (&key, release), headers, body, "?release").await?;
     let revision = committed.revision;
     let answer = Json(Released {
         key: key.to_string(),
@@ -141,22 +122,24 @@ pub(super) async fn release(
 async fn change(
     app: &App,
     who: &Principal,
-    operation: Operation,
+    (key, operation): (&Key, Operation),
     headers: &HeaderMap,
     body: Body,
     what: &str,
 ) -> Result<Committed, Failure> {
     conditional::no_write_id(headers, what)?;
-    value::none(headers, body, &app.bounds, what).await?;
-    let Some(expect @ Precondition::Revision(_)) = conditional::of_write(headers)? else {
+    let condition = WriteCondition::of(headers)?;
+    if !matches!(condition, Some(WriteCondition::OneOf(_))) {
         return Err(Failure::bad_request(format!(
             "{what} needs If-Match with the ETag that the claim, or its last renewal, answered"
         )));
+    }
+    value::none(headers, body, &app.bounds, what).await?;
+    let expected = Expected {
+        headers: condition,
+        ..Expected::default()
     };
-    let key = operation.key().cloned();
-    let condition = key.map(|key| Condition { key, expect });
-    let commit = Commit::single(condition, operation);
-    Ok(app.gate.commit(who, commit)?.apply().await?)
+    commit::apply(app, who, key, expected, operation).await
 }
 
 /// Takes something, as soon as there is something to take. `None` where the time is over.

@@ -2,33 +2,21 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, header};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
+use prominence_api::Deleted;
 use prominence_api::name::parameter;
-use prominence_api::{Deleted, ErrorBody};
-use prominence_core::{Commit, Committed, Condition, Operation, Outcome, Prefix, Principal};
+use prominence_core::{Commit, Committed, Operation, Outcome, Prefix, Principal};
 
+use super::commit::{self, Expected};
 use super::list::revision_header;
 use crate::app::App;
 use crate::auth::Caller;
-use crate::conditional;
+use crate::conditional::{self, WriteCondition};
 use crate::failure::Failure;
+use crate::openapi::{parameters, responses};
 use crate::query::Query;
 use crate::target::Target;
-
-/// Parameters of a deletion, as they are documented.
-#[derive(utoipa::IntoParams)]
-#[into_params(parameter_in = Query)]
-#[expect(
-    dead_code,
-    reason = "describes the parameters; the query module reads them"
-)]
-pub(crate) struct Parameters {
-    /// Delete every key that begins with the path, all at once.
-    prefix: Option<bool>,
-    /// With `prefix`: only count what would be deleted.
-    dry_run: Option<bool>,
-}
 
 /// Deletes a key or, with `prefix`, every key that begins with the path.
 ///
@@ -37,15 +25,11 @@ pub(crate) struct Parameters {
     delete,
     path = "/prominence/v1/kv/{key}",
     tag = "kv",
-    params(
-        ("key" = String, Path, description = "the key or the prefix; may contain `/`"),
-        Parameters,
-        ("If-Match" = Option<String>, Header, description = "delete only this `ETag`; for a single key"),
-    ),
+    params(parameters::KeyInPath, parameters::DeleteKey),
     responses(
-        (status = 200, description = "deleted, durably", body = Deleted),
-        (status = "4XX", description = "nothing was changed", body = ErrorBody),
-        (status = "5XX", description = "the text says whether the deletion may have happened", body = ErrorBody),
+        (status = 200, description = "deleted, durably; with `dry_run`: counted", body = Deleted,
+            headers(("Prominence-Revision" = u64, description = "with `dry_run`: the revision of the snapshot that was counted"))),
+        responses::OfDeletion,
     ),
     security(("token" = [])),
 )]
@@ -62,17 +46,13 @@ pub(crate) async fn delete_key(
     query.finish("deleting a key; add ?prefix to delete all that begins with it")?;
     let key = target.key()?;
     conditional::no_write_id(&headers, "DELETE")?;
-    let condition = conditional::of_write(&headers)?;
-    let condition = condition.map(|expect| Condition {
-        key: key.clone(),
-        expect,
-    });
-    delete(
-        &app,
-        &who,
-        Commit::single(condition, Operation::Delete { key }),
-    )
-    .await
+    let expected = Expected {
+        headers: WriteCondition::of(&headers)?,
+        ..Expected::default()
+    };
+    let delete = Operation::Delete { key: key.clone() };
+    let committed = commit::apply(&app, &who, &key, expected, delete).await?;
+    Ok(deleted(&committed))
 }
 
 /// Deletes every key, where `prefix` says that this is meant.
@@ -80,12 +60,11 @@ pub(crate) async fn delete_key(
     delete,
     path = "/prominence/v1/kv",
     tag = "kv",
-    params(Parameters),
+    params(parameters::DeleteNamespace),
     responses(
-        (status = 200, description = "deleted, durably", body = Deleted),
-        (status = 400, description = "without `prefix`; nothing was changed", body = ErrorBody),
-        (status = "4XX", description = "nothing was changed", body = ErrorBody),
-        (status = "5XX", description = "the text says whether the deletion may have happened", body = ErrorBody),
+        (status = 200, description = "deleted, durably; with `dry_run`: counted", body = Deleted,
+            headers(("Prominence-Revision" = u64, description = "with `dry_run`: the revision of the snapshot that was counted"))),
+        responses::OfNamespaceDeletion,
     ),
     security(("token" = [])),
 )]
@@ -115,29 +94,24 @@ async fn delete_prefix(
     let dry_run = query.flag(parameter::DRY_RUN)?;
     query.finish("?prefix")?;
     conditional::no_write_id(headers, "?prefix")?;
-    if headers.contains_key(header::IF_MATCH) || headers.contains_key(header::IF_NONE_MATCH) {
-        return Err(Failure::bad_request(
-            "If-Match and If-None-Match do not go with ?prefix",
-        ));
-    }
+    conditional::refuse_all(
+        headers,
+        "does not go with ?prefix, since a prefix has no ETag",
+    )?;
     if dry_run {
         let counted = app.gate.dry_run(who, prefix)?.count().await?;
         let deleted = counted.keys;
         return Ok((revision_header(counted.revision), Json(Deleted { deleted })).into_response());
     }
-    delete(
-        app,
-        who,
-        Commit::single(None, Operation::DeletePrefix { prefix }),
-    )
-    .await
+    let commit = Commit::single(None, Operation::DeletePrefix { prefix });
+    Ok(deleted(&app.gate.commit(who, commit)?.apply().await?))
 }
 
-async fn delete(app: &App, who: &Principal, commit: Commit) -> Result<Response, Failure> {
-    let Committed { outcomes, .. } = app.gate.commit(who, commit)?.apply().await?;
-    let deleted = match outcomes.first() {
+/// The answer that says how many keys are gone.
+fn deleted(committed: &Committed) -> Response {
+    let deleted = match committed.outcomes.first() {
         Some(Outcome::Deleted(deleted)) => *deleted,
         _ => 0,
     };
-    Ok(Json(Deleted { deleted }).into_response())
+    Json(Deleted { deleted }).into_response()
 }

@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use prominence_api::name::{self, parameter};
 use prominence_api::time::rfc3339;
-use prominence_api::{ErrorBody, ErrorCode, Usage, UsageLimits};
+use prominence_api::{ErrorCode, Usage, UsageLimits};
 use prominence_core::limits::MAX_KEY_BYTES;
 use prominence_core::{Entry, Principal};
 
@@ -18,6 +18,8 @@ use crate::clock::Timer;
 use crate::conditional::{self, ReadConditions};
 use crate::failure::Failure;
 use crate::hold::{Holder, Wait};
+use crate::openapi::answers::{AnyBytes, ListingCountOrUsage, ListingOrCount};
+use crate::openapi::{parameters, responses};
 use crate::query::Query;
 use crate::target::{Headers, Target};
 
@@ -29,35 +31,29 @@ use crate::target::{Headers, Target};
     get,
     path = "/prominence/v1/kv/{key}",
     tag = "kv",
-    params(
-        ("key" = String, Path, description = "the key or, with `list`, the prefix; may contain `/`"),
-        list::Parameters,
-        ("If-None-Match" = Option<String>, Header, description = "the `ETag` that you have; 304 while it is current"),
-        ("If-Match" = Option<String>, Header, description = "the only `ETag` that you want; otherwise 412"),
-    ),
+    params(parameters::KeyInPath, parameters::ReadKey),
     responses(
-        (status = 200, description = "the value, or the listing", content(
+        (status = 200, description = "the value; or, where a parameter asks for it, a listing, a count or a stream of changes", content(
             (String = "text/plain; charset=utf-8"),
-            (Vec<u8> = "application/octet-stream"),
-            (Vec<prominence_api::Listed> = "application/json"),
-            (prominence_api::Listed = "application/x-ndjson"),
+            (AnyBytes = "application/octet-stream"),
+            (ListingOrCount = "application/json"),
+            (String = "application/x-ndjson"),
+            (String = "text/event-stream"),
         ), headers(
-            ("ETag" = String, description = "the revision in quotes"),
-            ("Last-Modified" = String, description = "when the value was set"),
+            ("ETag" = String, description = "the revision in quotes; of a value"),
+            ("Last-Modified" = String, description = "when the value was set; of a value"),
             ("Prominence-Modified" = String, description = "the same to the millisecond (RFC 3339)"),
-            ("Prominence-Created" = String, description = "when the key came into being (RFC 3339)"),
-            ("Prominence-Expires" = Option<String>, description = "when the key will be gone (RFC 3339)"),
-            ("Prominence-Job" = Option<String>, description = "the job that wrote it"),
-            ("Prominence-Claimed-Until" = Option<String>, description = "until when a worker holds it (RFC 3339)"),
-            ("Prominence-Claimed-By" = Option<String>, description = "the job that holds it, where its token named one"),
-            ("Prominence-Claims" = Option<u32>, description = "how many times it was claimed since the value was set; not there for 0"),
-            ("Link" = Option<String>, description = "the next page of a listing"),
-            ("Prominence-Revision" = Option<u64>, description = "of a listing, page or count: the revision of the snapshot that it shows"),
+            ("Prominence-Created" = String, description = "when the key came into being (RFC 3339); of a value"),
+            ("Prominence-Expires" = String, description = "when the key will be gone (RFC 3339)"),
+            ("Prominence-Job" = String, description = "the job that wrote it"),
+            ("Prominence-Claimed-Until" = String, description = "until when a worker holds it (RFC 3339)"),
+            ("Prominence-Claimed-By" = String, description = "the job that holds it, where its token named one"),
+            ("Prominence-Claims" = u32, description = "how many times it was claimed since the value was set; not there for 0"),
+            ("Link" = String, description = "the next page of a listing, as a query relative to this page"),
+            ("Prominence-Revision" = u64, description = "of a listing, page or count: the revision of the snapshot that it shows; of a watch: the one that it starts after"),
         )),
-        (status = 304, description = "the `ETag` is still current"),
-        (status = 404, description = "no such key", body = ErrorBody),
-        (status = "4XX", description = "the request can't be answered", body = ErrorBody),
-        (status = "5XX", description = "the server can't answer now", body = ErrorBody),
+        (status = 304, description = "the `ETag` is still current, or the value was not set since"),
+        responses::OfRead,
     ),
     security(("token" = [])),
 )]
@@ -79,6 +75,9 @@ pub(crate) async fn get_key(
     query.finish("reading a key; add ?list to list")?;
     let key = target.key()?;
     let conditions = ReadConditions::of(&headers)?;
+    if wait.is_some() {
+        conditions.may_wait()?;
+    }
     let permit = app.gate.read(&who, key)?;
     let entry = match wait {
         None => permit.get().await?,
@@ -95,21 +94,17 @@ pub(crate) async fn get_key(
     get,
     path = "/prominence/v1/kv",
     tag = "kv",
-    params(
-        list::Parameters,
-        ("usage" = Option<bool>, Query, description = "what the namespace holds and may hold; goes with no other parameter"),
-    ),
+    params(parameters::ReadNamespace),
     responses(
-        (status = 200, description = "the listing, or with `usage` that", content(
-            (Vec<prominence_api::Listed> = "application/json"),
-            (Usage = "application/json"),
-            (prominence_api::Listed = "application/x-ndjson"),
+        (status = 200, description = "the listing, count, usage or stream of changes that a parameter asks for", content(
+            (ListingCountOrUsage = "application/json"),
+            (String = "application/x-ndjson"),
+            (String = "text/event-stream"),
         ), headers(
-            ("Link" = Option<String>, description = "the next page of a listing"),
-            ("Prominence-Revision" = Option<u64>, description = "of a listing, page or count: the revision of the snapshot that it shows"),
+            ("Link" = String, description = "the next page of a listing, as a query relative to this page"),
+            ("Prominence-Revision" = u64, description = "of a listing, page or count: the revision of the snapshot that it shows; of a watch: the one that it starts after"),
         )),
-        (status = "4XX", description = "the request can't be answered", body = ErrorBody),
-        (status = "5XX", description = "the server can't answer now", body = ErrorBody),
+        responses::OfNamespaceRead,
     ),
     security(("token" = [])),
 )]
@@ -123,6 +118,10 @@ pub(crate) async fn get_namespace(
     let mut query = Query::parse(target.query())?;
     if query.flag(parameter::USAGE)? {
         query.finish("?usage")?;
+        conditional::refuse_all(
+            &headers,
+            "does not go with ?usage, whose answer has no ETag",
+        )?;
         return usage(&app, &who).await;
     }
     if query.flag(parameter::WATCH)? {
@@ -156,11 +155,11 @@ async fn usage(app: &App, who: &Principal) -> Result<Response, Failure> {
 /// An answer with a value. The clock is asked only where a claim may be live.
 pub(crate) fn render(
     entry: Entry,
-    conditions: &ReadConditions<'_>,
+    conditions: &ReadConditions,
     clock: &dyn Timer,
 ) -> Result<Response, Failure> {
     let Entry { value, metadata } = entry;
-    if !conditions.hold(metadata.revision) {
+    if !conditions.hold(&metadata) {
         let message = format!("the key has revision {}", metadata.revision);
         return Err(Failure::new(ErrorCode::PreconditionFailed, message));
     }
@@ -188,7 +187,7 @@ pub(crate) fn render(
     if metadata.claims > 0 {
         optional(name::CLAIMS, Some(metadata.claims.to_string()));
     }
-    if conditions.unchanged(metadata.revision) {
+    if conditions.unchanged(&metadata) {
         return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
     }
     let is_text = std::str::from_utf8(value.as_bytes()).is_ok();

@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::stream;
-use prominence_api::name::{self, parameter};
+use prominence_api::name::parameter;
 use prominence_api::{Counted, ErrorCode, path};
 use prominence_core::limits::MAX_PAGE_KEYS;
 use prominence_core::permit::{ListPermit, Principal};
@@ -20,6 +20,7 @@ use form::{Form, Framing, Lines, framing, respond};
 
 use super::wait;
 use crate::app::App;
+use crate::conditional;
 use crate::failure::Failure;
 use crate::hold::{Holder, Wait};
 use crate::query::Query;
@@ -30,44 +31,6 @@ use crate::target::Target;
 const STREAMED_NAMES: usize = 1_000;
 /// The same with values, of which each can have 16 KB.
 const STREAMED_ENTRIES: usize = 100;
-
-/// The parameters of a listing, as they are documented.
-#[derive(utoipa::IntoParams)]
-#[into_params(parameter_in = Query)]
-#[expect(
-    dead_code,
-    reason = "describes the parameters; the query module reads them"
-)]
-pub(crate) struct Parameters {
-    /// List the keys that begin with the path.
-    list: Option<bool>,
-    /// With `list`: each key with its value.
-    values: Option<bool>,
-    /// With `list`: each key with its size, revision, times and job.
-    detail: Option<bool>,
-    /// The number of keys alone.
-    count: Option<bool>,
-    /// With `count`: the number of keys that `wait` waits for.
-    #[param(minimum = 1)]
-    at_least: Option<u64>,
-    /// How long the request may be held, at most `10m`: until the key exists or, with
-    /// `If-None-Match`, is another one; with `count`, until there are `at_least` keys.
-    #[param(example = "90s")]
-    wait: Option<String>,
-    /// Changes as server-sent events; with `values` also the values.
-    watch: Option<bool>,
-    /// With `watch`: the revision, or the event's id, after which it starts. `Last-Event-ID`
-    /// wins over it.
-    since: Option<String>,
-    /// With `list`: `/` for one level only; deeper keys fold into one entry that ends in `/`.
-    #[param(example = "/")]
-    delimiter: Option<String>,
-    /// With `list`: the most entries on a page, 1 to 10,000; a page also ends at about 8 MiB.
-    #[param(minimum = 1, maximum = 10000)]
-    limit: Option<u16>,
-    /// With `list`: only what sorts after this key or folder.
-    after: Option<String>,
-}
 
 /// What kind of listing is asked for.
 pub(crate) enum Listing {
@@ -104,6 +67,7 @@ pub(crate) async fn answer(
     holder: Holder,
 ) -> Result<Response, Failure> {
     let Listing::Items(form) = listing else {
+        conditional::refuse_all(headers, "does not go with ?count, whose answer has no ETag")?;
         let count = count(app, who, target, query, holder).await?;
         let body = Json(Counted { count: count.keys });
         return Ok((revision_header(count.revision), body).into_response());
@@ -128,9 +92,10 @@ pub(crate) async fn answer(
         Some(text) => Some(Prefix::parse(&text).map_err(crate::target::bad_key)?),
     };
     query.finish("?list")?;
+    conditional::refuse_all(headers, "does not go with ?list, whose answer has no ETag")?;
 
     let prefix = target.prefix()?;
-    let permit = app.gate.list(who, prefix.clone())?;
+    let permit = app.gate.list(who, prefix)?;
     let framing = framing(headers);
     let Some(limit) = limit else {
         return stream(permit, after, depth, form, (framing, app.clock.now())).await;
@@ -144,7 +109,7 @@ pub(crate) async fn answer(
     if let Some(next) = page.next {
         response
             .headers_mut()
-            .insert(header::LINK, link(&prefix, &next, limit, depth, form)?);
+            .insert(header::LINK, link(&next, limit, depth, form)?);
     }
     Ok(response)
 }
@@ -231,18 +196,11 @@ enum Next {
     After(Prefix),
 }
 
-/// The next page's address, relative to this one's host (RFC 8288).
-fn link(
-    prefix: &Prefix,
-    next: &Prefix,
-    limit: PageLimit,
-    depth: Depth,
-    form: Form,
-) -> Result<HeaderValue, Failure> {
+/// The next page's address (RFC 8288), relative to this one's: the query alone. So it holds wherever
+/// a proxy has put this interface.
+fn link(next: &Prefix, limit: PageLimit, depth: Depth, form: Form) -> Result<HeaderValue, Failure> {
     let mut address = format!(
-        "{}{}?list&limit={}&after={}",
-        name::BASE,
-        path::of_prefix(prefix),
+        "?list&limit={}&after={}",
         limit.get(),
         path::query_value(next.as_str()),
     );

@@ -2,14 +2,16 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::header;
+use axum::http::{HeaderMap, header};
 use axum::response::{Html, IntoResponse};
+use prominence_api::WhoAmI;
 use prominence_api::time::rfc3339;
-use prominence_api::{ErrorBody, WhoAmI};
 
 use crate::app::App;
 use crate::auth::Caller;
+use crate::conditional;
 use crate::failure::Failure;
+use crate::openapi::responses;
 use crate::query::Query;
 use crate::target::Target;
 
@@ -24,7 +26,10 @@ pub(crate) async fn index() -> impl IntoResponse {
 
 /// What is counted, in the text format of Prometheus. Nothing of it tells one user from another.
 #[utoipa::path(get, path = "/metrics", tag = "health",
-    responses((status = 200, description = "counters in the text format of Prometheus", body = String)))]
+    responses(
+        (status = 200, description = "counters in the text format of Prometheus", body = String),
+        responses::OfService,
+    ))]
 pub(crate) async fn metrics(State(app): State<App>) -> impl IntoResponse {
     let media_type = "text/plain; version=0.0.4; charset=utf-8";
     let text = app.telemetry.render(&app.places, &*app.clock);
@@ -33,17 +38,14 @@ pub(crate) async fn metrics(State(app): State<App>) -> impl IntoResponse {
 
 /// Says that the process runs.
 #[utoipa::path(get, path = "/healthz", tag = "health",
-    responses((status = 200, description = "the process runs", body = String)))]
+    responses((status = 200, description = "the process runs", body = String), responses::OfService))]
 pub(crate) async fn healthz() -> impl IntoResponse {
     ([(header::CACHE_CONTROL, "no-store")], "ok\n")
 }
 
 /// Says whether the storage engine answers.
 #[utoipa::path(get, path = "/readyz", tag = "health",
-    responses(
-        (status = 200, description = "requests can be answered", body = String),
-        (status = 503, description = "the storage engine can't answer now", body = ErrorBody),
-    ))]
+    responses((status = 200, description = "requests can be answered", body = String), responses::OfService))]
 pub(crate) async fn readyz(State(app): State<App>) -> Result<impl IntoResponse, Failure> {
     app.gate.ready().await?;
     Ok(([(header::CACHE_CONTROL, "no-store")], "ready\n"))
@@ -53,11 +55,19 @@ pub(crate) async fn readyz(State(app): State<App>) -> Result<impl IntoResponse, 
 #[utoipa::path(get, path = "/prominence/v1/whoami", tag = "account",
     responses(
         (status = 200, description = "what the token says", body = WhoAmI),
-        (status = 401, description = "no token, or one that is not accepted", body = ErrorBody),
+        responses::OfAccount,
     ),
     security(("token" = [])))]
-pub(crate) async fn whoami(Caller(who): Caller, target: Target) -> Result<Json<WhoAmI>, Failure> {
+pub(crate) async fn whoami(
+    Caller(who): Caller,
+    target: Target,
+    headers: HeaderMap,
+) -> Result<Json<WhoAmI>, Failure> {
     Query::parse(target.query())?.finish("/whoami")?;
+    conditional::refuse_all(
+        &headers,
+        "does not go with /whoami, whose answer has no ETag",
+    )?;
     Ok(Json(WhoAmI {
         user: who.user.to_string(),
         job: who.job.as_ref().map(ToString::to_string),

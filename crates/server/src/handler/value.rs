@@ -10,11 +10,6 @@ use prominence_core::Value;
 use crate::app::Bounds;
 use crate::failure::Failure;
 
-/// A body that is too large is read on, and thrown away, up to this many bytes before the answer is
-/// sent: a client that is still sending would otherwise see a broken connection instead of the
-/// reason. Somebody who sends more than this has taken a wrong turn elsewhere.
-const DRAIN_BYTES: usize = 16 << 20;
-
 /// Reads a body of at most the value limit.
 pub(super) async fn read(
     headers: &HeaderMap,
@@ -25,6 +20,11 @@ pub(super) async fn read(
     let bytes = read_bytes(headers, body, bounds, ("value", limit)).await?;
     Value::new(bytes, limit)
         .map_err(|error| Failure::too_large("value", error.limit, Some(error.bytes as u64)))
+}
+
+/// Whether a body of a value says of itself that it is over the limit.
+pub(super) fn is_too_large(headers: &HeaderMap, bounds: &Bounds) -> bool {
+    declared(headers).is_some_and(|bytes| bytes > bounds.value_bytes as u64)
 }
 
 /// Reads a body of what is named, of at most so many bytes.
@@ -54,16 +54,11 @@ async fn read_up_to(
 ) -> Result<Bytes, Failure> {
     let declared = declared(headers);
     if declared.is_some_and(|bytes| bytes > limit as u64) {
-        drain(body).await;
         return Err(Failure::too_large(what, limit, declared));
     }
-    let mut limited = Limited::new(body, limit);
-    match (&mut limited).collect().await {
+    match Limited::new(body, limit).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => {
-            drain(limited).await;
-            Err(Failure::too_large(what, limit, None))
-        }
+        Err(error) if error.is::<LengthLimitError>() => Err(Failure::too_large(what, limit, None)),
         Err(error) => Err(Failure::bad_request(format!(
             "the body did not arrive whole: {error}"
         ))),
@@ -101,19 +96,4 @@ fn declared(headers: &HeaderMap) -> Option<u64> {
         .ok()?
         .parse()
         .ok()
-}
-
-async fn drain<B>(body: B)
-where
-    B: http_body_util::BodyExt + Unpin,
-    B::Data: bytes::Buf,
-{
-    let mut limited = body;
-    let mut seen = 0;
-    while let Some(Ok(frame)) = limited.frame().await {
-        seen += frame.data_ref().map_or(0, bytes::Buf::remaining);
-        if seen > DRAIN_BYTES {
-            break;
-        }
-    }
 }

@@ -17,7 +17,7 @@ pub(super) async fn entry(
     app: &App,
     who: &Principal,
     permit: &ReadPermit,
-    conditions: &ReadConditions<'_>,
+    conditions: &ReadConditions,
     (holder, wait): (Holder, Wait),
 ) -> Result<Option<Entry>, Failure> {
     // What can be answered at once takes nobody's place.

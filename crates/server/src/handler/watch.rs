@@ -21,6 +21,7 @@ use prominence_core::{Changes, Cursor, StoreError, Timestamp};
 
 use crate::app::App;
 use crate::clock::Timer;
+use crate::conditional;
 use crate::failure::Failure;
 use crate::hold::{Hold, Holder};
 use crate::query::Query;
@@ -50,6 +51,10 @@ pub(super) async fn answer(
     let values = Values::asked_for(&mut query)?;
     let since = query.parsed(parameter::SINCE, place::parse)?;
     query.finish("?watch")?;
+    conditional::refuse_all(
+        headers,
+        "does not go with ?watch; send since or Last-Event-ID",
+    )?;
     // A reader that reconnects sends the same address again, and where it has come to beside it.
     let since = place::last_event(headers)?.or(since);
 

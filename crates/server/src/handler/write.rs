@@ -5,39 +5,27 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use prominence_api::name::parameter;
 use prominence_api::time::{DurationError, parse_duration};
-use prominence_api::{Added, ErrorBody, ErrorCode, Released, Renewed, Set};
+use prominence_api::{Added, Set};
 use prominence_core::{
-    Commit, Committed, Condition, Key, Lifetime, Operation, Outcome, Precondition, Principal,
-    Timestamp, Value, WriteId,
+    Committed, Key, Lifetime, Operation, Outcome, Precondition, Principal, Timestamp, Value,
 };
 
+use super::commit::{self, Expected};
 use super::{claim, value};
 use crate::app::App;
 use crate::auth::Caller;
 use crate::clock::from_wall;
-use crate::conditional;
+use crate::conditional::{self, WriteCondition};
 use crate::failure::Failure;
 use crate::hold::Holder;
+use crate::openapi::answers::{AddedRenewedOrReleased, AnyBytes};
+use crate::openapi::{parameters, responses};
 use crate::query::Query;
 use crate::target::{Headers, Target};
-
-/// Parameters of a write, as they are documented.
-#[derive(utoipa::IntoParams)]
-#[into_params(parameter_in = Query)]
-#[expect(
-    dead_code,
-    reason = "describes the parameters; the query module reads them"
-)]
-pub(crate) struct Parameters {
-    /// Only where the current value is this one; otherwise 412.
-    prev: Option<String>,
-    /// How long the value stays: `90s`, `15m`, `1h30m`, `7d`, a number of seconds, or `job` for as
-    /// long as the token lasts.
-    #[param(example = "12h")]
-    ttl: Option<String>,
-}
+use crate::unread;
 
 /// Sets a value, adds to a number, or takes, keeps or gives back work.
 ///
@@ -48,37 +36,29 @@ pub(crate) struct Parameters {
     post,
     path = "/prominence/v1/kv/{key}",
     tag = "kv",
-    params(
-        ("key" = String, Path, description = "the key; may contain `/`"),
-        Parameters,
-        ("add" = Option<i64>, Query, description = "add this to a decimal integer; an absent key counts as 0"),
-        claim::Parameters,
-        ("renew" = Option<String>, Query, description = "the claim lasts this long from now on; at most 7d"),
-        ("release" = Option<bool>, Query, description = "end the claim"),
-        ("If-Match" = Option<String>, Header, description = "replace only this `ETag`"),
-        ("If-None-Match" = Option<String>, Header, description = "`*` to create only"),
-        ("Prominence-Write-Id" = Option<String>, Header, description = "1 to 64 visible ASCII characters, made for this one set; only with a condition. Where the key's current value was set with the same id, the answer is that of the set that stored it, so the request can be repeated"),
-    ),
-    request_body(content = Vec<u8>, content_type = "application/octet-stream", description = "the value"),
+    params(parameters::KeyInPath, parameters::PostKey),
+    request_body(content = AnyBytes, content_type = "application/octet-stream", description = "the value"),
     responses(
         (status = 201, description = "the value is stored, durably", body = Set,
             headers(("ETag" = String, description = "the revision in quotes"))),
-        (status = 200, description = "with `add`: the sum is stored, durably; with `claim`: the value that was taken", content(
-            (Added = "application/json"),
-            (Renewed = "application/json"),
-            (Released = "application/json"),
-            (Vec<u8> = "application/octet-stream"),
+        (status = 200, description = "with `add`: the sum is stored, durably; with `renew` and `release`: it is done; with `claim`: the value that was taken", content(
+            (AddedRenewedOrReleased = "application/json"),
+            (String = "text/plain; charset=utf-8"),
+            (AnyBytes = "application/octet-stream"),
         ), headers(
-            ("ETag" = String, description = "the revision in quotes"),
-            ("Prominence-Key" = Option<String>, description = "with `claim`: the key that was taken, percent-encoded"),
-            ("Prominence-Claimed-Until" = Option<String>, description = "with `claim`: when the claim runs out (RFC 3339)"),
-            ("Prominence-Claimed-By" = Option<String>, description = "with `claim`: the job that the token names"),
-            ("Prominence-Claims" = Option<u32>, description = "with `claim`: how many times the value was claimed, this claim included"),
+            ("ETag" = String, description = "the revision in quotes; of a value"),
+            ("Last-Modified" = String, description = "when the value was set; of a value"),
+            ("Prominence-Modified" = String, description = "the same to the millisecond (RFC 3339)"),
+            ("Prominence-Created" = String, description = "when the key came into being (RFC 3339); of a value"),
+            ("Prominence-Expires" = String, description = "when the key will be gone (RFC 3339)"),
+            ("Prominence-Job" = String, description = "the job that wrote it"),
+            ("Prominence-Claimed-Until" = String, description = "until when a worker holds it (RFC 3339)"),
+            ("Prominence-Claimed-By" = String, description = "the job that holds it, where its token named one"),
+            ("Prominence-Claims" = u32, description = "how many times it was claimed since the value was set; not there for 0"),
+            ("Prominence-Key" = String, description = "with `claim`: the key that was taken, percent-encoded"),
         )),
         (status = 204, description = "with `claim`: there is nothing to take"),
-        (status = "4XX", description = "nothing was changed", body = ErrorBody),
-        (status = 507, description = "the namespace is full; nothing was changed", body = ErrorBody),
-        (status = "5XX", description = "the text says whether the write may have happened", body = ErrorBody),
+        responses::OfPost,
     ),
     security(("token" = [])),
 )]
@@ -117,22 +97,14 @@ pub(crate) async fn post(
     put,
     path = "/prominence/v1/kv/{key}",
     tag = "kv",
-    params(
-        ("key" = String, Path, description = "the key; may contain `/`"),
-        Parameters,
-        ("If-Match" = Option<String>, Header, description = "replace only this `ETag`"),
-        ("If-None-Match" = Option<String>, Header, description = "`*` to create only"),
-        ("Prominence-Write-Id" = Option<String>, Header, description = "as with POST"),
-    ),
-    request_body(content = Vec<u8>, content_type = "application/octet-stream", description = "the value"),
+    params(parameters::KeyInPath, parameters::PutKey),
+    request_body(content = AnyBytes, content_type = "application/octet-stream", description = "the value"),
     responses(
         (status = 201, description = "the key is new; its value is stored, durably", body = Set,
             headers(("ETag" = String, description = "the revision in quotes"))),
         (status = 200, description = "the value was replaced, durably", body = Set,
             headers(("ETag" = String, description = "the revision in quotes"))),
-        (status = "4XX", description = "nothing was changed", body = ErrorBody),
-        (status = 507, description = "the namespace is full; nothing was changed", body = ErrorBody),
-        (status = "5XX", description = "the text says whether the write may have happened", body = ErrorBody),
+        responses::OfSet,
     ),
     security(("token" = [])),
 )]
@@ -154,20 +126,11 @@ pub(crate) async fn put(
     Ok((status, answer).into_response())
 }
 
-/// PUT needs a key.
-pub(crate) async fn no_key(_: Caller) -> Failure {
-    Failure::new(
-        ErrorCode::BadKey,
-        "the key is empty; name it, as in /kv/KEY",
-    )
-}
-
 /// A value to be set, but for the value.
 struct SetRequest {
     key: Key,
-    conditions: Vec<Condition>,
+    expected: Expected,
     lifetime: Lifetime,
-    write_id: Option<WriteId>,
 }
 
 impl SetRequest {
@@ -193,26 +156,18 @@ impl SetRequest {
             })?),
         };
         query.finish("setting a value")?;
-        let expected = [
-            conditional::of_write(headers)?,
-            previous.map(Precondition::Value),
-        ];
-        let conditions = expected.into_iter().flatten();
-        let conditions = conditions
-            .map(|expect| Condition {
-                key: key.clone(),
-                expect,
-            })
-            .collect::<Vec<_>>();
-        let write_id = conditional::write_id(headers)?;
-        if conditions.is_empty() {
+        let expected = Expected {
+            headers: WriteCondition::of(headers)?,
+            previous: previous.map(Precondition::Value),
+            write_id: conditional::write_id(headers)?,
+        };
+        if !expected.is_conditional() {
             conditional::no_write_id(headers, "a set without a condition")?;
         }
         Ok(Self {
             key,
-            conditions,
+            expected,
             lifetime,
-            write_id,
         })
     }
 
@@ -226,22 +181,24 @@ impl SetRequest {
     ) -> Result<(Response, bool), Failure> {
         let Self {
             key,
-            conditions,
+            expected,
             lifetime,
-            write_id,
         } = self;
+        if unread::awaits_continue(headers) && !value::is_too_large(headers, &app.bounds) {
+            let empty = Operation::Set {
+                key: key.clone(),
+                value: Value::stored(Bytes::new()),
+                lifetime,
+            };
+            commit::check_first(app, who, &key, &expected, empty).await?;
+        }
         let value = value::read(headers, body, &app.bounds).await?;
         let set = Operation::Set {
             key: key.clone(),
             value,
             lifetime,
         };
-        let commit = Commit::new(conditions, vec![set]).and_then(|commit| match write_id {
-            Some(id) => commit.identified_by(id),
-            None => Ok(commit),
-        });
-        let commit = commit.map_err(|error| Failure::bad_request(error.to_string()))?;
-        let committed = app.gate.commit(who, commit)?.apply().await?;
+        let committed = commit::apply(app, who, &key, expected, set).await?;
         let (created, revision) = match committed.outcomes.first() {
             Some(Outcome::Set { created }) => (*created, committed.revision),
             Some(Outcome::AlreadySet { created, revision }) => (*created, *revision),
@@ -267,20 +224,16 @@ async fn add(
     body: Body,
 ) -> Result<Response, Failure> {
     conditional::no_write_id(headers, "?add")?;
+    let expected = Expected {
+        headers: WriteCondition::of(headers)?,
+        ..Expected::default()
+    };
     value::none(headers, body, &app.bounds, "?add").await?;
-    let condition = conditional::of_write(headers)?;
-    let condition = condition.map(|expect| Condition {
+    let add = Operation::Add {
         key: key.clone(),
-        expect,
-    });
-    let commit = Commit::single(
-        condition,
-        Operation::Add {
-            key: key.clone(),
-            by,
-        },
-    );
-    let Committed { revision, outcomes } = app.gate.commit(who, commit)?.apply().await?;
+        by,
+    };
+    let Committed { revision, outcomes } = commit::apply(app, who, &key, expected, add).await?;
     let Some(Outcome::Added(sum)) = outcomes.first() else {
         return Err(Failure::surprised());
     };

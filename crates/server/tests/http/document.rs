@@ -17,11 +17,14 @@ fn the_document_is_openapi_3_1_and_names_every_route() {
     };
     assert_eq!(
         methods("/prominence/v1/kv/{key}"),
-        ["delete", "get", "post", "put"]
+        ["delete", "get", "head", "post", "put"]
     );
-    assert_eq!(methods("/prominence/v1/kv"), ["delete", "get", "post"]);
+    assert_eq!(
+        methods("/prominence/v1/kv"),
+        ["delete", "get", "head", "post"]
+    );
     for path in ["/prominence/v1/whoami", "/healthz", "/readyz"] {
-        assert_eq!(methods(path), ["get"]);
+        assert_eq!(methods(path), ["get", "head"]);
     }
 }
 

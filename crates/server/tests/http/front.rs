@@ -41,6 +41,12 @@ fn a_read_that_memory_answers_is_answered_as_the_router_answers_it() {
         "If-Match: \"1\"\r\n",
         "If-Match: \"999\"\r\n",
         "If-None-Match: \"1\"\r\nIf-None-Match: \"2\"\r\n",
+        "If-None-Match: 1\r\n",
+        "If-None-Match: W/\"1\", \"2\"\r\n",
+        "If-Match: \"1-gzip\"\r\n",
+        "If-Modified-Since: Tue, 14 Nov 2023 22:13:20 GMT\r\n",
+        "If-Modified-Since: yesterday\r\n",
+        "If-Unmodified-Since: Tue, 14 Nov 2023 22:13:19 GMT\r\n",
     ];
     for path in [
         "/text",

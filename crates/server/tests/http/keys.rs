@@ -86,7 +86,12 @@ fn malformed_keys_are_refused_with_the_reason_and_nothing_changes() {
         alice.delete(path).error(400, "bad_key");
     }
     alice.post("/kv/%2F", "x").error(400, "bad_key");
-    alice.put("/kv", "x").error(400, "bad_key");
+    for path in ["/kv", "/kv/"] {
+        let answer = alice.put(path, "x");
+        let error = answer.error(405, "method_not_allowed");
+        assert!(error.contains("/kv/KEY"), "{error}");
+        assert!(!answer.header("allow").contains("PUT"), "{answer:?}");
+    }
     assert_eq!(alice.list("/kv?list"), json!([]));
 }
 

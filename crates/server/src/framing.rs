@@ -1,0 +1,112 @@
+//! Requests whose head leaves open to whom they go or where their body ends.
+//!
+//! A proxy in front may have taken such a request for another one, and what follows on the connection
+//! for a request of its own (RFC 9112, section 11.2). They are refused, and the connection ends.
+
+use axum::http::header::{HOST, TRANSFER_ENCODING};
+use axum::http::{HeaderMap, Method, Request, Version};
+
+use crate::exchange::Framing;
+use crate::failure::Failure;
+
+/// Whether the request names its host as often as it has to (RFC 9112, section 3.2).
+pub(crate) fn has_one_host(version: Version, headers: &HeaderMap) -> bool {
+    let mut hosts = headers.get_all(HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (Some(_), None) => true,
+        (None, _) => version < Version::HTTP_11,
+        (Some(_), Some(_)) => false,
+    }
+}
+
+/// Whether the connection can't be used after this request, because where it ends is known from one
+/// header only.
+pub(crate) fn is_unclear<B>(request: &Request<B>, framing: Framing) -> bool {
+    framing != Framing::Once && request.headers().contains_key(TRANSFER_ENCODING)
+}
+
+/// Refuses a request that is not clear.
+pub(crate) fn check<B>(request: &Request<B>, framing: Framing) -> Result<(), Failure> {
+    let headers = request.headers();
+    if !has_one_host(request.version(), headers) {
+        let message = if headers.contains_key(HOST) {
+            "the header Host is there more than once; send it once"
+        } else {
+            "the header Host is missing; HTTP/1.1 needs it"
+        };
+        return Err(Failure::bad_request(message).hang_up());
+    }
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    let Some(coding) = codings.next() else {
+        return Ok(());
+    };
+    let is_chunked = coding
+        .as_bytes()
+        .trim_ascii()
+        .eq_ignore_ascii_case(b"chunked");
+    if !is_chunked || codings.next().is_some() {
+        let message = "Transfer-Encoding can only be chunked; a compressed value is sent as it is, \
+                       without naming its compression there";
+        return Err(Failure::bad_request(message).hang_up());
+    }
+    if matches!(*request.method(), Method::GET | Method::HEAD) {
+        let message = "GET and HEAD take no body; leave Transfer-Encoding out";
+        return Err(Failure::bad_request(message).hang_up());
+    }
+    if framing == Framing::Twice {
+        let message = "Content-Length and Transfer-Encoding do not go together; send one of them";
+        return Err(Failure::bad_request(message).hang_up());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(method: &str, version: Version, headers: &[(&str, &str)], framing: Framing) -> bool {
+        let mut request = Request::builder().method(method).version(version);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        check(&request.body(()).unwrap(), framing).is_err()
+    }
+
+    #[test]
+    fn a_request_has_one_host_and_one_framing() {
+        let (host, chunked) = (("host", "x"), ("transfer-encoding", "Chunked"));
+        let (new, old) = (Version::HTTP_11, Version::HTTP_10);
+        for (method, version, headers, framing, expected) in [
+            ("GET", new, &[host][..], Framing::Unknown, false),
+            ("GET", new, &[], Framing::Unknown, true),
+            ("GET", old, &[], Framing::Unknown, false),
+            ("GET", new, &[host, host], Framing::Unknown, true),
+            ("GET", old, &[host, ("host", "y")], Framing::Unknown, true),
+            ("GET", new, &[host, chunked], Framing::Unknown, true),
+            ("PUT", new, &[host, chunked], Framing::Once, false),
+            ("PUT", new, &[host, chunked], Framing::Unknown, false),
+            ("PUT", new, &[host, chunked], Framing::Twice, true),
+            ("PUT", new, &[host, chunked, chunked], Framing::Once, true),
+            (
+                "PUT",
+                new,
+                &[host, ("transfer-encoding", "gzip, chunked")],
+                Framing::Once,
+                true,
+            ),
+            (
+                "PUT",
+                new,
+                &[host, ("transfer-encoding", "identity")],
+                Framing::Once,
+                true,
+            ),
+        ] {
+            let found = refused(method, version, headers, framing);
+            assert_eq!(
+                found, expected,
+                "{method} {version:?} {headers:?} {framing:?}"
+            );
+        }
+    }
+}

@@ -25,6 +25,8 @@ const NEEDED: &[(&str, &[&str])] = &[
     ("/usr/sbin/slurmctld", &["slurmctld"]),
     ("/usr/sbin/slurmd", &["slurmd"]),
     ("sbatch", &["slurm-client"]),
+    // A proxy in front of the server.
+    ("/usr/sbin/nginx", &["nginx-light"]),
     // It lets servers run on clocks that disagree.
     ("faketime", &["faketime"]),
     // HTTP clients that have to see why a request is refused.

@@ -20,6 +20,7 @@ mod migrate;
 mod newcomer;
 mod openapi;
 mod outage;
+mod proxies;
 mod pypi;
 mod rot;
 mod slurm;

@@ -84,6 +84,12 @@ impl Reply {
             fate: request.fate(Fate::Unknown),
         };
         if self.status.is_success() {
+            // The server never answers with a page; a proxy that wants people to log in does.
+            let kind = self.header(header::CONTENT_TYPE.as_str()).unwrap_or("");
+            if kind.starts_with("text/html") {
+                let page = "it is a web page, such as a proxy's to log in";
+                return Err(odd(page.to_owned()));
+            }
             let has_body = request.method != Method::HEAD && self.status != StatusCode::NO_CONTENT;
             let whole = self.delimited || !has_body;
             return if whole {

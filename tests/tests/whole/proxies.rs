@@ -259,7 +259,7 @@ fn a_gateway_that_lost_patience_repeats_what_is_safe_and_nothing_else() {
     let (get, (status, said)) = pause;
     assert!(get.status.success(), "{get:?}");
     assert!(status == 3 && said.contains("504"), "{status} {said}");
-    assert!(said.contains("may have"), "{said}");
+    assert!(said.contains("may or may not"), "{said}");
 }
 
 #[test]
@@ -267,7 +267,7 @@ fn pages_of_a_proxy_are_told_as_what_they_are() {
     let server = Server::start(&[]);
     let changes = Changes {
         body: Some("1k"),
-        more: "location /down/ { return 503; }\nlocation /login/ { return 200 '<html>Log in</html>'; }\n",
+        more: "location /down/ { return 503; }\nlocation /login/ { default_type text/html; return 200 '<html>Log in</html>'; }\n",
         ..Changes::default()
     };
     let proxy = Proxy::start(&server, &changes);
@@ -299,7 +299,9 @@ fn a_tag_that_compression_made_weak_still_names_its_revision() {
     let value = "compressible ".repeat(200);
     assert_eq!(server.client("alice").ask("PUT", "/kv/k", &value).0, 201);
     let answer = proxy.curl(&server, "/kv/k", &["--compressed"]);
-    let tag = answer.lines().find_map(|line| line.strip_prefix("ETag: "));
+    // Names of headers have no letter case.
+    let answer = answer.replace("ETag: ", "etag: ");
+    let tag = answer.lines().find_map(|line| line.strip_prefix("etag: "));
     let tag = tag.expect("there is a tag").trim();
     assert!(tag.starts_with("W/\""), "nginx made it weak: {tag}");
     let condition = format!("If-None-Match: {tag}");

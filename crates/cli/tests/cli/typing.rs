@@ -40,6 +40,7 @@ fn a_misspelt_option_is_no_value() {
         (&["set", "/x", "--tll=1h"], "'--ttl'"),
         (&["add", "/x", "--jsn"], "'--json'"),
         (&["set", "/x", "--zzzzzz"], "write -- before it"),
+        (&["set", "/x", "-f", "file"], "--file"),
     ] {
         let complaint = me.kv(line).complaint(2);
         let see = format!("see prominence kv {} --help", line[0]);

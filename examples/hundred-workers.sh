@@ -6,7 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 
 # The rows n = 1 … 300 of the input; a site's own table would be a file.
-{ echo n; seq 300; } | prominence kv load /hundred/queue -
+{ echo n; seq 300; } | prominence kv load /hundred/queue/ -
 
 prominence exec --job hundred -- \
     prominence kv claim /hundred/queue/ --for 2m --until-empty --workers 100 -- jobs/triangle.sh

@@ -6,6 +6,6 @@ cd "$(dirname "$0")"
 
 prominence exec --job summarise -- jobs/stage.sh summary squares 'awk "{ sum += \$1 } END { print sum }"' &
 prominence exec --job square -- jobs/stage.sh squares numbers 'awk "{ print \$1 * \$1 }"' &
-prominence exec --job generate -- sh -c 'seq 10 | prominence kv set /pipeline/numbers -'
+prominence exec --job generate -- sh -c 'seq 10 | prominence kv set /pipeline/numbers --file -'
 wait
 prominence kv get /pipeline/summary

@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 
-prominence kv set /progress/total 20
+prominence kv set /progress/total --string 20
 prominence kv delete /progress/done
 for n in $(seq 20); do
     prominence exec --job "worker-$n" -- jobs/count.sh &

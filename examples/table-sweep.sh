@@ -5,7 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 
-prominence kv load /boxes/input jobs/boxes.csv --key name
+prominence kv load /boxes/input/ jobs/boxes.csv --key name
 
 for key in $(prominence kv list /boxes/input/); do
     name=${key##*/}

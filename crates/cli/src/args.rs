@@ -9,6 +9,7 @@ pub(crate) mod mistake;
 #[cfg(feature = "server")]
 pub(crate) mod run;
 pub(crate) mod token;
+pub(crate) mod typed;
 pub(crate) mod values;
 
 use std::path::PathBuf;
@@ -46,6 +47,7 @@ Environment:
   PROMINENCE_SSL_VERIFY  False switches the check of the server's certificate off
   PROMINENCE_CA_FILE     certificate authorities that may vouch for the server (SSL_CERT_FILE too)
   http_proxy, https_proxy, all_proxy, no_proxy  as curl reads them
+  PROMINENCE_ANSWER_WITHIN  how long a question waits for an answer at a terminal (1m)
   NO_COLOR               set to anything for output without colour
 
 Exit status:

@@ -8,6 +8,7 @@ mod claim;
 pub(crate) mod complete;
 mod completions;
 mod delete;
+mod duplicate;
 #[cfg(feature = "server")]
 mod exec;
 mod export;
@@ -29,6 +30,7 @@ mod reference;
 mod serve;
 mod set;
 mod settings;
+mod siblings;
 mod table;
 mod time;
 #[cfg(feature = "server")]
@@ -41,6 +43,7 @@ mod wait;
 mod watch;
 mod whoami;
 
+use duplicate::Original;
 use prominence_client::Client;
 
 use crate::args::kv::KvCommand;
@@ -90,8 +93,10 @@ fn run_kv(command: &KvCommand, client: &Client, output: &mut Output) -> Result<(
     match command {
         KvCommand::List(options) => list::run(options, client, output),
         KvCommand::Get(options) => get::run(options, client, output),
-        KvCommand::Set(options) => set::run(options, client),
+        KvCommand::Set(options) => set::run(options, client, output),
         KvCommand::Delete(options) => delete::run(options, client, output),
+        KvCommand::Cp(options) => duplicate::run(options, Original::Stays, client, output),
+        KvCommand::Mv(options) => duplicate::run(options, Original::Goes, client, output),
         KvCommand::Add(options) => add::run(options, client, output),
         KvCommand::Batch(options) => batch::run(options, client, output),
         KvCommand::Tree(options) => tree::run(options, client, output),

@@ -5,6 +5,7 @@ use std::io;
 
 use prominence_client::error::Fate;
 use prominence_client::{BaseUrlError, Error};
+use prominence_core::value::TOO_LARGE_ADVICE;
 
 use crate::args::mistake;
 
@@ -121,9 +122,19 @@ impl fmt::Display for Failure {
             Self::Usage(message) | Self::No(message) | Self::Login(message) => f.write_str(message),
             Self::Request(error) => explain(error, f),
             Self::Stopped { cause, after } => write!(f, "{cause}; {after}"),
-            Self::Output(error) => write!(f, "cannot write the output: {error}"),
+            Self::Output(error) => {
+                let next = next_step(error, "send it to another place");
+                write!(f, "cannot write the output: {error}; {next}")
+            }
             Self::Command(status) => write!(f, "the command ended with status {status}"),
-            Self::Start { program, cause } => write!(f, "cannot run {program}: {cause}"),
+            Self::Start { program, cause } => {
+                let next = match cause.kind() {
+                    io::ErrorKind::NotFound => "check its name, and that its folder is in PATH",
+                    io::ErrorKind::PermissionDenied => "allow it with chmod +x",
+                    _ => "try to run it alone",
+                };
+                write!(f, "cannot run {program}: {cause}; {next}")
+            }
             #[cfg(feature = "server")]
             Self::Serve(message) | Self::Store(message) => f.write_str(message),
         }
@@ -144,14 +155,29 @@ fn explain(error: &Error, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         }
         return f.write_str("; look with prominence kv get or list before you ask again");
     }
+    if matches!(error, Error::PreconditionFailed(_)) && !is_said {
+        f.write_str("; nothing was changed")?;
+    }
+    if matches!(error, Error::TooLarge(_)) && !said.contains("compress") {
+        return write!(f, "; {TOO_LARGE_ADVICE}");
+    }
     f.write_str(match error {
         Error::Unauthenticated(_) => {
             "; set PROMINENCE_TOKEN, or name a file with --token-file, to log in"
         }
-        Error::Forbidden(_) => "; use a token whose scopes cover it",
-        Error::NotANumber(_) => "; only a whole number can be added to",
-        Error::PreconditionFailed(_) if !is_said => "; nothing was changed",
-        Error::QuotaExceeded(_) => "; delete what is no longer needed, or ask for more",
+        Error::NoSuchKey(_) => "; prominence kv list shows what there is",
+        Error::Forbidden(_) if !said.contains("use a token") => {
+            "; use a token whose scopes cover it"
+        }
+        Error::PreconditionFailed(_) => {
+            "; read the key again with prominence kv get --json before the next try"
+        }
+        Error::QuotaExceeded(_) if !said.contains("delete") => {
+            "; delete keys that are no longer needed, or have the server's operator raise the quota"
+        }
+        Error::Failed { .. } if !said.contains("; ") => {
+            "; try again, and tell the server's operator if it stays so"
+        }
         // The sentence says already what is to be done about certificates.
         Error::Unreachable { .. } if !error.is_transient() => "",
         Error::Unreachable {
@@ -165,6 +191,19 @@ fn explain(error: &Error, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Error::RateLimited(_) | Error::Unavailable { .. } => "; try again later",
         _ => "",
     })
+}
+
+/// What to do about a file that can't be used: by the kind of the error, or otherwise as given.
+pub(crate) fn next_step(error: &io::Error, otherwise: &'static str) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::NotFound => "check its name",
+        io::ErrorKind::IsADirectory => "name a file in it",
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            "check its permissions"
+        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room there",
+        _ => otherwise,
+    }
 }
 
 impl From<clap::Error> for Failure {

@@ -1,6 +1,8 @@
-//! The only place that prints.
+//! The only place that prints. On a terminal it escapes control characters in everything that it is given.
 
+mod escape;
 mod progress;
+mod question;
 
 use std::fmt;
 use std::io::{self, BufWriter, IsTerminal as _, StdoutLock, Write};
@@ -8,11 +10,16 @@ use std::io::{self, BufWriter, IsTerminal as _, StdoutLock, Write};
 use clap::builder::StyledStr;
 use clap::builder::styling::{AnsiColor, Style};
 
+use escape::Escaper;
+pub(crate) use escape::one_line;
 pub(crate) use progress::{Progress, Show};
+pub(crate) use question::{Answer, ask, can_ask};
 
 /// Standard output, buffered, and what is known about who reads it.
 pub(crate) struct Output {
     to: BufWriter<StdoutLock<'static>>,
+    /// What a terminal is shown goes through it; a program gets the bytes as they are.
+    escaper: Escaper,
     reader: Reader,
     colour: Colour,
 }
@@ -58,6 +65,7 @@ impl Output {
         let colourless = set("NO_COLOR") || std::env::var_os("TERM").is_some_and(|t| t == "dumb");
         Self {
             to: BufWriter::new(io::stdout().lock()),
+            escaper: Escaper::default(),
             reader,
             colour: if reader == Reader::Terminal && !colourless {
                 Colour::On
@@ -75,18 +83,26 @@ impl Output {
     /// Text in a certain look; plain where nobody could see it.
     pub(crate) fn styled(&mut self, look: Look, text: &str) -> io::Result<()> {
         let style = match (look, self.colour) {
-            (Look::Plain, _) | (_, Colour::Off) => return self.to.write_all(text.as_bytes()),
+            (Look::Plain, _) | (_, Colour::Off) => return self.write_all(text.as_bytes()),
             (Look::Heading, Colour::On) => Style::new().bold(),
             (Look::Folder, Colour::On) => AnsiColor::Blue.on_default().bold(),
             (Look::Faint, Colour::On) => Style::new().dimmed(),
         };
-        write!(self.to, "{style}{text}{style:#}")
+        self.raw(style.to_string().as_bytes())?;
+        self.write_all(text.as_bytes())?;
+        self.raw(format!("{style:#}").as_bytes())
+    }
+
+    /// Bytes as they are, whoever reads them.
+    pub(crate) fn raw(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.escaper.finish(&mut self.to)?;
+        self.to.write_all(bytes)
     }
 
     /// A line for a person, and nothing in a pipe.
     pub(crate) fn remark(&mut self, line: impl fmt::Display) -> io::Result<()> {
         match self.reader {
-            Reader::Terminal => writeln!(self.to, "{line}"),
+            Reader::Terminal => writeln!(self, "{line}"),
             Reader::Pipe => Ok(()),
         }
     }
@@ -101,17 +117,30 @@ impl Output {
 
     /// A structure as JSON, indented.
     pub(crate) fn json(&mut self, value: &impl serde::Serialize) -> io::Result<()> {
-        serde_json::to_writer_pretty(&mut self.to, value)?;
-        writeln!(self.to)
+        serde_json::to_writer_pretty(&mut *self, value)?;
+        writeln!(self)
+    }
+
+    /// A structure as JSON on one line.
+    pub(crate) fn json_line(&mut self, value: &impl serde::Serialize) -> io::Result<()> {
+        serde_json::to_writer(&mut *self, value)?;
+        writeln!(self)
     }
 }
 
 impl Write for Output {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.to.write(bytes)
+        match self.reader {
+            Reader::Terminal => {
+                self.escaper.write(bytes, &mut self.to)?;
+                Ok(bytes.len())
+            }
+            Reader::Pipe => self.to.write(bytes),
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {
+        self.escaper.finish(&mut self.to)?;
         self.to.flush()
     }
 }
@@ -128,48 +157,24 @@ pub(crate) fn complain(failure: &crate::failure::Failure) {
     warn(failure);
 }
 
-/// A sentence on standard error. Names in it may have been chosen by anybody: what would end the line,
-/// or command the terminal, is shown as an escape.
+/// A sentence on standard error.
 pub(crate) fn warn(sentence: impl fmt::Display) {
-    let mut shown = String::new();
-    for character in sentence.to_string().chars() {
-        if character.is_control() {
-            shown.extend(character.escape_default());
-        } else {
-            shown.push(character);
-        }
-    }
-    say(format_args!("prominence: {shown}"));
+    say(format_args!("prominence: {sentence}"));
 }
 
-/// A line on standard error.
+/// A line on standard error. Names in it may have been chosen by anybody: characters that would end the
+/// line, or command the terminal, are shown as escapes.
 pub(crate) fn say(line: impl fmt::Display) {
+    let line = one_line(&line.to_string());
     // Where nobody can be told, there is nothing left to do.
     let _ = writeln!(io::stderr(), "{line}");
 }
 
-/// Whether there is a person to ask.
-pub(crate) fn can_ask() -> bool {
-    io::stdin().is_terminal() && io::stderr().is_terminal()
-}
-
-/// Asks a person yes or no.
-pub(crate) fn ask(question: impl fmt::Display) -> Answer {
-    let _ = write!(io::stderr(), "{question} [y/N] ");
-    let mut line = String::new();
-    // An answer that can't be read is no yes.
-    let _ = io::stdin().read_line(&mut line);
-    match line.trim().to_lowercase().as_str() {
-        "y" | "yes" => Answer::Yes,
-        _ => Answer::No,
+/// A sentence on standard error for a person at a terminal, and nothing otherwise.
+pub(crate) fn hint(sentence: impl fmt::Display) {
+    if io::stderr().is_terminal() {
+        warn(sentence);
     }
-}
-
-/// What a person said.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Answer {
-    Yes,
-    No,
 }
 
 fn is_mistake(error: &clap::Error) -> bool {

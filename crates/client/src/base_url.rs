@@ -23,7 +23,7 @@ pub enum BaseUrlError {
     #[error("\"{0}\" is no URL; it looks like http://HOST:PORT{base}", base = name::BASE)]
     NotHttp(String),
     /// It says more than where the service is.
-    #[error("the URL \"{given}\" must not have {part}")]
+    #[error("the URL \"{given}\" must not have {part}; leave that out")]
     Superfluous {
         /// What was given.
         given: String,

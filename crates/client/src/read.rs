@@ -6,7 +6,7 @@ use prominence_api::time::parse_rfc3339;
 use prominence_api::{name, path};
 use prominence_core::limits::MAX_VALUE_BYTES;
 use prominence_core::{Key, Revision, Timestamp};
-use ureq::http::{Method, header};
+use ureq::http::{HeaderName, Method, header};
 
 use crate::error::{Error, Fate};
 use crate::reply::Reply;
@@ -42,6 +42,8 @@ pub struct Metadata {
     pub claimed_by: Option<String>,
     /// How many times it was claimed since the value was set.
     pub claims: u32,
+    /// When the server answered, by its own clock, to the second.
+    pub answered: Option<Timestamp>,
 }
 
 impl Client {
@@ -96,7 +98,7 @@ impl Client {
         Ok(Metadata {
             revision: Revision::new(revision),
             size,
-            modified: instant(name::MODIFIED).or_else(|| last_modified(reply)),
+            modified: instant(name::MODIFIED).or_else(|| http_date(reply, header::LAST_MODIFIED)),
             created: instant(name::CREATED),
             expires: instant(name::EXPIRES),
             job: reply.header(name::JOB).map(str::to_owned),
@@ -106,12 +108,13 @@ impl Client {
                 .header(name::CLAIMS)
                 .and_then(|text| text.parse().ok())
                 .unwrap_or_default(),
+            answered: http_date(reply, header::DATE),
         })
     }
 }
 
-fn last_modified(reply: &Reply) -> Option<Timestamp> {
-    let text = reply.header(header::LAST_MODIFIED.as_str())?;
+fn http_date(reply: &Reply, name: HeaderName) -> Option<Timestamp> {
+    let text = reply.header(name.as_str())?;
     let time: SystemTime = httpdate::parse_http_date(text).ok()?;
     let since = time.duration_since(UNIX_EPOCH).ok()?;
     Some(Timestamp::from_secs(since.as_secs()))

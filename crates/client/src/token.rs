@@ -15,10 +15,12 @@ pub struct Token(String);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
     /// Nothing was given.
-    #[error("the token is empty")]
+    #[error("the token is empty; put the token itself there")]
     Empty,
     /// It has white space or other characters that a header can't carry.
-    #[error("the token contains a character that no token has, such as a space or a line break")]
+    #[error(
+        "the token contains a character that no token has, such as a space or a line break; copy it again"
+    )]
     Character,
 }
 

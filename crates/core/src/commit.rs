@@ -153,16 +153,16 @@ pub enum Outcome {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MalformedCommit {
     /// No operation at all.
-    #[error("there is no operation")]
+    #[error("there is no operation; name at least one")]
     Empty,
     /// More operations than [`MAX_COMMIT_OPERATIONS`].
-    #[error("there are {0} operations; the limit is {MAX_COMMIT_OPERATIONS}")]
+    #[error("there are {0} operations; the limit is {MAX_COMMIT_OPERATIONS}; send several batches")]
     TooManyOperations(usize),
     /// More conditions than [`MAX_COMMIT_OPERATIONS`].
-    #[error("there are {0} conditions; the limit is {MAX_COMMIT_OPERATIONS}")]
+    #[error("there are {0} conditions; the limit is {MAX_COMMIT_OPERATIONS}; name fewer")]
     TooManyConditions(usize),
     /// A key in two operations.
-    #[error("the key {0} appears in more than one operation")]
+    #[error("the key {0} appears in more than one operation; keep one of them")]
     RepeatedKey(Key),
     /// An operation on a prefix beside others.
     #[error("an operation on a prefix must be the only one")]

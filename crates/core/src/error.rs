@@ -27,7 +27,8 @@ pub enum StoreError {
         reason: &'static str,
     },
     /// The commit would leave the namespace with more than it may hold; nothing was changed.
-    #[error("{keys} keys and {bytes} bytes would be stored; the limits are {} keys and {} bytes",
+    #[error("{keys} keys and {bytes} bytes would be stored; the limits are {} keys and {} bytes; delete \
+             keys that are no longer needed, or have the server's operator raise the quota",
         .quota.keys, .quota.bytes)]
     QuotaExceeded {
         /// Keys after the commit.
@@ -38,7 +39,9 @@ pub enum StoreError {
         quota: Quota,
     },
     /// The log no longer reaches back to the cursor.
-    #[error("changes are kept from revision {oldest} on")]
+    #[error(
+        "changes are kept from revision {oldest} on; list the keys again, and watch from there"
+    )]
     Compacted {
         /// A reader can start just after this revision.
         oldest: Revision,

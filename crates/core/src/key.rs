@@ -30,25 +30,25 @@ pub struct Prefix(Arc<str>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
     /// Nothing is left after the leading `/`.
-    #[error("the key is empty")]
+    #[error("the key is empty; write a path such as /input/param1")]
     Empty,
     /// More bytes than [`MAX_KEY_BYTES`].
-    #[error("the key has {bytes} bytes; the limit is {MAX_KEY_BYTES}")]
+    #[error("the key has {bytes} bytes; the limit is {MAX_KEY_BYTES}; use a shorter one")]
     TooLong {
         /// Bytes in canonical form.
         bytes: usize,
     },
     /// U+0000 to U+001F or U+007F.
-    #[error("the key contains a control character (U+{:04X})", *.0 as u32)]
+    #[error("the key contains a control character (U+{:04X}); leave it out", *.0 as u32)]
     Control(char),
     /// A segment `.` or `..`.
-    #[error("the key has a segment \"{0}\", which is not allowed")]
+    #[error("the key has a segment \"{0}\", which is not allowed; use another name")]
     DotSegment(&'static str),
     /// The bytes are not UTF-8.
-    #[error("the key is not valid UTF-8")]
+    #[error("the key is not valid UTF-8; encode it as UTF-8")]
     NotUtf8,
     /// A single key cannot end in `/`; only a prefix can.
-    #[error("the key ends in \"/\", which only a prefix may")]
+    #[error("the key ends in \"/\", which only a prefix may; leave the \"/\" out")]
     TrailingSlash,
 }
 

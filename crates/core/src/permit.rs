@@ -44,7 +44,7 @@ pub struct Principal {
 
 /// The action that a token's scopes don't cover.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the token's scopes do not allow {action} {place}")]
+#[error("the token's scopes do not allow {action} {place}; use a token whose scopes do")]
 pub struct Forbidden {
     action: &'static str,
     place: String,

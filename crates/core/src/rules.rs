@@ -395,15 +395,17 @@ impl<V: View> Planner<'_, V> {
         let (current, expires) = match live {
             None => (0, None),
             Some(entry) => {
-                let number = entry.value.as_integer().ok_or_else(|| {
-                    refuse("the value is not a decimal integer in the signed 64-bit range")
-                })?;
+                let number = entry.value.as_integer();
+                let number = number.ok_or_else(|| refuse(entry.value.why_not_an_integer()))?;
                 (number, entry.metadata.expires)
             }
         };
-        let sum = current
-            .checked_add(by)
-            .ok_or_else(|| refuse("the sum is outside the signed 64-bit range"))?;
+        let sum = current.checked_add(by).ok_or_else(|| {
+            refuse(
+                "the sum is outside the signed 64-bit range; add less, or set the key to a \
+                     smaller number",
+            )
+        })?;
         let before = stored.map(|entry| entry.metadata);
         self.put(key, before, Value::from_integer(sum), expires);
         Ok(Outcome::Added(sum))

@@ -2,6 +2,10 @@
 
 use bytes::Bytes;
 
+/// What to do with a value that is too large; `value-limit` is the server's setting.
+pub const TOO_LARGE_ADVICE: &str = "store the path of a file in its place, compress it, or have the \
+                                    server's operator raise value-limit (at most 1 MiB)";
+
 /// A value: any bytes, no more of them than the limit in force when it was taken in.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Value(Bytes);
@@ -51,6 +55,34 @@ impl Value {
     #[must_use]
     pub fn as_integer(&self) -> Option<i64> {
         std::str::from_utf8(&self.0).ok()?.trim_ascii().parse().ok()
+    }
+
+    /// In which way the bytes are no integer, and what to store instead; for values of which
+    /// [`Value::as_integer`] is `None`.
+    #[must_use]
+    pub fn why_not_an_integer(&self) -> &'static str {
+        const BYTE_ORDER_MARK: char = '\u{feff}';
+        const UTF_16_MARKS: [&[u8]; 2] = [b"\xff\xfe", b"\xfe\xff"];
+        if UTF_16_MARKS.iter().any(|mark| self.0.starts_with(mark)) {
+            return "the value is UTF-16 text; set it again as plain digits in UTF-8";
+        }
+        let Ok(text) = std::str::from_utf8(&self.0) else {
+            return "the value is not text; only a whole number can be added to";
+        };
+        let text = text.trim();
+        let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
+        if text.starts_with(BYTE_ORDER_MARK) {
+            "the value begins with a byte-order mark (U+FEFF); set it again without the mark"
+        } else if text.is_empty() {
+            "the value is empty; set it to a whole number, such as 0, first"
+        } else if digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            "the value is outside the signed 64-bit range; set it to a smaller number"
+        } else if text.parse::<f64>().is_ok_and(f64::is_finite) {
+            "the value is a number with a fraction or an exponent; only a whole number can be added \
+             to, so set it in a smaller unit"
+        } else {
+            "the value is not a whole number; set it to one, such as 0, first"
+        }
     }
 
     /// The bytes.

@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use prominence_api::{ErrorBody, ErrorCode};
 use prominence_core::error::Fate;
 use prominence_core::permit::{CommitError, Forbidden};
+use prominence_core::value::TOO_LARGE_ADVICE;
 use prominence_core::{Key, Revision, StoreError};
 
 /// Response header of 410: the oldest revision that a watch can start after.
@@ -62,9 +63,15 @@ impl Failure {
 
     /// 413 for a body of what is named.
     pub(crate) fn too_large(what: &str, limit: usize, actual: Option<u64>) -> Self {
+        let advice = match what {
+            "value" => TOO_LARGE_ADVICE,
+            _ => "split it into several",
+        };
         let message = match actual {
-            Some(bytes) => format!("the {what} has {bytes} bytes; the limit is {limit}"),
-            None => format!("the {what} has more than {limit} bytes, which is the limit"),
+            Some(bytes) => format!("the {what} has {bytes} bytes; the limit is {limit}; {advice}"),
+            None => {
+                format!("the {what} has more than {limit} bytes, which is the limit; {advice}")
+            }
         };
         Self::new(ErrorCode::ValueTooLarge, message)
     }

@@ -47,7 +47,7 @@ fn the_trial_server_prints_two_lines_that_make_every_example_work() {
 
     std::fs::write(home.path().join("test.txt"), "from a file\n").unwrap();
     assert_eq!(
-        run("prominence kv set /mykey/path/example 'example string'"),
+        run("prominence kv set /mykey/path/example --string 'example string'"),
         ""
     );
     assert_eq!(

@@ -80,6 +80,10 @@ pub(crate) struct Create {
     /// Print a line for a shell, export PROMINENCE_TOKEN=….
     #[arg(long)]
     pub(crate) export: bool,
+
+    /// Print JSON: the token, and its user, job, scopes and end.
+    #[arg(long, conflicts_with = "export")]
+    pub(crate) json: bool,
 }
 
 /// What to run, and as whom.

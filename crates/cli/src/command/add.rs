@@ -10,6 +10,10 @@ use crate::output::Output;
 
 pub(super) fn run(options: &Add, client: &Client, output: &mut Output) -> Result<(), Failure> {
     let sum = client.add(&options.key, options.by)?;
-    writeln!(output, "{}", sum.value)?;
+    if options.json {
+        output.json_line(&sum)?;
+    } else {
+        writeln!(output, "{}", sum.value)?;
+    }
     Ok(())
 }

@@ -9,7 +9,7 @@ use prominence_api::{Batch, BatchResult};
 use prominence_client::Client;
 
 use crate::args::kv::batch as arguments;
-use crate::failure::Failure;
+use crate::failure::{Failure, next_step};
 use crate::output::Output;
 
 /// What stands for standard input.
@@ -46,7 +46,10 @@ fn read(file: &Path) -> Result<Batch, Failure> {
     } else {
         file.display().to_string()
     };
-    let unreadable = |error| Failure::Usage(format!("cannot read {name}: {error}"));
+    let unreadable = |error: io::Error| {
+        let next = next_step(&error, "name another file");
+        Failure::Usage(format!("cannot read {name}: {error}; {next}"))
+    };
     let mut bytes = Vec::new();
     let most = MAX_BATCH_BYTES as u64 + 1;
     if file.as_os_str() == STDIN {
@@ -58,9 +61,13 @@ fn read(file: &Path) -> Result<Batch, Failure> {
     .map_err(unreadable)?;
     if bytes.len() > MAX_BATCH_BYTES {
         return Err(Failure::Usage(format!(
-            "{name} has more than {MAX_BATCH_BYTES} bytes, which is more than a batch can have"
+            "{name} has more than {MAX_BATCH_BYTES} bytes, which is more than a batch can have; \
+             split it into several"
         )));
     }
-    serde_json::from_slice(&bytes)
-        .map_err(|error| Failure::Usage(format!("{name} is not a batch: {error}")))
+    serde_json::from_slice(&bytes).map_err(|error| {
+        Failure::Usage(format!(
+            "{name} is not a batch: {error}; see prominence kv batch --help"
+        ))
+    })
 }

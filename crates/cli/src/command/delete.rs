@@ -1,25 +1,67 @@
-//! `prominence kv delete`: one key, or every key that begins with a prefix.
+//! `prominence kv delete`: keys, or every key that begins with a prefix.
 
 use std::io::Write as _;
 
 use prominence_client::Client;
 use prominence_core::key::KeyError;
 use prominence_core::{Key, Prefix};
+use serde::Serialize;
 
+use super::keys as count;
+use super::siblings::Siblings;
 use crate::args::kv::Delete;
 use crate::failure::Failure;
 use crate::output::{self, Answer, Output, Reader};
 
+/// What `--json` prints.
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Shown {
+    Deleted(u64),
+    WouldDelete(u64),
+}
+
 pub(super) fn run(options: &Delete, client: &Client, output: &mut Output) -> Result<(), Failure> {
     if options.prefix {
-        return delete_prefix(options, &prefix(&options.key)?, client, output);
+        let [text] = options.keys.as_slice() else {
+            return Err(Failure::Usage(format!(
+                "--prefix takes one prefix, and {} are given; delete one after another",
+                options.keys.len()
+            )));
+        };
+        return delete_prefix(options, &prefix(text)?, client, output);
     }
-    let key = Key::parse(&options.key).map_err(|error| unusable(&options.key, error))?;
+    // All of them are read before any is deleted.
+    let keys: Vec<_> = options
+        .keys
+        .iter()
+        .map(|text| Key::parse(text).map_err(|error| unusable(text, error)))
+        .collect::<Result<_, _>>()?;
     if options.dry_run {
-        let keys = u64::from(client.head(&key)?.is_some());
-        return would_delete(keys, output);
+        let mut there = 0;
+        for key in &keys {
+            there += u64::from(client.head(key)?.is_some());
+        }
+        return would_delete(there, options, output);
     }
-    client.delete(&key)?;
+    let deleted = match (options.if_revision, keys.as_slice()) {
+        (Some(revision), [key]) => client.delete_revision(key, revision)?,
+        (Some(_), _) => {
+            return Err(Failure::Usage(
+                "--if-revision is about one key; delete one key at a time".to_owned(),
+            ));
+        }
+        (None, keys) => {
+            let mut deleted = 0;
+            for key in keys {
+                deleted += client.delete(key)?;
+            }
+            deleted
+        }
+    };
+    if options.json {
+        output.json_line(&Shown::Deleted(deleted))?;
+    }
     Ok(())
 }
 
@@ -29,14 +71,24 @@ fn delete_prefix(
     client: &Client,
     output: &mut Output,
 ) -> Result<(), Failure> {
+    let siblings = Siblings::find(client, prefix)?;
+    if let Some(Siblings { example }) = &siblings {
+        output::warn(format_args!(
+            "{prefix} also matches {example}; write {prefix}/ for what is in that folder"
+        ));
+    }
     if options.dry_run {
-        return would_delete(client.dry_run(prefix)?, output);
+        return would_delete(client.dry_run(prefix)?, options, output);
     }
-    if prefix.is_everything() && !options.yes {
-        ask(client)?;
+    if (prefix.is_everything() || siblings.is_some()) && !options.yes && output::can_ask() {
+        ask(prefix, client)?;
     }
-    let keys = client.delete_prefix(prefix)?;
-    output.remark(format_args!("{} deleted", count(keys)))?;
+    let deleted = client.delete_prefix(prefix)?;
+    if options.json {
+        output.json_line(&Shown::Deleted(deleted))?;
+    } else {
+        output.remark(format_args!("{} deleted", count(deleted)))?;
+    }
     Ok(())
 }
 
@@ -51,30 +103,35 @@ fn prefix(text: &str) -> Result<Prefix, Failure> {
     Prefix::parse(text).map_err(|error| unusable(text, error))
 }
 
-/// Asks the person, if there is one, before everything goes.
-fn ask(client: &Client) -> Result<(), Failure> {
-    if !output::can_ask() {
-        return Ok(());
-    }
-    let keys = client.dry_run(&Prefix::everything())?;
-    let user = client.whoami()?.user;
-    match output::ask(format_args!("Delete all {} of {user}?", count(keys))) {
-        Answer::Yes => Ok(()),
-        Answer::No => Err(Failure::No("nothing was deleted".to_owned())),
-    }
+/// Asks the person before more is deleted than may be meant.
+fn ask(prefix: &Prefix, client: &Client) -> Result<(), Failure> {
+    let keys = count(client.dry_run(prefix)?);
+    let answer = if prefix.is_everything() {
+        let user = client.whoami()?.user;
+        output::ask(format_args!("Delete all {keys} of {user}?"))
+    } else {
+        output::ask(format_args!("Delete all {keys} that begin with {prefix}?"))
+    };
+    let why = match answer {
+        Answer::Yes => return Ok(()),
+        Answer::No => "the answer was not y".to_owned(),
+        Answer::Nothing(within) => format!(
+            "nobody answered within {}",
+            prominence_api::time::format_duration(within)
+        ),
+    };
+    Err(Failure::No(format!(
+        "nothing was deleted, because {why}; to delete without a question, add --yes"
+    )))
 }
 
-fn would_delete(keys: u64, output: &mut Output) -> Result<(), Failure> {
+fn would_delete(keys: u64, options: &Delete, output: &mut Output) -> Result<(), Failure> {
     match output.reader() {
+        _ if options.json => output.json_line(&Shown::WouldDelete(keys))?,
         Reader::Terminal => writeln!(output, "{} would be deleted", count(keys))?,
         Reader::Pipe => writeln!(output, "{keys}")?,
     }
     Ok(())
-}
-
-fn count(keys: u64) -> String {
-    let noun = if keys == 1 { "key" } else { "keys" };
-    format!("{keys} {noun}")
 }
 
 fn unusable(text: &str, error: KeyError) -> Failure {

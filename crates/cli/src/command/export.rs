@@ -2,16 +2,27 @@
 //! written while the next page is fetched.
 
 use prominence_api::{Detail, Listed, Text};
-use prominence_client::{Client, Levels, ListOptions, Show as Shown};
+use prominence_client::{Client, Levels, ListOptions, Show as Level};
 use prominence_core::{Key, Prefix};
+use serde::Serialize;
 
 use super::file_name::names_of;
 use super::flight::{self, Tally};
 use super::folder::{Destination, Kept};
 use super::list::unexpected;
+use super::siblings::surprises;
 use crate::args::kv::copy::Export;
 use crate::failure::Failure;
-use crate::output::{Output, Progress, Show};
+use crate::output::{Output, Progress, Show, warn};
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Shown {
+    /// Files that were written.
+    written: u64,
+    /// Files that were there already with the same bytes.
+    unchanged: u64,
+}
 
 pub(super) fn run(options: &Export, client: &Client, output: &mut Output) -> Result<(), Failure> {
     let show = Show::unless(options.quiet);
@@ -24,8 +35,12 @@ pub(super) fn run(options: &Export, client: &Client, output: &mut Output) -> Res
     let destination = Destination::open(&options.folder)?;
     let progress = Progress::new(show, "exporting", length);
     let (written, already) = (Tally::default(), Tally::default());
+    let siblings = Tally::default();
     let entries = details(client, prefix).map(|detail| pair(*detail?));
     let outcome = flight::each(options.jobs, entries, |(key, value)| {
+        if surprises(prefix, key.as_str()) {
+            siblings.add();
+        }
         match destination.put(&names_of(prefix, &key), &value)? {
             Kept::Written => written.add(),
             Kept::Already => already.add(),
@@ -39,7 +54,18 @@ pub(super) fn run(options: &Export, client: &Client, output: &mut Output) -> Res
         super::keys(written.get()),
         already.get()
     );
+    if siblings.get() > 0 && !options.quiet {
+        warn(format_args!(
+            "{} outside the folder {prefix}/ were exported as well, because they begin with {prefix}; write \
+             {prefix}/ for that folder alone",
+            super::keys(siblings.get())
+        ));
+    }
     match outcome {
+        Ok(()) if options.json => Ok(output.json_line(&Shown {
+            written: written.get(),
+            unchanged: already.get(),
+        })?),
         Ok(()) if options.quiet => Ok(()),
         Ok(()) => Ok(output.remark(done)?),
         Err(failure) => Err(failure.after(format!("{done}; run it again to go on"))),
@@ -53,8 +79,8 @@ pub(super) fn details<'a>(
 ) -> impl Iterator<Item = Result<Box<Detail>, Failure>> + use<'a> {
     let options = ListOptions {
         levels: Levels::All,
-        show: Shown::Entries,
-        after: None,
+        show: Level::Entries,
+        ..ListOptions::default()
     };
     client.list(prefix, options).map(|item| match item {
         Ok(Listed::Detail(detail)) => Ok(detail),

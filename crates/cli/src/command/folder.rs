@@ -1,19 +1,23 @@
 //! A folder on this machine that keys are copied into, or from.
 
+mod beneath;
 mod letter_case;
 mod walk;
 
-use std::fs::{self, File, FileType, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Read as _};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use prominence_core::limits::MAX_VALUE_BYTES;
+use rustix::fs::renameat;
 
 use super::file_name::{OWN_VALUE, WORKSHOP};
-use crate::failure::Failure;
+use crate::failure::{Failure, next_step};
 
+use beneath::{Standing, standing};
 use letter_case::LetterCase;
 
 pub(super) use walk::{Found, walk};
@@ -22,10 +26,13 @@ pub(super) use walk::{Found, walk};
 const LOCK: &str = "lock";
 
 /// A folder that files are put into. Each appears whole, at once, under its name: it is written in
-/// a workshop inside the folder and moved. Nothing is followed out of the folder.
+/// a workshop inside the folder and moved. No link below the folder is followed: every name is opened in the
+/// open folder before it.
 pub(super) struct Destination {
+    /// What to call the folder.
     root: PathBuf,
-    workshop: PathBuf,
+    folder: OwnedFd,
+    workshop: OwnedFd,
     /// Held as long as this lives.
     _lock: File,
     /// Names in the workshop.
@@ -33,6 +40,14 @@ pub(super) struct Destination {
     /// Held while folders are made and files get their names, so that nobody makes a folder of
     /// what another has just found to be a file; and what is known of their letters.
     structure: Mutex<LetterCase>,
+}
+
+/// Where a value goes.
+struct Place {
+    folder: OwnedFd,
+    name: String,
+    /// What to call it.
+    path: PathBuf,
 }
 
 /// What became of a value.
@@ -44,44 +59,26 @@ pub(super) enum Kept {
     Already,
 }
 
-/// What stands at a path.
-enum Standing {
-    Nothing,
-    File,
-    Folder,
-    Other(FileType),
-}
-
 impl Destination {
     /// Opens the folder, makes it where there is none, and throws away what an interrupted export
-    /// left in its workshop.
+    /// left in its workshop. The folder itself may be a link.
     pub(super) fn open(root: &Path) -> Result<Self, Failure> {
-        fs::create_dir_all(root).map_err(|error| cannot("make the folder", root, &error))?;
-        let workshop = root.join(WORKSHOP);
-        make_folder(&workshop)?;
-        let path = workshop.join(LOCK);
-        let lock = File::create(&path).map_err(|error| cannot("write", &path, &error))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(Failure::Usage(format!(
-                    "another export into {} is under way; wait for its end",
-                    root.display()
-                )));
-            }
-            Err(TryLockError::Error(error)) => return Err(cannot("lock", &path, &error)),
-        }
-        let left = fs::read_dir(&workshop).map_err(|error| cannot("read", &workshop, &error))?;
-        for entry in left {
-            let entry = entry.map_err(|error| cannot("read", &workshop, &error))?;
-            if entry.file_name() != LOCK {
-                let path = entry.path();
-                remove(&path).map_err(|error| cannot("remove", &path, &error))?;
+        let make = |error| cannot("make the folder", root, &error);
+        fs::create_dir_all(root).map_err(make)?;
+        let folder = OwnedFd::from(File::open(root).map_err(make)?);
+        let path = root.join(WORKSHOP);
+        let workshop = enter(folder.as_fd(), WORKSHOP, &path)?;
+        let lock = lock(root, &workshop, &path.join(LOCK))?;
+        let unclear = |error| cannot("clear", &path, &error);
+        for name in beneath::names(&workshop).map_err(unclear)? {
+            if name.to_bytes() != LOCK.as_bytes() {
+                beneath::remove(&workshop, name.as_c_str()).map_err(unclear)?;
             }
         }
-        let case = LetterCase::of(&workshop).map_err(|error| cannot("use", &workshop, &error))?;
+        let case = LetterCase::of(&workshop).map_err(|error| cannot("use", &path, &error))?;
         Ok(Self {
             root: root.to_owned(),
+            folder,
             workshop,
             _lock: lock,
             next: AtomicU64::new(0),
@@ -109,69 +106,115 @@ impl Destination {
             })?;
             self.place(names)?
         };
-        if holds(&place, value) {
+        if beneath::holds(&place.folder, &place.name, value) {
             return Ok(Kept::Already);
         }
         let draft = self.draft();
-        fs::write(&draft, value).map_err(|error| cannot("write", &draft, &error))?;
+        beneath::write_new(&self.workshop, &draft, value)
+            .map_err(|error| cannot("write", &self.root.join(WORKSHOP).join(&draft), &error))?;
         // Another may have made a folder of the place meanwhile.
         let _held = structure();
-        let place = self.place(names)?;
-        fs::rename(&draft, &place).map_err(|error| cannot("write", &place, &error))?;
+        let Place { folder, name, path } = self.place(names)?;
+        renameat(&self.workshop, &draft, &folder, &name)
+            .map_err(|error| cannot("write", &path, &error.into()))?;
         Ok(Kept::Written)
     }
 
     /// Where the value of these names goes, with all folders on the way made.
-    fn place(&self, names: &[String]) -> Result<PathBuf, Failure> {
+    fn place(&self, names: &[String]) -> Result<Place, Failure> {
         let mut path = self.root.clone();
+        let again = self.folder.try_clone();
+        let mut folder = again.map_err(|error| cannot("open", &self.root, &error))?;
         let (name, folders) = match names.split_last() {
             Some((name, folders)) => (name.as_str(), folders),
             None => (OWN_VALUE, names),
         };
-        for folder in folders {
-            path.push(folder);
-            match standing(&path)? {
-                Standing::Folder => {}
-                Standing::Nothing => make_folder(&path)?,
-                Standing::File => self.make_room(&path)?,
-                Standing::Other(kind) => return Err(refuse(&path, kind)),
+        for name in folders {
+            path.push(name);
+            if look(folder.as_fd(), name, &path)? == Standing::File {
+                self.make_room(folder.as_fd(), name, &path)?;
             }
+            folder = enter(folder.as_fd(), name, &path)?;
         }
+        let mut name = name;
         path.push(name);
-        if let Standing::Folder = standing(&path)? {
-            path.push(OWN_VALUE);
+        if look(folder.as_fd(), name, &path)? == Standing::Folder {
+            folder = enter(folder.as_fd(), name, &path)?;
+            name = OWN_VALUE;
+            path.push(name);
         }
-        match standing(&path)? {
-            Standing::Nothing | Standing::File => Ok(path),
+        match look(folder.as_fd(), name, &path)? {
+            Standing::Nothing | Standing::File => Ok(Place {
+                folder,
+                name: name.to_owned(),
+                path,
+            }),
             Standing::Folder => Err(Failure::Usage(format!(
-                "{} is a folder, but a value goes there",
+                "{} is a folder, but a value goes there; move it away",
                 path.display()
             ))),
-            Standing::Other(kind) => Err(refuse(&path, kind)),
+            other => Err(refuse(&path, other)),
         }
     }
 
     /// Makes a folder of a file, which becomes the folder's own value.
-    fn make_room(&self, path: &Path) -> Result<(), Failure> {
-        let folder = self.draft();
-        let failed = |error: io::Error| cannot("make a folder of", path, &error);
-        fs::create_dir(&folder).map_err(failed)?;
-        fs::rename(path, folder.join(OWN_VALUE)).map_err(failed)?;
-        fs::rename(&folder, path).map_err(failed)
+    fn make_room(&self, at: BorrowedFd<'_>, name: &str, path: &Path) -> Result<(), Failure> {
+        let draft = self.draft();
+        let make = || -> io::Result<()> {
+            beneath::make_folder(&self.workshop, &draft)?;
+            let folder = beneath::open_folder(&self.workshop, &draft)?;
+            renameat(at, name, &folder, OWN_VALUE)?;
+            Ok(renameat(&self.workshop, &draft, at, name)?)
+        };
+        make().map_err(|error| cannot("make a folder of", path, &error))
     }
 
-    /// A place in the workshop that nobody else uses.
-    fn draft(&self) -> PathBuf {
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        self.workshop.join(number.to_string())
+    /// A name in the workshop that nobody else uses.
+    fn draft(&self) -> String {
+        self.next.fetch_add(1, Ordering::Relaxed).to_string()
     }
 }
 
 impl Drop for Destination {
     fn drop(&mut self) {
         // What is left is thrown away by the next export, and never taken for a value.
-        let _ = fs::remove_dir_all(&self.workshop);
+        let _ = beneath::remove(&self.folder, WORKSHOP);
     }
+}
+
+/// Says that an export is under way.
+fn lock(root: &Path, workshop: &OwnedFd, path: &Path) -> Result<File, Failure> {
+    let file = beneath::open_or_create(workshop, LOCK);
+    let file = file.map_err(|error| cannot("write", path, &error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Failure::Usage(format!(
+            "another export into {} is under way; wait for its end",
+            root.display()
+        ))),
+        Err(TryLockError::Error(error)) => Err(cannot("lock", path, &error)),
+    }
+}
+
+/// Opens a folder in a folder, and makes it where nothing stands.
+fn enter(at: BorrowedFd<'_>, name: &str, path: &Path) -> Result<OwnedFd, Failure> {
+    let failed = |error| cannot("make the folder", path, &error);
+    if look(at, name, path)? == Standing::Nothing {
+        match beneath::make_folder(at, name) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                return Err(failed(error));
+            }
+            _ => {}
+        }
+    }
+    beneath::open_folder(at, name).map_err(|error| match standing(at, name) {
+        Ok(other @ (Standing::Link | Standing::Special)) => refuse(path, other),
+        _ => failed(error),
+    })
+}
+
+fn look(at: BorrowedFd<'_>, name: &str, path: &Path) -> Result<Standing, Failure> {
+    standing(at, name).map_err(|error| cannot("look at", path, &error))
 }
 
 /// Reads a file, but no more than any value can have.
@@ -188,59 +231,17 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
 
 /// What can't be done with which file, and why.
 pub(super) fn cannot(what: &str, path: &Path, error: &io::Error) -> Failure {
-    Failure::Usage(format!("cannot {what} {}: {error}", path.display()))
+    let next = next_step(error, "name another place");
+    Failure::Usage(format!("cannot {what} {}: {error}; {next}", path.display()))
 }
 
-/// What a file is that is neither a file nor a folder.
-pub(super) fn kind_of(kind: FileType) -> &'static str {
-    if kind.is_symlink() {
-        "a symbolic link"
-    } else {
-        "a special file"
-    }
-}
-
-fn refuse(path: &Path, kind: FileType) -> Failure {
+fn refuse(path: &Path, standing: Standing) -> Failure {
+    let kind = match standing {
+        Standing::Link => "a symbolic link",
+        _ => "a special file",
+    };
     Failure::Usage(format!(
-        "{} is {}, which an export neither follows nor replaces; move it away",
+        "{} is {kind}, which an export neither follows nor replaces; move it away",
         path.display(),
-        kind_of(kind)
     ))
-}
-
-fn standing(path: &Path) -> Result<Standing, Failure> {
-    match fs::symlink_metadata(path) {
-        Ok(metadata) if metadata.is_file() => Ok(Standing::File),
-        Ok(metadata) if metadata.is_dir() => Ok(Standing::Folder),
-        Ok(metadata) => Ok(Standing::Other(metadata.file_type())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Standing::Nothing),
-        Err(error) => Err(cannot("look at", path, &error)),
-    }
-}
-
-/// Makes a folder unless there is one; a link to one is none.
-fn make_folder(path: &Path) -> Result<(), Failure> {
-    match fs::create_dir(path) {
-        Ok(()) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match standing(path)? {
-            Standing::Folder => Ok(()),
-            _ => Err(cannot("make the folder", path, &error)),
-        },
-        Err(error) => Err(cannot("make the folder", path, &error)),
-    }
-}
-
-/// Whether a file, if there is one, has exactly these bytes. One that can't be read is replaced.
-fn holds(path: &Path, value: &[u8]) -> bool {
-    let length = value.len() as u64;
-    fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.len() == length)
-        && fs::read(path).is_ok_and(|bytes| bytes == value)
-}
-
-fn remove(path: &Path) -> io::Result<()> {
-    if fs::symlink_metadata(path)?.is_dir() {
-        fs::remove_dir_all(path)
-    } else {
-        fs::remove_file(path)
-    }
 }

@@ -10,7 +10,11 @@ use serde::Serialize;
 
 use crate::args::kv::Get;
 use crate::failure::Failure;
+use crate::held::clock::Moment;
 use crate::output::{Output, Reader};
+
+/// Keys that are named where many do not exist; the rest are only counted.
+const MAX_NAMED: usize = 10;
 
 /// What `--json` prints.
 #[derive(Serialize)]
@@ -39,25 +43,70 @@ struct Shown<'a> {
 }
 
 pub(super) fn run(options: &Get, client: &Client, output: &mut Output) -> Result<(), Failure> {
-    let key = &options.key;
-    let found = match options.wait {
-        None => client.get(key)?,
-        Some(within) => match client.get_when(key, Until::Exists, within)? {
-            Awaited::Entry(entry) => Some(entry),
-            Awaited::Absent | Awaited::Unchanged => None,
-        },
+    if options.output.is_some() && options.keys.len() > 1 {
+        return Err(Failure::Usage(
+            "--output takes the value of one key; send the values of several into a file with >, or \
+             copy a folder with prominence kv export"
+                .to_owned(),
+        ));
+    }
+    let deadline = options.wait.map(|wait| Moment::now().after(wait));
+    let mut missing = Vec::new();
+    for key in &options.keys {
+        match find(key, deadline, client)? {
+            Some(entry) => show(key, entry, options, output)?,
+            None => missing.push(key),
+        }
+    }
+    match missing.as_slice() {
+        [] => Ok(()),
+        missing => Err(Failure::No(not_found(missing, options))),
+    }
+}
+
+/// The entry of a key, waited for until the deadline where there is one.
+fn find(key: &Key, deadline: Option<Moment>, client: &Client) -> Result<Option<Entry>, Failure> {
+    let Some(left) = deadline.map(Moment::left).filter(|left| !left.is_zero()) else {
+        return Ok(client.get(key)?);
     };
-    let Some(entry) = found else {
-        return Err(Failure::No(match options.wait {
-            None => format!("there is no key {key}; prominence kv list shows what there is"),
-            Some(within) => {
-                let within = format_duration(within);
-                format!("there is still no key {key} after {within}; wait longer with --wait")
-            }
-        }));
+    Ok(match client.get_when(key, Until::Exists, left)? {
+        Awaited::Entry(entry) => Some(entry),
+        Awaited::Absent | Awaited::Unchanged => None,
+    })
+}
+
+fn not_found(missing: &[&Key], options: &Get) -> String {
+    let named: Vec<_> = missing
+        .iter()
+        .take(MAX_NAMED)
+        .map(|key| key.as_str())
+        .collect();
+    let mut names = named.join(", ");
+    match missing.len() - named.len() {
+        0 => {}
+        more => names.push_str(&format!(" and {more} more")),
+    }
+    let keys = match options.keys.len() {
+        1 => format!("key {names}"),
+        all => format!("key {names} ({} of {all})", missing.len()),
     };
+    match options.wait {
+        None => format!("there is no {keys}; prominence kv list shows what there is"),
+        Some(within) => {
+            let within = format_duration(within);
+            format!("there is still no {keys} after {within}; wait longer with --wait")
+        }
+    }
+}
+
+fn show(key: &Key, entry: Entry, options: &Get, output: &mut Output) -> Result<(), Failure> {
     if options.json {
-        output.json(&shown(key, entry))?;
+        let shown = shown(key, entry);
+        if options.keys.len() == 1 {
+            output.json(&shown)?;
+        } else {
+            output.json_line(&shown)?;
+        }
         return Ok(());
     }
     if let Some(file) = options
@@ -65,15 +114,38 @@ pub(super) fn run(options: &Get, client: &Client, output: &mut Output) -> Result
         .as_ref()
         .filter(|file| file.as_os_str() != "-")
     {
-        return std::fs::write(file, &entry.value)
-            .map_err(|error| Failure::Usage(format!("cannot write {}: {error}", file.display())));
+        return std::fs::write(file, &entry.value).map_err(|error| {
+            let file = file.display();
+            Failure::Usage(format!(
+                "cannot write {file}: {error}; name another file with -o"
+            ))
+        });
     }
-    output.write_all(&entry.value)?;
-    // The prompt of a shell should not stand behind the value; a program gets the value alone.
-    if output.reader() == Reader::Terminal && entry.value.last() != Some(&b'\n') {
+    // A program gets the value alone, byte for byte.
+    if output.reader() == Reader::Pipe {
+        return Ok(output.write_all(&entry.value)?);
+    }
+    if options.force {
+        output.raw(&entry.value)?;
+    } else if is_text(&entry.value) {
+        output.write_all(&entry.value)?;
+    } else {
+        return Err(Failure::Usage(format!(
+            "the value of {key} is not text ({} bytes) and could upset the terminal; write it to a \
+             file with -o FILE, or show it as it is with --force",
+            entry.value.len()
+        )));
+    }
+    // The prompt of a shell should not stand behind the value.
+    if entry.value.last() != Some(&b'\n') {
         writeln!(output)?;
     }
     Ok(())
+}
+
+/// Whether a value is text. No text has the character U+0000, by which git and grep tell it, too.
+fn is_text(value: &[u8]) -> bool {
+    std::str::from_utf8(value).is_ok() && !value.contains(&0)
 }
 
 fn shown(key: &Key, entry: Entry) -> Shown<'_> {

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 
 use prominence_client::{Client, Error, SetOptions};
 use prominence_core::{Key, Prefix};
+use serde::Serialize;
 
 use super::export;
 use super::file_name::key_of;
@@ -22,6 +23,21 @@ use crate::output::{Output, Progress, Show, warn};
 
 /// Files that are named where many are wrong in the same way; the rest are only counted.
 const MAX_NAMED: usize = 10;
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Shown {
+    /// Keys that were stored.
+    stored: u64,
+    /// Keys that were there already with the same value.
+    unchanged: u64,
+}
+
+/// What `--json --dry-run` prints, one a line.
+#[derive(Serialize)]
+struct WouldStore<'a> {
+    key: &'a str,
+}
 
 /// A file and its key.
 struct Source {
@@ -40,13 +56,7 @@ pub(super) fn run(options: &Import, client: &Client, output: &mut Output) -> Res
         Err(failure) => Some(Err(failure)),
     });
     if options.dry_run {
-        for source in sources {
-            let Source { path, key, .. } = source?;
-            if !there.has(&key, &folder::read(&path)?) {
-                writeln!(output, "{key}")?;
-            }
-        }
-        return Ok(());
+        return dry_run(sources, &there, options, output);
     }
     let progress = Progress::new(Show::unless(options.quiet), "importing", length);
     let (stored, already) = (Tally::default(), Tally::default());
@@ -74,10 +84,35 @@ pub(super) fn run(options: &Import, client: &Client, output: &mut Output) -> Res
         already.get()
     );
     match outcome {
+        Ok(()) if options.json => Ok(output.json_line(&Shown {
+            stored: stored.get(),
+            unchanged: already.get(),
+        })?),
         Ok(()) if options.quiet => Ok(()),
         Ok(()) => Ok(output.remark(done)?),
         Err(failure) => Err(failure.after(format!("{done}; run it again to go on"))),
     }
+}
+
+/// Prints the keys that would be stored.
+fn dry_run(
+    sources: impl Iterator<Item = Result<Source, Failure>>,
+    there: &There,
+    options: &Import,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    for source in sources {
+        let Source { path, key, .. } = source?;
+        if there.has(&key, &folder::read(&path)?) {
+            continue;
+        }
+        if options.json {
+            output.json_line(&WouldStore { key: key.as_str() })?;
+        } else {
+            writeln!(output, "{key}")?;
+        }
+    }
+    Ok(())
 }
 
 /// Whether every file can be a value, and how many there are.
@@ -102,7 +137,8 @@ fn check(options: &Import, limit: u64) -> Result<u64, Failure> {
     }
     if large.count > 0 {
         return Err(Failure::Usage(format!(
-            "{} than the limit of {limit} bytes for a value: {large}; nothing was stored",
+            "{} than the limit of {limit} bytes for a value: {large}; nothing was stored; leave \
+             them out, compress them, or have the server's operator raise value-limit",
             match large.count {
                 1 => "1 file has more".to_owned(),
                 count => format!("{count} files have more"),
@@ -111,7 +147,7 @@ fn check(options: &Import, limit: u64) -> Result<u64, Failure> {
     }
     if misnamed.count > 0 {
         return Err(Failure::Usage(format!(
-            "the names of {} can't be keys: {misnamed}; nothing was stored",
+            "the names of {} can't be keys: {misnamed}; nothing was stored; rename them",
             super::files(misnamed.count),
         )));
     }

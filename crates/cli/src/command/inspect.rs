@@ -12,7 +12,7 @@ use crate::args::token::Inspect;
 use crate::claims::Claims;
 use crate::config;
 use crate::failure::Failure;
-use crate::output::Output;
+use crate::output::{Output, one_line};
 
 /// Longest token that is read. A server takes no longer header.
 const MAX_TOKEN_BYTES: u64 = 64 * 1_024;
@@ -56,7 +56,8 @@ pub(super) fn run(
         ("issuer", "iss"),
     ] {
         if let Some(text) = claims.text(claim) {
-            writeln!(output, "{label}: {}", printable(&text))?;
+            // A line break in a claim must not look like another claim, in a pipe as well.
+            writeln!(output, "{label}: {}", one_line(&text))?;
         }
     }
     let expires = match claims.instant("exp") {
@@ -91,16 +92,4 @@ fn token(text: Option<&str>, connection: &Connection) -> Result<Token, Failure> 
             Ok(credentials.current())
         }
     }
-}
-
-/// Nobody has checked this token: what it says must not steer the terminal.
-fn printable(text: &str) -> String {
-    let safe = |character: char| {
-        if character.is_control() {
-            char::REPLACEMENT_CHARACTER
-        } else {
-            character
-        }
-    };
-    text.chars().map(safe).collect()
 }

@@ -72,7 +72,7 @@ impl Signer {
 /// Signs a token with a secret at hand.
 pub(super) fn sign(secret: &Secret, token: &token::NewToken) -> Result<String, Failure> {
     token::mint(secret, token, time::now())
-        .map_err(|error| Failure::Usage(format!("cannot sign a token: {error}")))
+        .map_err(|error| Failure::Usage(format!("cannot sign a token: {error}; check the secret")))
 }
 
 /// Whose keys a token opens where nobody is named: those of the token in the environment, so that

@@ -1,8 +1,9 @@
 //! `prominence kv list`: printed as it arrives, in constant memory.
 
+use std::collections::VecDeque;
 use std::io::Write as _;
 
-use prominence_api::Listed;
+use prominence_api::{Counted, Listed};
 use prominence_client::error::Fate;
 use prominence_client::{Client, Error, Items, Levels, ListOptions, Show};
 use prominence_core::Prefix;
@@ -12,16 +13,24 @@ use crate::args::kv::List;
 use crate::failure::Failure;
 use crate::output::{Look, Output};
 
+/// Keys that are shown in reverse where no limit is given: they are held in memory, and nobody reads more.
+const MAX_REVERSED: usize = 100_000;
+
 pub(super) fn run(options: &List, client: &Client, output: &mut Output) -> Result<(), Failure> {
     let prefix = options.prefix.clone().unwrap_or(Prefix::everything());
     if options.count {
-        writeln!(output, "{}", client.count(&prefix)?)?;
+        let count = client.count(&prefix)?;
+        if options.json {
+            output.json_line(&Counted { count })?;
+        } else {
+            writeln!(output, "{count}")?;
+        }
         return Ok(());
     }
-    let show = if options.long || options.json {
-        Show::Details
-    } else {
-        Show::Names
+    let show = match (options.values, options.long || options.json) {
+        (true, _) => Show::Entries,
+        (false, true) => Show::Details,
+        (false, false) => Show::Names,
     };
     let levels = if options.dirs {
         Levels::One
@@ -33,9 +42,24 @@ pub(super) fn run(options: &List, client: &Client, output: &mut Output) -> Resul
         ListOptions {
             levels,
             show,
-            after: None,
+            // The last keys are known when all have been read.
+            limit: options.limit.filter(|_| !options.reverse),
+            after: options.after.clone(),
         },
     );
+    if options.reverse {
+        let items = reversed(items, options.limit)?;
+        print(items.into_iter().map(Ok), options, output)
+    } else {
+        print(items, options, output)
+    }
+}
+
+fn print(
+    items: impl Iterator<Item = Result<Listed, Error>>,
+    options: &List,
+    output: &mut Output,
+) -> Result<(), Failure> {
     if options.json {
         json(items, output)
     } else if options.long {
@@ -45,10 +69,41 @@ pub(super) fn run(options: &List, client: &Client, output: &mut Output) -> Resul
     }
 }
 
-fn names(items: Items<'_>, output: &mut Output) -> Result<(), Failure> {
+/// The last items of a listing, the last one first. Memory holds no more than are shown.
+fn reversed(items: Items<'_>, limit: Option<u64>) -> Result<VecDeque<Listed>, Failure> {
+    let most = limit.map_or(MAX_REVERSED, |limit| {
+        usize::try_from(limit).unwrap_or(usize::MAX)
+    });
+    let mut last = VecDeque::new();
     for item in items {
-        let Listed::Name(name) = item? else {
-            return Err(unexpected());
+        let item = item?;
+        if last.len() == most {
+            if limit.is_none() {
+                return Err(Failure::Usage(format!(
+                    "more than {MAX_REVERSED} keys can't be shown with --reverse; name a longer prefix, \
+                     or show the last ones with --limit"
+                )));
+            }
+            last.pop_back();
+        }
+        last.push_front(item);
+    }
+    Ok(last)
+}
+
+fn names(
+    items: impl Iterator<Item = Result<Listed, Error>>,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    for item in items {
+        let name = match item? {
+            Listed::Name(name) | Listed::Folder { prefix: name } => name,
+            Listed::Detail(detail) => {
+                let (key, value) = super::export::pair(*detail)?;
+                writeln!(output, "{key}\t{}", on_one_line(&value))?;
+                continue;
+            }
+            Listed::Value(_) => return Err(unexpected()),
         };
         let look = if name.ends_with('/') {
             Look::Folder
@@ -61,9 +116,30 @@ fn names(items: Items<'_>, output: &mut Output) -> Result<(), Failure> {
     Ok(())
 }
 
+/// A value that takes no second line and no second column.
+fn on_one_line(value: &[u8]) -> String {
+    let Ok(text) = std::str::from_utf8(value) else {
+        return format!("<{} bytes>", value.len());
+    };
+    let mut line = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\\' => line.push_str("\\\\"),
+            '\n' => line.push_str("\\n"),
+            '\r' => line.push_str("\\r"),
+            '\t' => line.push_str("\\t"),
+            _ => line.push(character),
+        }
+    }
+    line
+}
+
 /// One array, an item a line. Where the listing fails midway the array stays open, so that
 /// nobody takes it for a whole one.
-fn json(items: Items<'_>, output: &mut Output) -> Result<(), Failure> {
+fn json(
+    items: impl Iterator<Item = Result<Listed, Error>>,
+    output: &mut Output,
+) -> Result<(), Failure> {
     let mut separator = "[\n";
     for item in items {
         output.write_all(separator.as_bytes())?;
@@ -76,7 +152,10 @@ fn json(items: Items<'_>, output: &mut Output) -> Result<(), Failure> {
     Ok(())
 }
 
-fn long(items: Items<'_>, output: &mut Output) -> Result<(), Failure> {
+fn long(
+    items: impl Iterator<Item = Result<Listed, Error>>,
+    output: &mut Output,
+) -> Result<(), Failure> {
     let mut table = Table::new();
     for item in items {
         let row = match item {

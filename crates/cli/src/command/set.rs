@@ -1,20 +1,35 @@
 //! `prominence kv set`: a value from the command line, a file or standard input.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, IsTerminal as _, Read};
 use std::path::Path;
 
-use prominence_client::{Client, Lifetime, SetOptions};
+use prominence_client::{Client, Lifetime, SetOptions, Stored};
 use prominence_core::Precondition;
 use prominence_core::limits::MAX_VALUE_BYTES;
+use prominence_core::value::TOO_LARGE_ADVICE;
+
+use serde::Serialize;
 
 use crate::args::kv::Set;
-use crate::failure::Failure;
+use crate::failure::{Failure, next_step};
+use crate::output::{self, Output};
 
 /// What stands for standard input.
 const STDIN: &str = "-";
 
-pub(super) fn run(options: &Set, client: &Client) -> Result<(), Failure> {
+/// Characters of a file's name extension, such as those of csv, json and parquet.
+const EXTENSION: std::ops::RangeInclusive<usize> = 1..=7;
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Shown<'a> {
+    key: &'a str,
+    revision: u64,
+    created: bool,
+}
+
+pub(super) fn run(options: &Set, client: &Client, output: &mut Output) -> Result<(), Failure> {
     let value = value(options)?;
     let condition = match (options.if_absent, options.if_revision) {
         (true, _) => Some(Precondition::Absent),
@@ -25,7 +40,14 @@ pub(super) fn run(options: &Set, client: &Client) -> Result<(), Failure> {
         condition,
         write_id: None,
     };
-    client.set(&options.key, &value, &how)?;
+    let written = client.set(&options.key, &value, &how)?;
+    if options.json {
+        output.json_line(&Shown {
+            key: options.key.as_str(),
+            revision: written.revision.get(),
+            created: written.stored == Stored::Created,
+        })?;
+    }
     Ok(())
 }
 
@@ -35,22 +57,67 @@ fn value(options: &Set) -> Result<Vec<u8>, Failure> {
     }
     if let Some(file) = &options.file {
         return if file.as_os_str() == STDIN {
-            read(io::stdin().lock(), "standard input")
+            read_stdin()
         } else {
             read_file(file)
         };
     }
     let text = options.value.as_deref().unwrap_or_default();
     if text == STDIN {
-        return read(io::stdin().lock(), "standard input");
+        return read_stdin();
     }
     let file = Path::new(text);
     match file.metadata() {
         // A pipe that the shell made, as in <(command), is a file as well.
-        Ok(metadata) if !metadata.is_dir() => read_file(file),
+        Ok(metadata) if !metadata.is_dir() => {
+            let value = read_file(file)?;
+            output::hint(format_args!(
+                "the value is the content of the file {text} ({} bytes); --string stores the text, and \
+                 --file says that the file is meant",
+                value.len()
+            ));
+            Ok(value)
+        }
         // What can't be looked at can't be told from a text that looks like a path.
-        Ok(_) | Err(_) => Ok(text.as_bytes().to_vec()),
+        Ok(_) | Err(_) => {
+            if looks_like_a_file(text) {
+                output::hint(format_args!(
+                    "there is no file {text}, so the value is this text; --file stores a file, and \
+                     --string says that the text is meant"
+                ));
+            }
+            Ok(text.as_bytes().to_vec())
+        }
     }
+}
+
+/// Whether a text may be the misspelt name of a file: one word with an extension, or a path from a folder
+/// that is there.
+fn looks_like_a_file(text: &str) -> bool {
+    if text.contains(char::is_whitespace) || text.contains("://") {
+        return false;
+    }
+    let path = Path::new(text);
+    let has_folder = text.starts_with("~/")
+        || path.parent().is_some_and(|folder| {
+            !folder.as_os_str().is_empty() && folder != Path::new("/") && folder.is_dir()
+        });
+    let has_extension = path.extension().is_some_and(|extension| {
+        let extension = extension.to_string_lossy();
+        EXTENSION.contains(&extension.chars().count())
+            && extension.starts_with(|first: char| first.is_ascii_alphabetic())
+            && extension
+                .chars()
+                .all(|character| character.is_ascii_alphanumeric())
+    });
+    has_folder || (has_extension && text.parse::<f64>().is_err())
+}
+
+fn read_stdin() -> Result<Vec<u8>, Failure> {
+    if io::stdin().is_terminal() {
+        output::hint("type the value, and then Ctrl-D on a line of its own");
+    }
+    read(io::stdin().lock(), "standard input")
 }
 
 fn read_file(path: &Path) -> Result<Vec<u8>, Failure> {
@@ -67,12 +134,51 @@ fn read(from: impl Read, name: &str) -> Result<Vec<u8>, Failure> {
         .map_err(|error| unreadable(name, &error))?;
     if value.len() > MAX_VALUE_BYTES {
         return Err(Failure::Usage(format!(
-            "{name} has more than {MAX_VALUE_BYTES} bytes, which is more than a value can have"
+            "{name} has more than {MAX_VALUE_BYTES} bytes, which is more than a value can have; \
+             {TOO_LARGE_ADVICE}"
         )));
     }
     Ok(value)
 }
 
 fn unreadable(name: &str, error: &io::Error) -> Failure {
-    Failure::Usage(format!("cannot read {name}: {error}"))
+    let next = next_step(error, "name another file");
+    Failure::Usage(format!("cannot read {name}: {error}; {next}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_with_an_extension_or_a_folder_looks_like_a_file() {
+        for text in [
+            "results.cvs",
+            "./none",
+            "~/x",
+            "/tmp/none",
+            "a/b.json",
+            "x.tar.gz",
+        ] {
+            assert!(looks_like_a_file(text), "{text}");
+        }
+        for text in [
+            "",
+            "42",
+            "1.5",
+            "-5.2e-3",
+            "1.e5",
+            ".5",
+            "two words.txt",
+            "http://host/a.csv",
+            "/x",
+            "a/b",
+            ".hidden",
+            "end.",
+            "v1.2",
+            "yes",
+        ] {
+            assert!(!looks_like_a_file(text), "{text}");
+        }
+    }
 }

@@ -5,6 +5,7 @@ use std::io::Write as _;
 use prominence_api::Listed;
 use prominence_client::{Client, ListOptions};
 use prominence_core::Prefix;
+use serde::Serialize;
 
 use super::list::unexpected;
 use crate::args::kv::Tree;
@@ -14,6 +15,29 @@ use crate::output::{Look, Output};
 /// Keys in one picture. Whether a branch is the last one is known only after all that follow, so
 /// they are held in memory; and nobody reads more.
 const MAX_KEYS: usize = 100_000;
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Shown<'a> {
+    /// The folder that all of them are in, which ends in `/`.
+    folder: &'a str,
+    /// How many keys there are in all.
+    keys: usize,
+    contents: Vec<Branch>,
+}
+
+/// A key, or a folder with what is in it.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Branch {
+    Key {
+        key: String,
+    },
+    Folder {
+        folder: String,
+        contents: Vec<Branch>,
+    },
+}
 
 pub(super) fn run(options: &Tree, client: &Client, output: &mut Output) -> Result<(), Failure> {
     let prefix = options.prefix.clone().unwrap_or(Prefix::everything());
@@ -36,6 +60,14 @@ pub(super) fn run(options: &Tree, client: &Client, output: &mut Output) -> Resul
         .iter()
         .filter_map(|name| name.strip_prefix(root))
         .collect();
+    if options.json {
+        let contents = branches(root, &paths);
+        return Ok(output.json(&Shown {
+            folder: root,
+            keys: paths.len(),
+            contents,
+        })?);
+    }
     output.styled(Look::Folder, root)?;
     writeln!(output)?;
     let mut drawing = Drawing {
@@ -72,18 +104,8 @@ impl Drawing<'_> {
     /// The depth of the recursion is bounded by the length of a key.
     fn branches(&mut self, paths: &[&str]) -> Result<(), Failure> {
         let mut rest = paths;
-        while let Some(first) = rest.first() {
-            let (name, inside) = match first.find('/') {
-                Some(at) => (&first[..=at], true),
-                None => (*first, false),
-            };
-            let size = if inside {
-                rest.partition_point(|path| path.starts_with(name))
-            } else {
-                1
-            };
-            let (branch, others) = rest.split_at(size);
-            rest = others;
+        while let Some((name, branch)) = first_branch(&mut rest) {
+            let inside = name.ends_with('/');
             let (fork, lead) = if rest.is_empty() {
                 ("└── ", "    ")
             } else {
@@ -104,6 +126,40 @@ impl Drawing<'_> {
         }
         Ok(())
     }
+}
+
+/// What is in a folder, level by level. The depth of the recursion is bounded by the length of a key.
+fn branches(folder: &str, paths: &[&str]) -> Vec<Branch> {
+    let mut contents = Vec::new();
+    let mut rest = paths;
+    while let Some((name, branch)) = first_branch(&mut rest) {
+        let path = format!("{folder}{name}");
+        contents.push(if name.ends_with('/') {
+            let below: Vec<_> = branch.iter().map(|path| &path[name.len()..]).collect();
+            Branch::Folder {
+                contents: branches(&path, &below),
+                folder: path,
+            }
+        } else {
+            Branch::Key { key: path }
+        });
+    }
+    contents
+}
+
+/// Takes the first key or folder of a level, with the paths of what is in it.
+fn first_branch<'a, 'p>(rest: &mut &'p [&'a str]) -> Option<(&'a str, &'p [&'a str])> {
+    let first = *rest.first()?;
+    let (name, size) = match first.find('/') {
+        Some(at) => {
+            let name = &first[..=at];
+            (name, rest.partition_point(|path| path.starts_with(name)))
+        }
+        None => (first, 1),
+    };
+    let (branch, others) = rest.split_at(size);
+    *rest = others;
+    Some((name, branch))
 }
 
 /// A prefix up to and including its last `/`.

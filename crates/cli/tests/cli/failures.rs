@@ -29,7 +29,7 @@ fn wrong_usage_is_2_and_names_what_is_wrong() {
         (&["kv", "get", "/a/../b"], "\"..\""),
         (&["kv", "get", "/a\nb"], "control character"),
         (&["kv", "list", "--lnog"], "--lnog"),
-        (&["kv", "list", "--json", "--count"], "--count"),
+        (&["kv", "list", "--long", "--count"], "--count"),
         (&["kv", "set", "/a"], "VALUE"),
         (&["kv", "set", "/a", "b", "--string", "c"], "--string"),
         (
@@ -205,4 +205,105 @@ fn a_folder_is_no_file() {
     let complaint = run_with_input(&mut set, b"").complaint(2);
     assert!(complaint.contains("directory"), "{complaint}");
     assert_eq!(me.kv(&["list"]).text(), "");
+}
+
+#[test]
+fn a_value_that_is_too_large_is_refused_with_what_people_do_instead() {
+    let server = Server::start();
+    let me = server.user("me");
+    for bytes in [20_000, (1 << 20) + 1] {
+        let complaint = me
+            .kv_with_input(&["set", "/a", "--file", "-"], &vec![b'x'; bytes])
+            .complaint(2);
+        for words in ["path of a file", "compress it", "value-limit"] {
+            assert!(complaint.contains(words), "{bytes}: {complaint}");
+        }
+        assert_eq!(complaint.matches("compress").count(), 1, "{complaint}");
+    }
+    let folder = server.home.path().join("in");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("large"), vec![b'x'; 20_000]).unwrap();
+    let complaint = me
+        .kv(&["import", folder.to_str().unwrap(), "/in/"])
+        .complaint(2);
+    assert!(complaint.contains("compress them"), "{complaint}");
+}
+
+#[test]
+fn every_refusal_ends_in_what_to_do_next() {
+    let server = Server::start_with(&["--quota-keys", "2"]);
+    let me = server.user("me");
+    let home = server.home.path().display().to_string();
+    me.kv(&["set", "/a", "x"]).text();
+    let scoped = [
+        "token",
+        "create",
+        "--user",
+        "me",
+        "--scope",
+        "storage.read:/b",
+    ];
+    let reader = run(clean(PROGRAM, server.home.path()).args(scoped)).text();
+    let folder = format!("{home}/folder");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(format!("{home}/batch"), "{}").unwrap();
+    me.kv(&["set", "/b", "x"]).text();
+    for (line, next) in [
+        (&["kv", "get", "/none"][..], "prominence kv list"),
+        (&["kv", "get", "/a/"], "leave the \"/\" out"),
+        (&["kv", "get", "/a/../b"], "use another name"),
+        (&["kv", "get", ""], "write a path such as"),
+        (&["kv", "set", "/a", "--file", "/none"], "check its name"),
+        (&["kv", "set", "/a", "--file", &folder], "name a file in it"),
+        (
+            &["kv", "set", "/a", "1", "--if-absent"],
+            "read the key again",
+        ),
+        (
+            &["kv", "set", "/a", "1", "--if-revision", "9"],
+            "read the key again",
+        ),
+        (&["kv", "set", "/c", "1"], "raise the quota"),
+        (
+            &["kv", "set", "/a", "1", "--token", reader.trim()],
+            "use a token whose scopes do",
+        ),
+        (&["kv", "add", "/a"], "set it to one"),
+        (&["kv", "batch", "/none"], "check its name"),
+        (
+            &["kv", "batch", &format!("{home}/batch")],
+            "see prominence kv batch --help",
+        ),
+        (
+            &["kv", "import", &format!("{home}/none"), "/in/"],
+            "check its name",
+        ),
+        (
+            &["kv", "export", "/", &format!("{home}/batch")],
+            "name another place",
+        ),
+        (&["kv", "get", "/a", "-o", "/none/x"], "name another file"),
+        (&["kv", "list", "--token", "x"], "PROMINENCE_TOKEN"),
+        (&["kv", "lock", "/l", "--", "/none"], "raise the quota"),
+        (&["exec", "--", "/none"], "check its name"),
+        (&["exec", "--", &folder], "chmod +x"),
+        (&["token", "inspect", "x"], "whoami"),
+        (&["kv", "list", "--url", "http://h/p?q"], "leave that out"),
+        (&["kv", "list", "--lng"], "--help"),
+    ] {
+        let ran = me.run(line);
+        assert_ne!(ran.status, 0, "{line:?}");
+        let last = ran
+            .stderr
+            .trim_end()
+            .rsplit("; ")
+            .next()
+            .unwrap_or_default();
+        assert!(
+            ran.stderr.contains("; ") && ran.stderr.contains(next),
+            "{line:?}: {}",
+            ran.stderr
+        );
+        assert!(!last.is_empty(), "{line:?}");
+    }
 }

@@ -7,14 +7,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::support::{PROGRAM, Person, Server, clean, run_with_input};
 
 /// Runs a command line on a terminal of its own, with what a person types.
-fn at_a_terminal(me: &Person<'_>, line: &str, typed: &str) -> (i32, String) {
+pub(crate) fn at_a_terminal(me: &Person<'_>, line: &str, typed: &str) -> (i32, String) {
     // util-linux's script gives a command a terminal and passes its exit status on.
     let mut script = clean("script", me.home());
     me.equip(&mut script);
     on_terminal(&mut script, line, typed)
 }
 
-fn on_terminal(script: &mut Command, line: &str, typed: &str) -> (i32, String) {
+pub(crate) fn on_terminal(script: &mut Command, line: &str, typed: &str) -> (i32, String) {
     script.args(["-qec", &format!("{PROGRAM} {line}"), "/dev/null"]);
     let ran = run_with_input(script, typed.as_bytes());
     let text = String::from_utf8(ran.stdout).unwrap();
@@ -45,7 +45,11 @@ fn before_everything_is_deleted_a_person_is_asked() {
     let (status, said) = at_a_terminal(&me, "kv delete --prefix /", "n\n");
     assert_eq!(status, 1, "{said}");
     assert!(said.contains("Delete all 2 keys of me? [y/N]"), "{said}");
-    assert!(said.contains("nothing was deleted"), "{said}");
+    assert!(
+        said.contains("nothing was deleted, because the answer was not y")
+            && said.contains("--yes"),
+        "{said}"
+    );
     let (status, said) = at_a_terminal(&me, "kv delete --prefix /b", "");
     assert_eq!(status, 0, "{said}");
     assert!(
@@ -151,4 +155,99 @@ fn a_watch_names_its_columns_to_a_person_before_anything_happens() {
     });
     child.kill().unwrap();
     child.wait().unwrap();
+}
+
+#[test]
+fn a_prefix_that_matches_more_than_a_folder_is_asked_for() {
+    let server = Server::start();
+    let me = server.user("me");
+    for key in ["/in/a", "/inside", "/run-1"] {
+        me.kv(&["set", key, "--string", "x"]).text();
+    }
+    let (status, said) = at_a_terminal(&me, "kv delete --prefix /in", "n\n");
+    assert_eq!(status, 1, "{said}");
+    assert!(
+        said.contains("/in also matches /inside; write /in/")
+            && said.contains("Delete all 2 keys that begin with /in? [y/N]"),
+        "{said}"
+    );
+    assert_eq!(me.kv(&["list", "--count"]).text(), "3\n");
+    for prefix in ["/in/", "/run-"] {
+        let (status, said) = at_a_terminal(&me, &format!("kv delete --prefix {prefix}"), "");
+        assert_eq!((status, said.as_str()), (0, "1 key deleted\n"));
+    }
+    me.kv(&["set", "/in/a", "--string", "x"]).text();
+    let (status, said) = at_a_terminal(&me, "kv delete --prefix /in --yes", "");
+    assert_eq!(status, 0, "{said}");
+    assert!(
+        said.ends_with("2 keys deleted\n") && !said.contains("[y/N]"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_question_that_nobody_answers_ends_by_itself() {
+    let server = Server::start();
+    let me = server.user("me");
+    for key in ["/in/a", "/inside"] {
+        me.kv(&["set", key, "--string", "x"]).text();
+    }
+    for prefix in ["/", "/in"] {
+        let mut script = clean("script", me.home());
+        me.equip(script.env("PROMINENCE_ANSWER_WITHIN", "1s"));
+        script
+            .args([
+                "-qec",
+                &format!("{PROGRAM} kv delete --prefix {prefix}"),
+                "/dev/null",
+            ])
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped());
+        let mut child = script.spawn().unwrap();
+        // Standard input stays open, as a notebook leaves it, until the program has ended by itself.
+        let nobody = child.stdin.take();
+        let ran = child.wait_with_output().unwrap();
+        drop(nobody);
+        let said = String::from_utf8(ran.stdout).unwrap();
+        assert_eq!(ran.status.code(), Some(1), "{said}");
+        assert!(
+            said.contains("nothing was deleted, because nobody answered within 1s")
+                && said.contains("add --yes"),
+            "{said}"
+        );
+    }
+    assert_eq!(me.kv(&["list", "--count"]).text(), "2\n");
+}
+
+#[test]
+fn a_guess_about_a_value_is_told_to_a_person_and_to_nobody_else() {
+    let server = Server::start();
+    let me = server.user("me");
+    let file = me.home().join("results.csv");
+    std::fs::write(&file, "1,2\n").unwrap();
+    let file = file.to_str().unwrap();
+    let (_, said) = at_a_terminal(&me, &format!("kv set /a {file}"), "");
+    assert!(
+        said.contains("the content of the file") && said.contains("(4 bytes)"),
+        "{said}"
+    );
+    assert!(said.contains("--string"), "{said}");
+    let (_, said) = at_a_terminal(&me, "kv set /a results.cvs", "");
+    assert!(
+        said.contains("there is no file results.cvs, so the value is this text")
+            && said.contains("--file"),
+        "{said}"
+    );
+    assert_eq!(me.kv(&["get", "/a"]).text(), "results.cvs");
+    for line in [
+        "kv set /a 42",
+        "kv set /a -1.5",
+        "kv set /a 'two words.'",
+        "kv set /a --string results.cvs",
+        &format!("kv set /a --file {file}"),
+    ] {
+        assert_eq!(at_a_terminal(&me, line, ""), (0, String::new()), "{line}");
+    }
+    me.kv(&["set", "/a", file]).text();
+    me.kv(&["set", "/a", "results.cvs"]).text();
 }

@@ -12,6 +12,7 @@ use prominence_api::name::{self, parameter};
 use prominence_api::{
     Batch, BatchCondition, BatchDone, BatchOperation, BatchResult, BatchTtl, ErrorCode, Text,
 };
+use prominence_core::value::TOO_LARGE_ADVICE;
 use prominence_core::{
     Commit, Condition, Key, Lifetime, Operation, Outcome, Precondition, Revision, Timestamp, Value,
 };
@@ -224,8 +225,10 @@ impl Place {
                 return Err(self.bad("\"value\" and \"value_base64\" do not go together"));
             }
         };
-        let value = Value::new(bytes, limit)
-            .map_err(|error| Failure::new(ErrorCode::ValueTooLarge, format!("{self}: {error}")))?;
+        let value = Value::new(bytes, limit).map_err(|error| {
+            let message = format!("{self}: {error}; {TOO_LARGE_ADVICE}");
+            Failure::new(ErrorCode::ValueTooLarge, message)
+        })?;
         Ok(Some(value))
     }
 

@@ -17,14 +17,16 @@ pub(super) const MAX_JOBS: i64 = 64;
 /// Which keys to copy into which folder.
 #[derive(Args)]
 #[command(after_help = "Examples:
-  prominence kv export /sweep/output results
+  prominence kv export /sweep/output/ results
   prominence kv export / backup --jobs 4
 
 The key PREFIX/a/b becomes the file DIR/a/b. In a file's name % is written %25; a key that has keys
 below it, such as /a beside /a/b, is the file a/%=; a part of more than 255 bytes goes on in a folder
 whose name ends in %-; and what goes on after PREFIX without a / begins with %+. Files that differ
 are replaced, files without a key are left alone. What is there already and the same is not written
-again, so an export that was interrupted goes on where it was.")]
+again, so an export that was interrupted goes on where it was.
+
+DIR itself may be a symbolic link; links below it are never followed or replaced, but refused by name.")]
 pub(crate) struct Export {
     /// What the keys begin with.
     #[arg(value_name = "PREFIX", value_parser = values::prefix)]
@@ -42,13 +44,17 @@ pub(crate) struct Export {
     /// Show no progress.
     #[arg(long, short)]
     pub(crate) quiet: bool,
+
+    /// Print JSON: how many files were written, and how many were there already.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Which folder to copy to which keys.
 #[derive(Args)]
 #[command(after_help = "Examples:
-  prominence kv import results /sweep/output
-  prominence kv import params /sweep/input --dry-run
+  prominence kv import results /sweep/output/
+  prominence kv import params /sweep/input/ --dry-run
 
 The file DIR/a/b becomes the key PREFIX/a/b; names are read as export writes them (see prominence kv
 export --help). Symbolic links and special files are left out and named. All names and sizes are
@@ -75,4 +81,8 @@ pub(crate) struct Import {
     /// Show no progress.
     #[arg(long, short)]
     pub(crate) quiet: bool,
+
+    /// Print JSON: how many keys were stored, and how many were there already; with --dry-run each key, one object a line.
+    #[arg(long)]
+    pub(crate) json: bool,
 }

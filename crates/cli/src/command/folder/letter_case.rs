@@ -2,9 +2,14 @@
 //! would share a file, or a folder, and one of them would be lost without a word.
 
 use std::collections::HashMap;
-use std::fs::{self, File};
 use std::io;
-use std::path::Path;
+use std::os::fd::AsFd;
+
+use super::beneath::{self, Standing};
+
+/// The name of the file that is made to try it out, and the same in upper case.
+const LOWER: &str = "letter-case";
+const UPPER: &str = "LETTER-CASE";
 
 /// The names that were given away, where upper and lower case are the same.
 pub(super) enum LetterCase {
@@ -23,12 +28,12 @@ pub(super) struct Clash {
 }
 
 impl LetterCase {
-    /// Tries it out in a folder.
-    pub(super) fn of(folder: &Path) -> io::Result<Self> {
-        let lower = folder.join("letter-case");
-        File::create(&lower)?;
-        let same = fs::exists(folder.join("LETTER-CASE"))?;
-        fs::remove_file(lower)?;
+    /// Tries it out in an open folder.
+    pub(super) fn of(folder: impl AsFd) -> io::Result<Self> {
+        let folder = folder.as_fd();
+        beneath::write_new(folder, LOWER, b"")?;
+        let same = beneath::standing(folder, UPPER)? != Standing::Nothing;
+        beneath::remove(folder, LOWER)?;
         Ok(if same {
             Self::Ignored(HashMap::new())
         } else {
@@ -57,6 +62,8 @@ impl LetterCase {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::{self, File};
+
     use super::*;
 
     fn admit(case: &mut LetterCase, path: &str) -> Result<(), Clash> {
@@ -82,7 +89,7 @@ mod tests {
     #[test]
     fn a_folder_of_this_machine_is_tried_out_and_left_as_it_was() {
         let folder = tempfile::tempdir().unwrap();
-        let case = LetterCase::of(folder.path()).unwrap();
+        let case = LetterCase::of(File::open(folder.path()).unwrap()).unwrap();
         fs::write(folder.path().join("a"), "").unwrap();
         let ignored = folder.path().join("A").exists();
         assert_eq!(ignored, matches!(case, LetterCase::Ignored(_)));

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::vec;
 
 use super::super::file_name::WORKSHOP;
-use super::{cannot, kind_of};
+use super::cannot;
 use crate::failure::Failure;
 
 /// What was found.
@@ -97,7 +97,12 @@ impl Iterator for Walk {
 
 impl std::fmt::Display for Left {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} is {}", self.path.display(), kind_of(self.kind))
+        let kind = if self.kind.is_symlink() {
+            "a symbolic link"
+        } else {
+            "a special file"
+        };
+        write!(f, "{} is {kind}", self.path.display())
     }
 }
 

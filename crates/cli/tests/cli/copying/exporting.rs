@@ -68,7 +68,12 @@ fn every_key_comes_back_from_its_file_byte_for_byte() {
         ("/in/", keys.len() - 4),
     ] {
         let (path, dir) = folder(&server, &format!("out{}", prefix.replace('/', "-")));
-        assert_eq!(me.kv(&["export", prefix, &dir]).text(), "");
+        let ran = me.kv(&["export", prefix, &dir]);
+        assert_eq!((ran.status, ran.stdout.len()), (0, 0), "{ran:?}");
+        let told = ran
+            .stderr
+            .contains("3 keys outside the folder /in/ were exported as well");
+        assert_eq!(told, prefix == "/in", "{ran:?}");
         let found = files(&path);
         assert_eq!(found.len(), count, "{:?}", found.keys());
         let you = server.user(&format!("you{count}{}", prefix.len()));
@@ -77,7 +82,8 @@ fn every_key_comes_back_from_its_file_byte_for_byte() {
         assert_eq!(you.kv(&["list"]).text(), me.kv(&["list", prefix]).text());
         assert_eq!(there(&you), there(&me));
         let again = folder(&server, &format!("again{count}{}", prefix.len()));
-        you.kv(&["export", prefix, &again.1, "--jobs", "1"]).text();
+        you.kv(&["export", prefix, &again.1, "--jobs", "1", "--quiet"])
+            .text();
         assert_eq!(files(&again.0), found);
     }
     let (path, dir) = folder(&server, "plain");
@@ -161,6 +167,69 @@ fn an_export_never_leaves_its_folder() {
         .kv(&["export", "/in", file.to_str().unwrap()])
         .complaint(2);
     assert!(complaint.contains("file"), "{complaint}");
+}
+
+#[test]
+fn a_folder_that_is_named_by_a_link_is_written_into() {
+    let server = Server::start();
+    let me = server.user("me");
+    fill(&me, &["/in/a/b".to_owned()]);
+    let (real, _) = folder(&server, "real");
+    fs::create_dir(&real).unwrap();
+    let (link, dir) = folder(&server, "link");
+    symlink(&real, &link).unwrap();
+    me.kv(&["export", "/in/", &dir]).text();
+    assert!(files(&real).contains_key("a/b"));
+    // A link that leads nowhere is a link.
+    symlink("/no/such/place", real.join("c")).unwrap();
+    fill(&me, &["/in/c".to_owned()]);
+    let complaint = me.kv(&["export", "/in/", &dir]).complaint(2);
+    assert!(
+        complaint.contains("link/c is a symbolic link"),
+        "{complaint}"
+    );
+    assert!(complaint.contains("move it away"), "{complaint}");
+    fill(&me, &["/in/c/d".to_owned()]);
+    me.kv(&["delete", "/in/c"]).text();
+    let complaint = me.kv(&["export", "/in/", &dir]).complaint(2);
+    assert!(
+        complaint.contains("link/c is a symbolic link"),
+        "{complaint}"
+    );
+}
+
+#[test]
+fn a_link_that_takes_a_folders_place_meanwhile_is_not_followed() {
+    let server = Server::start();
+    let me = server.user("me");
+    let keys: Vec<_> = (0..300).map(|n| format!("/in/a/{n}")).collect();
+    fill(&me, &keys);
+    let (outside, _) = folder(&server, "outside");
+    fs::create_dir(&outside).unwrap();
+    let (path, dir) = folder(&server, "out");
+    fs::create_dir_all(path.join("a")).unwrap();
+    symlink(&outside, path.join("link")).unwrap();
+    let over = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let here = fs::File::open(&path).unwrap();
+            while !over.load(std::sync::atomic::Ordering::Relaxed) {
+                // Folder and link change places, each at once.
+                let how = rustix::fs::RenameFlags::EXCHANGE;
+                rustix::fs::renameat_with(&here, "a", &here, "link", how).unwrap();
+            }
+        });
+        for _ in 0..5 {
+            // It is refused as soon as it meets the link, or is lucky.
+            let ran = me.kv(&["export", "/in/", &dir, "--quiet"]);
+            assert!(
+                ran.status == 0 || ran.stderr.contains("symbolic link"),
+                "{ran:?}"
+            );
+        }
+        over.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+    assert_eq!(files(&outside), BTreeMap::new());
 }
 
 #[test]

@@ -1,0 +1,187 @@
+//! Text for a terminal: characters that would command it, or change the order in which it shows text, are
+//! shown as escapes.
+//!
+//! Keys, values, jobs and file names are chosen by anybody. A terminal obeys control characters in them:
+//! it moves the cursor, changes its title, or types an answer as if the person had typed it. Unicode's
+//! bidirectional controls make one text look like another.
+//!
+//! The escapes are those of JSON (RFC 8259, section 7), so that JSON that is escaped here stays JSON
+//! with the same meaning.
+
+use std::fmt::Write as _;
+use std::io::{self, Write};
+
+/// The most bytes of one character in UTF-8.
+const MAX_CHARACTER_BYTES: usize = 4;
+
+/// A text on one line, with every control character escaped.
+pub(crate) fn one_line(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\n' => shown.push_str("\\n"),
+            '\r' => shown.push_str("\\r"),
+            '\t' => shown.push_str("\\t"),
+            _ => push(character, &mut shown),
+        }
+    }
+    shown
+}
+
+/// Escapes a stream of bytes that arrives in parts. Line breaks and tabs stay as they are.
+#[derive(Default)]
+pub(super) struct Escaper {
+    /// The start of a character, or a carriage return, whose end has not arrived.
+    pending: Vec<u8>,
+}
+
+impl Escaper {
+    /// Writes the escaped form of the next part.
+    pub(super) fn write(&mut self, part: &[u8], to: &mut impl Write) -> io::Result<()> {
+        let joined;
+        let mut rest = if self.pending.is_empty() {
+            part
+        } else {
+            self.pending.extend_from_slice(part);
+            joined = std::mem::take(&mut self.pending);
+            &joined
+        };
+        let mut shown = String::with_capacity(rest.len());
+        while !rest.is_empty() {
+            let (text, invalid) = match std::str::from_utf8(rest) {
+                Ok(text) => (text, None),
+                Err(error) => {
+                    let text =
+                        std::str::from_utf8(&rest[..error.valid_up_to()]).unwrap_or_default();
+                    (text, Some(error.error_len()))
+                }
+            };
+            let mut end = text.len();
+            if invalid.is_none() && text.ends_with('\r') {
+                // A line feed may follow.
+                end -= 1;
+            }
+            push_text(&text[..end], text, &mut shown);
+            rest = &rest[end..];
+            match invalid {
+                None => {
+                    self.pending.extend_from_slice(rest);
+                    break;
+                }
+                Some(None) => {
+                    debug_assert!(rest.len() < MAX_CHARACTER_BYTES);
+                    self.pending.extend_from_slice(rest);
+                    break;
+                }
+                Some(Some(length)) => {
+                    shown.push(char::REPLACEMENT_CHARACTER);
+                    rest = &rest[length..];
+                }
+            }
+        }
+        to.write_all(shown.as_bytes())
+    }
+
+    /// Writes what is pending, since nothing more belongs to it.
+    pub(super) fn finish(&mut self, to: &mut impl Write) -> io::Result<()> {
+        let pending = std::mem::take(&mut self.pending);
+        match pending.as_slice() {
+            [] => Ok(()),
+            [b'\r'] => to.write_all(b"\\r"),
+            _ => write!(to, "{}", char::REPLACEMENT_CHARACTER),
+        }
+    }
+}
+
+/// Appends a text that stands at the start of `all`; a carriage return before a line feed is part of a
+/// line break.
+fn push_text(text: &str, all: &str, shown: &mut String) {
+    for (at, character) in text.char_indices() {
+        match character {
+            '\n' | '\t' => shown.push(character),
+            '\r' if all[at + 1..].starts_with('\n') => shown.push(character),
+            '\r' => shown.push_str("\\r"),
+            _ => push(character, shown),
+        }
+    }
+}
+
+fn push(character: char, shown: &mut String) {
+    if is_unsafe(character) {
+        // All of them are in the basic plane, where four digits are enough. Writing to a string can't
+        // fail.
+        let _ = write!(shown, "\\u{:04x}", u32::from(character));
+    } else {
+        shown.push(character);
+    }
+}
+
+/// Whether a terminal obeys a character, or shows other characters in another order for it.
+fn is_unsafe(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            // Marks that set the direction of text (UAX #9, section 2).
+            '\u{61c}' | '\u{200e}' | '\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2066}'..='\u{2069}'
+            // Line and paragraph separators.
+            | '\u{2028}' | '\u{2029}'
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn escape(parts: &[&[u8]]) -> String {
+        let mut escaper = Escaper::default();
+        let mut to = Vec::new();
+        for part in parts {
+            escaper.write(part, &mut to).unwrap();
+        }
+        escaper.finish(&mut to).unwrap();
+        String::from_utf8(to).unwrap()
+    }
+
+    #[test]
+    fn control_and_direction_characters_are_escaped_and_text_is_not() {
+        assert_eq!(escape(&["é\t🦀\r\nx\n".as_bytes()]), "é\t🦀\r\nx\n");
+        assert_eq!(
+            escape(&[b"\x1b[2J\0\x7f\rx"]),
+            "\\u001b[2J\\u0000\\u007f\\rx"
+        );
+        for character in "\u{80}\u{9b}\u{9f}\u{61c}\u{200e}\u{200f}\u{2028}\u{2029}\u{202a}\u{202e}\u{2066}\u{2069}".chars() {
+            let expected = format!("<\\u{:04x}>", u32::from(character));
+            assert_eq!(escape(&[format!("<{character}>").as_bytes()]), expected);
+        }
+        assert_eq!(one_line("a\r\n\t\u{9b}b"), "a\\r\\n\\t\\u009bb");
+    }
+
+    #[test]
+    fn characters_that_arrive_in_parts_are_whole() {
+        let text = "é🦀\u{202e}\r\n\u{1b}\rx".as_bytes();
+        let whole = escape(&[text]);
+        assert_eq!(whole, "é🦀\\u202e\r\n\\u001b\\rx");
+        for at in 0..=text.len() {
+            assert_eq!(escape(&[&text[..at], &text[at..]]), whole, "{at}");
+        }
+        let single: Vec<_> = text.chunks(1).collect();
+        assert_eq!(escape(&single), whole);
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_replaced() {
+        assert_eq!(escape(&[b"a\xffb\xe2\x82"]), "a\u{fffd}b\u{fffd}");
+        assert_eq!(escape(&[b"\xe2", b"\x28\xa1\r"]), "\u{fffd}(\u{fffd}\\r");
+    }
+
+    #[test]
+    fn escaped_json_has_the_same_meaning() {
+        let value = "\u{85}\u{202e}\u{7f}\u{2028}x";
+        let json = serde_json::to_string(value).unwrap();
+        let shown = escape(&[json.as_bytes()]);
+        assert!(shown.is_ascii(), "{shown}");
+        assert_eq!(serde_json::from_str::<String>(&shown).unwrap(), value);
+    }
+}

@@ -21,6 +21,27 @@ fn shell(exports: &str, home: &std::path::Path, script: &str) -> String {
     text(succeed(&mut command))
 }
 
+/// The blocks of commands in the README, in order.
+fn readme_blocks() -> Vec<String> {
+    let readme = include_str!("../../../README.md");
+    let blocks = readme.split("```\n").skip(1).step_by(2);
+    blocks.map(str::to_owned).collect()
+}
+
+#[test]
+fn the_readme_begins_with_how_to_start_to_use_and_to_test() {
+    let blocks = readme_blocks();
+    assert_eq!(blocks[0], "cargo run --release -- serve --dev\n");
+    assert_eq!(blocks[1].lines().count(), 3, "{}", blocks[1]);
+    assert_eq!(blocks[2], "cargo xtask test\n");
+    let readme = include_str!("../../../README.md");
+    let first_screen: Vec<_> = readme.lines().take(30).collect();
+    assert!(
+        first_screen.contains(&"cargo xtask test"),
+        "{first_screen:?}"
+    );
+}
+
 #[test]
 fn the_trial_server_prints_two_lines_that_make_every_example_work() {
     let home = tempfile::tempdir().unwrap();
@@ -44,6 +65,10 @@ fn the_trial_server_prints_two_lines_that_make_every_example_work() {
         export("PROMINENCE_TOKEN")
     );
     let run = |script: &str| shell(&exports, home.path(), script);
+
+    // The lines of the README's first screen, as they stand there.
+    let shown = run(&readme_blocks()[1]);
+    assert_eq!(shown, "example stringexample string");
 
     std::fs::write(home.path().join("test.txt"), "from a file\n").unwrap();
     assert_eq!(

@@ -55,6 +55,8 @@ pub(crate) enum KvCommand {
     Load(table::Load),
     /// Put all values under a prefix into one table.
     Gather(table::Gather),
+    /// List the inputs that have no result yet.
+    Missing(table::Missing),
     /// Copy keys into a folder, a file for each.
     Export(copy::Export),
     /// Copy a folder's files to keys.
@@ -128,6 +130,7 @@ pub(crate) struct List {
   prominence kv get /model/weights -o weights.bin
   prominence kv get --json /input/param1
   prominence kv get --wait 10m /result
+  prominence kv get /sweep/input/7 --field rate
   prominence kv get /part/1 /part/2 /part/3 > whole
 
 Several values follow one another as cat(1) joins files. With --json several keys are one object a line.
@@ -135,7 +138,7 @@ Several values follow one another as cat(1) joins files. With --json several key
 On a terminal control characters are shown as escapes, and a value that is not text is refused without
 --force; a file or a pipe always gets the bytes as they are.
 
-Exit status 1 means that a key does not exist; the values of the others are printed all the same.")]
+Exit status 1 means that a key, or the field, does not exist; the values of the others are printed all the same.")]
 pub(crate) struct Get {
     /// The keys.
     #[arg(value_name = "KEY", required = true, value_parser = values::key)]
@@ -149,6 +152,11 @@ pub(crate) struct Get {
     /// Print JSON: the value and all that is known about it.
     #[arg(long)]
     pub(crate) json: bool,
+
+    /// Print this field of a value that is a JSON object: text without quotes, numbers as they are
+    /// written; net.depth is a field within a field.
+    #[arg(long, value_name = "NAME", conflicts_with = "json")]
+    pub(crate) field: Option<String>,
 
     /// Where there is no such key, wait this long for it to appear; for all of several keys together.
     #[arg(long, value_name = "DURATION", value_parser = values::duration)]

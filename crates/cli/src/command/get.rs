@@ -1,5 +1,8 @@
 //! `prominence kv get`: the value, byte for byte.
 
+mod field;
+mod near_miss;
+
 use std::io::Write as _;
 
 use prominence_api::Text;
@@ -60,7 +63,7 @@ pub(super) fn run(options: &Get, client: &Client, output: &mut Output) -> Result
     }
     match missing.as_slice() {
         [] => Ok(()),
-        missing => Err(Failure::No(not_found(missing, options))),
+        missing => Err(Failure::No(not_found(missing, options, client))),
     }
 }
 
@@ -75,7 +78,7 @@ fn find(key: &Key, deadline: Option<Moment>, client: &Client) -> Result<Option<E
     })
 }
 
-fn not_found(missing: &[&Key], options: &Get) -> String {
+fn not_found(missing: &[&Key], options: &Get, client: &Client) -> String {
     let named: Vec<_> = missing
         .iter()
         .take(MAX_NAMED)
@@ -91,7 +94,15 @@ fn not_found(missing: &[&Key], options: &Get) -> String {
         all => format!("key {names} ({} of {all})", missing.len()),
     };
     match options.wait {
-        None => format!("there is no {keys}; prominence kv list shows what there is"),
+        None => {
+            // One more question at most; who asks for several keys rarely mistypes all of them.
+            let near = match missing {
+                [key] => near_miss::find(client, key),
+                _ => None,
+            };
+            let near = near.map_or(String::new(), |near| format!(" (there is {near})"));
+            format!("there is no {keys}{near}; prominence kv list shows what there is")
+        }
         Some(within) => {
             let within = format_duration(within);
             format!("there is still no {keys} after {within}; wait longer with --wait")
@@ -99,7 +110,11 @@ fn not_found(missing: &[&Key], options: &Get) -> String {
     }
 }
 
-fn show(key: &Key, entry: Entry, options: &Get, output: &mut Output) -> Result<(), Failure> {
+fn show(key: &Key, mut entry: Entry, options: &Get, output: &mut Output) -> Result<(), Failure> {
+    if let Some(name) = &options.field {
+        entry.value = field::of(key, &entry.value, name)?.into_bytes();
+        entry.value.push(b'\n');
+    }
     if options.json {
         let shown = shown(key, entry);
         if options.keys.len() == 1 {

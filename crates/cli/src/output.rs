@@ -8,7 +8,7 @@ use std::io::{self, BufWriter, IsTerminal as _, StdoutLock, Write};
 use clap::builder::StyledStr;
 use clap::builder::styling::{AnsiColor, Style};
 
-pub(crate) use progress::{Progress, Show};
+pub(crate) use progress::{Progress, Show, Status, StatusLine};
 
 /// Standard output, buffered, and what is known about who reads it.
 pub(crate) struct Output {
@@ -128,9 +128,14 @@ pub(crate) fn complain(failure: &crate::failure::Failure) {
     warn(failure);
 }
 
-/// A sentence on standard error. Names in it may have been chosen by anybody: what would end the line,
-/// or command the terminal, is shown as an escape.
+/// A sentence on standard error.
 pub(crate) fn warn(sentence: impl fmt::Display) {
+    say(format_args!("prominence: {}", printable(sentence)));
+}
+
+/// A sentence for a terminal. Names in it may have been chosen by anybody: what would end the line, or
+/// command the terminal, is shown as an escape.
+fn printable(sentence: impl fmt::Display) -> String {
     let mut shown = String::new();
     for character in sentence.to_string().chars() {
         if character.is_control() {
@@ -139,13 +144,15 @@ pub(crate) fn warn(sentence: impl fmt::Display) {
             shown.push(character);
         }
     }
-    say(format_args!("prominence: {shown}"));
+    shown
 }
 
 /// A line on standard error.
 pub(crate) fn say(line: impl fmt::Display) {
-    // Where nobody can be told, there is nothing left to do.
-    let _ = writeln!(io::stderr(), "{line}");
+    progress::around(|| {
+        // Where nobody can be told, there is nothing left to do.
+        let _ = writeln!(io::stderr(), "{line}");
+    });
 }
 
 /// Whether there is a person to ask.

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::args::kv::Get;
 use crate::failure::Failure;
-use crate::output::{Output, Reader};
+use crate::output::{Output, Reader, Show, Status};
 
 /// What `--json` prints.
 #[derive(Serialize)]
@@ -42,10 +42,17 @@ pub(super) fn run(options: &Get, client: &Client, output: &mut Output) -> Result
     let key = &options.key;
     let found = match options.wait {
         None => client.get(key)?,
-        Some(within) => match client.get_when(key, Until::Exists, within)? {
-            Awaited::Entry(entry) => Some(entry),
-            Awaited::Absent | Awaited::Unchanged => None,
-        },
+        Some(within) => {
+            let status = Status::new(Show::Progress);
+            let limit = format_duration(within);
+            status.show(format_args!(
+                "waiting for {key}, for {limit} at the longest"
+            ));
+            match client.get_when(key, Until::Exists, within)? {
+                Awaited::Entry(entry) => Some(entry),
+                Awaited::Absent | Awaited::Unchanged => None,
+            }
+        }
     };
     let Some(entry) = found else {
         return Err(Failure::No(match options.wait {

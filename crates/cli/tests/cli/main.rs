@@ -23,6 +23,7 @@ mod mistakes;
 mod patience;
 mod profiles;
 mod proxies;
+mod queues;
 mod running;
 mod screens;
 mod serving;

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # A sweep with 100 workers: a table of 300 rows becomes a queue, 100 workers side by side take its rows
 # until none is left, and their results become one table. Here all workers run on this machine; on a
-# batch system each job would run the line with `kv claim`, with as many workers as it has cores.
+# batch system each job would run the line with `kv claim`, with as many workers as it has cores; each ends
+# when all rows are done.
 set -euo pipefail
 cd "$(dirname "$0")"
 

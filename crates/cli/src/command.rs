@@ -6,6 +6,7 @@ mod admin;
 mod batch;
 mod below;
 mod claim;
+mod claims;
 pub(crate) mod complete;
 mod completions;
 mod delete;
@@ -112,8 +113,9 @@ fn run_kv(command: &KvCommand, client: &Client, output: &mut Output) -> Result<(
         KvCommand::Usage(options) => usage::run(options, client, output),
         KvCommand::Wait(options) => wait::run(options, client, output),
         KvCommand::Watch(options) => watch::run(options, client, output),
-        KvCommand::Lock(options) => lock::run(options, client),
-        KvCommand::Claim(options) => claim::run(options, client),
+        KvCommand::Lock(options) => lock::run(options, client, output),
+        KvCommand::Claim(options) => claim::run(options, client, output),
+        KvCommand::Claims(options) => claims::run(options, client, output),
     }
 }
 

@@ -20,7 +20,8 @@ pub(crate) mod target;
 
 use std::ffi::OsString;
 use std::io;
-use std::process::Command;
+use std::os::fd::AsFd as _;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use prominence_client::{Client, Timeouts};
@@ -49,6 +50,15 @@ pub(crate) fn command(words: &[OsString]) -> Command {
     let mut command = Command::new(program);
     command.args(words);
     command
+}
+
+/// Leaves this program's standard output to its own events: the command's goes to standard error.
+pub(crate) fn free_standard_output(command: &mut Command) {
+    match io::stderr().as_fd().try_clone_to_owned() {
+        Ok(stderr) => command.stdout(stderr),
+        // Nobody reads there.
+        Err(_) => command.stdout(Stdio::null()),
+    };
 }
 
 /// What to say of a command that can't be run.

@@ -12,7 +12,7 @@ use clap::builder::styling::{AnsiColor, Style};
 
 use escape::Escaper;
 pub(crate) use escape::one_line;
-pub(crate) use progress::{Progress, Show};
+pub(crate) use progress::{Progress, Show, Status, StatusLine};
 pub(crate) use question::{Answer, ask, can_ask};
 
 /// Standard output, buffered, and what is known about who reads it.
@@ -166,8 +166,10 @@ pub(crate) fn warn(sentence: impl fmt::Display) {
 /// line, or command the terminal, are shown as escapes.
 pub(crate) fn say(line: impl fmt::Display) {
     let line = one_line(&line.to_string());
-    // Where nobody can be told, there is nothing left to do.
-    let _ = writeln!(io::stderr(), "{line}");
+    progress::around(|| {
+        // Where nobody can be told, there is nothing left to do.
+        let _ = writeln!(io::stderr(), "{line}");
+    });
 }
 
 /// A sentence on standard error for a person at a terminal, and nothing otherwise.

@@ -71,6 +71,8 @@ pub(crate) enum KvCommand {
     Lock(lock::Lock),
     /// Run a command for the next piece of work, or for all of them.
     Claim(claim::Claim),
+    /// Show which keys are claimed, until when and by which job.
+    Claims(claim::Claims),
 }
 
 /// Which keys to list, and how.

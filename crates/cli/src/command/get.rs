@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::args::kv::Get;
 use crate::failure::Failure;
 use crate::held::clock::Moment;
-use crate::output::{Output, Reader};
+use crate::output::{Output, Reader, Show as Shows, Status};
 
 /// Keys that are named where many do not exist; the rest are only counted.
 const MAX_NAMED: usize = 10;
@@ -72,6 +72,11 @@ fn find(key: &Key, deadline: Option<Moment>, client: &Client) -> Result<Option<E
     let Some(left) = deadline.map(Moment::left).filter(|left| !left.is_zero()) else {
         return Ok(client.get(key)?);
     };
+    let status = Status::new(Shows::Progress);
+    let limit = format_duration(left);
+    status.show(format_args!(
+        "waiting for {key}, for {limit} at the longest"
+    ));
     Ok(match client.get_when(key, Until::Exists, left)? {
         Awaited::Entry(entry) => Some(entry),
         Awaited::Absent | Awaited::Unchanged => None,

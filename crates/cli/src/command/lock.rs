@@ -8,13 +8,14 @@
 mod holder;
 mod take;
 
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::process::Command;
 use std::time::Duration;
 
 use prominence_client::{Client, Error, Lifetime, SetOptions};
 use prominence_core::limits::MAX_VALUE_BYTES;
 use prominence_core::{Key, Precondition, Revision, Value};
+use serde::Serialize;
 
 use crate::args::kv::lock::Lock;
 use crate::failure::Failure;
@@ -24,7 +25,7 @@ use crate::held::keeper::{Hold, Renewal};
 use crate::held::signals::{NotStarted, Place, Signals};
 use crate::held::supervise::{self, Ending, Terms, status_code, status_of_signal};
 use crate::held::{self, cannot_run};
-use crate::output;
+use crate::output::{self, Output, Show, Status};
 use holder::Holder;
 use take::{Slots, Taken, Wish};
 
@@ -37,7 +38,33 @@ const SLOT: &str = "PROMINENCE_LOCK_SLOT";
 const VALUE: &str = "PROMINENCE_LOCK_VALUE";
 const REVISION: &str = "PROMINENCE_LOCK_REVISION";
 
-pub(super) fn run(options: &Lock, client: &Client) -> Result<(), Failure> {
+/// What `--json` tells.
+#[derive(Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+enum Event<'a> {
+    /// The lock is held, and the command begins.
+    Acquired {
+        key: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        slot: Option<usize>,
+        holder: &'a str,
+        revision: u64,
+    },
+    /// The command has ended, and the lock is free.
+    Released {
+        key: &'a str,
+        /// The exit status of the command, as shells count it.
+        status: u8,
+    },
+    /// The lock was lost, or could not be released, while the command ran or afterwards.
+    Lost {
+        key: &'a str,
+        reason: String,
+        status: u8,
+    },
+}
+
+pub(super) fn run(options: &Lock, client: &Client, output: &mut Output) -> Result<(), Failure> {
     let keeper = held::keepers_client(client, options.ttl)?;
     // A command that talks to a terminal has to be in the group that the terminal talks to.
     let place = if std::io::stdin().is_terminal() {
@@ -46,14 +73,17 @@ pub(super) fn run(options: &Lock, client: &Client) -> Result<(), Failure> {
         Place::OwnGroup
     };
     let signals = held::begin(place, options.grace)?;
+    let status = Status::new(Show::unless(options.quiet));
     let wish = Wish {
         slots: Slots::of(options)?,
         holder: Holder::this_process(),
         ttl: options.ttl,
         deadline: (!options.no_wait).then(|| Moment::now().after(options.wait)),
+        line: status.line(),
     };
     let (asking, asked) = (client.clone(), wish.clone());
     let taken = attempt(&signals, move |door| take::take(&asking, &asked, door));
+    drop(status);
     let taken = taken.map_err(|signal| Failure::Command(status_of_signal(signal)))??;
     let ours = Value::new(wish.holder.as_bytes().to_vec(), MAX_VALUE_BYTES);
     let ours = ours.map_err(|error| Failure::Usage(error.to_string()))?;
@@ -68,13 +98,34 @@ pub(super) fn run(options: &Lock, client: &Client) -> Result<(), Failure> {
             write_id: None,
         },
     };
-    hold(options, &signals, lock, &taken)
+    let mut events = options.json.then_some(output);
+    hold(options, &signals, lock, &taken, &mut events)
+}
+
+/// Prints what happened, where that is asked for.
+fn print(output: &mut Option<&mut Output>, event: &Event<'_>) -> Result<(), Failure> {
+    if let Some(output) = output {
+        let line = serde_json::to_string(event).map_err(std::io::Error::from)?;
+        writeln!(output, "{line}")?;
+        output.flush()?;
+    }
+    Ok(())
 }
 
 /// Runs the command with the lock, and gives the lock back.
-fn hold(options: &Lock, signals: &Signals, lock: HeldLock, taken: &Taken) -> Result<(), Failure> {
+fn hold(
+    options: &Lock,
+    signals: &Signals,
+    lock: HeldLock,
+    taken: &Taken,
+    events: &mut Option<&mut Output>,
+) -> Result<(), Failure> {
     let mut command = held::command(&options.command);
     tell(&mut command, &lock, taken);
+    let key = lock.key.clone();
+    if events.is_some() {
+        held::free_standard_output(&mut command);
+    }
     let running = match signals.start(&mut command) {
         Ok(running) => running,
         Err(not_started) => {
@@ -85,35 +136,68 @@ fn hold(options: &Lock, signals: &Signals, lock: HeldLock, taken: &Taken) -> Res
             });
         }
     };
+    let acquired = Event::Acquired {
+        key: key.as_str(),
+        slot: taken.slot,
+        holder: lock.holder.as_str(),
+        revision: taken.revision.get(),
+    };
+    // The command goes on where nobody reads; its end tells of it.
+    let printed = print(events, &acquired);
     let terms = Terms {
         length: options.ttl,
         grace: options.grace,
     };
-    let key = lock.key.clone();
     let Ending { status, lost, hold } =
         supervise::supervise(running, signals, (lock, taken.since), terms);
+    let status = status_code(status);
     if let Some(reason) = lost {
         // What could not be renewed may be ours still, and nobody needs to wait for its end.
         if let Some(lock) = hold {
             let _ = lock.release();
         }
-        return Err(Failure::No(format!(
+        let failure = Failure::No(format!(
             "the lock {key} was lost and the command was stopped: {reason}"
-        )));
+        ));
+        let _ = print(
+            events,
+            &Event::Lost {
+                key: key.as_str(),
+                reason,
+                status,
+            },
+        );
+        return Err(failure);
     }
-    match hold.map(|lock| lock.release()) {
-        Some(Ok(Released::Yes)) => {}
-        Some(Ok(Released::Lost)) | None => output::warn(format!(
-            "the lock {key} was lost before the command ended; another holder may have been at \
-             work at the same time"
-        )),
-        Some(Err(failure)) => output::warn(format!(
-            "the lock {key} could not be released and is free after {}: {failure}",
+    let problem = match hold.map(|lock| lock.release()) {
+        Some(Ok(Released::Yes)) => None,
+        Some(Ok(Released::Lost)) | None => Some(
+            "was lost before the command ended; another holder may have been at work at the same \
+             time"
+                .to_owned(),
+        ),
+        Some(Err(failure)) => Some(format!(
+            "could not be released and is free after {}: {failure}",
             prominence_api::time::format_duration(options.ttl)
         )),
-    }
-    match status_code(status) {
-        0 => Ok(()),
+    };
+    let key = key.as_str();
+    let ended = match problem {
+        None => print(events, &Event::Released { key, status }),
+        Some(reason) => {
+            output::warn(format!("the lock {key} {reason}"));
+            print(
+                events,
+                &Event::Lost {
+                    key,
+                    reason,
+                    status,
+                },
+            )
+        }
+    };
+    match status {
+        0 => printed.and(ended),
         status => Err(Failure::Command(status)),
     }
 }

@@ -1,27 +1,73 @@
 //! `prominence kv wait`: a barrier.
 
 use std::io::Write as _;
+use std::time::Duration;
 
 use prominence_api::time::format_duration;
 use prominence_client::Client;
+use prominence_core::Prefix;
+use serde::Serialize;
 
 use crate::args::kv::wait::Wait;
 use crate::failure::Failure;
-use crate::output::Output;
+use crate::output::{Output, Show, Status, StatusLine};
+
+/// How often a person who waits is told how many keys there are. Each time, the server counts them.
+const EVERY: Duration = Duration::from_secs(2);
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Shown {
+    count: u64,
+    wanted: u64,
+    reached: bool,
+}
 
 pub(super) fn run(options: &Wait, client: &Client, output: &mut Output) -> Result<(), Failure> {
     let Wait {
         prefix,
         count: wanted,
         timeout,
+        ..
     } = options;
+    let status = Status::new(Show::unless(options.quiet));
+    if status.is_seen() {
+        count_beside(client, prefix, *wanted, status.line());
+    }
     let count = client.count_when(prefix, *wanted, *timeout)?;
-    if count < *wanted {
+    drop(status);
+    let reached = count >= *wanted;
+    if options.json {
+        let shown = Shown {
+            count,
+            wanted: *wanted,
+            reached,
+        };
+        serde_json::to_writer(&mut *output, &shown).map_err(std::io::Error::from)?;
+        writeln!(output)?;
+    } else if reached {
+        writeln!(output, "{count}")?;
+    }
+    if !reached {
         let timeout = format_duration(*timeout);
         return Err(Failure::No(format!(
             "{count} of {wanted} keys begin with {prefix} after {timeout}; wait longer with --timeout"
         )));
     }
-    writeln!(output, "{count}")?;
     Ok(())
+}
+
+/// Shows how many keys there are until the process ends.
+fn count_beside(client: &Client, prefix: &Prefix, wanted: u64, line: StatusLine) {
+    line.show(format_args!("waiting for {wanted} keys under {prefix}"));
+    let (client, prefix) = (client.clone(), prefix.clone());
+    std::thread::spawn(move || {
+        loop {
+            // Where it can't be counted, the wait itself says why.
+            if let Ok(count) = client.count(&prefix) {
+                line.show(format_args!("{count} of {wanted} keys under {prefix}"));
+            }
+            std::thread::sleep(EVERY);
+        }
+    });
 }

@@ -1,11 +1,36 @@
 //! How far a long command is, for a person who watches; nothing for anybody else.
 
+use std::fmt;
 use std::io::IsTerminal as _;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// What the bar looks like.
 const TEMPLATE: &str = "{msg} {wide_bar} {human_pos}/{human_len} {per_sec} {eta}";
+
+/// A line that says what a command waits for, and how long it has waited.
+const STATUS: &str = "{elapsed:>4} {wide_msg}";
+
+/// How often the time on that line is brought up to date.
+const TICK: Duration = Duration::from_secs(1);
+
+/// What is drawn on standard error now. Other lines there have to be written around it.
+static DRAWN: Mutex<Option<ProgressBar>> = Mutex::new(None);
+
+/// Writes to standard error while nothing is drawn there.
+pub(super) fn around(write: impl FnOnce()) {
+    let drawn = DRAWN.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    match drawn {
+        Some(bar) => bar.suspend(write),
+        None => write(),
+    }
+}
+
+fn set_drawn(bar: Option<&ProgressBar>) {
+    *DRAWN.lock().unwrap_or_else(PoisonError::into_inner) = bar.cloned();
+}
 
 /// A bar on standard error, where that is a terminal.
 pub(crate) struct Progress(ProgressBar);
@@ -40,6 +65,7 @@ impl Progress {
         let style =
             ProgressStyle::with_template(TEMPLATE).unwrap_or_else(|_| ProgressStyle::default_bar());
         let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr());
+        set_drawn(Some(&bar));
         Self(bar.with_style(style).with_message(what))
     }
 
@@ -54,8 +80,67 @@ impl Progress {
     }
 }
 
+/// A line on standard error that says what a command waits for, where a person watches. It goes away at
+/// its end.
+pub(crate) struct Status(StatusLine);
+
+/// The same line for another thread, which may outlive the command.
+#[derive(Clone)]
+pub(crate) struct StatusLine(Option<ProgressBar>);
+
+impl Status {
+    /// A line, which is empty until something is shown on it.
+    pub(crate) fn new(show: Show) -> Self {
+        if !show.is_seen() {
+            return Self(StatusLine(None));
+        }
+        let style = ProgressStyle::with_template(STATUS)
+            .unwrap_or_else(|_| ProgressStyle::default_spinner());
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        set_drawn(Some(&bar));
+        Self(StatusLine(Some(bar.with_style(style))))
+    }
+
+    /// Whether anybody sees it.
+    pub(crate) fn is_seen(&self) -> bool {
+        self.0.0.is_some()
+    }
+
+    /// Says this from now on.
+    pub(crate) fn show(&self, what: impl fmt::Display) {
+        self.0.show(what);
+    }
+
+    pub(crate) fn line(&self) -> StatusLine {
+        self.0.clone()
+    }
+}
+
+impl StatusLine {
+    /// Says this from now on.
+    pub(crate) fn show(&self, what: impl fmt::Display) {
+        // The command may have ended, and the line with it.
+        if let Some(bar) = self.0.as_ref().filter(|bar| !bar.is_finished()) {
+            bar.set_message(super::one_line(&what.to_string()));
+            bar.enable_steady_tick(TICK);
+        }
+    }
+}
+
+impl Drop for Status {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.0.0 {
+            set_drawn(None);
+            bar.finish_and_clear();
+        }
+    }
+}
+
 impl Drop for Progress {
     fn drop(&mut self) {
+        if !self.0.is_hidden() {
+            set_drawn(None);
+        }
         self.0.finish_and_clear();
     }
 }

@@ -26,6 +26,7 @@ mod mistakes;
 mod patience;
 mod profiles;
 mod proxies;
+mod queues;
 mod results;
 mod running;
 mod screens;

@@ -73,6 +73,15 @@ pub(crate) struct Lock {
           value_parser = values::duration)]
     pub(crate) grace: Duration,
 
+    /// Print what happens to the lock as JSON, one object a line; CMD's standard output goes to
+    /// standard error.
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Show no progress on a terminal.
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+
     /// The command and its arguments.
     #[arg(value_name = "CMD", required = true, last = true)]
     pub(crate) command: Vec<OsString>,

@@ -11,6 +11,7 @@ use crate::args::values;
 #[derive(Args)]
 #[command(after_help = "Examples:
   prominence kv wait /done/ --count 100 --timeout 2h
+  prominence kv wait /done/ --count 100 --json
 
 Prints how many there are. Exit status 1 means that there are too few when the time is over.")]
 pub(crate) struct Wait {
@@ -25,6 +26,14 @@ pub(crate) struct Wait {
     /// The longest time to wait.
     #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = values::duration)]
     pub(crate) timeout: Duration,
+
+    /// Print JSON: the number of keys, the number that was waited for, and whether it was reached.
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Show no progress on a terminal.
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
 }
 
 /// What to watch, and how to show it.

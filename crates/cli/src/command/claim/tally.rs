@@ -1,9 +1,16 @@
-//! What several workers have done, together.
+//! What the workers of one run have done, together.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use super::work::Work;
+use prominence_core::{Key, Timestamp};
+
+use super::work::{Identity, Work};
 use crate::failure::Failure;
+
+/// Keys whose command has failed in this run, and the attempts that failed.
+pub(super) type Tried = HashMap<Key, Identity>;
 
 /// The common account of all workers.
 pub(super) struct Tally {
@@ -16,12 +23,41 @@ pub(super) struct Tally {
 pub(super) struct Found {
     pub(super) succeeded: u64,
     pub(super) failed: u64,
+    /// Keys that were moved below the dead-letter prefix.
+    pub(super) moved: u64,
     /// The exit status of the last command that failed.
     pub(super) last_status: u8,
     /// The first error that keeps everybody from going on.
     pub(super) error: Option<Failure>,
     /// What failed and is still claimed.
     pub(super) kept: Vec<Work>,
+    /// What this run tries no more. Shared with who looks at it, and copied only when it changes
+    /// meanwhile.
+    tried: Arc<Tried>,
+    /// Commands that run.
+    running: u64,
+    /// By how many milliseconds the server's clock is ahead of this machine's, or behind it.
+    ahead: i64,
+    failures: Failures,
+    queue: Queue,
+}
+
+/// What is done with keys whose command has failed and that are not tried again by this run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Failures {
+    /// They stay claimed, so that the next claim finds another key.
+    #[default]
+    Kept,
+    /// Others may have them at once, since they wait for the same keys.
+    Released,
+}
+
+/// Whether this run has seen the end of its queue.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Queue {
+    #[default]
+    Open,
+    Empty,
 }
 
 impl Tally {
@@ -32,16 +68,59 @@ impl Tally {
         }
     }
 
+    /// A command begins.
+    pub(super) fn began(&self) {
+        self.found().running += 1;
+    }
+
+    /// A command has ended, and all has been said about it.
+    pub(super) fn ended(&self) {
+        self.found().running -= 1;
+    }
+
     pub(super) fn succeeded(&self) {
         self.found().succeeded += 1;
     }
 
-    /// A command has failed. What it worked on stays claimed until the end where it is given here.
-    pub(super) fn failed(&self, status: u8, kept: Option<Work>) {
+    /// A command has failed.
+    pub(super) fn failed(&self, status: u8) {
         let mut found = self.found();
         found.failed += 1;
         found.last_status = status;
-        found.kept.extend(kept);
+    }
+
+    /// A key is not tried again by this run. It stays claimed until the end, or comes back to be released.
+    pub(super) fn keep(&self, work: Work) -> Option<Work> {
+        let mut found = self.found();
+        Arc::make_mut(&mut found.tried).insert(work.key.clone(), work.identity());
+        match found.failures {
+            Failures::Kept => {
+                found.kept.push(work);
+                None
+            }
+            Failures::Released => Some(work),
+        }
+    }
+
+    /// From now on, what fails is released at once; and what has been kept so far.
+    pub(super) fn release_failures(&self) -> Vec<Work> {
+        let mut found = self.found();
+        found.failures = Failures::Released;
+        std::mem::take(&mut found.kept)
+    }
+
+    /// Whether keys that failed are free for others, and so for this run's own claims.
+    pub(super) fn releases_failures(&self) -> bool {
+        self.found().failures == Failures::Released
+    }
+
+    /// What this run tries no more.
+    pub(super) fn tried(&self) -> Arc<Tried> {
+        Arc::clone(&self.found().tried)
+    }
+
+    pub(super) fn moved(&self) {
+        self.found().moved += 1;
     }
 
     /// Nobody can go on.
@@ -49,15 +128,49 @@ impl Tally {
         self.found().error.get_or_insert(error);
     }
 
+    /// Nothing is left to do.
+    pub(super) fn is_empty_now(&self) {
+        self.found().queue = Queue::Empty;
+    }
+
     /// Whether to begin nothing more.
     pub(super) fn is_over(&self) -> bool {
         let found = self.found();
-        found.error.is_some() || self.limit.is_some_and(|limit| found.failed >= limit)
+        found.error.is_some() || found.queue == Queue::Empty || self.has_failed_often(&found)
+    }
+
+    /// Whether `--max-failures` has ended the run.
+    pub(super) fn reached_limit(&self) -> bool {
+        self.has_failed_often(&self.found())
+    }
+
+    /// Commands that have succeeded and failed, where none runs now.
+    pub(super) fn at_rest(&self) -> Option<(u64, u64)> {
+        let found = self.found();
+        (found.running == 0).then_some((found.succeeded, found.failed))
+    }
+
+    /// Compares the clocks: a claim of this length that was made a moment ago lasts until then.
+    pub(super) fn note_time(&self, until: Timestamp, hold: Duration, now: Timestamp) {
+        let hold = u64::try_from(hold.as_millis()).unwrap_or(u64::MAX);
+        let server = until.as_millis().saturating_sub(hold);
+        self.found().ahead = server
+            .cast_signed()
+            .saturating_sub(now.as_millis().cast_signed());
+    }
+
+    /// The server's time at this time of this machine's clock.
+    pub(super) fn server_time(&self, now: Timestamp) -> Timestamp {
+        Timestamp::from_millis(now.as_millis().saturating_add_signed(self.found().ahead))
     }
 
     /// Everything, when all workers have ended.
     pub(super) fn finish(&self) -> Found {
         std::mem::take(&mut *self.found())
+    }
+
+    fn has_failed_often(&self, found: &Found) -> bool {
+        self.limit.is_some_and(|limit| found.failed >= limit)
     }
 
     fn found(&self) -> MutexGuard<'_, Found> {

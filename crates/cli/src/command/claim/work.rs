@@ -6,12 +6,13 @@ use prominence_client::error::Fate;
 use prominence_client::{Claimed, Client, Error, Metadata};
 use prominence_core::{Key, Revision};
 
+use super::attempts::{DeadLetters, move_key};
 use crate::failure::Failure;
 use crate::held::clock::Moment;
 use crate::held::keeper::{Hold, Renewal};
 use crate::output;
 
-/// The pause before a deletion whose answer was lost is asked for again.
+/// The pause before a change whose answer was lost is asked for again.
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// A key that this process has claimed.
@@ -21,6 +22,7 @@ pub(super) struct Work {
     /// How long the claim is tried to be given back while the server is away.
     patience: Duration,
     pub(super) key: Key,
+    value: Vec<u8>,
     /// As it was when it was claimed.
     first: Metadata,
     /// What the next request has to name.
@@ -39,9 +41,25 @@ enum Answers {
     Lost,
 }
 
-/// What became of a key that was to be deleted.
+/// What one attempt worked on: a value, and the number of the claim. A later set of the key is other work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Identity {
+    /// When the value was set, to the second.
+    pub(super) modified: Option<u64>,
+    pub(super) claims: u32,
+}
+
+impl Identity {
+    /// Whether a key as it is now still is what this attempt worked on.
+    pub(super) fn is_of(self, now: Self) -> bool {
+        // A set begins counting anew.
+        self.modified == now.modified && self.claims <= now.claims
+    }
+}
+
+/// What became of a key that was to be deleted or moved.
 pub(super) enum Done {
-    /// It is deleted.
+    /// It is gone.
     Yes,
     /// It was not ours any more.
     Lost,
@@ -51,28 +69,73 @@ impl Work {
     /// What was claimed no earlier than `since`.
     pub(super) fn new(
         (client, patience): (Client, Duration),
-        claimed: &Claimed,
+        claimed: Claimed,
         hold: Duration,
         since: Moment,
     ) -> Self {
+        let Claimed { key, entry } = claimed;
         Self {
             client,
             patience,
-            key: claimed.key.clone(),
-            first: claimed.entry.metadata.clone(),
-            revision: claimed.entry.metadata.revision,
+            key,
+            value: entry.value,
+            revision: entry.metadata.revision,
+            first: entry.metadata,
             hold,
             until: since.after(hold),
             answers: Answers::Complete,
         }
     }
 
+    /// How many times the key was claimed since its value was set; `None` where the server does not count.
+    pub(super) fn claims(&self) -> Option<u64> {
+        Some(u64::from(self.first.claims)).filter(|claims| *claims > 0)
+    }
+
+    /// The number of this attempt.
+    pub(super) fn attempt(&self) -> u64 {
+        u64::from(self.first.claims.max(1))
+    }
+
+    pub(super) fn value(&self) -> &[u8] {
+        &self.value
+    }
+
+    pub(super) fn revision(&self) -> Revision {
+        self.revision
+    }
+
+    pub(super) fn identity(&self) -> Identity {
+        Identity {
+            modified: self.first.modified.map(|at| at.as_millis() / 1_000),
+            claims: self.first.claims,
+        }
+    }
+
     /// Deletes the key, since the work is done. Tries for as long as the claim lasts.
     pub(super) fn finish(&mut self) -> Result<Done, Failure> {
+        self.conclude(|work, client| client.delete_revision(&work.key, work.revision).map(drop))
+    }
+
+    /// Moves the key to where nobody claims it, and says where that is.
+    pub(super) fn move_to(&mut self, letters: &DeadLetters) -> Result<(Done, Key), Failure> {
+        let to = letters.vacant(&self.patient(), &self.key)?;
+        let done = self.conclude(|work, client| {
+            let from = (&work.key, work.revision);
+            move_key(client, from, &work.value, &to)
+        })?;
+        Ok((done, to))
+    }
+
+    /// Makes a change after which the key is gone.
+    fn conclude(
+        &mut self,
+        change: impl Fn(&Self, &Client) -> Result<(), Error>,
+    ) -> Result<Done, Failure> {
         loop {
             let client = self.client.with_retry_for(self.until.left());
-            match client.delete_revision(&self.key, self.revision) {
-                Ok(_) => return Ok(Done::Yes),
+            match change(self, &client) {
+                Ok(()) => return Ok(Done::Yes),
                 Err(error) => match self.settle(&client, error)? {
                     Standing::Ours => std::thread::sleep(PAUSE),
                     Standing::Gone => return Ok(Done::Yes),
@@ -82,12 +145,21 @@ impl Work {
         }
     }
 
+    /// Leaves the claim to run out after this time: until then nobody takes the key.
+    pub(super) fn leave_for(&self, delay: Duration) {
+        match self.patient().renew(&self.key, self.revision, delay) {
+            Ok(_) | Err(Error::PreconditionFailed(_) | Error::NoSuchKey(_)) => {}
+            Err(error) => output::warn(format!(
+                "{} is free again only when its claim runs out: {}",
+                self.key,
+                Failure::from(error)
+            )),
+        }
+    }
+
     /// Releases the claim. One that can't be released runs out by itself.
     pub(super) fn give_back(&self) {
-        let client = self
-            .client
-            .with_retry_for(self.patience.min(self.until.left()));
-        match client.release(&self.key, self.revision) {
+        match self.patient().release(&self.key, self.revision) {
             // Somebody may have it already, or its time was over.
             Ok(_) | Err(Error::PreconditionFailed(_) | Error::NoSuchKey(_)) => {}
             Err(error) => output::warn(format!(
@@ -96,6 +168,12 @@ impl Work {
                 Failure::from(error)
             )),
         }
+    }
+
+    /// A client that tries while the server is away, but no longer than the claim lasts.
+    fn patient(&self) -> Client {
+        self.client
+            .with_retry_for(self.patience.min(self.until.left()))
     }
 
     /// Whether the key is still ours after a request that failed, and under which revision.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use prominence_api::Listed;
+use prominence_api::time::rfc3339;
 use prominence_client::error::Fate;
 use prominence_client::{Client, Entry, Error, Lifetime, ListOptions, SetOptions, Show, Until};
 use prominence_core::key::KeyError;
@@ -15,6 +16,7 @@ use crate::args::kv::lock::Lock;
 use crate::failure::Failure;
 use crate::held::attempt::Door;
 use crate::held::clock::Moment;
+use crate::output::StatusLine;
 
 /// How long to wait for one slot before looking at all of them again: any of them may become free.
 const ONE_SLOT: Duration = Duration::from_secs(1);
@@ -39,6 +41,8 @@ pub(super) struct Wish {
     pub(super) ttl: Duration,
     /// `None` is not to wait.
     pub(super) deadline: Option<Moment>,
+    /// Where a person is told for whom this process waits.
+    pub(super) line: StatusLine,
 }
 
 /// A lock that is ours.
@@ -110,6 +114,17 @@ pub(super) fn shown(entry: &Entry) -> String {
     }
 }
 
+/// Who holds a lock until when, in case the holder does not renew it.
+fn waiting(key: &Key, entry: &Entry) -> String {
+    let until = entry.metadata.expires.map(rfc3339);
+    let until = until.map(|until| format!(" until {until}"));
+    let holder = shown(entry);
+    format!(
+        "the lock {key} is held by {holder}{}",
+        until.unwrap_or_default()
+    )
+}
+
 fn take_one(client: &Client, wish: &Wish, key: &Key, door: &Door) -> Result<Taken, Failure> {
     loop {
         let client = &wish.patient(client);
@@ -131,6 +146,7 @@ fn take_one(client: &Client, wish: &Wish, key: &Key, door: &Door) -> Result<Take
             if left.is_zero() {
                 break;
             }
+            wish.line.show(waiting(key, &entry));
             wait_for_change(client, key, entry.metadata.revision, left)?;
         }
         if wish.left().is_zero() {
@@ -165,6 +181,10 @@ fn take_any(
                 wish.late(&format!("{lock} is, in all its {slots} slots,"), "others"),
             ));
         }
+        let (slots, others) = (keys.len(), held.len());
+        wish.line.show(format_args!(
+            "{others} of {slots} slots of the lock {lock} are held"
+        ));
         let any = keys.get(random_below(keys.len()));
         if let Some((key, revision)) = any.and_then(|key| Some((key, held.get(key.as_str())?))) {
             wait_for_change(client, key, *revision, left.min(ONE_SLOT))?;

@@ -10,7 +10,10 @@ use crate::retry::Repeat;
 
 impl Client {
     /// Does all operations of a batch where all of its conditions hold, and nothing otherwise.
-    /// Repeated only where it is certain that it did not happen.
+    ///
+    /// A batch that only sets and deletes, without conditions, is repeated on errors that may pass, like a
+    /// single set; the results are those of the last try, which may find the first one's keys. A batch
+    /// with conditions or additions is repeated only where it is certain that it did not happen.
     ///
     /// # Errors
     /// [`Error::PreconditionFailed`] where a condition does not hold; see [`Error`] for the
@@ -21,8 +24,21 @@ impl Client {
         let reply = self.send(&Request {
             headers: vec![(header::CONTENT_TYPE, JSON.to_owned())],
             body: Some(&body),
-            ..Request::change(Method::POST, "/kv".to_owned(), Repeat::IfNotApplied)
+            ..Request::change(Method::POST, "/kv".to_owned(), repeat_of(batch))
         })?;
         self.acknowledged(&reply)
+    }
+}
+
+/// Whether doing a batch twice is as good as doing it once.
+fn repeat_of(batch: &Batch) -> Repeat {
+    let adds = batch
+        .operations
+        .iter()
+        .any(|operation| operation.add.is_some());
+    if adds || !batch.conditions.is_empty() {
+        Repeat::IfNotApplied
+    } else {
+        Repeat::Safe
     }
 }

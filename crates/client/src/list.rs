@@ -27,6 +27,8 @@ pub struct ListOptions {
     pub levels: Levels,
     /// How much of each key.
     pub show: Show,
+    /// At most so many keys and folders; all of them where there is no limit.
+    pub limit: Option<u64>,
     /// Only what sorts after this key or folder.
     pub after: Option<Prefix>,
 }
@@ -114,6 +116,7 @@ impl Default for ListOptions {
         Self {
             levels: Levels::All,
             show: Show::Names,
+            limit: None,
             after: None,
         }
     }
@@ -144,14 +147,22 @@ impl Items<'_> {
         }
         self.pages.add(next.as_ref(), revision(&reply));
         self.more = next.is_some();
+        if let Some(limit) = &mut self.options.limit {
+            // A page has no more than was asked for.
+            *limit = limit.saturating_sub(page.len() as u64);
+            self.more &= *limit > 0;
+        }
         self.options.after = next;
         self.page = page.into_iter();
         Ok(())
     }
 
     fn target(&self) -> String {
+        let page = self.options.limit.map_or(MAX_PAGE_KEYS, |limit| {
+            usize::try_from(limit).map_or(MAX_PAGE_KEYS, |limit| limit.min(MAX_PAGE_KEYS))
+        });
         let mut target = format!(
-            "{}?{}&{}={MAX_PAGE_KEYS}",
+            "{}?{}&{}={page}",
             path::of_prefix(&self.prefix),
             parameter::LIST,
             parameter::LIMIT

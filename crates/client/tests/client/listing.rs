@@ -88,6 +88,7 @@ fn options_are_asked_for_by_their_parameters() {
     let options = ListOptions {
         levels: Levels::One,
         show: Show::Entries,
+        limit: None,
         after: Some(Prefix::parse("/a&b").unwrap()),
     };
     let client = script.client();

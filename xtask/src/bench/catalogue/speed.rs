@@ -276,6 +276,22 @@ pub(super) const ROWS: &[Row] = &[
         ],
     },
     Row {
+        name: "kv-load",
+        about: "Runs `prominence kv load` of a table of 100,000 rows with three columns, from the start of \
+                the process to its end; then a loop that sends the same rows in batches of 100, one \
+                after another over one connection, to the same server.",
+        turns: Turns::EveryRound,
+        programs: &[],
+        measure: client::load,
+        lines: &[beside(
+            "`prominence kv load` of 100,000 rows",
+            "ours",
+            Millis,
+            "batches",
+            Target::RatioAtMost(1.0),
+        )],
+    },
+    Row {
         name: "instructions",
         about: "Counts the instructions of the server under valgrind's callgrind for 200 and for \
                 2,200 requests over one connection; the difference, divided, is what one costs. A \

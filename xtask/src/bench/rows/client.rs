@@ -1,5 +1,6 @@
 //! The command line as a whole process.
 
+use std::fmt::Write as _;
 use std::time::Instant;
 
 use anyhow::{Context as _, ensure};
@@ -33,6 +34,52 @@ pub(crate) fn get(lab: &Lab) -> anyhow::Result<Figures> {
     }
     figures.note("ours", percentile(times.clone(), 50).context("no run")?);
     figures.note("ours, p99", percentile(times, 99).context("no run")?);
+    server.stop()?;
+    Ok(figures)
+}
+
+/// Rows of the table that is loaded.
+const ROWS: u64 = 100_000;
+
+/// Rows of a batch: as many operations as one takes.
+const BATCH: u64 = 100;
+
+/// `prominence kv load` of a table, and a client that sends the same batches one after another over one
+/// connection and reads no table.
+pub(crate) fn load(lab: &Lab) -> anyhow::Result<Figures> {
+    let mut figures = Figures::default();
+    let data = lab.folder()?;
+    let server = Server::start(lab, data.path())?;
+    let rows = lab.scaled(ROWS);
+    let folder = lab.folder()?;
+    let table = folder.path().join("table.csv");
+    let mut text = String::from("n,rate,name\n");
+    for row in 1..=rows {
+        writeln!(text, "{row},0.{row:06},run {row}")?;
+    }
+    std::fs::write(&table, text)?;
+
+    let mut command = server.command_line(lab);
+    let started = Instant::now();
+    sh::run(command.args(["kv", "load", "/loaded/"]).arg(&table))?;
+    figures.note("ours", started.elapsed().as_secs_f64() * 1_000.0);
+
+    let caller = server.caller();
+    let started = Instant::now();
+    for first in (1..=rows).step_by(usize::try_from(BATCH)?) {
+        let sets = (first..(first + BATCH).min(rows + 1)).map(|row| {
+            let value = format!(r#"{{\"n\":{row},\"rate\":0.{row:06},\"name\":\"run {row}\"}}"#);
+            format!(r#"{{"set":"/batched/{row}","value":"{value}"}}"#)
+        });
+        let body = format!(r#"{{"do":[{}]}}"#, sets.collect::<Vec<_>>().join(","));
+        caller.post_json(&server.kv(""), body.as_bytes())?;
+    }
+    figures.note("batches", started.elapsed().as_secs_f64() * 1_000.0);
+    let count = |prefix: &str| caller.get(&server.kv(&format!("{prefix}?count")));
+    ensure!(
+        count("/loaded/")? == count("/batched/")?,
+        "kv load stored another number of rows"
+    );
     server.stop()?;
     Ok(figures)
 }

@@ -4,6 +4,7 @@ mod add;
 #[cfg(feature = "server")]
 mod admin;
 mod batch;
+mod below;
 mod claim;
 pub(crate) mod complete;
 mod completions;
@@ -24,6 +25,8 @@ mod list;
 mod load;
 mod lock;
 mod man;
+mod missing;
+mod object;
 mod reference;
 #[cfg(feature = "server")]
 mod serve;
@@ -35,6 +38,7 @@ mod time;
 mod token_create;
 mod tree;
 mod usage;
+mod utf16;
 mod value_limit;
 mod version;
 mod wait;
@@ -97,6 +101,7 @@ fn run_kv(command: &KvCommand, client: &Client, output: &mut Output) -> Result<(
         KvCommand::Tree(options) => tree::run(options, client, output),
         KvCommand::Load(options) => load::run(options, client, output),
         KvCommand::Gather(options) => gather::run(options, client, output),
+        KvCommand::Missing(options) => missing::run(options, client, output),
         KvCommand::Export(options) => export::run(options, client, output),
         KvCommand::Import(options) => import::run(options, client, output),
         KvCommand::Usage(options) => usage::run(options, client, output),

@@ -45,6 +45,8 @@ pub(crate) enum KvCommand {
     Load(table::Load),
     /// Put all values under a prefix into one table.
     Gather(table::Gather),
+    /// List the inputs that have no result yet.
+    Missing(table::Missing),
     /// Copy keys into a folder, a file for each.
     Export(copy::Export),
     /// Copy a folder's files to keys.
@@ -97,8 +99,9 @@ pub(crate) struct List {
   prominence kv get /model/weights -o weights.bin
   prominence kv get --json /input/param1
   prominence kv get --wait 10m /result
+  prominence kv get /sweep/input/7 --field rate
 
-Exit status 1 means that there is no such key.")]
+Exit status 1 means that there is no such key, or no such field.")]
 pub(crate) struct Get {
     /// The key.
     #[arg(value_name = "KEY", value_parser = values::key)]
@@ -111,6 +114,11 @@ pub(crate) struct Get {
     /// Print JSON: the value and all that is known about it.
     #[arg(long)]
     pub(crate) json: bool,
+
+    /// Print this field of a value that is a JSON object: text without quotes, numbers as they are
+    /// written; net.depth is a field within a field.
+    #[arg(long, value_name = "NAME", conflicts_with = "json")]
+    pub(crate) field: Option<String>,
 
     /// Where there is no such key, wait this long for it to appear.
     #[arg(long, value_name = "DURATION", value_parser = values::duration)]

@@ -7,6 +7,8 @@ use prominence_client::Lifetime;
 use prominence_core::key::KeyError;
 use prominence_core::{Key, Prefix, Revision};
 
+use super::kv::table::Delimiter;
+
 /// The `--ttl` that lasts as long as the token.
 const JOB: &str = "job";
 
@@ -29,14 +31,15 @@ pub(super) fn revision(text: &str) -> Result<Revision, std::num::ParseIntError> 
     text.parse().map(Revision::new)
 }
 
-/// One character that separates columns.
-pub(super) fn delimiter(text: &str) -> Result<u8, String> {
+/// The separator of a table's columns.
+pub(super) fn delimiter(text: &str) -> Result<Delimiter, String> {
     match text.as_bytes() {
-        b"tab" | b"\\t" => Ok(b'\t'),
+        b"none" => Ok(Delimiter::None),
+        b"tab" | b"\\t" => Ok(Delimiter::Character(b'\t')),
         [one] if *one == b'\t' || (one.is_ascii_punctuation() && *one != b'"') || *one == b' ' => {
-            Ok(*one)
+            Ok(Delimiter::Character(*one))
         }
-        _ => Err("it must be one character such as , ; or |, or tab".to_owned()),
+        _ => Err("it must be one character such as , ; or |, or tab, or none".to_owned()),
     }
 }
 

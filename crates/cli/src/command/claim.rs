@@ -4,6 +4,7 @@
 //! all is to be done stays claimed until the end, because the next claim takes the first key that is
 //! free, and that would be the same one, again and again.
 
+mod fields;
 mod tally;
 mod work;
 mod worker;

@@ -54,6 +54,7 @@ pub(super) fn details<'a>(
     let options = ListOptions {
         levels: Levels::All,
         show: Shown::Entries,
+        limit: None,
         after: None,
     };
     client.list(prefix, options).map(|item| match item {

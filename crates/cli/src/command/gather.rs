@@ -5,7 +5,8 @@
 //! columns stay in memory.
 
 mod columns;
-mod compact;
+mod count;
+mod join;
 
 use std::fs::Permissions;
 use std::io::{self, BufWriter, Write};
@@ -17,10 +18,12 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use tempfile::NamedTempFile;
 
-use super::export::details;
+use self::count::{Counts, Kind};
+use self::join::Entry;
 use super::folder::cannot;
 use super::load::cell::{self, Typing};
-use crate::args::kv::table::{Format, Gather};
+use super::object::{self, Members, NonFinite};
+use crate::args::kv::table::{Format, Gather, Nan};
 use crate::failure::Failure;
 use crate::output::Output;
 
@@ -33,6 +36,10 @@ struct Shown {
     job: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     modified: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    input: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    input_base64: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     value: Option<Box<RawValue>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -66,12 +73,41 @@ pub(super) fn run(options: &Gather, client: &Client, output: &mut Output) -> Res
 }
 
 fn gather(options: &Gather, client: &Client, to: &mut impl Write) -> Result<(), Failure> {
-    let entries = details(client, &options.prefix);
-    match options.format {
-        Format::Csv => columns::write(options, entries, to),
+    let mut counts = Counts::new(options.join.is_some());
+    match &options.join {
+        None => write(
+            options,
+            join::alone(client, &options.prefix),
+            &mut counts,
+            to,
+        )?,
+        Some(inputs) => {
+            let entries = join::joined(client, &options.prefix, inputs);
+            write(options, entries, &mut counts, to)?;
+        }
+    }
+    if !options.quiet {
+        counts.tell();
+    }
+    Ok(())
+}
+
+fn write(
+    options: &Gather,
+    entries: impl Iterator<Item = Result<Entry, Failure>>,
+    counts: &mut Counts,
+    to: &mut impl Write,
+) -> Result<(), Failure> {
+    let format = if options.json {
+        Format::Json
+    } else {
+        options.format
+    };
+    match format {
+        Format::Csv => columns::write(options, entries, counts, to),
         Format::Ndjson => {
             for entry in entries {
-                serde_json::to_writer(&mut *to, &shown(options, *entry?))
+                serde_json::to_writer(&mut *to, &shown(options, entry?, counts))
                     .map_err(io::Error::from)?;
                 to.write_all(b"\n")?;
             }
@@ -82,7 +118,7 @@ fn gather(options: &Gather, client: &Client, to: &mut impl Write) -> Result<(), 
         Format::Json => {
             let mut separator = "[\n";
             for entry in entries {
-                let line = serde_json::to_string(&shown(options, *entry?));
+                let line = serde_json::to_string(&shown(options, entry?, counts));
                 write!(to, "{separator}{}", line.map_err(io::Error::from)?)?;
                 separator = ",\n";
             }
@@ -92,26 +128,52 @@ fn gather(options: &Gather, client: &Client, to: &mut impl Write) -> Result<(), 
     }
 }
 
-fn shown(options: &Gather, detail: Detail) -> Shown {
+fn shown(options: &Gather, entry: Entry, counts: &mut Counts) -> Shown {
+    let Entry { result, input } = entry;
+    let form = match options.nan {
+        Nan::String => NonFinite::String,
+        Nan::Null => NonFinite::Null,
+    };
+    counts.add(&result.key, Kind::of(&result), input.as_deref());
     let with = !options.bare;
+    let (value, value_base64) = embedded(&result, form);
+    let (input, input_base64) = match &input {
+        Some(input) => embedded(input, form),
+        None => (None, None),
+    };
     Shown {
-        key: with.then_some(detail.key),
-        job: detail.job.filter(|_| with),
-        modified: with.then_some(detail.modified),
-        value: detail.value.map(embedded),
-        value_base64: detail.value_base64,
+        key: with.then_some(result.key),
+        job: result.job.filter(|_| with),
+        modified: with.then_some(result.modified),
+        input,
+        input_base64,
+        value,
+        value_base64,
     }
 }
 
-/// A value within JSON: objects and arrays as they are, numbers and booleans where that keeps them
-/// exactly, and otherwise a string.
-fn embedded(text: String) -> Box<RawValue> {
-    let structure = text.trim_start().starts_with(['{', '[']);
-    if structure && serde_json::from_str::<&RawValue>(&text).is_ok() {
-        let compact = compact::compact(&text);
-        return RawValue::from_string(compact).unwrap_or_default();
+/// A value within JSON, or its bytes in base64.
+fn embedded(detail: &Detail, form: NonFinite) -> (Option<Box<RawValue>>, Option<String>) {
+    if let Some(text) = &detail.value {
+        return (Some(json(text, form)), None);
     }
-    let json = cell::json(&text, Typing::Exact).into_owned();
+    // Bytes that only look like UTF-16 stay what they are.
+    match object::text_of(detail).filter(|text| Members::of_text(text).is_some()) {
+        Some(text) => (Some(json(&text, form)), None),
+        None => (None, detail.value_base64.clone()),
+    }
+}
+
+/// A text as JSON: objects and arrays as they are, numbers and booleans where that keeps them exactly,
+/// and otherwise a string.
+fn json(text: &str, form: NonFinite) -> Box<RawValue> {
+    let text = object::unmarked(text);
+    let is_structure = text.trim_start().starts_with(['{', '[']);
+    let is_null = form == NonFinite::Null && object::NON_FINITE.contains(&text.trim());
+    let json = match object::standard(text, form) {
+        Some(json) if is_structure || is_null => object::compact(&json),
+        _ => cell::json(text, Typing::Exact).into_owned(),
+    };
     RawValue::from_string(json).unwrap_or_default()
 }
 

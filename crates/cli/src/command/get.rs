@@ -1,5 +1,8 @@
 //! `prominence kv get`: the value, byte for byte.
 
+mod field;
+mod near_miss;
+
 use std::io::Write as _;
 
 use prominence_api::Text;
@@ -47,15 +50,23 @@ pub(super) fn run(options: &Get, client: &Client, output: &mut Output) -> Result
             Awaited::Absent | Awaited::Unchanged => None,
         },
     };
-    let Some(entry) = found else {
+    let Some(mut entry) = found else {
         return Err(Failure::No(match options.wait {
-            None => format!("there is no key {key}; prominence kv list shows what there is"),
+            None => {
+                let near = near_miss::find(client, key);
+                let near = near.map_or(String::new(), |near| format!(" (there is {near})"));
+                format!("there is no key {key}{near}; prominence kv list shows what there is")
+            }
             Some(within) => {
                 let within = format_duration(within);
                 format!("there is still no key {key} after {within}; wait longer with --wait")
             }
         }));
     };
+    if let Some(name) = &options.field {
+        entry.value = field::of(key, &entry.value, name)?.into_bytes();
+        entry.value.push(b'\n');
+    }
     if options.json {
         output.json(&shown(key, entry))?;
         return Ok(());

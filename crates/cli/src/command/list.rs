@@ -33,6 +33,7 @@ pub(super) fn run(options: &List, client: &Client, output: &mut Output) -> Resul
         ListOptions {
             levels,
             show,
+            limit: None,
             after: None,
         },
     );

@@ -2,46 +2,73 @@
 //! all of it can be stored, and once to store it, so that memory holds its keys and no values.
 
 pub(super) mod cell;
-mod scanner;
+mod earlier;
+mod header;
+mod naming;
+mod notation;
+mod separator;
+mod store;
 mod table;
+mod text;
 
 use std::collections::HashMap;
 use std::io::Write as _;
 
 use prominence_client::{Client, Error, Lifetime, SetOptions};
-use prominence_core::{Key, Precondition, Prefix};
+use prominence_core::{Key, Precondition};
+use serde::Serialize;
 
 use self::cell::Typing;
-use self::table::{Row, Table};
+use self::naming::{Naming, Numbers, RowNames, join};
+use self::notation::Notation;
+use self::store::{Groups, Pair, Storing};
+use self::table::{Blank, Row, Table};
+use super::counted;
 use super::flight::{self, Tally};
 use super::value_limit::value_limit;
 use crate::args::kv::table::Load;
 use crate::failure::Failure;
-use crate::output::{Output, Progress, Show};
+use crate::output::{self, Output, Progress, Show};
 
-/// How keys are named.
-enum Naming {
-    /// By the row's number, with this many digits.
-    Number(usize),
-    /// By the cell in this column.
-    Column(usize),
+/// How rows become JSON objects.
+struct Objects {
+    notation: Notation,
+    typing: Vec<Typing>,
 }
 
-/// What a row becomes.
-struct Pair {
-    key: Key,
-    value: String,
+/// A table that can be stored.
+struct Checked {
+    naming: Naming,
+    names: RowNames,
+    rows: u64,
+    blank: Blank,
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Summary<'a> {
+    prefix: &'a str,
+    rows: u64,
+    stored: u64,
+    /// Rows that `--if-absent` left out.
+    existing: u64,
+    /// Rows without any content, which are left out.
+    blank: u64,
+    /// Rows of an earlier table that are still there; `null` to a token that may not list them.
+    remaining: Option<u64>,
+    removed: u64,
 }
 
 pub(super) fn run(options: &Load, client: &Client, output: &mut Output) -> Result<(), Failure> {
     let limit = value_limit(client)?;
     let table = Table::open(options)?;
-    let (naming, length) = check(options, &table, limit)?;
-    let mut header = Vec::new();
-    let pairs = table.rows(&mut header)?.map(|row| {
+    let objects = Objects::of(options, &table)?;
+    let checked = check(options, &table, &objects, limit)?;
+    tell_blank(&table, checked.blank)?;
+    let pairs = table.rows()?.map(|row| {
         let row = row?;
-        let key = key(&options.prefix, &naming, &row, &table)?;
-        let value = value(options, &header, &row);
+        let key = checked.naming.key(&options.prefix, &row, &table)?;
+        let value = objects.value(&row, &table)?;
         Ok(Pair { key, value })
     });
     if options.dry_run {
@@ -51,134 +78,178 @@ pub(super) fn run(options: &Load, client: &Client, output: &mut Output) -> Resul
         }
         return Ok(());
     }
-    let how = SetOptions {
-        lifetime: options.ttl.unwrap_or(Lifetime::Permanent),
-        condition: options.if_absent.then_some(Precondition::Absent),
-        write_id: None,
+    let storing = Storing {
+        client,
+        how: SetOptions {
+            lifetime: options.ttl.unwrap_or(Lifetime::Permanent),
+            condition: options.if_absent.then_some(Precondition::Absent),
+            write_id: None,
+        },
+        stored: Tally::default(),
+        existing: Tally::default(),
     };
-    let progress = Progress::new(Show::unless(options.quiet), "loading", length);
-    let (stored, left) = (Tally::default(), Tally::default());
-    let outcome = flight::each(options.jobs, pairs, |Pair { key, value }| {
-        match client.set(&key, value.as_bytes(), &how) {
-            Ok(_) => stored.add(),
-            Err(Error::PreconditionFailed(_)) if options.if_absent => left.add(),
-            Err(error) => return Err(error.into()),
-        }
-        progress.step();
+    let progress = Progress::new(Show::unless(options.quiet), "loading", checked.rows);
+    let outcome = flight::each(options.jobs, Groups::new(pairs), |group: Vec<Pair>| {
+        progress.steps(storing.store(&group)?);
         Ok(())
     });
     drop(progress);
-    let rows = format!("{} of {length} rows stored", stored.get());
-    match (outcome, left.get()) {
-        (Err(failure), _) => Err(failure.after(format!("{rows}; run it again to store the rest"))),
-        (Ok(()), 0) if options.quiet => Ok(()),
-        (Ok(()), 0) => Ok(output.remark(rows)?),
-        (Ok(()), left) => Err(Failure::No(format!(
-            "{left} of {length} keys exist already and were left alone; {rows}"
+    let rows = format!("{} of {} rows stored", storing.stored.get(), checked.rows);
+    outcome.map_err(|failure| failure.after(format!("{rows}; run it again to store the rest")))?;
+    let (remaining, removed) = others(options, client, &checked)?;
+    let existing = storing.existing.get();
+    if options.json {
+        output.json(&Summary {
+            prefix: options.prefix.as_str(),
+            rows: checked.rows,
+            stored: storing.stored.get(),
+            existing,
+            blank: checked.blank.rows,
+            remaining,
+            removed,
+        })?;
+    }
+    match existing {
+        0 if options.quiet || options.json => Ok(()),
+        0 => Ok(output.remark(rows)?),
+        existing => Err(Failure::No(format!(
+            "{existing} of {} keys exist already and were left alone; {rows}",
+            checked.rows
         ))),
     }
 }
 
-/// Whether every row can be stored; how keys are named, and how many there are.
-fn check(options: &Load, table: &Table, limit: u64) -> Result<(Naming, u64), Failure> {
-    let mut header = Vec::new();
-    let rows = table.rows(&mut header)?;
+/// Checks whether every row can be stored.
+fn check(options: &Load, table: &Table, objects: &Objects, limit: u64) -> Result<Checked, Failure> {
     let column = match &options.key {
         None => None,
-        Some(name) => Some(column_of(name, &header, table)?),
+        Some(name) => Some(table.column(name, "--key")?),
     };
-    let mut lines: HashMap<Key, u64> = HashMap::new();
+    let mut positions: HashMap<Key, u64> = HashMap::new();
     let mut count = 0_u64;
-    for row in rows {
-        let row = row?;
+    let mut rows = table.rows()?;
+    while let Some(row) = rows.next().transpose()? {
         count += 1;
-        let bytes = value(options, &header, &row).len() as u64;
+        let bytes = objects.value(&row, table)?.len() as u64;
         if bytes > limit {
             return Err(table.wrong(
-                row.line,
+                row.position,
                 format_args!("makes a value of {bytes} bytes, and the limit is {limit}"),
             ));
         }
         let Some(column) = column else { continue };
-        let key = key(&options.prefix, &Naming::Column(column), &row, table)?;
-        if let Some(first) = lines.insert(key, row.line) {
+        let key = Naming::Column(column).key(&options.prefix, &row, table)?;
+        if let Some(first) = positions.insert(key, row.position) {
+            let first = table.line_at(first)?;
             let same = format!(
-                "has the key \"{}\", and so has line {first}; every row needs its own",
+                "has the key {:?}, and so has line {first}; every row needs its own",
                 row.cell(column)
             );
-            return Err(table.wrong(row.line, same));
+            return Err(table.wrong(row.position, same));
         }
     }
-    if let Some(column) = column {
-        return Ok((Naming::Column(column), count));
-    }
-    let digits = count.to_string().len();
-    // The prefix may be as long as a key may be.
-    join(&options.prefix, &"0".repeat(digits))
-        .map_err(|error| Failure::Usage(format!("{} can't name rows: {error}", options.prefix)))?;
-    Ok((Naming::Number(digits), count))
-}
-
-fn column_of(name: &str, header: &[String], table: &Table) -> Result<usize, Failure> {
-    let found = header.iter().position(|column| column == name);
-    found.ok_or_else(|| {
-        Failure::Usage(format!(
-            "{} has no column \"{name}\"; it has {}",
-            table.name(),
-            header.join(", ")
-        ))
+    let (naming, names) = match column {
+        Some(column) => (Naming::Column(column), RowNames::Keys(positions)),
+        None => {
+            let numbers = Numbers::new(options, count);
+            // The prefix may be as long as a key may be.
+            join(&options.prefix, &numbers.last()).map_err(|error| {
+                Failure::Usage(format!("{} can't name rows: {error}", options.prefix))
+            })?;
+            (Naming::Numbers(numbers), RowNames::Numbers(numbers))
+        }
+    };
+    Ok(Checked {
+        naming,
+        names,
+        rows: count,
+        blank: rows.blank(),
     })
 }
 
-fn key(prefix: &Prefix, naming: &Naming, row: &Row, table: &Table) -> Result<Key, Failure> {
-    let name = match naming {
-        Naming::Number(digits) => format!("{:0digits$}", row.number),
-        Naming::Column(column) => row.cell(*column).to_owned(),
-    };
-    join(prefix, &name).map_err(|why| {
-        table.wrong(
-            row.line,
-            format_args!("has \"{name}\" for a key, which can't be one: {why}"),
-        )
-    })
-}
-
-/// The key of a name below a prefix. Only what needs no tidying is taken: two names must not become
-/// one key.
-fn join(prefix: &Prefix, name: &str) -> Result<Key, String> {
-    let slash = if prefix.as_str().ends_with('/') {
-        ""
-    } else {
-        "/"
-    };
-    let path = format!("{prefix}{slash}{name}");
-    let key = Key::parse(&path).map_err(|error| match name {
-        "" => "it is empty".to_owned(),
-        _ => error.to_string(),
-    })?;
-    if key.as_str() == path {
-        Ok(key)
-    } else {
-        Err("it has a / too many".to_owned())
+/// Says that rows without any content were left out.
+fn tell_blank(table: &Table, blank: Blank) -> Result<(), Failure> {
+    if blank.rows > 0 {
+        let line = table.line_at(blank.first)?;
+        output::warn(format_args!(
+            "{} of {} without any content left out, from line {line} on",
+            counted(blank.rows, "row"),
+            table.name()
+        ));
     }
+    Ok(())
 }
 
-/// The JSON object of a row, its members in the order of the columns.
-fn value(options: &Load, header: &[String], row: &Row) -> String {
-    let typing = if options.strings {
-        Typing::Strings
-    } else {
-        Typing::Exact
-    };
-    let mut object = String::from("{");
-    for (at, name) in header.iter().enumerate() {
-        if at > 0 {
-            object.push(',');
+/// Removes the rows of an earlier table, or says that they remain. Answers how many remain, if that is
+/// known, and how many were removed.
+fn others(
+    options: &Load,
+    client: &Client,
+    checked: &Checked,
+) -> Result<(Option<u64>, u64), Failure> {
+    let (prefix, names) = (&options.prefix, &checked.names);
+    if options.replace {
+        let removed = earlier::remove(client, prefix, names, options.jobs);
+        let removed = removed.map_err(|failure| {
+            let after = "all rows are stored, and some of an earlier table remain; run it again";
+            failure.after(after.to_owned())
+        })?;
+        return Ok((Some(0), removed));
+    }
+    let found = match earlier::find(client, prefix, names) {
+        Ok(found) => found,
+        // A token that may write and not list is enough to load.
+        Err(Failure::Request(error)) if matches!(*error, Error::Forbidden(_)) => {
+            return Ok((None, 0));
         }
-        object.push_str(&cell::string(name));
-        object.push(':');
-        object.push_str(&cell::json(row.cell(at), typing));
+        Err(failure) => return Err(failure.after("all rows are stored".to_owned())),
+    };
+    if let Some(first) = &found.first {
+        output::warn(format_args!(
+            "{} of an earlier table remain under {prefix}, such as {first}; --replace removes them",
+            counted(found.count, "row")
+        ));
     }
-    object.push('}');
-    object
+    Ok((Some(found.count), 0))
+}
+
+impl Objects {
+    fn of(options: &Load, table: &Table) -> Result<Self, Failure> {
+        let columns = table.columns();
+        let mut typing = match &options.strings {
+            Some(names) if names.is_empty() => vec![Typing::Strings; columns.len()],
+            _ => vec![Typing::Exact; columns.len()],
+        };
+        for name in options.strings.iter().flatten() {
+            let column = table.column(name, "--strings")?;
+            if let Some(typing) = typing.get_mut(column) {
+                *typing = Typing::Strings;
+            }
+        }
+        Ok(Self {
+            notation: Notation::of(options),
+            typing,
+        })
+    }
+
+    /// The JSON object of a row, its members in the order of the columns.
+    fn value(&self, row: &Row, table: &Table) -> Result<String, Failure> {
+        let mut object = String::from("{");
+        for (at, (name, typing)) in table.columns().iter().zip(&self.typing).enumerate() {
+            if at > 0 {
+                object.push(',');
+            }
+            object.push_str(&cell::string(name));
+            object.push(':');
+            let cell = row.cell(at);
+            match self.notation.json(cell, *typing) {
+                Ok(json) => object.push_str(&json),
+                Err(unclear) => {
+                    return Err(table.wrong(row.position, unclear.explain(cell, name)));
+                }
+            }
+        }
+        object.push('}');
+        Ok(object)
+    }
 }

@@ -45,7 +45,12 @@ impl Progress {
 
     /// One more is done.
     pub(crate) fn step(&self) {
-        self.0.inc(1);
+        self.steps(1);
+    }
+
+    /// So many more are done.
+    pub(crate) fn steps(&self, count: u64) {
+        self.0.inc(count);
     }
 }
 

@@ -102,6 +102,7 @@ fn a_listing_of_many_pages_has_every_key_once_in_each_form() {
     let after = |show| ListOptions {
         levels: Levels::All,
         show,
+        limit: None,
         after: Some(Prefix::parse("/k/010048").unwrap()),
     };
     let everything = Prefix::everything();

@@ -26,8 +26,8 @@ const MAX_WORKERS: i64 = 1_024;
   prominence kv claim /queue/ --until-empty --workers 4 -- ./work.sh
   prominence kv claim /queue/ -- sh -c './work.sh > out && prominence kv set \"/done$PROMINENCE_KEY\" out'
 
-CMD reads the value from its standard input and finds the key in PROMINENCE_KEY. When it ends with
-status 0 the key is deleted; when it fails, the key is given back for another to take. While it
+CMD reads the value from its standard input and finds the key in PROMINENCE_KEY, and the fields of a
+value that is a JSON object in variables such as PROMINENCE_FIELD_RATE. When it ends with status 0 the key is deleted; when it fails, the key is given back for another to take. While it
 runs the claim is renewed; where it is lost, CMD is stopped.
 
 With --until-empty a key whose CMD fails stays claimed until all is done, so that it is not taken

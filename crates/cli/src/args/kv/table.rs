@@ -1,4 +1,4 @@
-//! The arguments of `prominence kv load` and `prominence kv gather`.
+//! The arguments of `prominence kv load`, `prominence kv gather` and `prominence kv missing`.
 
 use std::path::PathBuf;
 
@@ -9,17 +9,22 @@ use prominence_core::Prefix;
 use super::copy::{DEFAULT_JOBS, MAX_JOBS};
 use crate::args::values;
 
+/// The highest number that a first row may have: with the rows behind it, it stays within 64 bits and
+/// within what every program reads exactly from JSON.
+const MAX_START: u64 = 1_000_000_000_000_000;
+
 /// Which table to load, and how its rows become keys and values.
 #[derive(Args)]
 #[command(after_help = "Examples:
   prominence kv load /sweep/input params.csv
   prominence kv load /sweep/input params.tsv --key name --ttl 7d
+  prominence kv load /sweep/input export.csv --delimiter ';' --decimal-comma --replace
   make-table | prominence kv load /sweep/input - --dry-run
 
-A row's value is the JSON object of its columns. A cell is a number or true or false where that
-keeps it exactly as it is written, and otherwise a string: 007, 1e400 and an empty cell are strings.
-Without --key the rows are numbered from 1, with as many digits as the last one has. The whole table
-is checked before anything is stored.
+Without --key rows are numbered: /sweep/input/1, /sweep/input/2 and so on, as the tasks of a job
+array are. A row's value is the JSON object of its columns. A cell is a number or true or false
+where that keeps it exactly as it is written, and otherwise a string. The whole table is checked
+before anything is stored. Rows without any content are left out.
 
 Exit status 1 means that --if-absent left keys alone.")]
 pub(crate) struct Load {
@@ -32,17 +37,54 @@ pub(crate) struct Load {
     pub(crate) table: PathBuf,
 
     /// Name each key by this column, which must differ in every row [default: the row's number].
-    #[arg(long, value_name = "COLUMN")]
+    #[arg(long, value_name = "COLUMN", conflicts_with_all = ["start", "pad"])]
     pub(crate) key: Option<String>,
 
-    /// What separates columns: one character, or "tab" [default: a tab for .tsv and .tab,
-    /// otherwise a comma].
-    #[arg(long, value_name = "CHARACTER", value_parser = values::delimiter)]
-    pub(crate) delimiter: Option<u8>,
+    /// The number of the first row.
+    #[arg(long, value_name = "N", default_value_t = 1,
+          value_parser = clap::value_parser!(u64).range(0..=MAX_START))]
+    pub(crate) start: u64,
 
-    /// Make every cell a string.
+    /// Write zeros before numbers, so that all have as many digits as the last one and keys sort as
+    /// the rows.
     #[arg(long)]
-    pub(crate) strings: bool,
+    pub(crate) pad: bool,
+
+    /// Delete the rows below PREFIX that this table does not have, once its own are stored.
+    #[arg(long, conflicts_with = "dry_run")]
+    pub(crate) replace: bool,
+
+    /// The separator of columns: one character such as ';' or '|', "tab", or "none" for a table of
+    /// one column [default: a first line such as sep=; if there is one, a tab for .tsv and .tab,
+    /// otherwise a comma].
+    #[arg(long, short, visible_alias = "separator", value_name = "CHARACTER",
+          value_parser = values::delimiter)]
+    pub(crate) delimiter: Option<Delimiter>,
+
+    /// The first row names the columns, even if it has numbers.
+    #[arg(long, conflicts_with_all = ["no_header", "columns"])]
+    pub(crate) header: bool,
+
+    /// The first row is data; the columns are called column1, column2 and so on.
+    #[arg(long)]
+    pub(crate) no_header: bool,
+
+    /// The first row is data; these are the names of the columns.
+    #[arg(long, value_name = "A,B,…", value_delimiter = ',')]
+    pub(crate) columns: Vec<String>,
+
+    /// Numbers have a comma before their fraction: 1,5 becomes 1.5.
+    #[arg(long)]
+    pub(crate) decimal_comma: bool,
+
+    /// Remove blanks around cells.
+    #[arg(long)]
+    pub(crate) trim: bool,
+
+    /// Make every cell a string, or the cells of these columns.
+    #[arg(long, value_name = "A,B,…", num_args = 0..=1, require_equals = true,
+          value_delimiter = ',')]
+    pub(crate) strings: Option<Vec<String>>,
 
     /// How long the values stay: 90s, 15m, 12h, 7d, a number of seconds, or "job" for as long as
     /// the token [default: until they are deleted].
@@ -57,6 +99,10 @@ pub(crate) struct Load {
     #[arg(long)]
     pub(crate) dry_run: bool,
 
+    /// Print JSON: how many rows were stored, left out and removed.
+    #[arg(long, conflicts_with = "dry_run")]
+    pub(crate) json: bool,
+
     /// How many requests to have under way at a time.
     #[arg(long, short, value_name = "N", default_value_t = DEFAULT_JOBS,
           value_parser = clap::value_parser!(u16).range(1..=MAX_JOBS))]
@@ -67,24 +113,46 @@ pub(crate) struct Load {
     pub(crate) quiet: bool,
 }
 
+/// The separator of a table's columns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Delimiter {
+    /// This character.
+    Character(u8),
+    /// There is one column, and nothing to separate.
+    None,
+}
+
 /// What to gather, and into which form.
 #[derive(Args)]
 #[command(after_help = "Examples:
-  prominence kv gather /sweep/output
-  prominence kv gather /sweep/output -o results.csv
-  prominence kv gather /sweep/output --format ndjson | jq -s 'map(.value.loss) | min'
+  prominence kv gather /sweep/output/
+  prominence kv gather /sweep/output/ --join /sweep/input/ -o results.csv
+  prominence kv gather /sweep/output/ --format ndjson | jq -s 'map(.value.loss) | min'
 
 The columns of CSV are key, job, modified, and the members of the values that are JSON objects, in
-the order in which they first appear. Other values stand in the column value, and those that are no
-text in value_base64.")]
+the order in which they first appear. Other values are in the column value, and those that are not
+text in value_base64; how many there are is said on standard error. With --join the columns of the
+inputs come before those of the results; where both have a column x, that of the input is input_x.")]
 pub(crate) struct Gather {
-    /// What the keys begin with.
+    /// What the keys begin with; with --join, the folder that they are in.
     #[arg(value_name = "PREFIX", value_parser = values::prefix)]
     pub(crate) prefix: Prefix,
+
+    /// Put the value of IN/NAME beside that of PREFIX/NAME.
+    #[arg(long, value_name = "IN", value_parser = values::prefix)]
+    pub(crate) join: Option<Prefix>,
 
     /// The form.
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Format::Csv)]
     pub(crate) format: Format,
+
+    /// The same as --format json.
+    #[arg(long, conflicts_with = "format")]
+    pub(crate) json: bool,
+
+    /// What NaN, Infinity and -Infinity become in JSON, which has no such numbers.
+    #[arg(long, value_enum, value_name = "FORM", default_value_t = Nan::String)]
+    pub(crate) nan: Nan,
 
     /// Only the values: leave out key, job and modified.
     #[arg(long)]
@@ -93,6 +161,10 @@ pub(crate) struct Gather {
     /// Write to this file, which appears when it is complete; - is standard output.
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+
+    /// Don't say how many values are not JSON objects or have no input.
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
 }
 
 /// The form of a gathered table.
@@ -104,4 +176,41 @@ pub(crate) enum Format {
     Json,
     /// An object a line.
     Ndjson,
+}
+
+/// The form of numbers that JSON does not have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Nan {
+    /// "NaN", "Infinity" and "-Infinity".
+    String,
+    /// null.
+    Null,
+}
+
+/// Which inputs to compare with which results.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  prominence kv missing /sweep/input/ /sweep/output/
+  sbatch --array=$(prominence kv missing /sweep/input/ /sweep/output/ --names | paste -sd,) job.sh
+
+The input IN/NAME has a result if there is a key OUT/NAME, or one below OUT/NAME/.
+
+Exit status 0 means that every input has a result; 1 that some have none, which are printed, or that
+there are no inputs at all.")]
+pub(crate) struct Missing {
+    /// The folder of the inputs.
+    #[arg(value_name = "IN", value_parser = values::prefix)]
+    pub(crate) inputs: Prefix,
+
+    /// The folder of the results.
+    #[arg(value_name = "OUT", value_parser = values::prefix)]
+    pub(crate) results: Prefix,
+
+    /// Print the names without the folder.
+    #[arg(long)]
+    pub(crate) names: bool,
+
+    /// Print JSON: the number of inputs, and the key and the name of each one without a result.
+    #[arg(long, conflicts_with = "names")]
+    pub(crate) json: bool,
 }

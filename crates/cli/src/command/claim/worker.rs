@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use prominence_client::{Claimed, Client};
 
+use super::fields;
 use super::tally::Tally;
 use super::work::{Done, Work};
 use crate::args::kv::claim::Claim;
@@ -102,6 +103,7 @@ impl Worker<'_> {
     fn work_on(&self, claimed: Claimed, work: Work, since: Moment) {
         let mut command = held::command(&self.options.command);
         command.env(KEY, work.key.as_str()).stdin(Stdio::piped());
+        fields::give(&mut command, work.key.as_str(), &claimed.entry.value);
         let (mut child, target) = match self.signals.start(&mut command) {
             Ok(running) => running,
             Err(not_started) => {

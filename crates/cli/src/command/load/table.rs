@@ -1,229 +1,275 @@
-//! A table of text: a row that names the columns, and rows of as many cells (RFC 4180).
+//! A table of text: names of columns, and rows of as many cells (RFC 4180).
 
-use std::cell::RefCell;
-use std::collections::HashMap;
 use std::fmt;
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
-use std::path::PathBuf;
-use std::rc::Rc;
+use std::io::Read;
 
-use super::scanner::{Scanner, Seen};
-use crate::args::kv::table::Load;
+use super::super::counted;
+use super::header::ColumnNames;
+use super::separator::Separator;
+use super::text::{self, Text};
+use crate::args::kv::table::{Delimiter, Load};
 use crate::failure::Failure;
 
-/// A table that can be read only once is kept in memory, up to this many bytes. Larger ones belong
-/// in a file, which is read as it is needed.
-const MAX_PIPED_BYTES: u64 = 256 << 20;
-
-/// What stands for standard input.
-const STDIN: &str = "-";
-
-/// What some programs put in front of a text in UTF-8.
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-
-/// What stands in front of a text in UTF-16, either way round.
-const UTF_16_MARKS: [&[u8]; 2] = [b"\xff\xfe", b"\xfe\xff"];
+/// Bytes of the table that are read at a time.
+const BUFFER: usize = 64 << 10;
 
 /// A table, which can be read again and again.
 pub(super) struct Table {
-    source: Source,
-    name: String,
-    delimiter: u8,
+    text: Text,
+    separator: Separator,
+    has_header: bool,
+    columns: Vec<String>,
+    blanks: Blanks,
 }
 
-enum Source {
-    File(PathBuf),
-    Memory(Vec<u8>),
+/// Blanks around cells.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Blanks {
+    Keep,
+    Remove,
 }
 
 /// A row.
 pub(super) struct Row {
-    /// Its number among the rows, from 1.
-    pub(super) number: u64,
-    /// The line of the file on which it begins, from 1.
-    pub(super) line: u64,
+    /// Its place among the rows, from 0.
+    pub(super) index: u64,
+    /// The reader's position before it.
+    pub(super) position: u64,
     record: csv::StringRecord,
+    blanks: Blanks,
 }
 
 /// The rows of a table, read as they are wanted.
 pub(super) struct Rows<'a> {
     table: &'a Table,
     reader: csv::Reader<Box<dyn Read + 'a>>,
-    seen: Rc<RefCell<Seen>>,
-    width: usize,
-    number: u64,
+    index: u64,
+    blank: Blank,
+}
+
+/// Rows in which every cell is empty, as a spreadsheet writes them below a table.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Blank {
+    pub(super) rows: u64,
+    /// The position of the first one.
+    pub(super) first: u64,
 }
 
 impl Table {
-    /// Opens the table that was asked for; what can't be read twice is read now.
+    /// Opens the table that was asked for, and reads the names of its columns.
     pub(super) fn open(options: &Load) -> Result<Self, Failure> {
-        let path = &options.table;
-        let stdin = path.as_os_str() == STDIN;
-        let name = if stdin {
-            "standard input".to_owned()
-        } else {
-            path.display().to_string()
+        let text = Text::open(&options.table)?;
+        let separator = separator(options, &text)?;
+        let names = ColumnNames::of(options);
+        let mut table = Self {
+            text,
+            separator,
+            has_header: names.are_first_row(),
+            columns: Vec::new(),
+            blanks: if options.trim {
+                Blanks::Remove
+            } else {
+                Blanks::Keep
+            },
         };
-        let unreadable = |error: io::Error| Failure::Usage(format!("cannot read {name}: {error}"));
-        let source = if stdin {
-            Source::Memory(piped(io::stdin().lock(), &name)?)
-        } else if path.metadata().map_err(unreadable)?.is_file() {
-            Source::File(path.clone())
-        } else {
-            Source::Memory(piped(File::open(path).map_err(unreadable)?, &name)?)
-        };
-        let extension = path.extension().map(|text| text.to_ascii_lowercase());
-        let tabs = extension.is_some_and(|text| text == "tsv" || text == "tab");
-        Ok(Self {
-            source,
-            name,
-            delimiter: options.delimiter.unwrap_or(if tabs { b'\t' } else { b',' }),
-        })
-    }
-
-    /// What to call it.
-    pub(super) fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// What is wrong on which line.
-    pub(super) fn wrong(&self, line: u64, what: impl fmt::Display) -> Failure {
-        Failure::Usage(format!(
-            "line {line} of {} {what}; nothing was stored",
-            self.name
-        ))
-    }
-
-    /// Reads the names of the columns; the rows come as they are wanted.
-    pub(super) fn rows(&self, header: &mut Vec<String>) -> Result<Rows<'_>, Failure> {
-        let unreadable = |error| Failure::Usage(format!("cannot read {}: {error}", self.name));
-        let mut text: Box<dyn BufRead> = match &self.source {
-            Source::File(path) => Box::new(BufReader::new(File::open(path).map_err(unreadable)?)),
-            Source::Memory(bytes) => Box::new(bytes.as_slice()),
-        };
-        let start = text.fill_buf().map_err(unreadable)?;
-        if UTF_16_MARKS.iter().any(|mark| start.starts_with(mark)) {
-            let name = &self.name;
-            return Err(Failure::Usage(format!(
-                "{name} is UTF-16; save it as UTF-8"
-            )));
-        }
-        if start.starts_with(BYTE_ORDER_MARK) {
-            text.consume(BYTE_ORDER_MARK.len());
-        }
-        let (scanner, seen) = Scanner::new(text, self.delimiter);
-        let reader = csv::ReaderBuilder::new()
-            .delimiter(self.delimiter)
-            // Rows are counted and compared here, for errors that say more.
-            .has_headers(false)
-            .flexible(true)
-            .from_reader(Box::new(scanner) as Box<dyn Read>);
-        let mut rows = Rows {
-            table: self,
-            reader,
-            seen,
-            width: 0,
-            number: 0,
-        };
-        let Some(first) = rows.read()? else {
-            let name = &self.name;
+        let Some(first) = table.all_rows()?.read()? else {
+            let name = table.name();
             return Err(Failure::Usage(format!(
                 "{name} is empty; its first row must name the columns"
             )));
         };
-        *header = first.record.iter().map(str::to_owned).collect();
-        rows.width = header.len();
-        self.check_header(first.line, header)?;
+        let cells: Vec<&str> = first.record.iter().collect();
+        match names.take(&cells, separator) {
+            Ok(columns) => table.columns = columns,
+            Err(what) => return Err(table.wrong(first.position, what)),
+        }
+        Ok(table)
+    }
+
+    /// The name for messages.
+    pub(super) fn name(&self) -> &str {
+        self.text.name()
+    }
+
+    /// The names of the columns.
+    pub(super) fn columns(&self) -> &[String] {
+        &self.columns
+    }
+
+    /// The number of a column.
+    pub(super) fn column(&self, name: &str, option: &str) -> Result<usize, Failure> {
+        let found = self.columns.iter().position(|column| column == name);
+        found.ok_or_else(|| {
+            Failure::Usage(format!(
+                "{} has no column {name:?} for {option}; it has {}",
+                self.name(),
+                self.columns.join(", ")
+            ))
+        })
+    }
+
+    /// An error in the row whose reader stood at this position before it.
+    pub(super) fn wrong(&self, position: u64, what: impl fmt::Display) -> Failure {
+        match self.line_at(position) {
+            Err(failure) => failure,
+            Ok(line) => Failure::Usage(format!(
+                "line {line} of {} {what}; nothing was stored",
+                self.name()
+            )),
+        }
+    }
+
+    /// The line of the row whose reader stood at this position before it.
+    pub(super) fn line_at(&self, position: u64) -> Result<u64, Failure> {
+        self.text.line_at(position)
+    }
+
+    /// Reads the rows below the names of the columns.
+    pub(super) fn rows(&self) -> Result<Rows<'_>, Failure> {
+        let mut rows = self.all_rows()?;
+        if self.has_header {
+            rows.read()?;
+        }
         Ok(rows)
     }
 
-    fn check_header(&self, line: u64, header: &[String]) -> Result<(), Failure> {
-        let mut columns: HashMap<&str, usize> = HashMap::new();
-        for (at, name) in header.iter().enumerate() {
-            let column = at + 1;
-            if name.is_empty() {
-                return Err(self.wrong(line, format_args!("has no name for column {column}")));
-            }
-            if let Some(first) = columns.insert(name, column) {
-                let what = format!("names both column {first} and column {column} \"{name}\"");
-                return Err(self.wrong(line, what));
-            }
-        }
-        Ok(())
+    fn all_rows(&self) -> Result<Rows<'_>, Failure> {
+        let reader = csv::ReaderBuilder::new()
+            .delimiter(self.separator.byte())
+            .buffer_capacity(BUFFER)
+            // Rows are counted and compared here, for errors that say more.
+            .has_headers(false)
+            .flexible(true)
+            .from_reader(self.text.reader()?);
+        Ok(Rows {
+            table: self,
+            reader,
+            index: 0,
+            blank: Blank::default(),
+        })
+    }
+}
+
+/// How columns are separated: as the options say, as the text says, as its name says, or by commas.
+fn separator(options: &Load, text: &Text) -> Result<Separator, Failure> {
+    let extension = options.table.extension();
+    let extension = extension.map(|text| text.to_ascii_lowercase());
+    let tabs = extension.is_some_and(|text| text == "tsv" || text == "tab");
+    let said = options.delimiter.map(|said| match said {
+        Delimiter::Character(byte) => Separator::Named(byte),
+        Delimiter::None => Separator::None,
+    });
+    match (said, text.separator()) {
+        (Some(said), Some(own)) if said != Separator::Named(own) => Err(Failure::Usage(format!(
+            "line 1 of {} names the separator '{}', and --delimiter another one; leave --delimiter \
+             out, or delete that line",
+            text.name(),
+            char::from(own).escape_default()
+        ))),
+        (Some(said), _) => Ok(said),
+        (None, Some(own)) => Ok(Separator::Named(own)),
+        (None, None) if tabs => Ok(Separator::Named(b'\t')),
+        (None, None) => Ok(Separator::Assumed),
     }
 }
 
 impl Row {
     /// The text of a cell.
     pub(super) fn cell(&self, column: usize) -> &str {
-        self.record.get(column).unwrap_or_default()
+        let cell = self.record.get(column).unwrap_or_default();
+        match self.blanks {
+            Blanks::Keep => cell,
+            Blanks::Remove => cell.trim(),
+        }
+    }
+
+    /// Whether a row of several cells has nothing in any of them. A single cell that is empty must have
+    /// quotes around it, and is there on purpose.
+    fn is_blank(&self) -> bool {
+        self.record.len() > 1 && self.record.iter().all(|cell| cell.trim().is_empty())
     }
 }
 
 impl Rows<'_> {
+    /// The rows without any content that were left out so far.
+    pub(super) fn blank(&self) -> Blank {
+        self.blank
+    }
+
     /// The next row, of any width.
     fn read(&mut self) -> Result<Option<Row>, Failure> {
+        let table = self.table;
         let mut record = csv::ByteRecord::new();
         let more = self.reader.read_byte_record(&mut record);
-        let name = &self.table.name;
-        let more = more.map_err(|error| Failure::Usage(format!("cannot read {name}: {error}")))?;
-        if let Some(line) = self.seen.borrow().open_quote {
-            let what = "has a quote before a cell that is never closed";
-            return Err(self.table.wrong(line, what));
-        }
+        let more = more.map_err(|error| text::unreadable(table.name(), &error))?;
+        let end = self.reader.position().byte();
         if !more {
+            table.text.ends_at(end)?;
             return Ok(None);
         }
-        let line = self
-            .seen
-            .borrow_mut()
-            .begins
-            .pop_front()
-            .unwrap_or_default();
-        let record = csv::StringRecord::from_byte_record(record);
-        let record = record.map_err(|_| self.table.wrong(line, "is not valid UTF-8"))?;
+        let position = record.position().map_or(0, csv::Position::byte);
+        if table.text.is_within_quote(end) {
+            let what = "has a quote before a cell that is never closed; close it, or remove it";
+            return Err(table.wrong(position, what));
+        }
+        let record = csv::StringRecord::from_byte_record(record).map_err(|error| {
+            let what = invalid(error.into_byte_record());
+            table.wrong(position, what)
+        })?;
         Ok(Some(Row {
-            number: self.number,
-            line,
+            index: self.index,
+            position,
             record,
+            blanks: table.blanks,
         }))
     }
+}
+
+/// What is wrong with a row that is not text in UTF-8.
+fn invalid(record: csv::ByteRecord) -> String {
+    let cell = record
+        .iter()
+        .find(|cell| std::str::from_utf8(cell).is_err());
+    let broken = cell.and_then(|cell| {
+        let error = std::str::from_utf8(cell).err()?;
+        cell.get(error.valid_up_to())
+    });
+    let byte = broken.map_or(String::new(), |byte| {
+        format!(", with the byte 0x{byte:02X}")
+    });
+    format!(
+        "is not valid UTF-8{byte}; save the table as UTF-8, or convert it, for instance with iconv -f \
+         WINDOWS-1252 -t UTF-8"
+    )
 }
 
 impl Iterator for Rows<'_> {
     type Item = Result<Row, Failure>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.number += 1;
-        let row = match self.read() {
-            Ok(row) => row?,
-            Err(failure) => return Some(Err(failure)),
+        let row = loop {
+            let row = match self.read() {
+                Ok(row) => row?,
+                Err(failure) => return Some(Err(failure)),
+            };
+            if !row.is_blank() {
+                break row;
+            }
+            if self.blank.rows == 0 {
+                self.blank.first = row.position;
+            }
+            self.blank.rows += 1;
         };
-        let (cells, width) = (row.record.len(), self.width);
+        self.index += 1;
+        let (cells, width) = (row.record.len(), self.table.columns.len());
         if cells == width {
             return Some(Ok(row));
         }
-        let cells = match cells {
-            1 => "1 cell".to_owned(),
-            _ => format!("{cells} cells"),
-        };
-        let what = format!("has {cells}, and the first row names {width} columns");
-        Some(Err(self.table.wrong(row.line, what)))
+        let cells = counted(cells as u64, "cell");
+        let what = format!(
+            "has {cells}, and the table has {}",
+            counted(width as u64, "column")
+        );
+        Some(Err(self.table.wrong(row.position, what)))
     }
-}
-
-/// Reads all of what can be read only once.
-fn piped(from: impl Read, name: &str) -> Result<Vec<u8>, Failure> {
-    let mut bytes = Vec::new();
-    from.take(MAX_PIPED_BYTES + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|error| Failure::Usage(format!("cannot read {name}: {error}")))?;
-    if bytes.len() as u64 > MAX_PIPED_BYTES {
-        return Err(Failure::Usage(format!(
-            "{name} has more than {MAX_PIPED_BYTES} bytes, the limit for what is no file; save it \
-             in one and load that"
-        )));
-    }
-    Ok(bytes)
 }

@@ -73,7 +73,7 @@ fn every_key_comes_back_from_its_file_byte_for_byte() {
         assert_eq!(found.len(), count, "{:?}", found.keys());
         let you = server.user(&format!("you{count}{}", prefix.len()));
         assert_eq!(you.kv(&["import", &dir, prefix]).text(), "");
-        let there = |who: &Person<'_>| who.kv(&["gather", prefix, "--bare"]).bytes();
+        let there = |who: &Person<'_>| who.kv(&["gather", prefix, "--bare", "-q"]).bytes();
         assert_eq!(you.kv(&["list"]).text(), me.kv(&["list", prefix]).text());
         assert_eq!(there(&you), there(&me));
         let again = folder(&server, &format!("again{count}{}", prefix.len()));
@@ -186,7 +186,7 @@ fn an_export_that_is_killed_leaves_whole_files_and_can_be_finished() {
     let table: String = (0..3_000)
         .map(|n| format!("{n},{}\n", "x".repeat(2_000)))
         .collect();
-    let load = ["load", "/in", "-", "--jobs", "64"];
+    let load = ["load", "/in", "-", "--pad"];
     me.kv_with_input(&load, format!("n,x\n{table}").as_bytes())
         .text();
     let (path, dir) = folder(&server, "out");

@@ -1,7 +1,7 @@
 //! JSON on one line.
 
 /// Takes the white space out of a JSON text, and leaves every number and string as it is written.
-pub(super) fn compact(json: &str) -> String {
+pub(in crate::command) fn compact(json: &str) -> String {
     let mut compact = String::with_capacity(json.len());
     let (mut quoted, mut escaped) = (false, false);
     for character in json.chars() {

@@ -1,0 +1,201 @@
+//! Numbers that are written for people: with a decimal comma, separators between thousands, or blanks
+//! around them. JSON has none of these, so such a cell is refused unless an option says how to read it.
+
+use std::borrow::Cow;
+
+use super::cell::{self, Typing};
+use crate::args::kv::table::Load;
+
+/// What the options say about cells.
+#[derive(Clone, Copy)]
+pub(super) struct Notation {
+    decimal: Decimal,
+}
+
+/// The character before the fraction of a number.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Decimal {
+    Point,
+    Comma,
+}
+
+/// A cell that can't be read without a further option.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Unclear {
+    /// It has a comma, before the fraction or between thousands.
+    Comma,
+    /// With a decimal comma: it has a point.
+    Point,
+    /// With a decimal comma: it has separators between thousands.
+    Thousands,
+    /// It is a number or a truth value with blanks around it.
+    Blanks,
+}
+
+impl Notation {
+    pub(super) fn of(options: &Load) -> Self {
+        Self {
+            decimal: if options.decimal_comma {
+                Decimal::Comma
+            } else {
+                Decimal::Point
+            },
+        }
+    }
+
+    /// A cell as JSON.
+    pub(super) fn json(self, text: &str, typing: Typing) -> Result<Cow<'_, str>, Unclear> {
+        if typing == Typing::Strings {
+            return Ok(cell::json(text, typing));
+        }
+        let bare = text.trim();
+        let comma = Figures::of(bare).filter(|figures| figures.commas > 0);
+        if bare.len() < text.len() && (comma.is_some() || cell::json(bare, typing) == bare) {
+            return Err(Unclear::Blanks);
+        }
+        match (self.decimal, comma) {
+            (Decimal::Point, Some(_)) => Err(Unclear::Comma),
+            (Decimal::Point, None) => Ok(cell::json(text, typing)),
+            (Decimal::Comma, Some(figures)) if figures.commas == 1 && figures.points == 0 => {
+                let number = text.replace(',', ".");
+                Ok(Cow::Owned(cell::json(&number, typing).into_owned()))
+            }
+            (Decimal::Comma, Some(_)) => Err(Unclear::Thousands),
+            (Decimal::Comma, None) => {
+                let number = cell::json(text, typing);
+                if number == text && text.contains('.') {
+                    return Err(Unclear::Point);
+                }
+                Ok(number)
+            }
+        }
+    }
+}
+
+impl Unclear {
+    /// The rest of a sentence that begins with the line: the cell, its column, and the options.
+    pub(super) fn explain(&self, cell: &str, column: &str) -> String {
+        let keep = format!("--strings={column} to keep the column as text");
+        let found = format!("has {cell:?} in the column {column:?}");
+        match self {
+            Self::Comma => format!(
+                "{found}, which is not a number in JSON; add --decimal-comma if the comma stands \
+                 before a fraction, remove it if it stands between thousands, or add {keep}"
+            ),
+            Self::Point => format!(
+                "{found}, a number with a point, and --decimal-comma says that numbers have a comma; \
+                 write all numbers in one way, or add {keep}"
+            ),
+            Self::Thousands => format!(
+                "{found}, a number with separators between thousands; remove them, or add {keep}"
+            ),
+            Self::Blanks => format!(
+                "{found}, with blanks around it; add --trim to remove blanks around all cells, or add \
+                 {keep}"
+            ),
+        }
+    }
+}
+
+/// The separators within a text of digits and separators.
+struct Figures {
+    commas: usize,
+    points: usize,
+}
+
+impl Figures {
+    /// `None` for a text that nobody would call a number.
+    fn of(text: &str) -> Option<Self> {
+        let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
+        let (mantissa, power) = match unsigned.split_once(['e', 'E']) {
+            None => (unsigned, "0"),
+            Some(parts) => parts,
+        };
+        let power = power.strip_prefix(['-', '+']).unwrap_or(power);
+        let is_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+        let is_mantissa = mantissa
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b','));
+        let has_digit = mantissa.bytes().any(|byte| byte.is_ascii_digit());
+        let is_number = is_mantissa && has_digit && !power.is_empty() && is_digits(power);
+        let count = |separator: u8| mantissa.bytes().filter(|byte| *byte == separator).count();
+        is_number.then(|| Self {
+            commas: count(b','),
+            points: count(b'.'),
+        })
+    }
+}
+
+/// Whether a text is a number, however it is written; a column's name hardly is.
+pub(super) fn is_number(text: &str) -> bool {
+    Figures::of(text).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const POINT: Notation = Notation {
+        decimal: Decimal::Point,
+    };
+
+    const COMMA: Notation = Notation {
+        decimal: Decimal::Comma,
+    };
+
+    fn read(notation: Notation, cell: &str) -> Result<String, Unclear> {
+        notation.json(cell, Typing::Exact).map(Cow::into_owned)
+    }
+
+    #[test]
+    fn a_number_with_a_comma_is_unclear_without_an_option() {
+        for cell in [
+            "1,5",
+            "-0,5",
+            "+1,5",
+            "1.234,56",
+            "1,234",
+            "1,234,567",
+            ",5",
+            "1,5E-03",
+            "5,",
+        ] {
+            assert_eq!(read(POINT, cell), Err(Unclear::Comma), "{cell}");
+        }
+        for text in [
+            "a,b",
+            "1,x",
+            ",",
+            "",
+            "1;5",
+            "e,5",
+            "1,5e",
+            "1.2.3",
+            "2024-01-02",
+        ] {
+            assert_eq!(read(POINT, text), Ok(cell::string(text)), "{text}");
+        }
+        assert_eq!(read(POINT, "1.50"), Ok("1.50".to_owned()));
+        assert_eq!(POINT.json("1,5", Typing::Strings).unwrap(), "\"1,5\"");
+    }
+
+    #[test]
+    fn a_decimal_comma_becomes_a_point_and_nothing_else_is_taken_for_one() {
+        assert_eq!(read(COMMA, "1,50"), Ok("1.50".to_owned()));
+        assert_eq!(read(COMMA, "-1,5e-3"), Ok("-1.5e-3".to_owned()));
+        assert_eq!(read(COMMA, "7"), Ok("7".to_owned()));
+        assert_eq!(read(COMMA, "a,b"), Ok("\"a,b\"".to_owned()));
+        assert_eq!(read(COMMA, "1.500"), Err(Unclear::Point));
+        assert_eq!(read(COMMA, "1.234,56"), Err(Unclear::Thousands));
+        assert_eq!(read(COMMA, "1,234,567"), Err(Unclear::Thousands));
+        assert_eq!(read(COMMA, "1.2.2024"), Ok("\"1.2.2024\"".to_owned()));
+    }
+
+    #[test]
+    fn a_number_between_blanks_is_unclear_and_other_text_keeps_its_blanks() {
+        for cell in [" 7", "7 ", "\u{a0}0.5", " true", " 1,5"] {
+            assert_eq!(read(POINT, cell), Err(Unclear::Blanks), "{cell}");
+        }
+        assert_eq!(read(POINT, " x "), Ok("\" x \"".to_owned()));
+    }
+}

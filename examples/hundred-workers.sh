@@ -5,8 +5,9 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 
-# The rows n = 1 … 300 of the input; a site's own table would be a file.
-{ echo n; seq 300; } | prominence kv load /hundred/queue -
+# The rows n = 1 … 300 of the input; a site's own table would be a file. With --pad they are named 001 to
+# 300, so that the results come in the order of the rows.
+{ echo n; seq 300; } | prominence kv load /hundred/queue - --pad
 
 prominence exec --job hundred -- \
     prominence kv claim /hundred/queue/ --for 2m --until-empty --workers 100 -- jobs/triangle.sh

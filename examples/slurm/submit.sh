@@ -5,7 +5,8 @@
 # the environment that sbatch hands to Slurm.
 set -euo pipefail
 here=$(dirname "$0")
-prominence kv load /circles/input "$here/parameters.csv" --key n
+# Rows are numbered from 1, as the tasks of the array are.
+prominence kv load /circles/input "$here/parameters.csv" --replace
 unset PROMINENCE_TOKEN
 array=$(sbatch --parsable "$here/sweep.sh")
 table=$(sbatch --parsable --dependency="afterok:$array" --kill-on-invalid-dep=yes "$here/table.sh")

@@ -11,7 +11,7 @@ n=$SLURM_ARRAY_TASK_ID
 # Where each task runs, for whoever looks on: gone when the job's token ends, whatever became of the job.
 prominence kv set "/circles/running/$n" --string "$SLURMD_NODENAME" --ttl job
 
-row=$(prominence kv get "/circles/input/$n")
-radius=$(sed 's/.*"radius":\([0-9.]*\).*/\1/' <<< "$row")
-area=$(awk -v r="$radius" 'BEGIN { printf "%.4f", atan2(0, -1) * r * r }')
+radius=$(prominence kv get "/circles/input/$n" --field radius)
+# LC_ALL: in some languages awk would print a comma before the fraction.
+area=$(LC_ALL=C awk -v r="$radius" 'BEGIN { printf "%.4f", atan2(0, -1) * r * r }')
 prominence kv set "/circles/output/$n" --string "{\"n\":$n,\"radius\":$radius,\"area\":$area}"

@@ -6,6 +6,10 @@ use prominence_tests::{Server, root, succeed, text};
 
 /// Runs an example as a user's shell would, with the program on its path.
 fn example(server: &Server, name: &str) -> String {
+    text(succeed(&mut example_command(server, name)))
+}
+
+fn example_command(server: &Server, name: &str) -> Command {
     let mut command = Command::new(root().join("examples").join(name));
     let programs = prominence_tests::program().parent().unwrap();
     let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
@@ -14,7 +18,7 @@ fn example(server: &Server, name: &str) -> String {
         .env("PATH", path)
         .env("PROMINENCE_SERVE_DATA_DIR", server.data());
     command.env("HOME", server.home());
-    text(succeed(&mut command))
+    command
 }
 
 #[test]
@@ -42,6 +46,29 @@ fn a_sweep_from_a_table_ends_in_a_table() {
         input,
         r#"{"name":"cube","width":1.50,"depth":1.50,"height":1.50}"#
     );
+}
+
+#[test]
+fn a_task_of_an_array_reads_its_parameter_however_the_number_is_written() {
+    let server = Server::start(&[]);
+    let client = server.client("scientist");
+    for (task, radius, area) in [
+        ("1", "1.5e-3", "0.0000"),
+        ("2", "-2", "12.5664"),
+        ("3", "1.50", "7.0686"),
+    ] {
+        let input = format!("{{\"n\":{task},\"radius\":{radius}}}");
+        let set = client.ask("PUT", &format!("/kv/circles/input/{task}"), &input);
+        assert_eq!(set.0, 201, "{}", set.1);
+        let mut command = example_command(&server, "slurm/sweep.sh");
+        command
+            .env("SLURM_ARRAY_TASK_ID", task)
+            .env("SLURMD_NODENAME", "node1");
+        succeed(&mut command);
+        let output = client.ask("GET", &format!("/kv/circles/output/{task}"), "");
+        let expected = format!("{{\"n\":{task},\"radius\":{radius},\"area\":{area}}}");
+        assert_eq!(output.1, expected);
+    }
 }
 
 #[test]

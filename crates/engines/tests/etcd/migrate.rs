@@ -1,6 +1,7 @@
 //! Everything of one store into another, and back.
 
 mod existing;
+mod formats;
 mod refusals;
 mod resuming;
 
@@ -188,6 +189,8 @@ fn what_was_migrated_is_found_changed_and_expires_like_anything_else() {
     stage.etcd(START, async |store| {
         let claimed = store.get(&alice, &key("/bytes/é")).await.unwrap().unwrap();
         assert!(claimed.metadata.claimed_until.is_some());
+        assert_eq!(claimed.metadata.claims, 1);
+        assert_eq!(claimed.metadata.claimed_by, Job::parse("17").ok());
         assert_eq!(claimed.metadata.job, Job::parse("17").ok());
         let lab = space("alice/lab");
         let everything = Prefix::everything();

@@ -1,11 +1,13 @@
 //! `kv claim`.
 
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use prominence_core::{Key, Prefix};
 
 use crate::running::{Job, Place, is_gone, until};
-use crate::support::{Person, Server};
+use crate::support::{PROGRAM, Person, Server};
 
 /// Says where it is and stays there until it is told to go on.
 const STAY: &str = "echo $$ > pid; until [ -e go ]; do sleep 0.02; done";
@@ -47,6 +49,50 @@ fn a_command_that_succeeds_has_done_the_first_piece_of_work() {
     let ran = claim(&me, &[], "cat; echo \" as $PROMINENCE_KEY\"", &place).ended();
     assert_eq!(ran.text(), "work a as /queue/a\n");
     assert_eq!(left(&me), "/queue/b\n");
+}
+
+#[test]
+fn a_piece_says_who_works_on_it_and_how_often_it_was_given_out() {
+    let server = Server::start();
+    let me = server.user("me");
+    fill(&me, &["a"]);
+    let script = "\"$0\" kv get /queue/a --json; \"$0\" kv list /queue/ --json; exit 7";
+    for claims in ["1", "2"] {
+        let claim = ["kv", "claim", "/queue/", "--", "sh", "-c", script, PROGRAM];
+        let job = ["exec", "--job", "worker-1", "--", PROGRAM];
+        let ran = me.run(&[&job[..], &claim].concat());
+        assert_eq!(ran.status, 7, "{}", ran.stderr);
+        let shown = String::from_utf8(ran.stdout)
+            .unwrap()
+            .replace("\": ", "\":");
+        let by = shown.matches("\"claimed_by\":\"worker-1\"").count();
+        let count = shown.matches(&format!("\"claims\":{claims}")).count();
+        assert_eq!((by, count), (2, 2), "{shown}");
+    }
+    let mut watch = me
+        .command(&["kv", "watch", "/queue/", "--since", "0", "--json"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(watch.stdout.take().unwrap()).lines();
+    let lines = lines.take(5).map(|line| {
+        let data: serde_json::Value = serde_json::from_str(&line.unwrap()).unwrap();
+        (data["change"].to_string(), data["claims"].clone())
+    });
+    let lines: Vec<_> = lines.collect();
+    watch.kill().unwrap();
+    watch.wait().unwrap();
+    let wanted = [
+        ("\"set\"", serde_json::Value::Null),
+        ("\"claim\"", 1.into()),
+        ("\"release\"", 1.into()),
+        ("\"claim\"", 2.into()),
+        ("\"release\"", 2.into()),
+    ];
+    assert_eq!(
+        lines,
+        wanted.map(|(change, claims)| (change.to_owned(), claims))
+    );
 }
 
 #[test]

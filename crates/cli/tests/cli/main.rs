@@ -19,6 +19,7 @@ mod listing;
 mod locking;
 mod login;
 mod manual;
+mod middleboxes;
 mod mistakes;
 mod patience;
 mod profiles;

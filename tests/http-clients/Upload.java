@@ -13,11 +13,9 @@ class Upload {
         URI address = URI.create(System.getenv("PROMINENCE_URL") + "/kv/upload");
         String token = "Bearer " + System.getenv("PROMINENCE_TOKEN");
         Path file = Path.of(arguments[0]);
-        boolean expects = arguments.length > 1;
 
         HttpRequest request = HttpRequest.newBuilder(address)
                 .header("Authorization", token)
-                .expectContinue(expects)
                 .version(HttpClient.Version.HTTP_1_1)
                 .PUT(HttpRequest.BodyPublishers.ofFile(file))
                 .build();
@@ -34,8 +32,9 @@ class Upload {
         try (var body = connection.getOutputStream()) {
             Files.copy(file, body);
         }
+        int status = connection.getResponseCode();
         try (var error = connection.getErrorStream()) {
-            System.out.println(connection.getResponseCode() + " " + new String(error.readAllBytes()));
+            System.out.println(status + " " + new String(error.readAllBytes()));
         }
     }
 }

@@ -155,9 +155,8 @@ fn go_sees_why_a_large_file_is_refused() {
     let upload = Upload::new();
     for expect in [&[][..], &["expect"]] {
         let mut go = upload.command("go");
-        // Its caches don't belong into the home of whoever runs the tests.
-        go.env("GOCACHE", upload.server.home().join("go-cache"))
-            .env("GOFLAGS", "-mod=mod")
+        // Kept for the next run, because building Go's own library takes long.
+        go.env("GOCACHE", root().join("target/go-cache"))
             .arg("run")
             .arg(upload.client("upload.go"))
             .arg(&upload.file)
@@ -171,11 +170,8 @@ fn java_sees_why_a_large_file_is_refused() {
     let upload = Upload::new();
     let mut java = upload.command("java");
     java.arg(upload.client("Upload.java")).arg(&upload.file);
-    upload.assert_told(&mut java, 2);
-    let mut java = upload.command("java");
-    java.arg(upload.client("Upload.java"))
-        .arg(&upload.file)
-        .arg("expect");
+    // Not with `expectContinue`: Java 17's HttpClient then waits for ever where a server answers with a
+    // status other than 100 (JDK-8286171).
     upload.assert_told(&mut java, 2);
 }
 

@@ -134,7 +134,9 @@ fn values(argument: &Arg, line: &Unfinished, typed: &str) -> Option<Vec<Candidat
     }
     let name = argument.get_value_names().and_then(|names| names.first());
     match name.map(clap::builder::Str::as_str) {
-        Some("KEY" | "PREFIX") => Some(keys::beginning_with(typed, &connection(line))),
+        Some("KEY" | "PREFIX" | "IN" | "OUT") => {
+            Some(keys::beginning_with(typed, &connection(line)))
+        }
         Some("PROFILE") => Some(profiles()),
         Some("FILE" | "DIR" | "TABLE" | "VALUE" | "CMD") => None,
         _ => Some(Vec::new()),

@@ -213,7 +213,7 @@ impl Watch {
     fn tell(&self, reason: &str) {
         let left = Duration::from_secs(self.last_minute().left().as_secs() + 1);
         output::warn(format!(
-            "{reason}; renewing what is held by trying again for up to {}",
+            "what is held could not be renewed: {reason}; trying again for up to {}",
             format_duration(left)
         ));
     }

@@ -40,6 +40,17 @@ pub(crate) struct Load {
     #[arg(long, value_name = "COLUMN", conflicts_with_all = ["start", "pad"])]
     pub(crate) key: Option<String>,
 
+    /// The separator of columns: one character such as ';' or '|', "tab", or "none" for a table of
+    /// one column [default: a first line such as sep=; if there is one, a tab for .tsv and .tab,
+    /// otherwise a comma].
+    #[arg(long, short, visible_alias = "separator", value_name = "CHARACTER",
+          value_parser = values::delimiter)]
+    pub(crate) delimiter: Option<Delimiter>,
+
+    /// Only print the keys and values, a pair a line, that would be stored.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
     /// The number of the first row.
     #[arg(long, value_name = "N", default_value_t = 1,
           value_parser = clap::value_parser!(u64).range(0..=MAX_START))]
@@ -53,13 +64,6 @@ pub(crate) struct Load {
     /// Delete the rows below PREFIX that this table does not have, once its own are stored.
     #[arg(long, conflicts_with = "dry_run")]
     pub(crate) replace: bool,
-
-    /// The separator of columns: one character such as ';' or '|', "tab", or "none" for a table of
-    /// one column [default: a first line such as sep=; if there is one, a tab for .tsv and .tab,
-    /// otherwise a comma].
-    #[arg(long, short, visible_alias = "separator", value_name = "CHARACTER",
-          value_parser = values::delimiter)]
-    pub(crate) delimiter: Option<Delimiter>,
 
     /// The first row names the columns, even if it has numbers.
     #[arg(long, conflicts_with_all = ["no_header", "columns"])]
@@ -94,10 +98,6 @@ pub(crate) struct Load {
     /// Leave keys alone that exist.
     #[arg(long)]
     pub(crate) if_absent: bool,
-
-    /// Only print the keys and values, a pair a line, that would be stored.
-    #[arg(long)]
-    pub(crate) dry_run: bool,
 
     /// Print JSON: how many rows were stored, left out and removed.
     #[arg(long, conflicts_with = "dry_run")]

@@ -69,7 +69,7 @@ pub(crate) struct Claim {
     #[arg(long)]
     pub(crate) until_empty: bool,
 
-    /// With --until-empty: don't wait for keys that other workers hold, but name them and end with
+    /// Don't wait for keys that other workers hold; with --until-empty, name them and end with
     /// status 1.
     #[arg(long, requires = "until_empty", conflicts_with = "wait")]
     pub(crate) no_wait: bool,
@@ -89,8 +89,8 @@ pub(crate) struct Claim {
     #[arg(long, value_name = "PREFIX", requires = "max_attempts", value_parser = values::prefix)]
     pub(crate) dead_letter: Option<Prefix>,
 
-    /// With --max-attempts: how long nobody claims a key after its first failed attempt, twice as
-    /// long after each further one, at most 10m.
+    /// How long nobody claims a key after its first failed attempt; with --max-attempts only. Twice
+    /// as long after each further one, at most 10m.
     #[arg(long, value_name = "DURATION", default_value = DEFAULT_RETRY_DELAY,
           value_parser = values::duration)]
     pub(crate) retry_delay: Duration,

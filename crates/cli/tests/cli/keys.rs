@@ -131,7 +131,7 @@ fn json_shows_a_value_with_all_that_is_known_about_it() {
     assert_eq!(listed[0]["modified"], modified);
     let long = me.kv(&["list", "--long"]).text();
     assert_eq!(long.split('\t').nth(1), Some(modified), "{long}");
-    let gathered = me.kv(&["gather", "/a", "--format", "ndjson"]).text();
+    let gathered = me.kv(&["gather", "/a", "--format", "ndjson", "-q"]).text();
     assert!(gathered.contains(modified), "{gathered}");
     me.kv_with_input(&["set", "/b", "-"], b"\xff\x00").text();
     assert_eq!(json("/b")["value_base64"], "/wA=");

@@ -200,7 +200,7 @@ fn how_long_to_try_comes_from_the_flag_before_the_environment() {
 fn an_addition_and_a_batch_that_may_have_happened_are_not_repeated_and_say_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
     let batch = folder.path().join("batch.json");
-    std::fs::write(&batch, r#"{"do": [{"set": "/a", "value": "1"}]}"#).unwrap();
+    std::fs::write(&batch, r#"{"do": [{"add": "/a", "by": 1}]}"#).unwrap();
     let commands = [
         &["kv", "add", "/a"][..],
         &["kv", "batch", batch.to_str().unwrap()],

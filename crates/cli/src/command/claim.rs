@@ -21,6 +21,7 @@ use std::sync::mpsc::{self, Receiver};
 use prominence_client::Client;
 
 use super::keys;
+use super::siblings::Siblings;
 use crate::args::kv::claim::Claim;
 use crate::failure::Failure;
 use crate::held;
@@ -37,6 +38,7 @@ const MAX_NAMED: usize = 5;
 
 pub(super) fn run(options: &Claim, client: &Client, output: &mut Output) -> Result<(), Failure> {
     let attempts = Attempts::of(options)?;
+    Siblings::tell(client, &options.prefix);
     // The commands read their work and not a terminal, so each can have a group of its own.
     let signals = held::begin(Place::OwnGroup, options.grace)?;
     let run = Run {

@@ -134,7 +134,7 @@ fn values(argument: &Arg, line: &Unfinished, typed: &str) -> Option<Vec<Candidat
     }
     let name = argument.get_value_names().and_then(|names| names.first());
     match name.map(clap::builder::Str::as_str) {
-        Some("KEY" | "PREFIX" | "IN" | "OUT") => {
+        Some("KEY" | "PREFIX" | "IN" | "OUT" | "FROM" | "TO") => {
             Some(keys::beginning_with(typed, &connection(line)))
         }
         Some("PROFILE") => Some(profiles()),

@@ -72,10 +72,8 @@ fn delete_prefix(
     output: &mut Output,
 ) -> Result<(), Failure> {
     let siblings = Siblings::find(client, prefix)?;
-    if let Some(Siblings { example }) = &siblings {
-        output::warn(format_args!(
-            "{prefix} also matches {example}; write {prefix}/ for what is in that folder"
-        ));
+    if let Some(siblings) = &siblings {
+        siblings.warn(prefix);
     }
     if options.dry_run {
         return would_delete(client.dry_run(prefix)?, options, output);

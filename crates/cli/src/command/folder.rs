@@ -209,6 +209,10 @@ fn enter(at: BorrowedFd<'_>, name: &str, path: &Path) -> Result<OwnedFd, Failure
     }
     beneath::open_folder(at, name).map_err(|error| match standing(at, name) {
         Ok(other @ (Standing::Link | Standing::Special)) => refuse(path, other),
+        // What was opened was no folder, and one has taken its place again since.
+        Ok(Standing::Folder) if error.kind() == io::ErrorKind::NotADirectory => {
+            refuse(path, Standing::Link)
+        }
         _ => failed(error),
     })
 }

@@ -23,6 +23,7 @@ use self::join::Entry;
 use super::folder::cannot;
 use super::load::cell::{self, Typing};
 use super::object::{self, Members, NonFinite};
+use super::siblings::Siblings;
 use crate::args::kv::table::{Format, Gather, Nan};
 use crate::failure::Failure;
 use crate::output::Output;
@@ -47,6 +48,9 @@ struct Shown {
 }
 
 pub(super) fn run(options: &Gather, client: &Client, output: &mut Output) -> Result<(), Failure> {
+    if !options.quiet {
+        Siblings::tell(client, &options.prefix);
+    }
     match options
         .output
         .as_deref()

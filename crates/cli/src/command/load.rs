@@ -148,6 +148,13 @@ fn check(options: &Load, table: &Table, objects: &Objects, limit: u64) -> Result
             return Err(table.wrong(row.position, same));
         }
     }
+    // With --replace, nothing would be left; a file that was not written to its end looks like this too.
+    if count == 0 {
+        return Err(Failure::Usage(format!(
+            "{} names columns and has no rows; nothing was stored, so look whether it is the right table",
+            table.name()
+        )));
+    }
     let (naming, names) = match column {
         Some(column) => (Naming::Column(column), RowNames::Keys(positions)),
         None => {
@@ -194,6 +201,12 @@ fn others(
             let after = "all rows are stored, and some of an earlier table remain; run it again";
             failure.after(after.to_owned())
         })?;
+        if removed > 0 && !options.quiet {
+            output::hint(format_args!(
+                "{} of an earlier table removed",
+                counted(removed, "row")
+            ));
+        }
         return Ok((Some(0), removed));
     }
     let found = match earlier::find(client, prefix, names) {

@@ -1,10 +1,13 @@
 //! A prefix that is taken for a folder, and matches more than that: `/in` matches `/inside` beside `/in/x`.
 
+use std::time::Duration;
+
 use prominence_api::Listed;
 use prominence_client::{Client, Error, Levels, ListOptions, Show};
 use prominence_core::Prefix;
 
 use crate::failure::Failure;
+use crate::output;
 
 /// Entries of one level that tell whether there are siblings: the key, its folder, and one more.
 const ENOUGH: u64 = 3;
@@ -12,7 +15,7 @@ const ENOUGH: u64 = 3;
 /// The keys that begin with a prefix and are neither the key of that name nor in the folder of that name.
 pub(super) struct Siblings {
     /// One of them, or a folder of them.
-    pub(super) example: String,
+    example: String,
 }
 
 impl Siblings {
@@ -48,6 +51,22 @@ impl Siblings {
         Ok(example
             .filter(|_| !is_deliberate)
             .map(|example| Self { example }))
+    }
+
+    /// Says so where a command takes siblings as well. It is no reason to fail, or to wait for a server.
+    pub(super) fn tell(client: &Client, prefix: &Prefix) {
+        let once = client.with_retry_for(Duration::ZERO);
+        if let Ok(Some(siblings)) = Self::find(&once, prefix) {
+            siblings.warn(prefix);
+        }
+    }
+
+    /// Names one of them on standard error.
+    pub(super) fn warn(&self, prefix: &Prefix) {
+        output::warn(format_args!(
+            "{prefix} also matches {}; write {prefix}/ for what is in that folder",
+            self.example
+        ));
     }
 }
 

@@ -8,6 +8,7 @@ use prominence_client::Client;
 use prominence_core::Prefix;
 use serde::Serialize;
 
+use super::siblings::Siblings;
 use crate::args::kv::wait::Wait;
 use crate::failure::Failure;
 use crate::output::{Output, Show, Status, StatusLine};
@@ -30,6 +31,7 @@ pub(super) fn run(options: &Wait, client: &Client, output: &mut Output) -> Resul
         timeout,
         ..
     } = options;
+    Siblings::tell(client, prefix);
     let status = Status::new(Show::unless(options.quiet));
     if status.is_seen() {
         count_beside(client, prefix, *wanted, status.line());

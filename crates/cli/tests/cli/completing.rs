@@ -176,6 +176,11 @@ fn keys_are_offered_one_level_at_a_time_wherever_a_command_takes_one() {
     let me = server.user("me");
     fill(&me);
     assert_eq!(offered(&me, &["kv", "get", "/i"]), ["/in/", "/inside/"]);
+    assert_eq!(offered(&me, &["kv", "mv", "/i"]), ["/in/", "/inside/"]);
+    assert_eq!(
+        offered(&me, &["kv", "cp", "/a", "/i"]),
+        ["/in/", "/inside/"]
+    );
     assert_eq!(offered(&me, &["kv", "get", "/in/p"]), ["/in/param1"]);
     assert_eq!(offered(&me, &["kv", "get", "//in//p"]), ["//in//param1"]);
     for command in [

@@ -315,3 +315,31 @@ fn many_rows_are_stored_a_hundred_at_a_time() {
         serde_json::from_str(&me.kv(&["get", "/in/2050", "--json"]).text()).unwrap();
     assert_eq!(last["revision"], 21, "a revision for each batch");
 }
+
+#[test]
+fn a_table_separated_by_blanks_is_refused_unless_it_is_said_what_blanks_mean() {
+    let server = Server::start();
+    let me = server.user("me");
+    for text in ["0.1 0.2\n0.3 0.4\n", "# x y\n0.1 0.2\n", "a  b\n1  2\n"] {
+        let complaint = refused(&me, &[], text);
+        assert!(complaint.contains("--delimiter ' '"), "{complaint}");
+    }
+    load(&me, &["-d", " "], "a b\n1 2\n");
+    assert_eq!(get(&me, "/in/1"), r#"{"a":1,"b":2}"#);
+    load(&me, &["-d", "none"], "learning rate\n0.5\n");
+    assert_eq!(get(&me, "/in/1"), r#"{"learning rate":0.5}"#);
+}
+
+#[test]
+fn a_table_without_rows_is_refused_and_replaces_nothing() {
+    let server = Server::start();
+    let me = server.user("me");
+    for text in ["a,b\n", "a,b\n,\n"] {
+        let complaint = refused(&me, &[], text);
+        assert!(complaint.contains("no rows"), "{complaint}");
+    }
+    load(&me, &[], "a\n1\n");
+    let ran = me.kv_with_input(&["load", "/in", "-", "--replace"], b"a\n");
+    ran.complaint(2);
+    assert_eq!(get(&me, "/in/1"), r#"{"a":1}"#);
+}

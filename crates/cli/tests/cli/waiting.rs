@@ -223,3 +223,29 @@ fn a_server_that_does_not_tell_revisions_can_not_be_watched_with_existing() {
     assert!(complaint.contains("without --existing"), "{complaint}");
     script.played();
 }
+
+#[test]
+fn a_command_that_takes_siblings_of_a_folder_says_so() {
+    let server = Server::start();
+    let me = server.user("me");
+    for key in ["/run1/a", "/run10/a", "/run1-old/a"] {
+        me.kv(&["set", key, "--string", "{}"]).text();
+    }
+    for arguments in [
+        &["wait", "/run1", "--count", "3"][..],
+        &["gather", "/run1"],
+        &["claim", "/run1", "--", "true"],
+    ] {
+        let told = me.kv(arguments);
+        assert_eq!(told.status, 0, "{told:?}");
+        let expected =
+            told.stderr.contains("/run1 also matches /run1") && told.stderr.contains("/run1/ for");
+        assert!(expected, "{told:?}");
+        let arguments: Vec<_> = arguments
+            .iter()
+            .map(|word| if *word == "/run1" { "/run10/" } else { word })
+            .map(|word| if word == "3" { "1" } else { word })
+            .collect();
+        assert_eq!(me.kv(&arguments).stderr, "");
+    }
+}

@@ -168,7 +168,7 @@ const OPTIONS: &[OptionHint] = &[
 /// Commands of other programs, and what they are here.
 const WORDS: &[(&str, &str)] = &[
     ("cat", "kv get"),
-    ("copy", "kv export"),
+    ("copy", "kv cp"),
     ("del", "kv delete"),
     ("dump", "kv export"),
     ("incr", "kv add"),
@@ -177,6 +177,7 @@ const WORDS: &[(&str, &str)] = &[
     ("put", "kv set"),
     ("read", "kv get"),
     ("remove", "kv delete"),
+    ("rename", "kv mv"),
     ("rm", "kv delete"),
     ("scan", "kv list"),
     ("server", "serve"),

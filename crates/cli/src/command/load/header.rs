@@ -64,6 +64,9 @@ impl<'a> ColumnNames<'a> {
                 names[at]
             ));
         }
+        if self == Self::Expected && by == Separator::Assumed {
+            check_blanks(first)?;
+        }
         if matches!(self, Self::Given(_)) {
             check_given(&names, first)?;
         }
@@ -115,6 +118,18 @@ fn check_separators(first: &[&str], by: Separator) -> Result<(), String> {
         ));
     }
     Ok(())
+}
+
+/// Programs such as numpy separate columns by blanks. A name of a single column may have blanks too, so
+/// that has to be said.
+fn check_blanks(first: &[&str]) -> Result<(), String> {
+    match first {
+        [cell] if cell.split_whitespace().count() > 1 => Err(format!(
+            "has one column, and blanks within {cell:?}; add --delimiter ' ' if one blank separates \
+             columns, or --delimiter none if the table has one column"
+        )),
+        _ => Ok(()),
+    }
 }
 
 fn check_unique(names: &[String]) -> Result<(), String> {

@@ -2,6 +2,7 @@
 
 mod heads;
 mod lingering;
+mod returned;
 mod stalled;
 
 use std::future::Future;
@@ -15,7 +16,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 #[cfg(target_os = "linux")]
 use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
@@ -28,6 +29,7 @@ use crate::front::{Front, Served};
 use crate::telemetry::Connected;
 use heads::Heads;
 use lingering::Lingering;
+use returned::Returned;
 use stalled::Stalled;
 
 /// Bytes of a request's head. A token takes about one KiB, the longest key three.
@@ -202,9 +204,10 @@ impl Connection {
 
     async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(self, stream: S) {
         let exchange = Arc::new(Exchange::default());
+        let (stream, mut returned) = Returned::new(stream);
         let stream = Lingering::new(stream, Arc::clone(&exchange));
         let stream = Heads::new(stream, Arc::clone(&exchange));
-        let service = Served::new(self.service, exchange);
+        let service = Served::new(self.service, Arc::clone(&exchange));
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(self.head_within)
@@ -213,6 +216,13 @@ impl Connection {
             .serve_connection(TokioIo::new(stream), service);
         if let Err(error) = self.watcher.watch(connection).await {
             tracing::debug!(%error, "a connection ended early");
+        }
+        // hyper does not close what asked for another protocol; see `returned`. The slot is still held.
+        if let Ok(stream) = returned.try_recv()
+            && exchange.lingers()
+            && let Err(error) = Lingering::new(stream, exchange).shutdown().await
+        {
+            tracing::debug!(%error, "a connection was not closed in order");
         }
     }
 }

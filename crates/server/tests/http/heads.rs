@@ -154,6 +154,13 @@ fn a_client_that_sends_everything_before_it_reads_sees_why_it_is_refused() {
             "413",
         ),
         ("POST /prominence/v1/nothing", "", "404"),
+        // As Java's client asks for HTTP/2, and a browser for a WebSocket.
+        (
+            "PUT /prominence/v1/kv/a",
+            "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AA\r\n",
+            "413",
+        ),
+        ("PUT /prominence/v1/kv/a", "Upgrade: websocket\r\n", "413"),
         ("DELETE /prominence/v1/kv/a", "", "200"),
         ("GET /healthz", "", "200"),
     ] {

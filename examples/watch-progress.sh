@@ -9,8 +9,8 @@ for n in $(seq "$jobs"); do
     prominence exec --job "step-$n" -- prominence kv set "$run/$n" --string ok &
 done
 
-# From the beginning, so that it makes no difference who is faster.
-exec 3< <(exec prominence kv watch "$run/" --since 0)
+# With the keys that are there already, so that it makes no difference who is faster.
+exec 3< <(exec prominence kv watch "$run/" --existing)
 watch=$!
 for finished in $(seq "$jobs"); do
     read -r -u 3 _ _ key _

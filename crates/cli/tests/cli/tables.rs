@@ -234,6 +234,7 @@ fn a_key_that_differs_only_in_zeros_is_named() {
     me.kv(&["set", "/out/folder/7", "--string", "x"]).text();
     for (asked, there) in [
         ("/in/7", "/in/007"),
+        ("/in/0007", "/in/007"),
         ("/in/100", ""),
         ("/out/007", "/out/7"),
     ] {

@@ -41,7 +41,7 @@ pub(crate) struct Wait {
 #[command(after_help = "Examples:
   prominence kv watch
   prominence kv watch /done/
-  prominence kv watch /done/ --since 0 --json --values | jq -r .value
+  prominence kv watch /done/ --existing --json --values | jq -r .value
   prominence kv watch /done/ --existing
 
 Goes on until it is stopped. A lost connection is made again, and no change is missed.

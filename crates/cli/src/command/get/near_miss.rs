@@ -5,7 +5,7 @@ use prominence_client::{Client, Levels, ListOptions, Show};
 use prominence_core::{Key, Prefix};
 
 /// The key with the same number that there is. Looks for the number without zeros, and with as many digits
-/// as other keys in the folder have; asks the server twice at most. An error is no near miss: the key
+/// as other keys in the folder have; asks the server three times at most. An error is no near miss: the key
 /// that was asked for is what counts.
 pub(super) fn find(client: &Client, key: &Key) -> Option<Key> {
     let (folder, name) = key.as_str().rsplit_once('/')?;
@@ -20,8 +20,10 @@ pub(super) fn find(client: &Client, key: &Key) -> Option<Key> {
         let key = Key::parse(&format!("{folder}/{name}")).ok()?;
         client.head(&key).ok()?.map(|_| key)
     };
-    if digits != name {
-        return exists(digits);
+    if digits != name
+        && let Some(found) = exists(digits)
+    {
+        return Some(found);
     }
     let width = padded_width(client, folder)?;
     let padded = format!("{digits:0>width$}");

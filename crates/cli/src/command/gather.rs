@@ -48,7 +48,8 @@ struct Shown {
 }
 
 pub(super) fn run(options: &Gather, client: &Client, output: &mut Output) -> Result<(), Failure> {
-    if !options.quiet {
+    // With inputs, both prefixes are folders.
+    if !options.quiet && options.join.is_none() {
         Siblings::tell(client, &options.prefix);
     }
     match options

@@ -14,9 +14,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use prominence_api::time::format_duration;
+#[cfg(feature = "server")]
+use prominence_client::BaseUrl;
 use prominence_client::{
-    BaseUrl, Client, Config, Credentials, Notice, OnNotice, Timeouts, Token, TokenFile,
-    TokenFileError,
+    Client, Config, Credentials, Notice, OnNotice, Timeouts, Token, TokenFile, TokenFileError,
 };
 
 use crate::args::Connection;

@@ -194,7 +194,7 @@ impl Text {
 }
 
 impl Detail {
-    /// What is known about a key at `now`, with its value where that was asked for.
+    /// The details of a key at the time `now`, with its value if the caller asked for it.
     #[must_use]
     pub fn of(key: String, metadata: &Metadata, value: Option<&Value>, now: Timestamp) -> Self {
         let (value, value_base64) = match value.map(Text::of) {

@@ -2,7 +2,7 @@
 
 mod heads;
 mod lingering;
-mod returned;
+mod reclaimed;
 mod stalled;
 
 use std::future::Future;
@@ -29,7 +29,7 @@ use crate::front::{Front, Served};
 use crate::telemetry::Connected;
 use heads::Heads;
 use lingering::Lingering;
-use returned::Returned;
+use reclaimed::Reclaimed;
 use stalled::Stalled;
 
 /// Bytes of a request's head. A token takes about one KiB, the longest key three.
@@ -204,7 +204,7 @@ impl Connection {
 
     async fn serve<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(self, stream: S) {
         let exchange = Arc::new(Exchange::default());
-        let (stream, mut returned) = Returned::new(stream);
+        let (stream, mut returned) = Reclaimed::new(stream);
         let stream = Lingering::new(stream, Arc::clone(&exchange));
         let stream = Heads::new(stream, Arc::clone(&exchange));
         let service = Served::new(self.service, Arc::clone(&exchange));
@@ -217,7 +217,7 @@ impl Connection {
         if let Err(error) = self.watcher.watch(connection).await {
             tracing::debug!(%error, "a connection ended early");
         }
-        // hyper does not close what asked for another protocol; see `returned`. The slot is still held.
+        // hyper does not close what asked for another protocol; see `reclaimed`. The slot is still held.
         if let Ok(stream) = returned.try_recv()
             && exchange.lingers()
             && let Err(error) = Lingering::new(stream, exchange).shutdown().await

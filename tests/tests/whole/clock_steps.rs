@@ -58,8 +58,8 @@ fn nothing_ends_early_when_the_clock_is_put_forward() {
     let server = Server::start_with_settable_clock(&[]);
     let client = server.client("alice");
     client.ask("PUT", &format!("/kv/lent?ttl={LONG}"), "1");
-    client.ask("PUT", "/kv/work/1", "1");
-    let claim = format!("/kv/work/?claim={LONG}&wait=1");
+    client.ask("PUT", "/kv/queue/1", "1");
+    let claim = format!("/kv/queue/?claim={LONG}&wait=1");
     assert_eq!(client.ask("POST", &claim, "").0, 200);
     let mut held = lock(&server, "2m");
     let waiting = {
@@ -113,8 +113,8 @@ fn nothing_lasts_longer_when_the_clock_is_set_back() {
     let server = Server::start_with_settable_clock(&[]);
     let client = server.client("alice");
     client.ask("PUT", "/kv/lent?ttl=2s", "1");
-    client.ask("PUT", "/kv/work/1", "1");
-    assert_eq!(client.ask("POST", "/kv/work/?claim=2s", "").0, 200);
+    client.ask("PUT", "/kv/queue/1", "1");
+    assert_eq!(client.ask("POST", "/kv/queue/?claim=2s", "").0, 200);
     client.ask("PUT", "/kv/changed", "1");
     let waiting = {
         let client = client.clone();
@@ -124,7 +124,7 @@ fn nothing_lasts_longer_when_the_clock_is_set_back() {
 
     server.set_clock(-STEP);
     until(404, || client.ask("GET", "/kv/lent", ""));
-    until(200, || client.ask("POST", "/kv/work/?claim=1m", ""));
+    until(200, || client.ask("POST", "/kv/queue/?claim=1m", ""));
     assert_eq!(waiting.join().unwrap().0, 404);
     // It is renewed for as long as the command runs, and free at once afterwards.
     assert!(!is_free(&server));

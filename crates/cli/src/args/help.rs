@@ -61,7 +61,7 @@ pub(crate) fn short(words: &[&str]) -> StyledStr {
     command.render_help()
 }
 
-/// Whether the short help leaves a line for the shell's next prompt.
+/// Whether the short help is one line shorter than the screen, so that the next prompt fits below it.
 fn fits(mut command: Command) -> bool {
     let help = command.render_help().to_string();
     help.trim_end().lines().count() < LINES

@@ -146,7 +146,7 @@ fn values(argument: &Arg, line: &Unfinished, typed: &str) -> Option<Vec<Candidat
 /// The server that the line names.
 fn connection(line: &Unfinished) -> Connection {
     let words = std::iter::once("prominence").chain(line.before.iter().map(String::as_str));
-    // What is missing from the line is being typed.
+    // The line is not finished, so required arguments may be missing.
     let matches = Arguments::command()
         .ignore_errors(true)
         .try_get_matches_from(words);

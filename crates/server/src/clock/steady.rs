@@ -149,8 +149,8 @@ impl Course {
         if is_far && !self.told.swap(true, Ordering::Relaxed) {
             tracing::warn!(
                 "the machine's clock was set and now differs from the server's own by {} s; \
-                 lifetimes, claims and locks are not affected, and times that are shown follow within \
-                 days, or at once when the server is started again",
+                 lifetimes, claims and locks are not affected, and times that are shown follow by at most \
+                 1.8 s an hour, or at once when the server is started again",
                 away.as_secs()
             );
         } else if !is_far && self.told.swap(false, Ordering::Relaxed) {

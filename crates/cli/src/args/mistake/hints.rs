@@ -8,7 +8,7 @@ struct OptionHint {
     commands: &'static [&'static str],
     /// What is typed.
     typed: &'static [&'static str],
-    /// What to say. It is left unsaid where the command lacks an option that it names.
+    /// The text of the hint. A hint that names an option is shown only for commands that have this option.
     hint: &'static str,
 }
 

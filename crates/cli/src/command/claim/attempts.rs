@@ -18,7 +18,7 @@ const LONGEST_DELAY: Duration = Duration::from_secs(600);
 /// How many keys of the same name a dead-letter prefix can hold. Each costs one request to pass over.
 const MAX_NAMESAKES: u32 = 100;
 
-/// What becomes of keys whose command fails.
+/// The treatment of keys whose command fails.
 pub(super) struct Attempts {
     /// A key that was claimed so often without success is moved.
     pub(super) limit: u64,

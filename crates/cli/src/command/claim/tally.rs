@@ -1,4 +1,4 @@
-//! What the workers of one run have done, together.
+//! Counts the results of all workers of one run.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -50,7 +50,7 @@ pub(super) struct Identity {
 }
 
 impl Identity {
-    /// Whether a key as it is now still is what this attempt worked on.
+    /// Whether the key still holds the value and the claim of this attempt.
     pub(super) fn is_of(self, now: Self) -> bool {
         // A set begins counting anew.
         self.modified == now.modified && self.claims <= now.claims

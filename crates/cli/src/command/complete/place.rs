@@ -25,7 +25,7 @@ pub(super) enum Wanted<'a> {
         argument: &'a Arg,
         /// What stands before the value in the same word, such as `--url=`.
         given: &'a str,
-        /// What is typed of the value.
+        /// The part of the value that is typed already.
         typed: &'a str,
     },
 }

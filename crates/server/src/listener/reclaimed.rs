@@ -12,14 +12,14 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::oneshot;
 
 /// A stream that is sent back when it is dropped.
-pub(super) struct Returned<S> {
+pub(super) struct Reclaimed<S> {
     /// There until it is dropped.
     stream: Option<S>,
     /// There until it is shut down.
     back: Option<oneshot::Sender<S>>,
 }
 
-impl<S> Returned<S> {
+impl<S> Reclaimed<S> {
     /// The stream, and where it comes back.
     pub(super) fn new(stream: S) -> (Self, oneshot::Receiver<S>) {
         let (back, returned) = oneshot::channel();
@@ -31,14 +31,14 @@ impl<S> Returned<S> {
     }
 }
 
-impl<S: Unpin> Returned<S> {
+impl<S: Unpin> Reclaimed<S> {
     fn stream(&mut self) -> io::Result<Pin<&mut S>> {
         let stream = self.stream.as_mut().map(Pin::new);
         stream.ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
 }
 
-impl<S> Drop for Returned<S> {
+impl<S> Drop for Reclaimed<S> {
     fn drop(&mut self) {
         if let (Some(stream), Some(back)) = (self.stream.take(), self.back.take()) {
             // Where nobody waits for it, it is closed here.
@@ -47,7 +47,7 @@ impl<S> Drop for Returned<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Returned<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for Reclaimed<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -57,7 +57,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Returned<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Returned<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Reclaimed<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

@@ -8,6 +8,7 @@ use super::Crowd;
 use super::shorthand::{delete, limit, scan, set, told, yield_now};
 use super::space::alice;
 use crate::change::{ChangeKind, Cursor};
+use crate::limits::MAX_COMMIT_OPERATIONS;
 use crate::scan::{Item, Projection, Scan, Visibility};
 
 /// Tasks that work at the same time: far more than a machine has cores.
@@ -62,6 +63,65 @@ pub async fn readers_never_see_half_a_batch(crowd: &Crowd) {
         })
         .await;
     writer.await;
+}
+
+/// Commits of as many keys as a commit may have, each with enough bytes that an engine with small
+/// buffers writes them out again and again, while others read.
+pub async fn large_commits_are_seen_whole_while_buffers_are_written_out(crowd: &Crowd) {
+    const ROUNDS: usize = 400;
+    let stop = Arc::new(AtomicBool::new(false));
+    let writer = crowd.start(|subject| {
+        let stop = Arc::clone(&stop);
+        async move {
+            let alice = alice(&*subject);
+            for round in 0..ROUNDS {
+                yield_now().await;
+                let text = format!("{round:0200}");
+                let all = (0..MAX_COMMIT_OPERATIONS).map(|n| set(&format!("/w/{n}"), text.clone()));
+                alice.commit(all.collect()).await;
+            }
+            stop.store(true, Ordering::SeqCst);
+        }
+    });
+    let readers = crowd.run(3, |_, subject| {
+        let stop = Arc::clone(&stop);
+        async move {
+            let alice = alice(&*subject);
+            let scan = Scan {
+                projection: Projection::Entries,
+                ..scan("/w/")
+            };
+            while !stop.load(Ordering::SeqCst) {
+                yield_now().await;
+                let items = alice.page(&scan).await.items;
+                assert!(items.is_empty() || items.len() == MAX_COMMIT_OPERATIONS);
+                let revisions = items.iter().map(|item| match item {
+                    Item::Entry(_, entry) => entry.metadata.revision,
+                    other => panic!("{other:?} is no entry"),
+                });
+                let revisions: BTreeSet<_> = revisions.collect();
+                assert!(revisions.len() <= 1, "a page shows {revisions:?}");
+            }
+        }
+    });
+    let follower = crowd.start(|subject| async move {
+        let alice = alice(&*subject);
+        let mut cursor = Cursor::START;
+        let mut told = Vec::new();
+        while told.len() < ROUNDS * MAX_COMMIT_OPERATIONS {
+            yield_now().await;
+            let (changes, next) = alice.changes("/w/", cursor).await;
+            told.extend(changes.iter().map(|change| change.at.revision));
+            for commit in told.chunks_exact(MAX_COMMIT_OPERATIONS) {
+                let whole = commit.iter().all(|revision| *revision == commit[0]);
+                assert!(whole, "a part of a commit was passed over: {commit:?}");
+            }
+            cursor = next;
+        }
+    });
+    writer.await;
+    readers.await;
+    follower.await;
 }
 
 pub async fn a_read_sees_what_was_acknowledged_before_it_began(crowd: &Crowd) {

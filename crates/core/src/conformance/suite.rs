@@ -182,6 +182,7 @@ macro_rules! conformance_suite {
         ] }
         $crate::conformance_cases! { $make, crowd, readers: [
             readers_never_see_half_a_batch,
+            large_commits_are_seen_whole_while_buffers_are_written_out,
             a_read_sees_what_was_acknowledged_before_it_began,
             everyone_reads_their_own_write_at_once,
             pages_show_each_lasting_key_once_while_others_write,

@@ -70,9 +70,12 @@ pub(super) struct Database {
     folder: Arc<Folder>,
 }
 
-/// What readers are to know beside the rows; it changes when what they see does.
-#[derive(Default)]
+/// The state that readers are given. It changes when a batch is written whole, and nowhere else.
 struct Seen {
+    /// The state behind the latest batch. All readers share it: fjall raises the number that a new
+    /// snapshot reads up to when it flushes or compacts, also between the first and the last row
+    /// of a batch, so a snapshot that is taken meanwhile can have a part of that batch.
+    published: fjall::Snapshot,
     /// Namespaces whose readers are given an earlier state.
     pinned: HashMap<Namespace, fjall::Snapshot>,
     /// Ranges of entries in which there are none.
@@ -153,6 +156,11 @@ impl Database {
             .worker_threads(BACKGROUND_THREADS)
             .open()?;
         let in_memory = tuning.memtable_bytes;
+        let seen = Seen {
+            published: database.snapshot(),
+            pinned: HashMap::new(),
+            cleared: Arc::default(),
+        };
         let keyspace = |name, in_memory| {
             database.keyspace(name, || {
                 KeyspaceCreateOptions::default()
@@ -166,14 +174,14 @@ impl Database {
             expiry: keyspace("expiry", in_memory / INDEX_SHARE)?,
             namespaces: keyspace("namespaces", in_memory / INDEX_SHARE)?,
             database,
-            seen: RwLock::default(),
+            seen: RwLock::new(seen),
             retiring: AtomicBool::new(false),
             folder: Arc::clone(folder),
         })
     }
 
-    /// The latest state, that of a deletion under way included. It is for the committer; readers
-    /// ask for [`Database::snapshot_of`].
+    /// The state behind the latest batch, that of a deletion under way included. It is for the
+    /// committer; readers ask for [`Database::snapshot_of`].
     pub(super) fn snapshot(&self) -> Snapshot<'_> {
         self.snapshot_when(&self.seen())
     }
@@ -192,11 +200,11 @@ impl Database {
         }
     }
 
-    /// Taken while the lock is held, so that the rows and what is known of them are of one moment.
+    /// Made while the lock is held, so that the rows and what is known of them are of one moment.
     fn snapshot_when(&self, seen: &Seen) -> Snapshot<'_> {
         Snapshot {
             database: self,
-            at: self.database.snapshot(),
+            at: seen.published.clone(),
             cleared: Arc::clone(&seen.cleared),
         }
     }
@@ -207,6 +215,16 @@ impl Database {
 
     fn change_seen(&self) -> RwLockWriteGuard<'_, Seen> {
         self.seen.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives readers the state of now. Only the thread that writes batches may call it, between
+    /// two of them: no batch is then written in part. The next batch draws a higher number than
+    /// this snapshot reads up to, because both come from one counter.
+    pub(super) fn publish(&self) {
+        let latest = self.database.snapshot();
+        // The one before is dropped when the lock is free again: fjall may then look through all
+        // open snapshots.
+        let _before = std::mem::replace(&mut self.change_seen().published, latest);
     }
 
     /// The latest state with no deletion half done; waits for one that is under way.
@@ -231,8 +249,9 @@ impl Database {
 
     /// Shows readers of a namespace the state of now, until [`Database::unpin`].
     pub(super) fn pin(&self, namespace: &Namespace) {
-        let earlier = self.database.snapshot();
-        self.change_seen().pinned.insert(namespace.clone(), earlier);
+        let mut seen = self.change_seen();
+        let earlier = seen.published.clone();
+        seen.pinned.insert(namespace.clone(), earlier);
     }
 
     /// Shows readers of a namespace the latest state again.
@@ -347,12 +366,14 @@ impl Batch<'_> {
         self.rows.remove(self.database.table(table), key);
     }
 
-    /// Writes and syncs everything, or nothing.
+    /// Writes and syncs everything, or nothing, and gives readers the state behind it.
     pub(super) fn write(self) -> Result<(), WriteFailure> {
         self.database.wait_for_background()?;
         self.rows.commit().map_err(|error| match error {
             fjall::Error::Poisoned => WriteFailure::Stopped,
             error => WriteFailure::Failed(error),
-        })
+        })?;
+        self.database.publish();
+        Ok(())
     }
 }

@@ -11,6 +11,10 @@ use prominence_engines::embedded::Options;
 
 use crate::support::options;
 
+/// Bytes of a memtable: so few that it is written out after every commit of some size, and that
+/// every case meets files, and compactions, as well as memory.
+const SMALL_MEMTABLE: u64 = 4 << 10;
+
 struct Embedded {
     store: EmbeddedStore,
     clock: Arc<ManualClock>,
@@ -37,6 +41,7 @@ fn embedded(quota: Quota) -> Embedded {
     let clock = Arc::new(ManualClock::new(START));
     let options = Options {
         quota,
+        memtable_bytes: SMALL_MEMTABLE,
         ..options(folder.path())
     };
     Embedded {

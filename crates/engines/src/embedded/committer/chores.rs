@@ -51,6 +51,9 @@ impl Committer {
         if database.has_failed() {
             return Err(refuse(self.fail(None)));
         }
+        // A snapshot holds the files and memtables that it reads. In a store without writes they
+        // would be kept although they have been flushed or compacted since.
+        database.publish();
         self.check_room(Purpose::Remove, 0).map_err(refuse)?;
         if self.check_room(Purpose::Store, 0).is_ok() {
             self.shared.health.writable();

@@ -37,7 +37,7 @@ const CLIENT_ERRORS: &[(&str, &str)] = &[
     ("Unavailable", "`unavailable`"),
     ("Failed", "`internal`"),
     ("Unreachable", "cannot reach"),
-    ("Intermediary", "the proxy, and not the server"),
+    ("Foreign", "is not from a Prominence server"),
     ("BadAnswer", "gave an answer that makes no sense"),
     (
         "NoAuthorities",

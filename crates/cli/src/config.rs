@@ -68,6 +68,12 @@ pub(crate) fn client(connection: &Connection) -> Result<Client, Failure> {
             sources.remark()
         ))
     })?;
+    if connection.ca_file.is_some() && !url.value.is_encrypted() {
+        output::warn(format_args!(
+            "--ca-file is not used, because {} has no TLS; write https:// where the server speaks it",
+            url.value
+        ));
+    }
     let config = Config {
         certificates: sources.certificates().value,
         timeouts: Timeouts {

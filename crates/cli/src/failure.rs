@@ -162,6 +162,9 @@ fn explain(error: &Error, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         return write!(f, "; {TOO_LARGE_ADVICE}");
     }
     f.write_str(match error {
+        // The file that the token comes from is named, with the next step.
+        Error::Unauthenticated(_) if said.contains("the token in ") => "",
+        Error::Unauthenticated(_) if said.contains("the token comes from ") => "",
         Error::Unauthenticated(_) => {
             "; set PROMINENCE_TOKEN, or name a file with --token-file, to log in"
         }
@@ -178,16 +181,6 @@ fn explain(error: &Error, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Error::Failed { .. } if !said.contains("; ") => {
             "; try again, and tell the server's operator if it stays so"
         }
-        // The sentence says already what is to be done about certificates.
-        Error::Unreachable { .. } if !error.is_transient() => "",
-        Error::Unreachable {
-            through: Some(_), ..
-        } => "; check the proxy, or name the server in no_proxy to reach it directly",
-        Error::Unreachable { .. } => {
-            "; check PROMINENCE_URL or --url, and that the server is running"
-        }
-        Error::Intermediary { .. } if error.is_transient() => "; try again later",
-        Error::BadAnswer { .. } => "; check PROMINENCE_URL or --url",
         Error::RateLimited(_) | Error::Unavailable { .. } => "; try again later",
         _ => "",
     })

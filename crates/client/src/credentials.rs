@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use prominence_api::time::rfc3339;
 use prominence_core::Timestamp;
 use serde::Deserialize;
 
-use crate::token::{Token, TokenError};
+use crate::token::{Token, TokenError, without_mark};
 
 /// How long before the end of a token its file is read again. The services that renew tokens in files do
 /// so minutes before the end, and a request that is under way at the end is refused.
@@ -49,7 +50,7 @@ struct Saved {
 #[derive(Debug, thiserror::Error)]
 pub enum TokenFileError {
     /// It can't be read.
-    #[error("cannot read the token file {path}: {cause}")]
+    #[error("cannot read the token file {path}: {cause}; check its name and permissions")]
     Unreadable {
         /// Its path.
         path: String,
@@ -57,7 +58,10 @@ pub enum TokenFileError {
         cause: std::io::Error,
     },
     /// It is JSON without a token.
-    #[error("the token file {path} is JSON without a text \"access_token\"")]
+    #[error(
+        "the token file {path} is JSON without a text \"access_token\"; write the token alone into it, or \
+         JSON that has it there"
+    )]
     NoToken {
         /// Its path.
         path: String,
@@ -87,6 +91,26 @@ impl Credentials {
         match self {
             Self::Token(_) => None,
             Self::File(file) => file.instead_of(refused),
+        }
+    }
+
+    /// What to say of a token that was refused: its file and its end, where there are such, and the next
+    /// step.
+    pub(crate) fn remark(&self) -> Option<String> {
+        let expires = self.current().expires().filter(|ends| *ends <= now());
+        match (self, expires) {
+            (Self::Token(_), None) => None,
+            (Self::Token(_), Some(ended)) => Some(format!("it ended at {}", rfc3339(ended))),
+            (Self::File(file), Some(ended)) => Some(format!(
+                "the token in {} ended at {}; renew the file with the program that writes it, such as \
+                 oidc-token or prominence token create",
+                file.path.display(),
+                rfc3339(ended)
+            )),
+            (Self::File(file), None) => Some(format!(
+                "the token comes from {}; have another one written to it",
+                file.path.display()
+            )),
         }
     }
 
@@ -156,7 +180,7 @@ impl TokenFile {
 
 fn read(path: &Path) -> Result<Token, TokenFileError> {
     let shown = || path.display().to_string();
-    let text = std::fs::read_to_string(path).map_err(|cause| TokenFileError::Unreadable {
+    let bytes = std::fs::read(path).map_err(|cause| TokenFileError::Unreadable {
         path: shown(),
         cause,
     })?;
@@ -164,10 +188,12 @@ fn read(path: &Path) -> Result<Token, TokenFileError> {
         path: shown(),
         cause,
     };
-    if !text.trim_start().starts_with('{') {
-        return Token::parse(&text).map_err(unusable);
+    let text = std::str::from_utf8(&bytes).map_err(|_| unusable(TokenError::Encoding))?;
+    let text = without_mark(text);
+    if !text.starts_with('{') {
+        return Token::parse(text).map_err(unusable);
     }
-    match serde_json::from_str::<Saved>(&text) {
+    match serde_json::from_str::<Saved>(text) {
         Ok(saved) => Token::parse(&saved.access_token).map_err(unusable),
         // The parser's own message could repeat a part of the token.
         Err(_) => Err(TokenFileError::NoToken { path: shown() }),
@@ -242,6 +268,11 @@ mod tests {
         for (text, word) in [
             ("", "empty"),
             ("a b", "character"),
+            ("s3cret\nother", "several lines"),
+            ("Bearer s3cret", "Bearer"),
+            ("Authorization: Bearer s3cret", "Bearer"),
+            ("\"s3cret\"", "quotation marks"),
+            ("'s3cret'", "quotation marks"),
             ("{\"id_token\": \"s3cret\"}", "access_token"),
             ("{\"access_token\": s3cret", "access_token"),
         ] {
@@ -252,6 +283,29 @@ mod tests {
                 "{error}"
             );
             assert!(!error.contains("s3cret"), "{error}");
+        }
+        // As Windows writes it.
+        let utf16: Vec<u8> = "\u{feff}s3cret"
+            .encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect();
+        std::fs::write(&path, utf16).unwrap();
+        let error = TokenFile::open(&path).unwrap_err().to_string();
+        assert!(error.contains("UTF-8"), "{error}");
+    }
+
+    #[test]
+    fn a_byte_order_mark_and_white_space_are_no_part_of_the_token() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        for text in [
+            "\u{feff}s3cret\r\n",
+            " \u{feff} s3cret \n\n",
+            "\u{feff}{\"access_token\": \"s3cret\"}",
+        ] {
+            std::fs::write(&path, text).unwrap();
+            let token = TokenFile::open(&path).unwrap().current(now());
+            assert_eq!(token.reveal(), "s3cret", "{text:?}");
         }
     }
 }

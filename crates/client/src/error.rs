@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::time::Duration;
 
 use prominence_api::ErrorCode;
 pub use prominence_core::error::Fate;
@@ -14,6 +15,7 @@ pub(crate) const BAD_REQUEST: u16 = 400;
 pub(crate) const PROXY_AUTHENTICATION: u16 = 407;
 pub(crate) const REQUEST_TIMEOUT: u16 = 408;
 pub(crate) const CONTENT_TOO_LARGE: u16 = 413;
+pub(crate) const TOO_MANY_REQUESTS: u16 = 429;
 pub(crate) const BAD_GATEWAY: u16 = 502;
 pub(crate) const UNAVAILABLE: u16 = 503;
 pub(crate) const GATEWAY_TIMEOUT: u16 = 504;
@@ -66,7 +68,7 @@ pub enum Error {
         fate: Fate,
     },
     /// No answer came.
-    #[error("cannot reach {url}{}: {}", by_way_of(.through), explain(.cause, .url))]
+    #[error("cannot reach {url}{}: {}", by_way_of(.through), explain(.cause, .url, .through.is_some()))]
     Unreachable {
         /// Where.
         url: String,
@@ -78,18 +80,23 @@ pub enum Error {
         /// Whether a change may have happened.
         fate: Fate,
     },
-    /// A proxy in front of the server, and not the server, has answered.
-    #[error("{what}")]
-    Intermediary {
+    /// A proxy in front of the server, or another server at its address, has answered.
+    #[error("the answer from {url} is not from a Prominence server: {what}")]
+    Foreign {
+        /// Where.
+        url: String,
         /// The HTTP status.
         status: u16,
-        /// What it means.
+        /// The answer in short, and what to do next.
         what: String,
         /// Whether a change may have happened.
         fate: Fate,
     },
-    /// What answered is not this service, or the answer did not arrive whole.
-    #[error("{url} gave an answer that makes no sense: {what}")]
+    /// The answer does not make sense, or did not arrive whole.
+    #[error(
+        "{url} gave an answer that makes no sense: {what}; check PROMINENCE_URL or --url, or ask who \
+         runs the proxy, where there is one"
+    )]
     BadAnswer {
         /// Where.
         url: String,
@@ -106,7 +113,10 @@ pub enum Error {
     )]
     NoAuthorities(String),
     /// The file of certificate authorities can't be used.
-    #[error("the file of certificate authorities {path} can't be used: {reason}")]
+    #[error(
+        "the file of certificate authorities {path} can't be used: {reason}; name a file in PEM form with \
+         --ca-file or PROMINENCE_CA_FILE"
+    )]
     CaFile {
         /// Its path.
         path: String,
@@ -114,7 +124,7 @@ pub enum Error {
         reason: String,
     },
     /// The environment names a proxy that can't be one.
-    #[error("{variable} does not name a proxy: {reason}")]
+    #[error("{variable} does not name a proxy: {reason}; correct it, or unset it")]
     Proxy {
         /// The variable.
         variable: &'static str,
@@ -144,7 +154,7 @@ impl Error {
             Self::Unavailable { fate, .. }
             | Self::Failed { fate, .. }
             | Self::Unreachable { fate, .. }
-            | Self::Intermediary { fate, .. }
+            | Self::Foreign { fate, .. }
             | Self::BadAnswer { fate, .. } => *fate,
             _ => Fate::NotApplied,
         }
@@ -163,9 +173,14 @@ impl Error {
             Self::RateLimited(_) | Self::Unavailable { .. } => true,
             // A server that found a connection idle for too long says so before it closes it.
             Self::Failed { refusal, .. } => refusal.status == REQUEST_TIMEOUT,
-            Self::Intermediary { status, .. } => {
-                ![PROXY_AUTHENTICATION, CONTENT_TOO_LARGE].contains(status)
-            }
+            Self::Foreign { status, .. } => [
+                REQUEST_TIMEOUT,
+                TOO_MANY_REQUESTS,
+                BAD_GATEWAY,
+                UNAVAILABLE,
+                GATEWAY_TIMEOUT,
+            ]
+            .contains(status),
             Self::Unreachable { cause, .. } => match &**cause {
                 ureq::Error::Io(_) => !is_lasting(cause),
                 ureq::Error::HostNotFound
@@ -186,9 +201,30 @@ impl Error {
             Self::Unreachable { cause, .. } => {
                 matches!(&**cause, ureq::Error::Io(_)) && fate_of(cause) == Fate::Unknown
             }
-            Self::Intermediary { status, .. } => [BAD_GATEWAY, GATEWAY_TIMEOUT].contains(status),
+            Self::Foreign { status, .. } => [BAD_GATEWAY, GATEWAY_TIMEOUT].contains(status),
             _ => false,
         }
+    }
+
+    /// The last error of a request, where the pause that was asked for is longer than the time that is
+    /// left for further tries.
+    pub(crate) fn after_giving_up(mut self, asked: Option<Duration>, left: Duration) -> Self {
+        let Some(asked) = asked.filter(|asked| *asked > left && !left.is_zero()) else {
+            return self;
+        };
+        let why = format!(
+            "; the next try has to wait {} s (Retry-After), which is longer than the {} s that are left",
+            asked.as_secs(),
+            left.as_secs_f32().ceil()
+        );
+        match &mut self {
+            Self::RateLimited(refusal)
+            | Self::Unavailable { refusal, .. }
+            | Self::Failed { refusal, .. } => refusal.message.push_str(&why),
+            Self::Foreign { what, .. } => what.push_str(&why),
+            _ => {}
+        }
+        self
     }
 
     /// Whether the server is there and refuses for now.
@@ -205,7 +241,7 @@ impl Error {
             Self::Unavailable { fate, .. }
             | Self::Failed { fate, .. }
             | Self::Unreachable { fate, .. }
-            | Self::Intermediary { fate, .. }
+            | Self::Foreign { fate, .. }
             | Self::BadAnswer { fate, .. } => *fate = Fate::Unknown,
             Self::PreconditionFailed(refusal) => refusal.message.push_str(
                 "; an earlier try, whose answer was lost, may or may not have happened before \

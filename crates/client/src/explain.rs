@@ -1,31 +1,49 @@
 //! The cause of a failed connection, in a person's words.
 
+mod certificate;
+
 use std::io;
 
-use rustls::{AlertDescription, CertificateError, InvalidMessage};
+use rustls::{AlertDescription, InvalidMessage};
 use ureq::Timeout;
 
 use crate::error::PROXY_AUTHENTICATION;
 
-/// Why no answer came from this URL, and where one thing is to be done about it, what.
-pub(crate) fn explain(error: &ureq::Error, url: &str) -> String {
+/// Why no answer came from this URL, and the next step.
+pub(crate) fn explain(error: &ureq::Error, url: &str, has_proxy: bool) -> String {
+    let failure = match error {
+        ureq::Error::Io(error) => tls(error),
+        ureq::Error::Rustls(error) => Some(error),
+        _ => None,
+    };
+    if let Some(failure) = failure {
+        return explain_tls(failure);
+    }
+    let why = explain_connection(error, url);
+    match (proxy_status(error), has_proxy) {
+        (Some(PROXY_AUTHENTICATION), _) => {
+            format!("{why}; put them into its URL, as in http://USER:PASSWORD@HOST:PORT")
+        }
+        (_, true) => {
+            format!("{why}; check the proxy, or name the server in no_proxy to reach it directly")
+        }
+        (_, false) => {
+            format!("{why}; check PROMINENCE_URL or --url, and that the server is running")
+        }
+    }
+}
+
+/// Why a connection could not be made, or broke off.
+fn explain_connection(error: &ureq::Error, url: &str) -> String {
     match error {
-        ureq::Error::Io(error) => match tls(error) {
-            Some(error) => explain_tls(error),
-            None => explain_io(error, url),
-        },
-        ureq::Error::Rustls(error) => explain_tls(error),
+        ureq::Error::Io(error) => explain_io(error, url),
         ureq::Error::HostNotFound => "there is no machine of this name".to_owned(),
         ureq::Error::Timeout(Timeout::Resolve | Timeout::Connect) => {
             "the connection took too long".to_owned()
         }
         ureq::Error::Timeout(_) => "the answer took too long".to_owned(),
         ureq::Error::ConnectProxyFailed(reason) => match proxy_status(error) {
-            Some(PROXY_AUTHENTICATION) => {
-                "the proxy wants a user name and a password; put them into its URL, as in \
-                 http://USER:PASSWORD@HOST:PORT"
-                    .to_owned()
-            }
+            Some(PROXY_AUTHENTICATION) => "the proxy wants a user name and a password".to_owned(),
             Some(status) => format!("the proxy answered {status} to CONNECT"),
             None => format!("the proxy made no tunnel: {reason}"),
         },
@@ -85,11 +103,11 @@ fn explain_io(error: &io::Error, url: &str) -> String {
 
 fn explain_tls(error: &rustls::Error) -> String {
     match error {
-        rustls::Error::InvalidCertificate(error) => explain_certificate(error),
+        rustls::Error::InvalidCertificate(error) => certificate::explain(error),
         // The first bytes of an HTTP answer are no TLS record.
         rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
-            "the server does not speak TLS on this port; if it speaks plain HTTP, write http:// \
-             instead of https://"
+            "the server does not speak TLS on this port; write http:// instead of https:// if it \
+             speaks plain HTTP"
                 .to_owned()
         }
         rustls::Error::AlertReceived(alert) => format!(
@@ -112,91 +130,10 @@ fn explain_tls(error: &rustls::Error) -> String {
         rustls::Error::NoCertificatesPresented => {
             "the server showed no certificate; ask its operator to configure one".to_owned()
         }
-        rustls::Error::General(text) => format!("TLS failed: {text}"),
+        rustls::Error::General(text) => {
+            format!("TLS failed: {text}; ask the server's operator")
+        }
         _ => "TLS failed; ask the server's operator".to_owned(),
-    }
-}
-
-fn explain_certificate(error: &CertificateError) -> String {
-    use CertificateError as Certificate;
-    match error {
-        Certificate::UnknownIssuer => {
-            "no authority that this machine trusts has signed the server's certificate; if your \
-             site has an authority of its own, or the certificate is self-signed, pass its file \
-             with --ca-file or PROMINENCE_CA_FILE"
-                .to_owned()
-        }
-        Certificate::Expired | Certificate::ExpiredContext { .. } => {
-            "the server's certificate has expired; its operator has to renew it (and this \
-             machine's clock has to be right)"
-                .to_owned()
-        }
-        Certificate::NotValidYet | Certificate::NotValidYetContext { .. } => {
-            "the server's certificate is not valid yet; check this machine's clock".to_owned()
-        }
-        Certificate::NotValidForNameContext {
-            expected,
-            presented,
-        } => format!(
-            "the server's certificate is not for {}, but for {}; use a name that it is for",
-            expected.to_str(),
-            names(presented)
-        ),
-        Certificate::NotValidForName => {
-            "the server's certificate is for another name; use the name that it is for".to_owned()
-        }
-        Certificate::Revoked => "the server's certificate has been revoked".to_owned(),
-        Certificate::BadSignature => {
-            "the server's certificate has a wrong signature: its authority is another one of the \
-             same name; pass the right one with --ca-file"
-                .to_owned()
-        }
-        Certificate::Other(other) => match other.0.downcast_ref::<webpki::Error>() {
-            Some(webpki::Error::CaUsedAsEndEntity) => {
-                "the server's certificate is that of a certificate authority (it has CA:TRUE), \
-                 which must not be a server's own; its operator has to make one with CA:FALSE, as \
-                 openssl does with -addext basicConstraints=critical,CA:FALSE"
-                    .to_owned()
-            }
-            Some(error) => unusable(&words(&format!("{error:?}"))),
-            None => unusable("it is malformed"),
-        },
-        Certificate::BadEncoding => unusable("it is malformed"),
-        Certificate::InvalidPurpose | Certificate::InvalidPurposeContext { .. } => {
-            unusable("it is for another purpose than a server's (extended key usage)")
-        }
-        other => unusable(&words(&format!("{other:?}"))),
-    }
-}
-
-fn unusable(why: &str) -> String {
-    format!("the server's certificate can't be used: {why}; its operator has to make a new one")
-}
-
-/// A name from source code as words: `UnsupportedCertVersion` is "unsupported cert version".
-fn words(name: &str) -> String {
-    let name = name.split(|c: char| !c.is_ascii_alphanumeric()).next();
-    let mut words = String::new();
-    for character in name.unwrap_or_default().chars() {
-        if character.is_ascii_uppercase() && !words.is_empty() {
-            words.push(' ');
-        }
-        words.push(character.to_ascii_lowercase());
-    }
-    words
-}
-
-/// The names that a certificate is for, as rustls shows them: `DnsName("a.example")`.
-fn names(presented: &[String]) -> String {
-    let plain = |name: &String| {
-        let inner = name
-            .split_once('(')
-            .and_then(|(_, rest)| rest.strip_suffix(')'));
-        inner.unwrap_or(name).trim_matches('"').to_owned()
-    };
-    match presented {
-        [] => "no name at all".to_owned(),
-        names => names.iter().map(plain).collect::<Vec<_>>().join(", "),
     }
 }
 
@@ -209,5 +146,54 @@ fn name_of_alert(alert: AlertDescription) -> &'static str {
         AlertDescription::AccessDenied => "access denied",
         AlertDescription::InternalError => "internal error",
         _ => "alert",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustls::{CertificateError, PeerMisbehaved};
+
+    use super::*;
+
+    #[test]
+    fn every_reason_is_followed_by_the_next_step() {
+        let tls = [
+            rustls::Error::InvalidCertificate(CertificateError::Revoked),
+            rustls::Error::InvalidCertificate(CertificateError::NotValidForName),
+            rustls::Error::InvalidCertificate(CertificateError::UnknownRevocationStatus),
+            rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType),
+            rustls::Error::InvalidMessage(InvalidMessage::InvalidEmptyPayload),
+            rustls::Error::AlertReceived(AlertDescription::HandshakeFailure),
+            rustls::Error::PeerMisbehaved(PeerMisbehaved::MissingKeyShare),
+            rustls::Error::NoCertificatesPresented,
+            rustls::Error::General("odd".to_owned()),
+            rustls::Error::EncryptError,
+        ];
+        let errors = tls.map(ureq::Error::Rustls).into_iter().chain([
+            ureq::Error::HostNotFound,
+            ureq::Error::ConnectionFailed,
+            ureq::Error::Timeout(Timeout::Connect),
+            ureq::Error::Timeout(Timeout::RecvResponse),
+            ureq::Error::BadUri("x".to_owned()),
+            ureq::Error::ConnectProxyFailed("HTTP/403".to_owned()),
+            ureq::Error::ConnectProxyFailed("HTTP/407".to_owned()),
+            ureq::Error::Io(io::ErrorKind::ConnectionReset.into()),
+            ureq::Error::Io(io::ErrorKind::UnexpectedEof.into()),
+        ]);
+        for error in errors {
+            for has_proxy in [false, true] {
+                let text = explain(&error, "http://h/v1", has_proxy);
+                let (_, next) = text.rsplit_once("; ").unwrap_or_else(|| panic!("{text}"));
+                let verbs = [
+                    "check",
+                    "ask",
+                    "write",
+                    "put",
+                    "pass",
+                    "its operator has to",
+                ];
+                assert!(verbs.iter().any(|verb| next.starts_with(verb)), "{text}");
+            }
+        }
     }
 }

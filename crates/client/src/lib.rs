@@ -38,6 +38,7 @@ pub mod error;
 mod explain;
 mod list;
 mod notice;
+mod page;
 mod persist;
 mod proxy;
 mod read;

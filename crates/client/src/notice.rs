@@ -15,6 +15,9 @@ const BETWEEN: Duration = Duration::from_secs(30);
 /// rate of requests refuses some in normal operation.
 const LIMITED: Duration = Duration::from_secs(5);
 
+/// A longer pause is told at once: it is longer than a server asks for that limits requests a second.
+const LONG_PAUSE: Duration = Duration::from_secs(1);
+
 /// A request has failed and will be repeated.
 #[derive(Debug)]
 pub struct Notice<'a> {
@@ -53,14 +56,17 @@ impl fmt::Debug for OnNotice {
 pub(crate) struct Notices(Mutex<Option<Duration>>);
 
 impl Notices {
-    /// Tells of a failure of a request that began to fail `since`, unless another was told lately.
+    /// Tells of a failure of a request that began to fail `since` and pauses for `pause`, unless another
+    /// was told lately.
     pub(crate) fn tell(
         &self,
         to: &OnNotice,
         notice: &Notice<'_>,
+        pause: Duration,
         (since, now): (Duration, Duration),
     ) {
-        if matches!(notice.error, Error::RateLimited(_)) && now.saturating_sub(since) < LIMITED {
+        let is_usual = pause <= LONG_PAUSE && now.saturating_sub(since) < LIMITED;
+        if is_usual && matches!(notice.error, Error::RateLimited(_)) {
             return;
         }
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -102,7 +102,7 @@ impl Client {
         let retry_after = reply.retry_after();
         let success = reply.success(request, self.url());
         success.map_err(|error| Failed {
-            error,
+            error: self.with_token_named(error),
             retry_after,
             repeat: request.repeat,
         })
@@ -153,18 +153,23 @@ impl Client {
                 continue;
             }
             let Some(pause) = backoff.pause(left(), retry_after) else {
-                return Err(error);
+                return Err(error.after_giving_up(retry_after, left()));
             };
             let since = *failing_since.get_or_insert(asked);
-            self.notify(&error, left(), since);
+            self.notify(&error, (left(), pause), since);
             clock.sleep(pause);
         }
     }
 
     /// Tells of a failure that is got over.
-    pub(crate) fn notify(&self, error: &Error, left: Duration, since: Duration) {
+    pub(crate) fn notify(
+        &self,
+        error: &Error,
+        (left, pause): (Duration, Duration),
+        since: Duration,
+    ) {
         let notice = Notice { error, left };
-        self.tell(&notice, since);
+        self.tell(&notice, pause, since);
     }
 }
 

@@ -1,21 +1,28 @@
 //! One answer, read whole: what it says, or what it refuses.
 
-use std::time::{Duration, SystemTime};
+use std::io::Read as _;
+use std::time::{Duration, Instant, SystemTime};
 
-use prominence_api::ErrorCode;
+use prominence_api::{ErrorCode, name};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use ureq::http::{HeaderMap, Method, Response, StatusCode, header};
 
 use crate::error::{
     BAD_GATEWAY, BAD_REQUEST, CONTENT_TOO_LARGE, Error, Fate, GATEWAY_TIMEOUT,
-    PROXY_AUTHENTICATION, REQUEST_TIMEOUT, Refusal, UNAVAILABLE,
+    PROXY_AUTHENTICATION, Refusal, TOO_MANY_REQUESTS, UNAVAILABLE,
 };
-use crate::explain::no_http;
+use crate::page::headline;
 use crate::request::Request;
 
 /// Bytes of an answer that is one small JSON object, or an error.
 pub(crate) const MAX_SMALL: u64 = 1 << 20;
+
+/// Bytes that are read of an answer that is not the server's: its title is at the beginning.
+const MAX_PAGE: usize = 64 << 10;
+
+/// How long such an answer is read for, as it may be a stream without an end.
+const PAGE_WITHIN: Duration = Duration::from_secs(2);
 
 /// An answer that has arrived whole.
 pub(crate) struct Reply {
@@ -30,13 +37,13 @@ pub(crate) struct Reply {
 #[derive(Deserialize)]
 struct ErrorBody {
     error: String,
-    code: serde_json::Value,
+    code: String,
     request_id: Option<String>,
     may_have_happened: Option<bool>,
 }
 
 impl Reply {
-    /// Reads an answer to its end.
+    /// Reads an answer to its end. Of one that is not the server's, as much as is needed to name it.
     pub(crate) fn read(
         response: Response<ureq::Body>,
         request: &Request<'_>,
@@ -44,16 +51,33 @@ impl Reply {
         let (parts, mut body) = response.into_parts();
         let delimited = parts.headers.contains_key(header::CONTENT_LENGTH)
             || parts.headers.contains_key(header::TRANSFER_ENCODING);
-        let body = body
-            .with_config()
-            .limit(request.limit.max(MAX_SMALL))
-            .read_to_vec()?;
+        let body = match is_marked(&parts.headers) {
+            true => body
+                .with_config()
+                .limit(request.limit.max(MAX_SMALL))
+                .read_to_vec()?,
+            false => beginning(&mut body),
+        };
         Ok(Self {
             status: parts.status,
             headers: parts.headers,
             body,
             delimited,
         })
+    }
+
+    /// Whether the server has made this answer: its errors have its JSON, and everything else has the
+    /// header that it puts on every answer.
+    pub(crate) fn is_ours(&self, request: &Request<'_>) -> bool {
+        let has_body = request.method != Method::HEAD;
+        let is_unchanged = self.status == StatusCode::NOT_MODIFIED;
+        if self.status.is_redirection() && !is_unchanged {
+            return false;
+        }
+        match has_body && !is_unchanged && !self.status.is_success() {
+            true => self.json::<ErrorBody>().is_ok(),
+            false => is_marked(&self.headers),
+        }
     }
 
     /// The server's `Retry-After`: a number of seconds, or a date (RFC 9110, section 10.2.3).
@@ -78,94 +102,101 @@ impl Reply {
 
     /// This answer where it is a success, and otherwise what it refuses.
     pub(crate) fn success(self, request: &Request<'_>, url: &str) -> Result<Self, Error> {
-        let odd = |what: String| Error::BadAnswer {
-            url: url.to_owned(),
-            what,
-            fate: request.fate(Fate::Unknown),
-        };
+        if !self.is_ours(request) {
+            return Err(self.foreign(request, url));
+        }
+        let has_body = request.method != Method::HEAD && self.status != StatusCode::NO_CONTENT;
         if self.status.is_success() {
-            // The server never answers with a page; a proxy that wants people to log in does.
-            let kind = self.header(header::CONTENT_TYPE.as_str()).unwrap_or("");
-            if kind.starts_with("text/html") {
-                let page = "it is a web page, such as a proxy's to log in";
-                return Err(odd(page.to_owned()));
+            if self.delimited || !has_body {
+                return Ok(self);
             }
-            let has_body = request.method != Method::HEAD && self.status != StatusCode::NO_CONTENT;
-            let whole = self.delimited || !has_body;
-            return if whole {
-                Ok(self)
-            } else {
-                // Half a value would look like a whole one.
-                Err(odd("it does not say where it ends".to_owned()))
-            };
+            // Half a value would look like a whole one.
+            return Err(Error::BadAnswer {
+                url: url.to_owned(),
+                what: "it does not say where it ends".to_owned(),
+                fate: request.fate(Fate::Unknown),
+            });
         }
-        if self.status.is_redirection() {
-            let place = self.header("location").unwrap_or("somewhere else");
-            return Err(odd(format!("it points to {place}")));
-        }
-        // An answer to HEAD has a status and no body.
-        if request.method == Method::HEAD {
-            return match code_of_status(self.status) {
-                Some(code) => Err(refuse(self.status, Some(code), self.said(), request)),
-                None => Err(self.foreign_error(request, url)),
-            };
-        }
-        match self.json::<ErrorBody>() {
-            Ok(body) => {
-                let code = serde_json::from_value(body.code.clone()).ok();
-                Err(refuse(self.status, code, body, request))
-            }
-            Err(_) => Err(self.foreign_error(request, url)),
+        // An answer to HEAD has a status and no body, and so has 304.
+        let Ok(body) = self.json::<ErrorBody>() else {
+            let code = code_of_status(self.status);
+            return Err(refuse(self.status, code, self.said(), request));
+        };
+        let code = serde_json::from_value(body.code.clone().into()).ok();
+        Err(refuse(self.status, code, body, request))
+    }
+
+    /// The error for an answer that the server has not made. Its words are for people who look at it
+    /// with a browser, so they are given in short.
+    fn foreign(&self, request: &Request<'_>, url: &str) -> Error {
+        let status = self.status.as_u16();
+        // Neither a proxy nor the server does what it refuses.
+        let fate = match self.status.is_client_error() {
+            true => Fate::NotApplied,
+            false => request.fate(Fate::Unknown),
+        };
+        Error::Foreign {
+            url: url.to_owned(),
+            status,
+            what: format!("{}; {}", self.in_short(), self.advice(request, url)),
+            fate,
         }
     }
 
-    /// An error that is not in this service's form: a proxy in front of it says so in its own
-    /// words, which are for people who look at it with a browser.
-    fn foreign_error(&self, request: &Request<'_>, url: &str) -> Error {
-        let status = self.status.as_u16();
-        let reason = self.status.canonical_reason().unwrap_or("no reason");
-        let means = match status {
+    /// The status, the program that answered where it says so, where it points to, and its page's title
+    /// or first line.
+    fn in_short(&self) -> String {
+        let reason = self.status.canonical_reason().unwrap_or("no known status");
+        let mut short = format!("{} {reason}", self.status.as_u16());
+        for (name, words) in [
+            (header::SERVER, " from "),
+            (header::LOCATION, ", pointing to "),
+        ] {
+            let shown = self.headers.get(name);
+            if let Some(shown) = shown.and_then(|value| headline(value.as_bytes())) {
+                short.push_str(words);
+                short.push_str(&shown);
+            }
+        }
+        match headline(&self.body) {
+            Some(headline) => short.push_str(&format!(", \"{headline}\"")),
+            None => short.push_str(", without text"),
+        }
+        short
+    }
+
+    /// The next step after an answer that the server has not made. Some statuses tell more than others.
+    fn advice(&self, request: &Request<'_>, url: &str) -> String {
+        let sent = request.body.map_or(0, <[u8]>::len);
+        match self.status.as_u16() {
+            // The answer of nginx and others to a request without TLS on a port with TLS.
+            BAD_REQUEST if url.starts_with("http:") && self.mentions("https") => {
+                "the server at this port speaks https; write https:// instead of http://".to_owned()
+            }
             PROXY_AUTHENTICATION => {
-                "it wants a user name and a password; put them into its URL, as in \
-                 http://USER:PASSWORD@HOST:PORT"
+                "the proxy wants a user name and a password; put them into its \
+                                     URL, as in http://USER:PASSWORD@HOST:PORT"
                     .to_owned()
             }
-            REQUEST_TIMEOUT => "the request took too long to arrive".to_owned(),
-            CONTENT_TOO_LARGE => format!(
-                "its limit on bodies is smaller than the {} bytes that were sent; ask its operator \
-                 to raise it (client_max_body_size in nginx)",
-                request.body.map_or(0, <[u8]>::len)
+            CONTENT_TOO_LARGE if sent > 0 => format!(
+                "the proxy's limit on bodies is smaller than the {sent} bytes that were sent; ask its \
+                 operator to raise it (client_max_body_size in nginx)"
             ),
-            BAD_GATEWAY => "it can't reach the server".to_owned(),
-            UNAVAILABLE => "it has no server to pass requests on to".to_owned(),
-            GATEWAY_TIMEOUT => "the server did not answer it in time".to_owned(),
-            // What nginx and others answer to a request without TLS on a port with TLS.
-            BAD_REQUEST if url.starts_with("http:") && self.mentions("https") => {
-                return Error::BadAnswer {
-                    url: url.to_owned(),
-                    what: no_http(url),
-                    fate: Fate::NotApplied,
-                };
+            TOO_MANY_REQUESTS => {
+                "the proxy limits requests; try again later, or ask who runs the proxy".to_owned()
             }
-            _ => {
-                return Error::BadAnswer {
-                    url: url.to_owned(),
-                    what: format!(
-                        "status {status} ({reason}) without a body in this service's form"
-                    ),
-                    fate: request.fate(Fate::Unknown),
-                };
+            BAD_GATEWAY | UNAVAILABLE => {
+                "the proxy can't reach the server; check that the server is \
+                                          running, or ask who runs the proxy"
+                    .to_owned()
             }
-        };
-        // Requests that don't arrive, or that are too large for it, are not passed on.
-        let fate = match status {
-            PROXY_AUTHENTICATION | REQUEST_TIMEOUT | CONTENT_TOO_LARGE => Fate::NotApplied,
-            _ => request.fate(Fate::Unknown),
-        };
-        Error::Intermediary {
-            status,
-            what: format!("a proxy in front of {url} answered {status} ({reason}): {means}"),
-            fate,
+            GATEWAY_TIMEOUT => {
+                "the server did not answer the proxy in time; try again later, or ask \
+                                who runs the proxy"
+                    .to_owned()
+            }
+            _ => "check PROMINENCE_URL or --url, or ask who runs the proxy, where there is one"
+                .to_owned(),
         }
     }
 
@@ -181,11 +212,35 @@ impl Reply {
         let reason = self.status.canonical_reason().unwrap_or("no reason");
         ErrorBody {
             error: format!("the server answered {} ({reason})", self.status.as_u16()),
-            code: serde_json::Value::Null,
+            code: String::new(),
             request_id: None,
             may_have_happened: None,
         }
     }
+}
+
+/// Whether an answer has the marks that the server puts on every one: it names the request, and is never
+/// a web page.
+pub(crate) fn is_marked(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE);
+    let is_page = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+    headers.contains_key(name::REQUEST_ID) && !is_page
+}
+
+/// The beginning of a body, or as much of it as arrives soon.
+fn beginning(body: &mut ureq::Body) -> Vec<u8> {
+    let began = Instant::now();
+    let mut reader = body.as_reader();
+    let mut found = vec![0; MAX_PAGE];
+    let mut filled = 0;
+    while filled < found.len() && began.elapsed() < PAGE_WITHIN {
+        match reader.read(&mut found[filled..]) {
+            Ok(0) | Err(_) => break,
+            Ok(read) => filled += read,
+        }
+    }
+    found.truncate(filled);
+    found
 }
 
 /// What a status without a body stands for.

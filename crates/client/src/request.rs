@@ -204,10 +204,22 @@ impl Client {
         &*self.clock
     }
 
-    /// Tells of a failure of a request that began to fail `since`.
-    pub(crate) fn tell(&self, notice: &Notice<'_>, since: Duration) {
+    /// Tells of a failure of a request that began to fail `since` and pauses for `pause`.
+    pub(crate) fn tell(&self, notice: &Notice<'_>, pause: Duration, since: Duration) {
         let times = (since, self.clock.now());
-        self.notices.tell(&self.config.on_notice, notice, times);
+        self.notices
+            .tell(&self.config.on_notice, notice, pause, times);
+    }
+
+    /// Where the token was refused, the same error with the file that it comes from and its end.
+    pub(crate) fn with_token_named(&self, mut error: Error) -> Error {
+        if let Error::Unauthenticated(refusal) = &mut error
+            && let Some(remark) = self.config.credentials.remark()
+        {
+            refusal.message.push_str("; ");
+            refusal.message.push_str(&remark);
+        }
+        error
     }
 
     /// Waits for the answer as long as the server may hold it, and then for as long as usual. The

@@ -17,6 +17,18 @@ pub enum TokenError {
     /// Nothing was given.
     #[error("the token is empty; put the token itself there")]
     Empty,
+    /// It is no text.
+    #[error("it is no UTF-8 text; save it as plain UTF-8 text")]
+    Encoding,
+    /// There is more than one line.
+    #[error("the token has several lines; keep the token alone, on one line")]
+    Lines,
+    /// It has the quotation marks of a shell or of JSON.
+    #[error("the token is in quotation marks; leave them out")]
+    Quotes,
+    /// It has the rest of the header that it is sent in.
+    #[error("the token begins with \"Bearer \" or the name of a header; keep the token alone")]
+    Scheme,
     /// It has white space or other characters that a header can't carry.
     #[error(
         "the token contains a character that no token has, such as a space or a line break; copy it again"
@@ -25,14 +37,27 @@ pub enum TokenError {
 }
 
 impl Token {
-    /// Takes a token; white space around it is not part of it.
+    /// Takes a token; white space around it, and a byte-order mark before it, are not part of it.
     ///
     /// # Errors
     /// See [`TokenError`].
     pub fn parse(text: &str) -> Result<Self, TokenError> {
-        let text = text.trim();
+        let text = without_mark(text);
         if text.is_empty() {
             return Err(TokenError::Empty);
+        }
+        if text.contains(['\n', '\r']) {
+            return Err(TokenError::Lines);
+        }
+        if text.starts_with(['"', '\'']) || text.ends_with(['"', '\'']) {
+            return Err(TokenError::Quotes);
+        }
+        let first = text.split_whitespace().next().unwrap_or_default();
+        let is_header = ["bearer", "bearer:", "authorization:"]
+            .iter()
+            .any(|word| first.eq_ignore_ascii_case(word));
+        if is_header && first.len() < text.len() {
+            return Err(TokenError::Scheme);
         }
         if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(TokenError::Character);
@@ -59,6 +84,11 @@ impl Token {
     pub fn reveal(&self) -> &str {
         &self.0
     }
+}
+
+/// A text without the white space around it and without a byte-order mark, as Windows writes one.
+pub(crate) fn without_mark(text: &str) -> &str {
+    text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}')
 }
 
 /// Shows that there is a token, and never the token.
@@ -98,8 +128,19 @@ mod tests {
     #[test]
     fn what_no_header_can_carry_is_refused() {
         assert_eq!(Token::parse(" \n"), Err(TokenError::Empty));
-        for odd in ["a b", "a\nb", "a\0", "é"] {
+        for odd in ["a b", "a\0", "é", "bearers x"] {
             assert_eq!(Token::parse(odd), Err(TokenError::Character), "{odd:?}");
         }
+        for (odd, why) in [
+            ("a\nb", TokenError::Lines),
+            ("a\rb", TokenError::Lines),
+            ("\"a\"", TokenError::Quotes),
+            ("'Bearer a'", TokenError::Quotes),
+            ("bearer  a", TokenError::Scheme),
+            ("Authorization: Bearer a", TokenError::Scheme),
+        ] {
+            assert_eq!(Token::parse(odd), Err(why), "{odd:?}");
+        }
+        assert_eq!(Token::parse("Bearer").unwrap().reveal(), "Bearer");
     }
 }

@@ -52,7 +52,7 @@ impl Client {
             }
             request.held = turn.unwrap_or_default();
             let reply = self.try_once(&request)?;
-            if reply.status == StatusCode::NOT_MODIFIED {
+            if reply.status == StatusCode::NOT_MODIFIED && reply.is_ours(&request) {
                 return Ok(Turn::NotYet(Awaited::Unchanged));
             }
             let reply = match self.judge(reply, &request) {

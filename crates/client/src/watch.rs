@@ -12,7 +12,7 @@ use ureq::BodyReader;
 use ureq::http::HeaderName;
 
 use crate::error::{Error, Fate};
-use crate::reply::{MAX_SMALL, Reply};
+use crate::reply::{MAX_SMALL, Reply, is_marked};
 use crate::request::{Client, Request};
 use crate::retry::Backoff;
 use lines::{Block, Lines};
@@ -132,10 +132,13 @@ impl Watch<'_> {
         };
         let block = match lines.block() {
             Ok(Some(block)) => block,
-            Ok(None) => return self.broken(self.client.bad_answer("it ended", Fate::NotApplied)),
+            Ok(None) => {
+                let ended = self.client.bad_answer("it ended", Fate::NotApplied);
+                return self.broken(ended, None);
+            }
             Err(error) => {
                 let cause = ureq::Error::Io(error);
-                return self.broken(self.client.failed(&self.request(), cause));
+                return self.broken(self.client.failed(&self.request(), cause), None);
             }
         };
         self.outage = None;
@@ -155,17 +158,19 @@ impl Watch<'_> {
     fn connect(&mut self) -> Result<(), Error> {
         let request = self.request();
         // The server sends something every 15 s; the usual time-out notices that it does not.
+        let mut retry_after = None;
         let opened = self.client.open(&request).and_then(|response| {
-            if response.status().is_success() {
+            if response.status().is_success() && is_marked(response.headers()) {
                 return Ok(response);
             }
             let reply = Reply::read(response, &request);
             let reply = reply.map_err(|cause| self.client.failed(&request, cause))?;
-            Err(match reply.success(&request, self.client.url()) {
+            retry_after = reply.retry_after();
+            Err(match self.client.judge(reply, &request) {
                 Ok(_) => self
                     .client
-                    .bad_answer("it makes no sense", Fate::NotApplied),
-                Err(error) => error,
+                    .bad_answer("it is no stream of events", Fate::NotApplied),
+                Err(failed) => failed.error,
             })
         });
         match opened {
@@ -180,13 +185,17 @@ impl Watch<'_> {
                 self.gap = Gap::Untold;
                 Ok(())
             }
-            Err(error) if error.is_transient() => self.broken(error).map(|_| ()),
+            Err(error) if error.is_transient() => self.broken(error, retry_after).map(|_| ()),
             Err(error) => Err(error),
         }
     }
 
     /// The connection is gone: waits a little before the next, or gives up.
-    fn broken(&mut self, error: Error) -> Result<Option<Event>, Error> {
+    fn broken(
+        &mut self,
+        error: Error,
+        retry_after: Option<Duration>,
+    ) -> Result<Option<Event>, Error> {
         let told = self.lines.take().is_some();
         let Reconnect::Within(patience) = self.options.reconnect else {
             return Err(error);
@@ -197,13 +206,13 @@ impl Watch<'_> {
             backoff: Backoff::new(),
         });
         let left = patience.saturating_sub(now.saturating_sub(outage.since));
-        let Some(pause) = outage.backoff.pause(left, None) else {
-            return Err(error);
+        let Some(pause) = outage.backoff.pause(left, retry_after) else {
+            return Err(error.after_giving_up(retry_after, left));
         };
         let since = outage.since;
         // A stream that ends, as proxies end idle ones, is no trouble if the next one begins.
         if !told {
-            self.client.notify(&error, left, since);
+            self.client.notify(&error, (left, pause), since);
         }
         self.client.clock().sleep(pause);
         Ok(None)

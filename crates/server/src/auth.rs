@@ -53,6 +53,10 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Result<&str, Failure> {
     let Some(header) = headers.next() else {
         return Err(Failure::unauthenticated(missing, false));
     };
+    if headers.next().is_some() {
+        let message = "the header Authorization is there more than once; send it once";
+        return Err(Failure::bad_request(message));
+    }
     let token = header
         .to_str()
         .ok()
@@ -63,7 +67,7 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Result<&str, Failure> {
                 .then(|| token.trim_matches(' '))
         });
     match token {
-        Some(token) if !token.is_empty() && headers.next().is_none() => Ok(token),
+        Some(token) if !token.is_empty() => Ok(token),
         _ => Err(Failure::unauthenticated(missing, true)),
     }
 }

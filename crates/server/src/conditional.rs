@@ -7,10 +7,13 @@
 mod tags;
 mod write_id;
 
+use std::time::{Duration, UNIX_EPOCH};
+
 use axum::http::header::{IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_UNMODIFIED_SINCE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use prominence_api::ErrorCode;
 use prominence_core::error::Mismatch;
-use prominence_core::{Entry, Metadata, Precondition, Revision, StoreError};
+use prominence_core::{Entry, Metadata, Precondition, Revision, StoreError, Timestamp};
 
 use crate::failure::Failure;
 use tags::Tags;
@@ -29,6 +32,13 @@ const CONDITIONS: [(HeaderName, &str); 4] = [
 pub(crate) fn etag(revision: Revision) -> HeaderValue {
     // Digits and quotes are always a valid header.
     HeaderValue::from_str(&format!("\"{revision}\"")).unwrap_or(HeaderValue::from_static("\"\""))
+}
+
+/// An instant as HTTP writes dates, to the second.
+pub(crate) fn http_date(instant: Timestamp) -> HeaderValue {
+    let time = UNIX_EPOCH + Duration::from_secs(instant.as_secs());
+    // Dates up to the year 9999 are plain ASCII, and no later one is ever stored.
+    HeaderValue::try_from(httpdate::fmt_http_date(time)).unwrap_or(HeaderValue::from_static(""))
 }
 
 /// Refuses every condition of a request that can't be conditional; `why` completes a sentence that
@@ -173,13 +183,30 @@ impl ReadConditions {
         ))
     }
 
-    /// Whether the entry is one that the caller wants; 412 otherwise.
-    pub(crate) fn hold(&self, current: &Metadata) -> bool {
+    /// Refuses an entry that the caller does not want.
+    ///
+    /// # Errors
+    /// 412 with the entry's revision, or with the date that is compared with the caller's.
+    pub(crate) fn hold(&self, current: &Metadata) -> Result<(), Failure> {
+        let unmet = |message| Err(Failure::new(ErrorCode::PreconditionFailed, message));
         let matches = self.matches.as_ref();
-        matches.is_none_or(|tags| tags.contain(current.revision))
-            && self
-                .unmodified_since
-                .is_none_or(|date| current.modified.as_secs() <= date)
+        if matches.is_some_and(|tags| !tags.contain(current.revision)) {
+            return unmet(format!(
+                "the key has revision {}, which If-Match does not name; read the key again",
+                current.revision
+            ));
+        }
+        if self
+            .unmodified_since
+            .is_some_and(|date| date < current.modified.as_secs())
+        {
+            let modified = http_date(current.modified);
+            let modified = modified.to_str().unwrap_or_default();
+            return unmet(format!(
+                "the value was set on {modified}, later than If-Unmodified-Since; read the key again"
+            ));
+        }
+        Ok(())
     }
 
     /// Whether the caller already has the entry; 304 then.
@@ -210,7 +237,7 @@ fn date(headers: &HeaderMap, name: HeaderName, shown: &str) -> Result<Option<u64
     };
     let date = line.to_str().ok().filter(|_| lines.next().is_none());
     let date = date.and_then(|text| httpdate::parse_http_date(text.trim()).ok());
-    let since = date.and_then(|date| date.duration_since(std::time::UNIX_EPOCH).ok());
+    let since = date.and_then(|date| date.duration_since(UNIX_EPOCH).ok());
     match since {
         Some(since) => Ok(Some(since.as_secs())),
         None => Err(Failure::bad_request(format!(

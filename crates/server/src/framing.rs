@@ -9,14 +9,21 @@ use axum::http::{HeaderMap, Method, Request, Version};
 use crate::exchange::Framing;
 use crate::failure::Failure;
 
-/// Whether the request names its host as often as it has to (RFC 9112, section 3.2).
-pub(crate) fn has_one_host(version: Version, headers: &HeaderMap) -> bool {
+/// Whether the request names its host as often as it has to, and as a host is named (RFC 9112,
+/// section 3.2).
+pub(crate) fn names_one_host(version: Version, headers: &HeaderMap) -> bool {
     let mut hosts = headers.get_all(HOST).iter();
     match (hosts.next(), hosts.next()) {
-        (Some(_), None) => true,
+        (Some(host), None) => is_host(host.as_bytes()),
         (None, _) => version < Version::HTTP_11,
         (Some(_), Some(_)) => false,
     }
+}
+
+/// Whether these bytes can be a host with an optional port (RFC 3986, section 3.2.2), or are none.
+fn is_host(text: &[u8]) -> bool {
+    text.iter()
+        .all(|byte| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=:[]".contains(byte))
 }
 
 /// Whether the connection can't be used after this request, because where it ends is known from one
@@ -28,11 +35,14 @@ pub(crate) fn is_unclear<B>(request: &Request<B>, framing: Framing) -> bool {
 /// Refuses a request that is not clear.
 pub(crate) fn check<B>(request: &Request<B>, framing: Framing) -> Result<(), Failure> {
     let headers = request.headers();
-    if !has_one_host(request.version(), headers) {
-        let message = if headers.contains_key(HOST) {
-            "the header Host is there more than once; send it once"
-        } else {
-            "the header Host is missing; HTTP/1.1 needs it"
+    if !names_one_host(request.version(), headers) {
+        let message = match headers.get_all(HOST).iter().count() {
+            0 => "the header Host is missing; HTTP/1.1 needs it",
+            1 => {
+                "the header Host is no host name or address; send the host of the URL, with its \
+                 port, as in Host: kv.example.org:8080"
+            }
+            _ => "the header Host is there more than once; send it once",
         };
         return Err(Failure::bad_request(message).hang_up());
     }
@@ -70,6 +80,26 @@ mod tests {
             request = request.header(*name, *value);
         }
         check(&request.body(()).unwrap(), framing).is_err()
+    }
+
+    #[test]
+    fn a_host_is_a_name_or_an_address_with_an_optional_port() {
+        for (host, expected) in [
+            ("kv.example.org", true),
+            ("kv.example.org:8080", true),
+            ("[2001:db8::1]:8080", true),
+            ("my_host", true),
+            ("", true),
+            ("a b/c", false),
+            ("a b", false),
+            ("h/prominence", false),
+            ("me@h", false),
+            ("h?x", false),
+            ("h\"", false),
+            ("h\t", false),
+        ] {
+            assert_eq!(is_host(host.as_bytes()), expected, "{host:?}");
+        }
     }
 
     #[test]

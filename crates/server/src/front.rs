@@ -52,6 +52,11 @@ impl Front {
         self.app.places.stop();
     }
 
+    /// Bytes that a value can have.
+    pub(crate) fn value_limit(&self) -> usize {
+        self.app.bounds.value_bytes
+    }
+
     /// Counts a connection for as long as what is answered is there.
     pub(crate) fn connected(&self) -> Connected {
         self.app.telemetry.connected()
@@ -63,16 +68,17 @@ impl Front {
         if request.method() != Method::GET || !request.body().is_end_stream() {
             return None;
         }
-        if !framing::has_one_host(request.version(), request.headers()) {
+        if !framing::names_one_host(request.version(), request.headers()) {
             return None;
         }
         let target = Target::of_plain_key(request.uri())?;
         let headers = request.headers();
         let token = auth::bearer(headers).ok()?;
-        let who = self.app.verifier.remembered(token, self.app.clock.wall())?;
+        let wall = self.app.clock.wall();
+        let who = self.app.verifier.remembered(token, wall)?;
         let conditions = ReadConditions::of(headers).ok()?;
         let entry = self.app.gate.read_at_once(&who, &target.key().ok()?)?;
-        let mut response = kv::render(entry, &conditions, &*self.app.clock).ok()?;
+        let mut response = kv::render(entry, &conditions, &*self.app.clock, wall).ok()?;
         // Last of what may fail, because the router would take from the rate once more.
         auth::admit(&self.app, &who).ok()?;
         middleware::keep_private(&mut response);

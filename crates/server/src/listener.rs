@@ -206,7 +206,7 @@ impl Connection {
         let exchange = Arc::new(Exchange::default());
         let (stream, mut returned) = Reclaimed::new(stream);
         let stream = Lingering::new(stream, Arc::clone(&exchange));
-        let stream = Heads::new(stream, Arc::clone(&exchange));
+        let stream = Heads::new(stream, Arc::clone(&exchange), self.service.value_limit());
         let service = Served::new(self.service, Arc::clone(&exchange));
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())

@@ -128,6 +128,9 @@ async fn in_time(
 
 /// No such route.
 pub(crate) async fn not_found(request: Request) -> Failure {
+    if request.method() == Method::CONNECT {
+        return no_tunnel();
+    }
     let path = request.uri().path();
     let hint = format!(
         "there is nothing at {path}; keys are at {}/kv/KEY",
@@ -139,12 +142,24 @@ pub(crate) async fn not_found(request: Request) -> Failure {
 /// No such method; the router adds `Allow`.
 pub(crate) async fn method_not_allowed(request: Request) -> Failure {
     let (method, path) = (request.method(), request.uri().path());
+    if method == Method::CONNECT {
+        return no_tunnel();
+    }
     let message = if method == Method::PUT && is_namespace(path) {
         "PUT needs a key; name it, as in /kv/KEY".to_owned()
     } else {
         format!("{method} is not possible here; see the Allow header")
     };
     Failure::new(ErrorCode::MethodNotAllowed, message)
+}
+
+/// `CONNECT` asks a proxy for a tunnel to another server, so its client takes this server for a proxy.
+fn no_tunnel() -> Failure {
+    let message = "CONNECT is not possible: this is a server and no proxy; take its address out of the \
+                   client's proxy settings, such as https_proxy";
+    // Named beside a 405 in any case (RFC 9110, section 15.5.6).
+    let allowed = HeaderValue::from_static("GET, HEAD, POST, PUT, DELETE");
+    Failure::new(ErrorCode::MethodNotAllowed, message).with(header::ALLOW, allowed)
 }
 
 /// Whether a path names all keys and not one.

@@ -4,7 +4,7 @@ pub(crate) mod answers;
 pub(crate) mod parameters;
 pub(crate) mod responses;
 
-use prominence_api::ErrorBody;
+use prominence_api::{ErrorBody, name};
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::schema::{AnyOfBuilder, Schema};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
@@ -39,7 +39,7 @@ use crate::handler::{batch, delete, kv, service, write};
         (name = "health", description = "The service"),
     ),
     components(schemas(ErrorBody)),
-    modifiers(&BearerToken, &Alternatives, &HeadRequests, &RequestIds, &OptionalBodies),
+    modifiers(&BearerToken, &Alternatives, &Values, &HeadRequests, &RequestIds, &OptionalBodies),
 )]
 struct Document;
 
@@ -76,6 +76,25 @@ impl Modify for Alternatives {
                     any = any.item(form);
                 }
                 *schema = any.into();
+            }
+        }
+    }
+}
+
+/// Every answer that may be a value has a value's headers. Comes before `HEAD`, whose answers lose the
+/// content by which they are known.
+struct Values;
+
+impl Modify for Values {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let items = document.paths.paths.values_mut();
+        for operation in items.flat_map(operations) {
+            for response in operation.responses.responses.values_mut() {
+                if let RefOr::T(response) = response
+                    && response.content.contains_key(name::BINARY)
+                {
+                    response.headers.extend(responses::of_value());
+                }
             }
         }
     }

@@ -262,30 +262,79 @@ fn a_gateway_that_lost_patience_repeats_what_is_safe_and_nothing_else() {
     assert!(said.contains("may or may not"), "{said}");
 }
 
+/// Statuses that nginx answers by itself, with a page of its own. (It closes the connection instead of
+/// answering 408.)
+const PAGES: [u16; 14] = [
+    400, 401, 402, 403, 404, 405, 410, 429, 500, 501, 502, 503, 504, 507,
+];
+
 #[test]
-fn pages_of_a_proxy_are_told_as_what_they_are() {
+fn every_page_of_a_proxy_is_told_as_what_it_is() {
     let server = Server::start(&[]);
+    let mut more: String = PAGES
+        .iter()
+        .map(|status| format!("location /s{status}/ {{ return {status}; }}\n"))
+        .collect();
+    more += "location /login/ { default_type text/html; return 200 '<title>Log in</title>'; }\n\
+             location /empty/ { return 200; }\n\
+             location /nothing/ { return 204; }\n\
+             location /moved/ { return 302 https://login.example.org/; }\n";
     let changes = Changes {
         body: Some("1k"),
-        more: "location /down/ { return 503; }\nlocation /login/ { default_type text/html; return 200 '<html>Log in</html>'; }\n",
+        more: &more,
         ..Changes::default()
     };
     let proxy = Proxy::start(&server, &changes);
+    let ask = |path: &str, arguments: &[&str]| {
+        let mut command = proxy.command(&server, arguments);
+        command
+            .args(["--retry-for", "0"])
+            .env("PROMINENCE_URL", proxy.below(path));
+        ended(&command.output().unwrap())
+    };
+    let mut paths: Vec<_> = PAGES
+        .iter()
+        .map(|status| (format!("/s{status}"), format!(": {status} ")))
+        .collect();
+    for (path, words) in [
+        ("/login", "200 OK from nginx"),
+        ("/login", "\"Log in\""),
+        ("/empty", "without text"),
+        ("/nothing", "204 No Content from nginx"),
+        ("/moved", "pointing to https://login.example.org/"),
+    ] {
+        paths.push((path.to_owned(), words.to_owned()));
+    }
+    let commands: [&[&str]; 5] = [
+        &["kv", "get", "/k"],
+        &["kv", "set", "/k", "--string", "1"],
+        &["kv", "list"],
+        &["kv", "delete", "/k"],
+        &["kv", "claim", "/k/", "--", "true"],
+    ];
+    for (path, words) in paths {
+        // Errors are told from answers before anything looks at what was asked.
+        let is_error = path.starts_with("/s");
+        for command in commands
+            .iter()
+            .take(if is_error { 2 } else { commands.len() })
+        {
+            let (status, said) = ask(&path, command);
+            assert_eq!(status, 3, "{path} {command:?}: {said}");
+            assert!(
+                said.contains("is not from a Prominence server: ") && said.contains(&words),
+                "{path} {command:?}: {said}"
+            );
+            assert!(said.contains("nginx") && !said.contains('<'), "{said}");
+        }
+    }
     let long = "x".repeat(2_000);
-    let mut large = proxy.command(&server, &["kv", "set", "/k", "--string", &long]);
-    let (status, said) = ended(&large.output().unwrap());
+    let (status, said) = ask("", &["kv", "set", "/k", "--string", &long]);
+    assert_eq!(status, 3, "{said}");
     assert!(
-        status != 0 && said.contains("413") && said.contains("proxy"),
+        said.contains(": 413 ") && said.contains("2000 bytes"),
         "{said}"
     );
-    assert!(!said.contains('<'), "{said}");
-    for (path, word) in [("/down", "503"), ("/login", "proxy")] {
-        let mut get = proxy.command(&server, &["kv", "get", "/k", "--retry-for", "0"]);
-        get.env("PROMINENCE_URL", proxy.below(path));
-        let (status, said) = ended(&get.output().unwrap());
-        assert_eq!(status, 3, "{said}");
-        assert!(said.contains(word) && !said.contains('<'), "{said}");
-    }
 }
 
 #[test]

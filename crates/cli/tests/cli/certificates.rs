@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
 use tempfile::TempDir;
 
 use crate::support::{Ran, Server, run};
@@ -66,6 +66,7 @@ fn list(server: &Server, flags: &[&str], change: impl FnOnce(&mut Command)) -> R
 fn complaint(server: &Server, authority: &Path) -> String {
     let complaint = list(server, &["--ca-file", authority.to_str().unwrap()], |_| {});
     let complaint = complaint.complaint(3);
+    assert!(complaint.contains("; "), "without a next step: {complaint}");
     for debug in ["other(", "Error", "Der", "{"] {
         assert!(!complaint.contains(debug), "{complaint}");
     }
@@ -161,6 +162,19 @@ fn each_fault_of_a_certificate_has_its_sentence() {
     let text = complaint(&stranger.server("localhost", |_| {}), &file);
     assert!(text.contains("--ca-file"), "{text}");
 
+    // Without subjectAltName, as old instructions for openssl make them.
+    let nameless = authority.server("localhost", |params| {
+        params.subject_alt_names.clear();
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "localhost");
+    });
+    let text = complaint(&nameless, &file);
+    assert!(
+        text.contains("has no subjectAltName") && text.contains("subjectAltName=DNS:localhost"),
+        "{text}"
+    );
+
     // As `openssl req -x509` makes them.
     let folder = tempfile::tempdir().unwrap();
     let key = KeyPair::generate().unwrap();
@@ -170,6 +184,48 @@ fn each_fault_of_a_certificate_has_its_sentence() {
     let server = serve(folder.path(), &certificate, &key);
     let text = complaint(&server, &folder.path().join("cert.pem"));
     assert!(text.contains("CA:FALSE"), "{text}");
+
+    // Self-signed, with one of the same name that was made before.
+    let old = folder.path().join("old.pem");
+    std::fs::write(&old, self_signed(&KeyPair::generate().unwrap())).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let server = serve(folder.path(), &self_signed(&key), &key);
+    let text = complaint(&server, &old);
+    assert!(
+        text.contains("another one of the same name") && text.contains("--ca-file"),
+        "{text}"
+    );
+    let present = folder.path().join("cert.pem");
+    let found = list(&server, &["--ca-file", present.to_str().unwrap()], |_| {});
+    assert_eq!(found.text(), "0\n");
+}
+
+/// A certificate of a server's own, as it is made without an authority.
+fn self_signed(key: &KeyPair) -> String {
+    let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    params.is_ca = IsCa::ExplicitNoCa;
+    params.self_signed(key).unwrap().pem()
+}
+
+#[test]
+fn a_file_of_authorities_that_is_given_for_a_server_without_tls_is_told_to_be_unused() {
+    let server = Server::start();
+    let me = server.user("me");
+    let mut list = me.command(&["kv", "list", "--count", "--ca-file", "/no/such/ca.pem"]);
+    let ran = run(&mut list);
+    assert_eq!(
+        (ran.status, ran.stdout.as_slice()),
+        (0, &b"0\n"[..]),
+        "{ran:?}"
+    );
+    assert!(
+        ran.stderr.contains("--ca-file is not used") && ran.stderr.contains("https://"),
+        "{ran:?}"
+    );
+    // A variable is often set for all servers of a site.
+    let mut list = me.command(&["kv", "list", "--count"]);
+    list.env("PROMINENCE_CA_FILE", "/no/such/ca.pem");
+    assert_eq!(run(&mut list).text(), "0\n");
 }
 
 #[test]

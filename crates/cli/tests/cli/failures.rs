@@ -1,6 +1,6 @@
 //! Every exit status, and the sentence that comes with it.
 
-use crate::support::{PROGRAM, Script, Server, alone, answer, clean, run, run_with_input};
+use crate::support::{PROGRAM, Script, Server, alone, answer, clean, page, run, run_with_input};
 
 fn refusal(status: &str, code: &str) -> String {
     answer(
@@ -162,11 +162,50 @@ fn what_the_server_refuses_has_the_status_of_its_kind() {
 
 #[test]
 fn another_web_server_is_recognised_as_another() {
-    let page = answer("200 OK", "", "<html>It works!</html>");
-    let script = Script::new(vec![page]);
-    let complaint = script.run(&["kv", "list"]).complaint(3);
-    assert!(complaint.contains("makes no sense"), "{complaint}");
-    script.played();
+    let html = "Server: Apache/2.4\r\nContent-Type: text/html\r\n";
+    for (status, body, words) in [
+        (
+            "200 OK",
+            "<html>It works!</html>",
+            "200 OK from Apache/2.4, \"It works!\"",
+        ),
+        ("200 OK", "", "200 OK from Apache/2.4, without text"),
+        ("401 Unauthorized", "<title>Sign in</title>", "\"Sign in\""),
+        (
+            "403 Forbidden",
+            "<title>403</title>",
+            "403 Forbidden from Apache/2.4",
+        ),
+        (
+            "404 Not Found",
+            "<title>404 Not Found</title>",
+            "\"404 Not Found\"",
+        ),
+        ("405 Method Not Allowed", "", "405 Method Not Allowed"),
+        ("400 Bad Request", "\nno\n", "\"no\""),
+        ("302 Found", "", "302 Found"),
+        (
+            "429 Too Many Requests",
+            "slow \u{1b}[31m down",
+            "\"slow [31m down\"",
+        ),
+    ] {
+        for arguments in [&["kv", "list"][..], &["kv", "get", "/a"], &["whoami"]] {
+            let script = Script::new(vec![page(status, html, body)]);
+            let mut line = vec!["--retry-for", "0"];
+            line.extend(arguments);
+            let complaint = script.run(&line).complaint(3);
+            let expected = "is not from a Prominence server: ";
+            assert!(complaint.contains(expected), "{status}: {complaint}");
+            assert!(complaint.contains(words), "{status}: {complaint}");
+            assert!(complaint.contains("ask who runs the proxy"), "{complaint}");
+            assert!(
+                !complaint.contains("to log in"),
+                "the token may be good: {complaint}"
+            );
+            script.played();
+        }
+    }
 }
 
 #[test]

@@ -231,7 +231,7 @@ fn a_proxy_that_takes_no_large_bodies_is_named() {
         .run(&["kv", "set", "/a", "--string", "12345"])
         .complaint(3);
     assert!(
-        complaint.contains("answered 413 (Payload Too Large)"),
+        complaint.contains("is not from a Prominence server: 413 "),
         "{complaint}"
     );
     assert!(
@@ -239,5 +239,35 @@ fn a_proxy_that_takes_no_large_bodies_is_named() {
         "{complaint}"
     );
     assert!(!complaint.contains('<'), "{complaint}");
+    script.played();
+}
+
+#[test]
+fn a_pause_that_the_server_asks_for_is_told_at_once_or_is_the_reason_to_give_up() {
+    let limited = |seconds: u32| {
+        let body = "{\"error\": \"too many requests\", \"code\": \"rate_limited\"}";
+        let pause = format!("Retry-After: {seconds}\r\n");
+        answer("429 Too Many Requests", &pause, body)
+    };
+    let get = ["--retry-for", "3s", "kv", "get", "/a"];
+    let script = Script::new(vec![limited(60)]);
+    let began = Instant::now();
+    let complaint = script.run(&get).complaint(3);
+    assert!(
+        complaint
+            .contains("has to wait 60 s (Retry-After), which is longer than the 3 s that are left"),
+        "{complaint}"
+    );
+    assert!(began.elapsed() < Duration::from_secs(3), "it ends at once");
+    script.played();
+
+    let script = Script::new(vec![limited(2), answer("200 OK", "ETag: \"7\"\r\n", "42")]);
+    let ran = script.run(&get);
+    assert_eq!(
+        (ran.status, ran.stdout.as_slice()),
+        (0, &b"42"[..]),
+        "{ran:?}"
+    );
+    assert!(ran.stderr.contains("trying again for up to"), "{ran:?}");
     script.played();
 }

@@ -308,8 +308,13 @@ impl Script {
     }
 }
 
-/// An answer with a length.
+/// An answer of the server with a length.
 pub(crate) fn answer(status: &str, headers: &str, body: &str) -> String {
+    page(status, &format!("X-Request-Id: r-0\r\n{headers}"), body)
+}
+
+/// The same without the header that the server puts on every answer, as proxies and other servers answer.
+pub(crate) fn page(status: &str, headers: &str, body: &str) -> String {
     let length = body.len();
     format!(
         "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nConnection: close\r\n{headers}\r\n{body}"

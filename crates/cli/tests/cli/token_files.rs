@@ -122,3 +122,84 @@ fn a_token_is_taken_from_flags_before_the_environment_and_from_there_before_the_
     let complaint = two.complaint(2);
     assert!(complaint.contains("--token-file"), "{complaint}");
 }
+
+#[test]
+fn a_token_that_has_ended_is_told_with_its_file_its_end_and_the_way_to_renew_it() {
+    let server = Server::start();
+    let place = Place::new();
+    let file = place.file("token");
+    let ended = mint(&server, "1s");
+    let ended = ended.trim();
+    renew(&file, ended);
+    until("the token has ended", || {
+        let mut whoami = clean(PROGRAM, server.home.path());
+        whoami.args(["whoami", "--url", &server.url, "--token", ended]);
+        run(&mut whoami).status == 3
+    });
+    let run_with = |name: &str, value: &str, arguments: &[&str]| {
+        let mut command = clean(PROGRAM, server.home.path());
+        command.env("PROMINENCE_URL", &server.url).env(name, value);
+        run(command.args(arguments)).complaint(3)
+    };
+    let name = file.to_str().unwrap();
+    for arguments in [
+        &["kv", "list"][..],
+        &["kv", "get", "/a", "--wait", "5s"],
+        &["kv", "watch"],
+    ] {
+        let complaint = run_with("PROMINENCE_TOKEN_FILE", name, arguments);
+        for words in ["expired", name, " ended at 20", "renew the file"] {
+            assert!(complaint.contains(words), "{words}: {complaint}");
+        }
+        assert!(!complaint.contains("PROMINENCE_TOKEN,"), "{complaint}");
+    }
+    let complaint = run_with("PROMINENCE_TOKEN", ended, &["kv", "list"]);
+    assert!(complaint.contains("it ended at 20"), "{complaint}");
+    assert!(complaint.contains("set PROMINENCE_TOKEN"), "{complaint}");
+    renew(&file, "opaque");
+    let complaint = run_with("PROMINENCE_TOKEN_FILE", name, &["kv", "list"]);
+    assert!(
+        complaint.contains(&format!("the token comes from {name}")),
+        "{complaint}"
+    );
+}
+
+#[test]
+fn a_file_that_holds_more_than_the_token_is_refused_by_what_it_holds() {
+    let server = Server::start();
+    let (me, place) = (server.user("me"), Place::new());
+    let file = place.file("token");
+    let list = |content: &[u8]| {
+        std::fs::write(&file, content).unwrap();
+        let mut command = clean(PROGRAM, server.home.path());
+        command
+            .env("PROMINENCE_URL", &server.url)
+            .args(["kv", "list", "--count"]);
+        run(command.arg("--token-file").arg(&file))
+    };
+    let token = &me.token;
+    for good in [
+        format!("\u{feff}{token}\r\n"),
+        format!("\n  {token}\t\n\n"),
+        format!("\u{feff}{{\"access_token\": \"{token}\"}}"),
+    ] {
+        assert_eq!(list(good.as_bytes()).text(), "0\n");
+    }
+    for (odd, words) in [
+        (format!("{token}\n{token}\n"), "several lines"),
+        (format!("# my token\n{token}\n"), "several lines"),
+        (format!("Bearer {token}\n"), "begins with \"Bearer \""),
+        (format!("\"{token}\"\n"), "quotation marks"),
+        (format!("'{token}'"), "quotation marks"),
+        (format!("{token} x"), "character"),
+        (String::new(), "empty"),
+    ] {
+        let complaint = list(odd.as_bytes()).complaint(3);
+        assert!(complaint.contains(words), "{words}: {complaint}");
+        assert!(complaint.contains(file.to_str().unwrap()), "{complaint}");
+        assert!(!complaint.contains(token.as_str()), "{complaint}");
+    }
+    let utf16: Vec<u8> = token.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let utf16 = [&[0xff, 0xfe][..], &utf16].concat();
+    assert!(list(&utf16).complaint(3).contains("UTF-8"));
+}

@@ -1,10 +1,12 @@
 //! What an answer means, and what is no answer of this service.
 
-use prominence_api::ErrorCode;
-use prominence_client::{Error, Fate, SetOptions};
-use prominence_core::{Key, Timestamp};
+use std::time::Duration;
 
-use crate::script::{Script, answer, refusal, value};
+use prominence_api::ErrorCode;
+use prominence_client::{Error, Fate, SetOptions, Until, WatchOptions};
+use prominence_core::{Key, Prefix, Revision, Timestamp};
+
+use crate::script::{Script, answer, page, refusal, value};
 
 fn key() -> Key {
     Key::parse("/a b").unwrap()
@@ -60,7 +62,7 @@ fn a_key_that_does_not_exist_is_no_error_but_a_wrong_address_is() {
     let client = script.client();
     assert_eq!(client.get(&key()).unwrap(), None);
     assert!(matches!(client.get(&key()), Err(Error::Failed { .. })));
-    assert!(matches!(client.get(&key()), Err(Error::BadAnswer { .. })));
+    assert!(matches!(client.get(&key()), Err(Error::Foreign { .. })));
     script.played();
 }
 
@@ -110,7 +112,8 @@ fn a_refusal_names_the_request_for_the_servers_log() {
 
 #[test]
 fn an_answer_without_an_end_is_not_taken_for_a_whole_one() {
-    let endless = "HTTP/1.1 200 OK\r\nETag: \"7\"\r\n\r\nhalf of the val".to_owned();
+    let endless =
+        "HTTP/1.1 200 OK\r\nX-Request-Id: r-0\r\nETag: \"7\"\r\n\r\nhalf of the val".to_owned();
     let script = Script::new(&[endless]);
     let error = script.client().get(&key()).unwrap_err();
     assert!(error.to_string().contains("where it ends"), "{error}");
@@ -149,34 +152,149 @@ fn what_does_not_speak_http_is_a_bad_answer() {
     script.played();
 }
 
-#[test]
-fn the_page_of_a_proxy_is_told_as_what_it_is_and_not_printed() {
-    let page = "<html><head><title>413</title></head></html>";
-    let script = Script::new(&[answer(
-        "413 Request Entity Too Large",
-        "Content-Type: text/html\r\n",
-        page,
-    )]);
-    let options = SetOptions::default();
-    let error = script.client().set(&key(), &[0; 2_000], &options);
-    let error = error.unwrap_err();
-    assert_eq!(error.fate(), Fate::NotApplied);
-    let text = error.to_string();
-    assert!(
-        text.contains("a proxy in front of http://127.0.0.1:"),
-        "{text}"
-    );
-    assert!(text.contains("smaller than the 2000 bytes"), "{text}");
-    assert!(!text.contains('<'), "{text}");
-    script.played();
+/// Answers that the server never gives, each with a part of its description.
+fn foreign_answers() -> Vec<(String, &'static str)> {
+    let html = "Content-Type: text/html\r\n";
+    let title = "<html><head><title>No entry</title></head><body>x</body></html>";
+    let mut answers: Vec<_> = [
+        "200 OK",
+        "201 Created",
+        "302 Found",
+        "304 Not Modified",
+        "400 Bad Request",
+        "401 Unauthorized",
+        "403 Forbidden",
+        "404 Not Found",
+        "405 Method Not Allowed",
+        "409 Conflict",
+        "412 Precondition Failed",
+        "413 Content Too Large",
+        "418 I'm a teapot",
+        "500 Internal Server Error",
+        "501 Not Implemented",
+    ]
+    .iter()
+    .flat_map(|status| [page(status, html, title), page(status, "", "")])
+    .map(|answer| (answer, ""))
+    .collect();
+    answers.push((
+        page("404 Not Found", "Server: nginx/9.9\r\n", title),
+        "from nginx/9.9",
+    ));
+    answers.push((page("404 Not Found", html, title), "\"No entry\""));
+    answers.push((
+        page("403 Forbidden", "", "\nnot for you\nbye"),
+        "\"not for you\"",
+    ));
+    answers.push((
+        page("302 Found", "Location: https://login.example.org/\r\n", ""),
+        "pointing to https://login.example.org/",
+    ));
+    // JSON of another interface.
+    let json = "{\"error\": \"Not Found\", \"code\": 404}";
+    answers.push((page("404 Not Found", "", json), "Not Found"));
+    // A page that has the header by chance.
+    answers.push((answer("200 OK", html, title), "No entry"));
+    answers
+}
 
-    let script = Script::new(&[answer("502 Bad Gateway", "", page)]);
-    let error = script.client().add(&key(), 1).unwrap_err();
-    assert_eq!(
-        error.fate(),
-        Fate::Unknown,
-        "it may be the answer that was lost"
-    );
-    assert!(error.to_string().contains("answered 502"), "{error}");
+#[test]
+fn whatever_the_server_has_not_made_is_named_so_with_what_is_known_of_it() {
+    for (scripted, words) in foreign_answers() {
+        let script = Script::new(&[scripted.clone(), scripted.clone()]);
+        let client = script.client();
+        for error in [
+            client.get(&key()).unwrap_err(),
+            client.set(&key(), b"", &SetOptions::default()).unwrap_err(),
+        ] {
+            let text = error.to_string();
+            assert!(
+                matches!(error, Error::Foreign { .. }),
+                "{scripted}: {error:?}"
+            );
+            assert!(text.contains("is not from a Prominence server: "), "{text}");
+            assert!(text.contains(words), "{scripted}: {text}");
+            assert!(
+                text.contains("; check PROMINENCE_URL") || text.contains("operator"),
+                "{text}"
+            );
+            assert!(!text.contains('<') && !text.contains('\n'), "{text}");
+            let status: u16 = scripted[9..12].parse().unwrap();
+            assert!(text.contains(&format!(": {status} ")), "{text}");
+        }
+        script.played();
+    }
+}
+
+#[test]
+fn a_refusal_that_the_server_has_not_made_leaves_nothing_open_and_anything_else_does() {
+    for (status, fate) in [
+        ("200 OK", Fate::Unknown),
+        ("302 Found", Fate::Unknown),
+        ("403 Forbidden", Fate::NotApplied),
+        ("413 Content Too Large", Fate::NotApplied),
+        ("500 Internal Server Error", Fate::Unknown),
+        ("502 Bad Gateway", Fate::Unknown),
+    ] {
+        let script = Script::new(&[page(status, "", "<title>x</title>")]);
+        let error = script.client().add(&key(), 1).unwrap_err();
+        assert_eq!(error.fate(), fate, "{status}");
+        script.played();
+    }
+}
+
+#[test]
+fn nothing_but_an_answer_of_the_server_ends_a_wait_a_claim_or_a_watch() {
+    let script = Script::new(&[
+        page("304 Not Modified", "", ""),
+        page("204 No Content", "", ""),
+        page("200 OK", "", "data: x\n\n"),
+    ]);
+    let client = script.client();
+    let until = Until::Differs(Revision::new(7));
+    let waited = client.get_when(&key(), until, Duration::from_secs(5));
+    let prefix = Prefix::parse("/").unwrap();
+    let claimed = client.claim(&prefix, Duration::from_secs(60), None);
+    let watched = client.watch(&prefix, WatchOptions::default()).next();
+    for error in [
+        waited.unwrap_err(),
+        claimed.unwrap_err(),
+        watched.unwrap().unwrap_err(),
+    ] {
+        assert!(matches!(error, Error::Foreign { .. }), "{error:?}");
+    }
     script.played();
+}
+
+#[test]
+fn a_body_that_a_proxy_does_not_pass_on_is_told_with_its_size_and_an_empty_one_is_not() {
+    let page = page("413 Request Entity Too Large", "", "<title>413</title>");
+    let script = Script::new(&[page.clone(), page]);
+    let client = script.client();
+    let error = client.set(&key(), &[0; 2_000], &SetOptions::default());
+    let text = error.unwrap_err().to_string();
+    assert!(text.contains("smaller than the 2000 bytes"), "{text}");
+    let text = client.get(&key()).unwrap_err().to_string();
+    assert!(!text.contains("bytes"), "{text}");
+    script.played();
+}
+
+#[test]
+fn a_pause_that_is_longer_than_the_time_left_is_told_as_the_reason_to_give_up() {
+    let limited = refusal(
+        "429 Too Many Requests",
+        "rate_limited",
+        "Retry-After: 60\r\n",
+    );
+    let foreign = page("429 Too Many Requests", "Retry-After: 60\r\n", "slow down");
+    for answer in [limited, foreign] {
+        let script = Script::new(&[answer]);
+        let client = script.client_with(|config| config.retry_for = Duration::from_secs(3));
+        let text = client.get(&key()).unwrap_err().to_string();
+        assert!(
+            text.contains("has to wait 60 s (Retry-After), which is longer than the 3 s"),
+            "{text}"
+        );
+        script.played();
+    }
 }

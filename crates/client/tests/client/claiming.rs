@@ -63,7 +63,7 @@ fn a_claim_gives_the_key_the_value_and_what_to_name_later() {
 
 #[test]
 fn nothing_to_take_is_no_error() {
-    let script = Script::new(&["HTTP/1.1 204 No Content\r\n\r\n".to_owned()]);
+    let script = Script::new(&["HTTP/1.1 204 No Content\r\nX-Request-Id: r-0\r\n\r\n".to_owned()]);
     let everything = Prefix::everything();
     assert_eq!(
         script.client().claim(&everything, MINUTE, None).unwrap(),
@@ -74,7 +74,7 @@ fn nothing_to_take_is_no_error() {
 
 #[test]
 fn a_claim_is_repeated_since_what_a_lost_answer_took_frees_itself() {
-    let nothing = "HTTP/1.1 204 No Content\r\n\r\n".to_owned();
+    let nothing = "HTTP/1.1 204 No Content\r\nX-Request-Id: r-0\r\n\r\n".to_owned();
     let script = Script::new(&[
         refusal("503 Service Unavailable", "unavailable", ""),
         String::new(),

@@ -56,7 +56,12 @@ pub(super) async fn take(
     let Some((key, entry)) = taken.and_then(|taken| taken.keep()) else {
         return Ok(StatusCode::NO_CONTENT.into_response());
     };
-    let mut response = kv::render(entry, &ReadConditions::default(), &*app.clock)?;
+    let mut response = kv::render(
+        entry,
+        &ReadConditions::default(),
+        &*app.clock,
+        app.clock.wall(),
+    )?;
     // Percent-encoded text is always a valid header.
     let name = HeaderValue::try_from(path::encoded(&key)).map_err(|_| Failure::surprised())?;
     let headers = response.headers_mut();

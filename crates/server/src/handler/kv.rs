@@ -8,7 +8,7 @@ use prominence_api::name::{self, parameter};
 use prominence_api::time::rfc3339;
 use prominence_api::{ErrorCode, Usage, UsageLimits};
 use prominence_core::limits::MAX_KEY_BYTES;
-use prominence_core::{Entry, Principal};
+use prominence_core::{Entry, Principal, Timestamp};
 
 use super::list::{self, Listing};
 use super::{wait, watch};
@@ -40,15 +40,6 @@ use crate::target::{Headers, Target};
             (String = "application/x-ndjson"),
             (String = "text/event-stream"),
         ), headers(
-            ("ETag" = String, description = "the revision in quotes; of a value"),
-            ("Last-Modified" = String, description = "when the value was set; of a value"),
-            ("Prominence-Modified" = String, description = "the same to the millisecond (RFC 3339)"),
-            ("Prominence-Created" = String, description = "when the key came into being (RFC 3339); of a value"),
-            ("Prominence-Expires" = String, description = "when the key will be gone (RFC 3339)"),
-            ("Prominence-Job" = String, description = "the job that wrote it"),
-            ("Prominence-Claimed-Until" = String, description = "until when a worker holds it (RFC 3339)"),
-            ("Prominence-Claimed-By" = String, description = "the job that holds it, where its token named one"),
-            ("Prominence-Claims" = u32, description = "how many times it was claimed since the value was set; not there for 0"),
             ("Link" = String, description = "the next page of a listing, as a query relative to this page"),
             ("Prominence-Revision" = u64, description = "of a listing, page or count: the revision of the snapshot that it shows; of a watch: the one that it starts after"),
         )),
@@ -85,7 +76,7 @@ pub(crate) async fn get_key(
     };
     entry.map_or_else(
         || Err(Failure::no_such_key()),
-        |entry| render(entry, &conditions, &*app.clock),
+        |entry| render(entry, &conditions, &*app.clock, app.clock.wall()),
     )
 }
 
@@ -152,20 +143,30 @@ async fn usage(app: &App, who: &Principal) -> Result<Response, Failure> {
     .into_response())
 }
 
-/// An answer with a value. The clock is asked only where a claim may be live.
+/// An answer with a value. The clock is asked only where a claim may be live; `wall` is the time of the
+/// machine's own clock, which the header `Date` shows.
 pub(crate) fn render(
     entry: Entry,
     conditions: &ReadConditions,
     clock: &dyn Timer,
+    wall: Timestamp,
 ) -> Result<Response, Failure> {
     let Entry { value, metadata } = entry;
-    if !conditions.hold(&metadata) {
-        let message = format!("the key has revision {}", metadata.revision);
-        return Err(Failure::new(ErrorCode::PreconditionFailed, message));
-    }
+    conditions.hold(&metadata)?;
     let mut headers = HeaderMap::with_capacity(10);
     headers.insert(header::ETAG, conditional::etag(metadata.revision));
-    headers.insert(header::LAST_MODIFIED, http_date(metadata.modified));
+    if metadata.modified.as_secs() < wall.as_secs() {
+        headers.insert(
+            header::LAST_MODIFIED,
+            conditional::http_date(metadata.modified),
+        );
+    } else {
+        // A `Last-Modified` must not be later than `Date` (RFC 9110, section 8.8.2.1), which it would be
+        // after the machine's clock was set back. hyper's own `Date` may be of the second before.
+        let date = conditional::http_date(wall);
+        headers.insert(header::DATE, date.clone());
+        headers.insert(header::LAST_MODIFIED, date);
+    }
     let mut optional = |name, value: Option<String>| {
         if let Some(value) = value.and_then(|value| HeaderValue::from_bytes(value.as_bytes()).ok())
         {
@@ -194,10 +195,4 @@ pub(crate) fn render(
     let media_type = if is_text { name::TEXT } else { name::BINARY };
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
     Ok((headers, value.into_bytes()).into_response())
-}
-
-fn http_date(instant: prominence_core::Timestamp) -> HeaderValue {
-    let time = std::time::UNIX_EPOCH + std::time::Duration::from_secs(instant.as_secs());
-    // Dates up to the year 9999 are plain ASCII, and no later one is ever stored.
-    HeaderValue::try_from(httpdate::fmt_http_date(time)).unwrap_or(HeaderValue::from_static(""))
 }

@@ -59,9 +59,13 @@ async fn read_up_to(
     match Limited::new(body, limit).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(Failure::too_large(what, limit, None)),
-        Err(error) => Err(Failure::bad_request(format!(
-            "the body did not arrive whole: {error}"
-        ))),
+        Err(_) if headers.contains_key(header::TRANSFER_ENCODING) => Err(Failure::bad_request(
+            "the body is not in chunks, as Transfer-Encoding says that it is, or ends within one; write \
+             each chunk as RFC 9112, section 7.1, has it, or send Content-Length instead",
+        )),
+        Err(_) => Err(Failure::bad_request(
+            "the body ended before it had the bytes that Content-Length says; send all of them",
+        )),
     }
 }
 

@@ -5,6 +5,8 @@
 //! answers that hyper makes by itself as errors like all others, and tells the service of a second
 //! framing. Bytes are known to be hyper's own, or the next head's, while no request is being answered.
 
+mod scan;
+
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -13,13 +15,16 @@ use std::task::{Context, Poll, ready};
 use axum::http::{HeaderMap, Method, StatusCode};
 use futures_util::FutureExt as _;
 use http_body_util::BodyExt as _;
+use prominence_api::body::MAX_BATCH_BYTES;
 use prominence_api::{ErrorCode, name};
+use prominence_core::value::TOO_LARGE_ADVICE;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{MAX_HEAD_BYTES, MAX_HEADERS};
 use crate::exchange::Exchange;
 use crate::failure::Failure;
 use crate::middleware;
+use scan::{Fault, Scan};
 
 /// Bytes of a request line's target; hyper's own limit.
 const MAX_TARGET_BYTES: usize = 65_534;
@@ -31,6 +36,8 @@ pub(super) struct Heads<S> {
     /// How many requests had been handed to the service when everything before was answered and sent.
     settled: u32,
     scan: Scan,
+    /// Bytes that a value can have, for the message about a length that is beyond it.
+    value_limit: usize,
     /// The answer that is written instead of hyper's.
     refusal: Option<Refusal>,
 }
@@ -41,12 +48,13 @@ struct Refusal {
 }
 
 impl<S> Heads<S> {
-    pub(super) fn new(stream: S, exchange: Arc<Exchange>) -> Self {
+    pub(super) fn new(stream: S, exchange: Arc<Exchange>, value_limit: usize) -> Self {
         Self {
             stream,
             exchange,
             settled: 0,
             scan: Scan::default(),
+            value_limit,
             refusal: None,
         }
     }
@@ -77,7 +85,7 @@ impl<S: AsyncWrite + Unpin> Heads<S> {
             let status = is_own.then(|| own_status(bytes)).flatten()?;
             // The rest of what can't be parsed is on its way.
             self.exchange.linger();
-            let bytes = refusal(status, &self.scan.method());
+            let bytes = refusal(status, &self.scan, self.value_limit);
             self.refusal = Some(Refusal { bytes, written: 0 });
         }
         let refusal = self.refusal.as_mut()?;
@@ -113,26 +121,10 @@ fn own_status(bytes: &[u8]) -> Option<StatusCode> {
 }
 
 /// The answer to a head that hyper can't parse, after which the connection ends.
-fn refusal(status: StatusCode, method: &Method) -> Vec<u8> {
-    let failure = match status {
-        StatusCode::URI_TOO_LONG => Failure::new(
-            ErrorCode::UriTooLong,
-            format!(
-                "the request's address has more than {MAX_TARGET_BYTES} bytes, which is the limit"
-            ),
-        ),
-        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => Failure::new(
-            ErrorCode::HeadTooLarge,
-            format!(
-                "the request line and headers have more than {MAX_HEAD_BYTES} bytes, or there are more \
-                 than {MAX_HEADERS} headers, which are the limits; send fewer or shorter headers"
-            ),
-        ),
-        _ => Failure::bad_request(
-            "the request line or a header is not HTTP/1.1 (RFC 9112); use an HTTP client, and \
-             percent-encode the address",
-        ),
-    };
+fn refusal(status: StatusCode, scan: &Scan, value_limit: usize) -> Vec<u8> {
+    let method = &scan.method();
+    let failure = failure(status, scan.fault(), value_limit);
+    let status = failure.status();
     let id = middleware::request_id(&HeaderMap::new());
     let id = id.to_str().unwrap_or_default();
     let body = failure
@@ -154,101 +146,6 @@ fn refusal(status: StatusCode, method: &Method) -> Vec<u8> {
         bytes.extend_from_slice(&body);
     }
     bytes
-}
-
-/// Looks for headers that say where a body ends, byte by byte as they arrive.
-#[derive(Default)]
-struct Scan {
-    /// The beginning of the current line.
-    line: [u8; TRANSFER_ENCODING.len()],
-    /// How many bytes the current line has, up to those that are kept.
-    filled: usize,
-    /// Whether a line came before this one.
-    has_lines: bool,
-    has_length: bool,
-    has_coding: bool,
-    progress: Progress,
-}
-
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum Progress {
-    /// Nothing has arrived.
-    #[default]
-    Waiting,
-    /// The head is arriving.
-    Reading,
-    /// The head is complete.
-    Done,
-    /// The head is that of a `GET`, and needs no look.
-    Get,
-    /// The head is that of a `HEAD`, and needs no look.
-    Head,
-}
-
-const CONTENT_LENGTH: &[u8] = b"content-length:";
-const TRANSFER_ENCODING: &[u8] = b"transfer-encoding:";
-
-impl Scan {
-    /// Takes the next bytes; answers whether they complete a head.
-    fn feed(&mut self, bytes: &[u8]) -> bool {
-        if self.progress == Progress::Waiting {
-            // Most requests are reads. Those have no body, and one that claims to have one in chunks
-            // is refused whatever else it claims.
-            self.progress = match bytes {
-                [b'G', b'E', b'T', b' ', ..] => Progress::Get,
-                [b'H', b'E', b'A', b'D', b' ', ..] => Progress::Head,
-                _ => Progress::Reading,
-            };
-        }
-        if self.progress != Progress::Reading {
-            return false;
-        }
-        for part in bytes.split_inclusive(|byte| *byte == b'\n') {
-            let (text, ends) = match part.strip_suffix(b"\n") {
-                Some(text) => (text.strip_suffix(b"\r").unwrap_or(text), true),
-                None => (part, false),
-            };
-            let room = self.line.len() - self.filled;
-            let kept = &text[..text.len().min(room)];
-            self.line[self.filled..self.filled + kept.len()].copy_from_slice(kept);
-            self.filled += kept.len();
-            if ends && self.end_line() {
-                self.progress = Progress::Done;
-                return true;
-            }
-        }
-        false
-    }
-
-    /// Ends a line; answers whether it was the empty one after the headers.
-    fn end_line(&mut self) -> bool {
-        let line = &self.line[..self.filled];
-        let begins = |name: &[u8]| {
-            line.get(..name.len())
-                .is_some_and(|begin| begin.eq_ignore_ascii_case(name))
-        };
-        self.has_length |= begins(CONTENT_LENGTH);
-        self.has_coding |= begins(TRANSFER_ENCODING);
-        let is_empty = matches!(line, [] | [b'\r']);
-        self.filled = 0;
-        // Empty lines before a request line don't count (RFC 9112, section 2.2).
-        let is_end = is_empty && self.has_lines;
-        self.has_lines |= !is_empty;
-        is_end
-    }
-
-    fn is_framed_twice(&self) -> bool {
-        self.has_length && self.has_coding
-    }
-
-    /// The method, or one that changes something where it is not a read.
-    fn method(&self) -> Method {
-        match self.progress {
-            Progress::Get => Method::GET,
-            Progress::Head => Method::HEAD,
-            Progress::Waiting | Progress::Reading | Progress::Done => Method::POST,
-        }
-    }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Heads<S> {
@@ -309,52 +206,52 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Heads<S> {
     }
 }
 
+/// The reason that a head can't be parsed. hyper tells its status; the header comes from the scan.
+fn failure(status: StatusCode, fault: Option<Fault>, value_limit: usize) -> Failure {
+    match (fault, status) {
+        (_, StatusCode::URI_TOO_LONG) => Failure::new(
+            ErrorCode::UriTooLong,
+            format!(
+                "the request's address has more than {MAX_TARGET_BYTES} bytes, which is the limit; shorten \
+                 the key or the parameters"
+            ),
+        ),
+        (Some(Fault::LengthBeyondCounting), _) => Failure::new(
+            ErrorCode::ValueTooLarge,
+            format!(
+                "Content-Length is larger than any body can be; a value has at most {value_limit} bytes, \
+                 and a batch {MAX_BATCH_BYTES}; {TOO_LARGE_ADVICE}"
+            ),
+        ),
+        (_, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE) => Failure::new(
+            ErrorCode::HeadTooLarge,
+            format!(
+                "the request line and headers have more than {MAX_HEAD_BYTES} bytes, or there are more \
+                 than {MAX_HEADERS} headers, which are the limits; send fewer or shorter headers"
+            ),
+        ),
+        (Some(Fault::LengthsDiffer), _) => Failure::bad_request(
+            "the header Content-Length is there more than once, with different numbers; send it once, \
+             with the number of bytes of the body",
+        ),
+        (Some(Fault::NoLength), _) => Failure::bad_request(
+            "the header Content-Length is no number of digits alone; send the number of bytes of the \
+             body, as in Content-Length: 5",
+        ),
+        (Some(Fault::Coding), _) => Failure::bad_request(
+            "the header Transfer-Encoding can only be chunked, and only in HTTP/1.1; send \
+             Transfer-Encoding: chunked, or Content-Length instead",
+        ),
+        (None, _) => Failure::bad_request(
+            "the request line or a header, such as Content-Length or Transfer-Encoding, is not HTTP/1.1 \
+             (RFC 9112); use an HTTP client, and percent-encode the address",
+        ),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn scanned(head: &str, at_a_time: usize) -> (bool, bool) {
-        let mut scan = Scan::default();
-        let parts: Vec<_> = head.as_bytes().chunks(at_a_time).collect();
-        let complete = parts.into_iter().filter(|part| scan.feed(part)).count();
-        (complete == 1, scan.is_framed_twice())
-    }
-
-    #[test]
-    fn both_framings_are_found_however_the_head_is_written_and_arrives() {
-        for (head, twice) in [
-            (
-                "PUT / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
-                true,
-            ),
-            (
-                "\r\nPUT / HTTP/1.1\ntransfer-encoding:chunked\nCONTENT-LENGTH:1\n\n",
-                true,
-            ),
-            (
-                "PUT / HTTP/1.1\r\nContent-Length: 1\r\n\r\nTransfer-Encoding: chunked\r\n\r\n",
-                false,
-            ),
-            (
-                "PUT / HTTP/1.1\r\nX-Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
-                false,
-            ),
-            (
-                "PUT / HTTP/1.1\r\nTransfer-Encodings: 1\r\nContent-Length: 1\r\n\r\n",
-                false,
-            ),
-        ] {
-            for at_a_time in [1, 2, 3, 7, 1_000] {
-                assert_eq!(
-                    scanned(head, at_a_time),
-                    (true, twice),
-                    "{head} {at_a_time}"
-                );
-            }
-        }
-        let cut = "PUT / HTTP/1.1\r\nContent-Length: 1\r\n";
-        assert_eq!(scanned(cut, 5), (false, false));
-    }
 
     #[test]
     fn only_the_answers_that_hyper_makes_by_itself_are_replaced() {

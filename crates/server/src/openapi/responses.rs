@@ -1,11 +1,12 @@
-//! The answers that are errors, by request.
+//! The answers that are errors, by request, and the headers of a value.
 
 use std::collections::BTreeMap;
 
 use prominence_api::ErrorBody;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::response::ResponseBuilder;
-use utoipa::openapi::{Content, ObjectBuilder, Ref, RefOr, Response, Type};
+use utoipa::openapi::schema::{KnownFormat, SchemaFormat};
+use utoipa::openapi::{Content, Header, ObjectBuilder, Ref, RefOr, Response, Type};
 use utoipa::{IntoResponses, ToSchema};
 
 /// Statuses of every request: its head can't be taken, or the server fails.
@@ -94,8 +95,52 @@ fn error(status: u16) -> (String, RefOr<Response>) {
     (status.to_string(), response.build().into())
 }
 
+/// The headers of an answer that is a value.
+pub(super) fn of_value() -> impl Iterator<Item = (String, RefOr<Header>)> {
+    let texts = [
+        ("ETag", "the revision in quotes; of a value"),
+        (
+            "Last-Modified",
+            "when the value was set, and never later than Date; of a value",
+        ),
+        (
+            "Prominence-Modified",
+            "when the value was set, to the millisecond (RFC 3339)",
+        ),
+        (
+            "Prominence-Created",
+            "when the key came into being (RFC 3339); of a value",
+        ),
+        ("Prominence-Expires", "when the key will be gone (RFC 3339)"),
+        ("Prominence-Job", "the job that wrote it"),
+        (
+            "Prominence-Claimed-Until",
+            "until when a worker holds it (RFC 3339)",
+        ),
+        (
+            "Prominence-Claimed-By",
+            "the job that holds it, where its token named one",
+        ),
+    ];
+    let claims = ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int32)))
+        .minimum(Some(0));
+    let claims = HeaderBuilder::new()
+        .schema(Some(claims))
+        .description(Some(
+            "how many times it was claimed since the value was set; not there for 0",
+        ))
+        .build();
+    let texts = texts.map(|(name, about)| (name, text_header(Some(about))));
+    texts
+        .into_iter()
+        .chain([("Prominence-Claims", claims)])
+        .map(|(name, header)| (name.to_owned(), header.into()))
+}
+
 /// A header that holds text.
-pub(super) fn text_header(about: Option<&str>) -> utoipa::openapi::Header {
+pub(super) fn text_header(about: Option<&str>) -> Header {
     let text = ObjectBuilder::new().schema_type(Type::String);
     HeaderBuilder::new()
         .schema(Some(text))

@@ -146,3 +146,21 @@ fn scopes_limit_a_token_to_subtrees() {
     job.delete("/kv?prefix&dry_run").error(403, "forbidden");
     assert_eq!(server.user("alice").get("/kv/out/y").text(), "2");
 }
+
+#[test]
+fn two_tokens_are_refused_by_the_name_of_their_header() {
+    let server = Server::start();
+    let token = server.token("alice");
+    for path in ["/prominence/v1/kv/a", "/prominence/v1/whoami"] {
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\
+             Authorization: Bearer {token}\r\nConnection: close\r\n\r\n"
+        );
+        let answer = server.raw(request.as_bytes());
+        assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+        assert!(
+            answer.contains("Authorization is there more than once"),
+            "{answer}"
+        );
+    }
+}

@@ -281,3 +281,17 @@ fn absence_and_presence_are_demanded_with_a_star() {
         assert!(ask_plainly(&alice, request, &present).status < 300);
     }
 }
+
+#[test]
+fn a_date_that_does_not_hold_is_answered_with_the_date_of_the_value() {
+    let server = Server::start();
+    let alice = server.user("alice");
+    alice.set("/kv/a", "1");
+    let condition = [("If-Unmodified-Since", EARLIER)];
+    let error = alice.send("GET", "/kv/a", &condition, b"");
+    let error = error.error(412, "precondition_failed");
+    assert!(
+        error.contains(NOW) && error.contains("If-Unmodified-Since"),
+        "{error}"
+    );
+}

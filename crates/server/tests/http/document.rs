@@ -111,3 +111,37 @@ fn the_bare_address_leads_a_browser_on() {
     assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
     assert!(page.text().contains("href=\"/docs/\""));
 }
+
+#[test]
+fn every_answer_that_may_be_a_value_has_the_headers_of_a_value() {
+    let server = Server::start();
+    let document = server.anonymous().get("//openapi.json").json();
+    let headers = |path: &str, method: &str| -> Vec<String> {
+        let answer = &document["paths"][path][method]["responses"]["200"]["headers"];
+        let mut names: Vec<_> = answer.as_object().unwrap().keys().cloned().collect();
+        names.sort();
+        names
+    };
+    let (key, all) = ("/prominence/v1/kv/{key}", "/prominence/v1/kv");
+    let of_value = [
+        "ETag",
+        "Last-Modified",
+        "Prominence-Claimed-By",
+        "Prominence-Claimed-Until",
+        "Prominence-Claims",
+        "Prominence-Created",
+        "Prominence-Expires",
+        "Prominence-Job",
+        "Prominence-Modified",
+    ];
+    for (path, method) in [(key, "get"), (key, "head"), (key, "post"), (all, "post")] {
+        let found = headers(path, method);
+        for name in of_value {
+            assert!(
+                found.iter().any(|header| header == name),
+                "{method} {path}: {found:?}"
+            );
+        }
+    }
+    assert!(!headers(all, "get").contains(&"Last-Modified".to_owned()));
+}

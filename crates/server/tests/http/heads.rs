@@ -304,6 +304,159 @@ fn a_head_that_is_no_request_is_answered_as_every_error_is() {
 }
 
 #[test]
+fn a_head_whose_length_or_coding_is_wrong_is_told_which_header_it_is() {
+    let server = Server::start();
+    for (more, status, code, words) in [
+        (
+            "Content-Length: 1\r\nContent-Length: 2\r\n",
+            400,
+            "bad_request",
+            &["Content-Length", "more than once"][..],
+        ),
+        (
+            "Content-Length: +1\r\n",
+            400,
+            "bad_request",
+            &["Content-Length", "digits"],
+        ),
+        (
+            "Content-Length:\r\n",
+            400,
+            "bad_request",
+            &["Content-Length", "digits"],
+        ),
+        (
+            "Transfer-Encoding:\r\n",
+            400,
+            "bad_request",
+            &["Transfer-Encoding", "chunked"],
+        ),
+        (
+            "Transfer-Encoding: gzip\r\n",
+            400,
+            "bad_request",
+            &["Transfer-Encoding", "chunked"],
+        ),
+        // Beyond 64 bits, beyond what hyper counts, and within both.
+        (
+            "Content-Length: 99999999999999999999999\r\n",
+            413,
+            "value_too_large",
+            &["Content-Length", "16384"],
+        ),
+        (
+            "Content-Length: 18446744073709551615\r\n",
+            413,
+            "value_too_large",
+            &["Content-Length", "16384"],
+        ),
+        (
+            "Content-Length: 18446744073709551613\r\n",
+            413,
+            "value_too_large",
+            &["18446744073709551613 bytes", "16384"],
+        ),
+    ] {
+        let head = head(&server, "PUT /prominence/v1/kv/a", more);
+        let answer = server.raw(format!("{head}\r\n").as_bytes());
+        let error = assert_is_error(&answer, status, code);
+        for word in words {
+            assert!(error.contains(word), "{more}: {error}");
+        }
+    }
+    // Reads are not looked at, and are told all that it can be.
+    let get = head(&server, "GET /prominence/v1/kv/a", "Content-Length: +1\r\n");
+    let error = assert_is_error(
+        &server.raw(format!("{get}\r\n").as_bytes()),
+        400,
+        "bad_request",
+    );
+    assert!(error.contains("Content-Length"), "{error}");
+}
+
+#[test]
+fn a_body_that_is_not_in_chunks_is_refused_by_the_name_of_its_header() {
+    let server = Server::start();
+    let chunked = "Transfer-Encoding: chunked\r\n";
+    let put = head(&server, "PUT /prominence/v1/kv/a", chunked);
+    for body in [
+        "x\r\n",
+        "5\r\nab",
+        "5\r\nabcdefgh\r\n0\r\n\r\n",
+        "-1\r\n",
+        "1\r\nab\r\n",
+    ] {
+        let mut stream = server.connect();
+        write!(stream, "{put}\r\n{body}").unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        let answer = rest(&mut stream);
+        let (_, json) = answer.split_once("\r\n\r\n").unwrap_or_default();
+        let json: Value = serde_json::from_str(json).unwrap_or_else(|_| panic!("{body}: {answer}"));
+        assert_eq!(json["code"], "bad_request", "{body}: {answer}");
+        let error = json["error"].as_str().unwrap();
+        assert!(error.contains("Transfer-Encoding"), "{body}: {error}");
+    }
+    let short = head(&server, "PUT /prominence/v1/kv/a", "Content-Length: 5\r\n");
+    let mut stream = server.connect();
+    write!(stream, "{short}\r\nab").unwrap();
+    stream.shutdown(Shutdown::Write).unwrap();
+    let answer = rest(&mut stream);
+    assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+    assert!(answer.contains("Content-Length"), "{answer}");
+    server.user("alice").get("/kv/a").error(404, "no_such_key");
+}
+
+#[test]
+fn a_host_that_is_none_is_refused_for_every_request() {
+    let server = Server::start();
+    let alice = server.user("alice");
+    alice.set("/kv/a", "1");
+    let token = server.token("alice");
+    for line in [
+        "GET /prominence/v1/kv/a",
+        "DELETE /prominence/v1/kv/a",
+        "GET /healthz",
+    ] {
+        for host in ["a b/c", "a/b", "me@x", "x?y"] {
+            // Twice, because a read with a token that is known takes another way.
+            for _ in 0..2 {
+                let request = format!(
+                    "{line} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\n\r\n"
+                );
+                let error = assert_is_error(&server.raw(request.as_bytes()), 400, "bad_request");
+                assert!(error.contains("Host"), "{host}: {error}");
+            }
+        }
+    }
+    for host in ["x", "kv.example.org:8080", "[::1]:8080", ""] {
+        let request = format!(
+            "GET /prominence/v1/kv/a HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\n\
+             Connection: close\r\n\r\n"
+        );
+        let answer = server.raw(request.as_bytes());
+        assert!(answer.starts_with("HTTP/1.1 200"), "{host}: {answer}");
+    }
+}
+
+#[test]
+fn connect_is_refused_with_the_methods_that_there_are() {
+    let server = Server::start();
+    for target in ["kv.example.org:443", "/prominence/v1/kv/a", "/nothing"] {
+        let request = format!("CONNECT {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        let answer = server.raw(request.as_bytes());
+        assert_eq!(statuses(&answer), ["405"], "{target}: {answer}");
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.to_lowercase().contains("\r\nallow: "), "{head}");
+        let body: Value = serde_json::from_str(body).unwrap();
+        assert_eq!(body["code"], "method_not_allowed", "{body}");
+        assert!(
+            body["error"].as_str().unwrap().contains("no proxy"),
+            "{body}"
+        );
+    }
+}
+
+#[test]
 fn a_head_that_is_no_request_after_good_ones_is_answered_too() {
     let server = Server::start();
     // A value that looks like an answer of the HTTP library stays a value.

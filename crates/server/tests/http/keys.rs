@@ -32,6 +32,10 @@ fn any_legal_key_works_and_is_listed_as_it_is() {
         ("/a+b", "/kv/a+b"),
         ("/a?b", "/kv/a%3Fb"),
         ("/e\u{301}", "/kv/e%CC%81"),
+        // The control characters that some terminals know beside those of ASCII.
+        ("/\u{80}", "/kv/%C2%80"),
+        ("/\u{9f}", "/kv/%C2%9F"),
+        ("/\u{10ffff}", "/kv/%F4%8F%BF%BF"),
         ("/é", "/kv/%C3%A9"),
         ("/🦀", "/kv/%F0%9F%A6%80"),
     ];

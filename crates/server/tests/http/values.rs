@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::common::Server;
+use crate::common::{START, Server};
 
 #[test]
 fn bytes_come_back_exactly_as_they_went_in() {
@@ -174,4 +174,33 @@ fn ttl_job_lasts_as_long_as_the_token() {
     assert_eq!(expires, "2023-11-14T23:13:20.000Z");
     server.clock.advance(Duration::from_secs(3_600));
     server.user("alice").get("/kv/a").error(404, "no_such_key");
+}
+
+#[test]
+fn a_value_was_never_modified_later_than_the_answer_is_dated() {
+    let server = Server::start();
+    let alice = server.user("alice");
+    server.clock.advance(Duration::from_secs(600));
+    alice.set("/kv/a", "1");
+    // As after a step of the machine's clock.
+    server.clock.set(START);
+    // The second read takes another way, as its token is known.
+    for _ in 0..2 {
+        let answer = alice.get("/kv/a");
+        assert_eq!(
+            answer.header("last-modified"),
+            "Tue, 14 Nov 2023 22:13:20 GMT"
+        );
+        assert_eq!(answer.header("date"), answer.header("last-modified"));
+        assert_eq!(
+            answer.header("prominence-modified"),
+            "2023-11-14T22:23:20.000Z"
+        );
+    }
+    server.clock.advance(Duration::from_secs(601));
+    let answer = alice.get("/kv/a");
+    assert_eq!(
+        answer.header("last-modified"),
+        "Tue, 14 Nov 2023 22:23:20 GMT"
+    );
 }

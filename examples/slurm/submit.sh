@@ -6,7 +6,7 @@
 set -euo pipefail
 here=$(dirname "$0")
 # Rows are numbered from 1, as the tasks of the array are.
-prominence kv load /circles/input "$here/parameters.csv" --replace
+prominence kv load /circles/input/ "$here/parameters.csv" --replace
 unset PROMINENCE_TOKEN
 array=$(sbatch --parsable "$here/sweep.sh")
 table=$(sbatch --parsable --dependency="afterok:$array" --kill-on-invalid-dep=yes "$here/table.sh")

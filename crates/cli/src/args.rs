@@ -35,20 +35,20 @@ const HELP_WIDTH: usize = 100;
     after_help = "Examples:
   prominence kv set /input/param1 42
   prominence kv get /input/param1
-  prominence kv list /input
+  prominence kv list /input/
 
 Environment:
-  PROMINENCE_URL         where the server is, as in http://127.0.0.1:8080/prominence/v1
+  PROMINENCE_URL         the server, as in http://127.0.0.1:8080/prominence/v1
   PROMINENCE_TOKEN       the token to log in with
-  PROMINENCE_TOKEN_FILE  a file with it; otherwise ~/.prominence/token
-  PROMINENCE_PROFILE     the profile of the client file; see prominence config --help
-  PROMINENCE_RETRY_FOR   how long to repeat requests that fail for now; 0 is not at all (1m)
-  PROMINENCE_TIMEOUT     how long the server may be silent before a connection counts as lost (1m)
-  PROMINENCE_SSL_VERIFY  False switches the check of the server's certificate off
-  PROMINENCE_CA_FILE     certificate authorities that may vouch for the server (SSL_CERT_FILE too)
+  PROMINENCE_TOKEN_FILE  a file with the token (~/.prominence/token)
+  PROMINENCE_PROFILE     the profile to use (see prominence config --help)
+  PROMINENCE_RETRY_FOR   how long failed requests are repeated (1m)
+  PROMINENCE_TIMEOUT     longest silence before a connection is lost (1m)
+  PROMINENCE_SSL_VERIFY  False to accept any certificate of the server
+  PROMINENCE_CA_FILE     certificate authorities (SSL_CERT_FILE is read as well)
   http_proxy, https_proxy, all_proxy, no_proxy  as curl reads them
-  PROMINENCE_ANSWER_WITHIN  how long a question waits for an answer at a terminal (1m)
-  NO_COLOR               set to anything for output without colour
+  PROMINENCE_ANSWER_WITHIN  time to answer a question on a terminal (1m)
+  NO_COLOR               any value for output without colour
 
 Exit status:
   0  done
@@ -61,11 +61,11 @@ pub(crate) struct Arguments {
     pub(crate) connection: Connection,
 
     /// Print the version, as prominence version does.
-    #[arg(long, short = 'V')]
+    #[arg(long, short = 'V', help_heading = None::<&'static str>)]
     pub(crate) version: bool,
 
-    /// With --version: print JSON.
-    #[arg(long, requires = "version")]
+    /// Print the version as JSON, with --version.
+    #[arg(long, requires = "version", help_heading = None::<&'static str>)]
     pub(crate) json: bool,
 
     #[command(subcommand)]
@@ -95,10 +95,10 @@ pub(crate) struct Connection {
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) ca_file: Option<PathBuf>,
 
-    /// How long to repeat a request that fails because the server is away or busy; 0 is not at all.
-    /// Commands that wait try for as long as they are told to wait [default: $PROMINENCE_RETRY_FOR,
-    /// or 1m].
-    #[arg(long, global = true, value_name = "DURATION", value_parser = values::duration_or_zero)]
+    /// Time during which a request is repeated if the server is away or busy; 0 means no repetition.
+    /// Commands that wait use their own time [default: $PROMINENCE_RETRY_FOR, or 1m].
+    #[arg(long, global = true, value_name = "DURATION", allow_negative_numbers = true,
+          value_parser = values::duration_or_zero)]
     pub(crate) retry_for: Option<Duration>,
 
     /// The profile of the client file to use; it wins over the environment [default:
@@ -113,7 +113,7 @@ pub(crate) enum Command {
     /// Read and write keys.
     Kv(kv::Kv),
 
-    /// Say who the token says you are.
+    /// Show the user, the job and the scopes of the token.
     #[command(after_help = "Examples:
   prominence whoami
   prominence whoami --json")]
@@ -156,12 +156,11 @@ Environment:
   prominence completions zsh > ~/.zfunc/_prominence
   prominence completions fish > ~/.config/fish/completions/prominence.fish
 
-The scripts for bash, zsh and fish complete commands, options, profiles, files and keys. At each press
-of the Tab key they ask this program, which asks the server that the line names for one level of keys:
-at most 1000 of them (… stands for the rest), and for at most 2 seconds. Where that fails, nothing is
-completed.
+The scripts for bash, zsh and fish complete commands, options, profiles, files and keys. Each press of the \
+Tab key runs this program, which reads one level of keys from the server: at most 1000 keys (… stands for \
+the rest), for at most 2 seconds. If that fails, no key is completed.
 
-To have it in every new shell: for bash put the first line into ~/.bashrc; for zsh have
+To complete in every new shell: in bash, put the first line into ~/.bashrc; in zsh, put \
 fpath=(~/.zfunc $fpath) before compinit in ~/.zshrc; fish reads the file by itself.")]
     Completions {
         /// The shell.

@@ -4,6 +4,7 @@
 mod engine;
 #[cfg(feature = "etcd")]
 mod etcd;
+mod parse;
 mod resolve;
 
 use std::net::SocketAddr;
@@ -31,13 +32,14 @@ pub struct Settings {
     #[serde(skip)]
     pub config: Option<PathBuf>,
 
-    /// Try it out: a data folder of its own, and a token ready to paste.
+    /// Run a trial server: it has a data folder of its own and prints a token ready to paste.
     #[arg(long, conflicts_with = "insecure")]
     #[serde(skip)]
     pub dev: bool,
 
     /// Address and port to listen on; port 0 takes a free one [default: 127.0.0.1:8080].
-    #[arg(long, value_name = "ADDR:PORT", env = "PROMINENCE_SERVE_LISTEN")]
+    #[arg(long, value_name = "ADDR:PORT", env = "PROMINENCE_SERVE_LISTEN",
+          allow_negative_numbers = true, value_parser = parse::address)]
     pub listen: Option<SocketAddr>,
 
     /// Folder for the data, made if it does not exist [default: prominence/kv in the user's data
@@ -49,7 +51,7 @@ pub struct Settings {
     #[arg(long, value_name = "ENGINE", env = "PROMINENCE_SERVE_ENGINE")]
     pub engine: Option<Engine>,
 
-    /// Accept tokens signed with the secret in this file; repeat it (or separate by commas) to
+    /// Accept tokens signed with this secret: a file; repeat it (or separate by commas) to
     /// accept several. KID=FILE is for tokens that name it. New tokens are signed with the first
     /// [default: job-token.secret in the data folder, made on first start].
     #[arg(
@@ -62,7 +64,12 @@ pub struct Settings {
     pub secret_file: Option<Vec<SecretSource>>,
 
     /// Accept a token this long after its end and before its beginning [default: none].
-    #[arg(long, value_name = "DURATION", env = "PROMINENCE_SERVE_TOKEN_LEEWAY")]
+    #[arg(
+        long,
+        value_name = "DURATION",
+        env = "PROMINENCE_SERVE_TOKEN_LEEWAY",
+        allow_negative_numbers = true
+    )]
     pub token_leeway: Option<Span>,
 
     /// Certificate chain for TLS (PEM).
@@ -74,69 +81,105 @@ pub struct Settings {
     pub tls_key: Option<PathBuf>,
 
     /// Listen on a non-loopback address without TLS.
-    #[arg(long, env = "PROMINENCE_SERVE_INSECURE", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
+    #[arg(long, env = "PROMINENCE_SERVE_INSECURE", num_args = 0..=1, default_missing_value = "true", require_equals = true,
+          hide_possible_values = true)]
     pub insecure: Option<bool>,
 
     /// Largest value [default: 16KiB; at most 1MiB].
-    #[arg(long, value_name = "SIZE", env = "PROMINENCE_SERVE_VALUE_LIMIT")]
+    #[arg(long, value_name = "SIZE", env = "PROMINENCE_SERVE_VALUE_LIMIT",
+          allow_negative_numbers = true, value_parser = parse::size)]
     pub value_limit: Option<ByteSize>,
 
-    /// Keys that one user may have [default: 1000000].
-    #[arg(long, value_name = "N", env = "PROMINENCE_SERVE_QUOTA_KEYS")]
+    /// Most keys of one user [default: 1000000].
+    #[arg(long, value_name = "N", env = "PROMINENCE_SERVE_QUOTA_KEYS",
+          allow_negative_numbers = true, value_parser = parse::number::<u64>(u64::MAX))]
     pub quota_keys: Option<u64>,
 
-    /// Bytes of keys and values that one user may have [default: 1GiB].
-    #[arg(long, value_name = "SIZE", env = "PROMINENCE_SERVE_QUOTA_BYTES")]
+    /// Most bytes of keys and values of one user [default: 1GiB].
+    #[arg(long, value_name = "SIZE", env = "PROMINENCE_SERVE_QUOTA_BYTES",
+          allow_negative_numbers = true, value_parser = parse::size)]
     pub quota_bytes: Option<ByteSize>,
 
-    /// Requests a second that one user may make [default: 0, which is no limit].
-    #[arg(long, value_name = "N", env = "PROMINENCE_SERVE_RATE_LIMIT")]
+    /// Most requests a second of one user [default: 0, no limit].
+    #[arg(long, value_name = "N", env = "PROMINENCE_SERVE_RATE_LIMIT",
+          allow_negative_numbers = true, value_parser = parse::number::<u32>(u32::MAX.into()))]
     pub rate_limit: Option<u32>,
 
     /// Connections open at once [default: 10000].
-    #[arg(long, value_name = "N", env = "PROMINENCE_SERVE_MAX_CONNECTIONS")]
+    #[arg(long, value_name = "N", env = "PROMINENCE_SERVE_MAX_CONNECTIONS",
+          allow_negative_numbers = true, value_parser = parse::number::<usize>(u64::from(u32::MAX)))]
     pub max_connections: Option<usize>,
 
     /// Requests waiting or watching at once; each keeps a connection [default: half of
     /// max-connections].
-    #[arg(long, value_name = "N", env = "PROMINENCE_SERVE_MAX_HELD")]
+    #[arg(long, value_name = "N", env = "PROMINENCE_SERVE_MAX_HELD",
+          allow_negative_numbers = true, value_parser = parse::number::<usize>(u64::from(u32::MAX)))]
     pub max_held: Option<usize>,
 
-    /// The same of one user [default: half of max-held].
-    #[arg(long, value_name = "N", env = "PROMINENCE_SERVE_MAX_HELD_PER_USER")]
+    /// Requests of one user waiting or watching at once [default: half of max-held].
+    #[arg(long, value_name = "N", env = "PROMINENCE_SERVE_MAX_HELD_PER_USER",
+          allow_negative_numbers = true, value_parser = parse::number::<usize>(u64::from(u32::MAX)))]
     pub max_held_per_user: Option<usize>,
 
     /// Longest time for a request's head, its body, or a kept connection's next request
     /// [default: 20s].
-    #[arg(long, value_name = "DURATION", env = "PROMINENCE_SERVE_READ_TIMEOUT")]
+    #[arg(
+        long,
+        value_name = "DURATION",
+        env = "PROMINENCE_SERVE_READ_TIMEOUT",
+        allow_negative_numbers = true
+    )]
     pub read_timeout: Option<Span>,
 
-    /// Longest time in which a reader takes nothing of what is sent to it [default: 60s].
-    #[arg(long, value_name = "DURATION", env = "PROMINENCE_SERVE_WRITE_TIMEOUT")]
+    /// Longest time in which a client may stop reading its answer [default: 60s].
+    #[arg(
+        long,
+        value_name = "DURATION",
+        env = "PROMINENCE_SERVE_WRITE_TIMEOUT",
+        allow_negative_numbers = true
+    )]
     pub write_timeout: Option<Span>,
 
     /// Longest time until an answer begins [default: 30s].
-    #[arg(long, value_name = "DURATION", env = "PROMINENCE_SERVE_ANSWER_TIMEOUT")]
+    #[arg(
+        long,
+        value_name = "DURATION",
+        env = "PROMINENCE_SERVE_ANSWER_TIMEOUT",
+        allow_negative_numbers = true
+    )]
     pub answer_timeout: Option<Span>,
 
     /// Longest time for requests in flight when the server is told to stop [default: 30s].
-    #[arg(long, value_name = "DURATION", env = "PROMINENCE_SERVE_STOP_TIMEOUT")]
+    #[arg(
+        long,
+        value_name = "DURATION",
+        env = "PROMINENCE_SERVE_STOP_TIMEOUT",
+        allow_negative_numbers = true
+    )]
     pub stop_timeout: Option<Span>,
 
     /// Changes kept for each user's watches [default: 100000].
-    #[arg(long, value_name = "N", env = "PROMINENCE_SERVE_LOG_CHANGES")]
+    #[arg(long, value_name = "N", env = "PROMINENCE_SERVE_LOG_CHANGES",
+          allow_negative_numbers = true, value_parser = parse::number::<u64>(u64::MAX))]
     pub log_changes: Option<u64>,
 
     /// How long changes are kept [default: 1d].
-    #[arg(long, value_name = "DURATION", env = "PROMINENCE_SERVE_LOG_AGE")]
+    #[arg(
+        long,
+        value_name = "DURATION",
+        env = "PROMINENCE_SERVE_LOG_AGE",
+        allow_negative_numbers = true
+    )]
     pub log_age: Option<Span>,
 
     /// Memory for cached entries and blocks of the data [default: 64MiB].
-    #[arg(long, value_name = "SIZE", env = "PROMINENCE_SERVE_CACHE_SIZE")]
+    #[arg(long, value_name = "SIZE", env = "PROMINENCE_SERVE_CACHE_SIZE",
+          allow_negative_numbers = true, value_parser = parse::size)]
     pub cache_size: Option<ByteSize>,
 
     /// Refuse writes when the disk has less free space than this [default: 256MiB].
-    #[arg(long, value_name = "SIZE", env = "PROMINENCE_SERVE_MIN_FREE_DISK")]
+    #[arg(long, value_name = "SIZE", env = "PROMINENCE_SERVE_MIN_FREE_DISK",
+          allow_negative_numbers = true, value_parser = parse::size)]
     pub min_free_disk: Option<ByteSize>,
 
     /// Members of the etcd cluster, such as http://10.0.0.1:2379; repeat it (or separate by
@@ -150,11 +193,11 @@ pub struct Settings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub etcd_endpoints: Option<Vec<String>>,
 
-    /// What all keys in etcd begin with [default: /prominence].
+    /// Prefix of all keys in etcd [default: /prominence].
     #[arg(long, value_name = "PATH", env = "PROMINENCE_SERVE_ETCD_ROOT")]
     pub etcd_root: Option<String>,
 
-    /// User of etcd's, where it has authentication turned on.
+    /// User in etcd; needed if authentication is on.
     #[arg(long, value_name = "NAME", env = "PROMINENCE_SERVE_ETCD_USER")]
     pub etcd_user: Option<String>,
 
@@ -175,15 +218,21 @@ pub struct Settings {
     #[arg(long, value_name = "FILE", env = "PROMINENCE_SERVE_ETCD_KEY")]
     pub etcd_key: Option<PathBuf>,
 
-    /// Longest time for what is asked of etcd, other members tried included [default: 10s].
-    #[arg(long, value_name = "DURATION", env = "PROMINENCE_SERVE_ETCD_TIMEOUT")]
+    /// Longest time for a request to etcd, including tries at other members [default: 10s].
+    #[arg(
+        long,
+        value_name = "DURATION",
+        env = "PROMINENCE_SERVE_ETCD_TIMEOUT",
+        allow_negative_numbers = true
+    )]
     pub etcd_timeout: Option<Span>,
 
     /// Longest time to connect to a member [default: 2s].
     #[arg(
         long,
         value_name = "DURATION",
-        env = "PROMINENCE_SERVE_ETCD_CONNECT_TIMEOUT"
+        env = "PROMINENCE_SERVE_ETCD_CONNECT_TIMEOUT",
+        allow_negative_numbers = true
     )]
     pub etcd_connect_timeout: Option<Span>,
 }

@@ -22,9 +22,12 @@ const STREAM: &str = "-";
 
 /// Look after a server's data: back it up, restore it, check it.
 #[derive(Args)]
-#[command(after_help = "\
-A running server is reached through the file admin.sock in its data folder, which only its own
-user and root may use. Where no server runs, the folder itself is opened.")]
+#[command(after_help = "Examples:
+  prominence admin backup /backup/kv-monday --data-dir /var/lib/prominence
+  prominence admin check --data-dir /var/lib/prominence
+
+A running server is reached through the file admin.sock in its data folder, which only its own \
+user and root may use. If no server runs, the folder itself is opened.")]
 pub(crate) struct Admin {
     #[command(subcommand)]
     pub(crate) command: AdminCommand,
@@ -68,7 +71,7 @@ pub(crate) struct Folder {
     #[arg(long, value_name = "DIR", env = "PROMINENCE_SERVE_DATA_DIR")]
     pub(crate) data_dir: Option<PathBuf>,
 
-    /// The server's configuration file, which says where its data is.
+    /// The server's configuration file; it names the data folder.
     #[arg(long, value_name = "FILE", env = "PROMINENCE_SERVE_CONFIG")]
     pub(crate) config: Option<PathBuf>,
 }
@@ -79,14 +82,14 @@ pub(crate) struct Folder {
   prominence admin backup /backup/kv-monday --data-dir /var/lib/prominence
   prominence admin backup - --data-dir /var/lib/prominence | zstd > kv.zst
 
-The backup is of one instant: everything that was acknowledged before, and nothing half done. It
-holds every user's data, and not the signing secret.")]
+The backup is a consistent snapshot in one file. It holds the data of all users, but not the signing \
+secret.")]
 pub(crate) struct Backup {
     /// The file to write; - for standard output.
     #[arg(value_name = "DEST")]
     pub(crate) to: FileOrStream,
 
-    /// Replace the file where there is one already.
+    /// Replace the file if it exists.
     #[arg(long)]
     pub(crate) force: bool,
 
@@ -100,7 +103,7 @@ pub(crate) struct Backup {
   prominence admin restore /backup/kv-monday --data-dir /var/lib/prominence
   zstd -d < kv.zst | prominence admin restore - --data-dir /var/lib/prominence
 
-The folder becomes a data folder only once the whole backup was read and found to be right.")]
+The folder becomes a data folder after the whole backup was read and verified.")]
 pub(crate) struct Restore {
     /// The backup; - for standard input.
     #[arg(value_name = "FILE")]
@@ -148,11 +151,11 @@ pub(crate) struct Usage {
     #[arg(long)]
     pub(crate) json: bool,
 
-    /// Show so many users, at most 100000; the totals are always of all.
-    #[arg(long, value_name = "N", default_value = DEFAULT_NAMESPACES, value_parser = limit)]
+    /// Show at most N users, at most 100000; the totals are those of all users.
+    #[arg(long, value_name = "N", default_value = DEFAULT_NAMESPACES, allow_negative_numbers = true, value_parser = limit)]
     pub(crate) limit: NonZeroUsize,
 
-    /// Which come first: those with the most bytes, with the most keys, or by name.
+    /// Order of the users: most bytes first, most keys first, or by name.
     #[arg(long, value_name = "ORDER", default_value = "bytes")]
     pub(crate) sort: Ranking,
 
@@ -183,6 +186,6 @@ impl FromStr for FileOrStream {
 fn limit(text: &str) -> Result<NonZeroUsize, String> {
     match text.parse::<NonZeroUsize>() {
         Ok(limit) if limit.get() <= MAX_NAMESPACES => Ok(limit),
-        _ => Err(format!("it can be 1 to {MAX_NAMESPACES}")),
+        _ => Err(format!("write a whole number from 1 to {MAX_NAMESPACES}")),
     }
 }

@@ -12,21 +12,21 @@ use clap::{Args, Subcommand};
   $EDITOR \"$(prominence config path)\"
 
 The client file is ~/.config/prominence/config.toml, or below $XDG_CONFIG_HOME. It looks like this:
-  default-profile = \"site\"          # used where no other is named
+  default-profile = \"site\"          # if no other is named
 
   [profile.site]
   url = \"https://kv.example.org/prominence/v1\"
-  token-file = \"~/.prominence/site\" # the token itself does not belong in this file
-  ca-file = \"site-ca.pem\"           # below the folder of this file
+  token-file = \"~/.prominence/site\" # not the token itself
+  ca-file = \"site-ca.pem\"           # in the folder of this file
   retry-for = \"5m\"
 
   [profile.laptop]
   url = \"https://localhost:8443/prominence/v1\"
   token-file = \"~/.prominence/token\"
-  ssl-verify = false                # do not check the server's certificate
+  ssl-verify = false                # accept any certificate
 
-A setting comes from the first of these that has it: its own flag; the profile that --profile names;
-the environment; the profile that PROMINENCE_PROFILE names, or default-profile; for the token the
+A setting comes from the first of these that has it: its own flag; the profile that --profile names; \
+the environment; the profile that PROMINENCE_PROFILE names, or default-profile; for the token the \
 file ~/.prominence/token; the default. A token is never shown."
 )]
 pub(crate) struct ConfigOptions {

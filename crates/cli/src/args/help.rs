@@ -1,7 +1,7 @@
 //! Short help (`-h`): what fits a screen. `--help` shows everything.
 //!
-//! It is made from the same definitions: of each description the first clause, of the options as many as
-//! there is room for, in their order, and the first examples.
+//! It is made from the same definitions: the first clause of each description, as many options as there is
+//! room for, in their order, and the first examples.
 
 use clap::builder::StyledStr;
 use clap::{Arg, Command, CommandFactory as _, Id};
@@ -12,11 +12,46 @@ use super::{Arguments, called};
 const LINES: usize = 24;
 const COLUMNS: usize = 80;
 
-/// Examples that are shown; with more there would be no room for options.
-const EXAMPLES: usize = 3;
+/// Examples that come before options; a third one is shown where all options leave room for it.
+const EXAMPLES: usize = 2;
+const MORE_EXAMPLES: usize = 3;
 
 /// What the definitions call the examples.
 const HEADING: &str = "Examples:";
+
+/// The commands of `prominence kv` by their purpose, since one line for each does not fit a screen.
+const KV_OVERVIEW: &[(&[&str], &str)] = &[
+    (
+        &["get", "set", "add"],
+        "Print a value, store one, add to a number",
+    ),
+    (&["cp", "mv", "delete"], "Copy, move and delete keys"),
+    (&["list", "tree"], "List keys, show them as a tree"),
+    (&["batch"], "Do several changes in one commit"),
+    (
+        &["wait", "watch"],
+        "Wait for keys, show changes as they happen",
+    ),
+    (&["lock"], "Run a command while holding a lock"),
+    (
+        &["claim", "claims"],
+        "Run a command for the keys of a queue, list claimed keys",
+    ),
+    (
+        &["load", "gather"],
+        "Store the rows of a table, put results into a table",
+    ),
+    (&["missing"], "List the inputs that have no result yet"),
+    (
+        &["export", "import"],
+        "Copy keys into a folder, a folder's files to keys",
+    ),
+    (&["usage"], "Show how much you store, and your limits"),
+];
+
+/// The foot of that overview.
+const KV_FOOT: &str = "prominence kv COMMAND -h shows the options of a command.
+ls, cat, put and rm are other names of list, get, set and delete.";
 
 /// Whether short help is asked for, where help is.
 pub(crate) fn is_short(words: &[&str]) -> bool {
@@ -28,11 +63,17 @@ pub(crate) fn is_short(words: &[&str]) -> bool {
 pub(crate) fn short(words: &[&str]) -> StyledStr {
     let mut root = Arguments::command();
     root.build();
-    let (_, command) = called(&root, words);
-    let examples = examples(command);
+    let (path, command) = called(&root, words);
+    let examples = |most| examples(command, most);
+    let more_examples = examples(MORE_EXAMPLES);
     let mut command = command.clone().max_term_width(COLUMNS).mut_args(brief);
-    if let Some(examples) = examples {
-        command = command.after_help(examples);
+    command = brief_about(command).after_help(examples(EXAMPLES));
+    if path == "kv" {
+        return overview(command).render_help();
+    }
+    let below: Vec<_> = command.get_subcommands().map(Command::get_name).collect();
+    for name in below.into_iter().map(str::to_owned).collect::<Vec<_>>() {
+        command = command.mut_subcommand(name, brief_about);
     }
     // The word is for people who do not know of options.
     if command.find_subcommand("help").is_some() {
@@ -58,13 +99,37 @@ pub(crate) fn short(words: &[&str]) -> StyledStr {
             command = with;
         }
     }
+    let mut with = command.clone().after_help(more_examples);
+    if fits(with.clone()) {
+        return with.render_help();
+    }
     command.render_help()
 }
 
-/// Whether the short help is one line shorter than the screen, so that the next prompt fits below it.
+/// `prominence kv -h`.
+fn overview(command: Command) -> Command {
+    let rows = KV_OVERVIEW.iter().map(|(names, purpose)| {
+        let names = names.join(", ");
+        format!("\n  {names:<18}{purpose}")
+    });
+    let rows: String = rows.collect();
+    command.help_template(format!(
+        "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\nCommands:{rows}{{after-help}}\n\n{KV_FOOT}"
+    ))
+}
+
+/// A command with the first clause of its description.
+fn brief_about(command: Command) -> Command {
+    let about = command.get_about().map(ToString::to_string);
+    command.about(first_clause(&about.unwrap_or_default()).to_owned())
+}
+
+/// Whether the short help is one line shorter than the screen, so that the next prompt fits below it, and
+/// has each option and its description on one line, as far as the screen is wide enough for them at all.
 fn fits(mut command: Command) -> bool {
     let help = command.render_help().to_string();
-    help.trim_end().lines().count() < LINES
+    let is_alone = |line: &str| line.trim_start().starts_with('-') && !line.trim().contains("  ");
+    help.trim_end().lines().count() < LINES && !help.lines().any(is_alone)
 }
 
 /// An argument with the first clause of its description. Those of the connection go with every command
@@ -91,23 +156,27 @@ fn brief(argument: Arg) -> Arg {
 
 /// The text up to where it goes into detail.
 fn first_clause(text: &str) -> &str {
-    let ends = ["; ", ": ", " (", " ["]
+    let ends = ["; ", ": ", ". ", " (", " ["]
         .iter()
         .filter_map(|end| text.find(end));
     let end = ends.min().unwrap_or(text.len());
     text[..end].trim_end_matches('.')
 }
 
-/// The first examples that fit a line.
-fn examples(command: &Command) -> Option<String> {
-    let text = command.get_after_help()?.to_string();
-    let lines = text.strip_prefix(HEADING)?.lines().skip(1);
+/// The first examples that fit a line; empty where there are none.
+fn examples(command: &Command, most: usize) -> String {
+    let text = command.get_after_help().map(ToString::to_string);
+    let text = text.unwrap_or_default();
+    let Some(examples) = text.strip_prefix(HEADING) else {
+        return String::new();
+    };
+    let lines = examples.lines().skip(1);
     let lines = lines.take_while(|line| line.starts_with(' '));
     let lines: Vec<_> = lines
         .filter(|line| line.chars().count() <= COLUMNS)
-        .take(EXAMPLES)
+        .take(most)
         .collect();
-    Some(format!("{HEADING}\n{}", lines.join("\n")))
+    format!("{HEADING}\n{}", lines.join("\n"))
 }
 
 #[cfg(test)]
@@ -119,6 +188,7 @@ mod tests {
         for (text, clause) in [
             ("Print JSON.", "Print JSON"),
             ("Print JSON: the value.", "Print JSON"),
+            ("Show all. More is slow.", "Show all"),
             ("The address [default: $PROMINENCE_URL].", "The address"),
             ("The key; with --prefix, more.", "The key"),
             (
@@ -127,6 +197,25 @@ mod tests {
             ),
         ] {
             assert_eq!(first_clause(text), clause);
+        }
+    }
+
+    #[test]
+    fn the_overview_names_every_command_once() {
+        let mut root = Arguments::command();
+        root.build();
+        let kv = root.find_subcommand("kv").unwrap();
+        let all = kv.get_subcommands().map(Command::get_name);
+        let mut all: Vec<_> = all.filter(|name| *name != "help").collect();
+        let names = KV_OVERVIEW.iter().flat_map(|(names, _)| *names);
+        let mut names: Vec<_> = names.copied().collect();
+        all.sort_unstable();
+        names.sort_unstable();
+        assert_eq!(names, all);
+        for below in kv.get_subcommands() {
+            for alias in below.get_visible_aliases() {
+                assert!(KV_FOOT.contains(alias), "{alias}");
+            }
         }
     }
 

@@ -4,6 +4,7 @@ pub(crate) mod batch;
 pub(crate) mod claim;
 pub(crate) mod copy;
 pub(crate) mod duplicate;
+mod list;
 pub(crate) mod lock;
 pub(crate) mod table;
 pub(crate) mod wait;
@@ -13,14 +14,21 @@ use std::time::Duration;
 
 use clap::{ArgGroup, Args, Subcommand};
 use prominence_client::Lifetime;
-use prominence_core::{Key, Prefix, Revision};
+use prominence_core::{Key, Revision};
+
+pub(crate) use list::{List, Tree, Usage};
 
 use super::typed::{ValueText, WholeNumber};
 use super::values;
 
 /// Read and write keys.
 #[derive(Args)]
-#[command(after_help = "A key is a path such as /input/param1; the leading / may be left out.")]
+#[command(after_help = "Examples:
+  prominence kv set /input/param1 42
+  prominence kv get /input/param1
+  prominence kv list /input/
+
+A key is a path such as /input/param1; the leading / may be left out.")]
 pub(crate) struct Kv {
     #[command(subcommand)]
     pub(crate) command: KvCommand,
@@ -42,12 +50,14 @@ pub(crate) enum KvCommand {
     #[command(visible_alias = "rm")]
     Delete(Delete),
     /// Copy the value of a key to another key.
+    #[command(after_help = duplicate::CP_HELP)]
     Cp(duplicate::Duplicate),
     /// Move the value of a key to another key, in one commit.
+    #[command(after_help = duplicate::MV_HELP)]
     Mv(duplicate::Duplicate),
     /// Add to a number in one atomic step, and print the sum.
     Add(Add),
-    /// Do many changes at once: all of them or none.
+    /// Do several changes in one commit: all of them or none.
     Batch(batch::Batch),
     /// Show keys as a tree.
     Tree(Tree),
@@ -61,7 +71,7 @@ pub(crate) enum KvCommand {
     Export(copy::Export),
     /// Copy a folder's files to keys.
     Import(copy::Import),
-    /// Show how much you store, and how much you may.
+    /// Show how much you store, and your limits.
     Usage(Usage),
     /// Wait until enough keys begin with a prefix.
     Wait(wait::Wait),
@@ -69,60 +79,10 @@ pub(crate) enum KvCommand {
     Watch(wait::Watch),
     /// Run a command while holding a lock.
     Lock(lock::Lock),
-    /// Run a command for the next piece of work, or for all of them.
+    /// Run a command for the next key of a queue, or for all of them.
     Claim(claim::Claim),
-    /// Show which keys are claimed, until when and by which job.
+    /// List claimed keys, with the end and the job of each claim.
     Claims(claim::Claims),
-}
-
-/// Which keys to list, and how.
-#[derive(Args)]
-#[command(after_help = "Examples:
-  prominence kv list
-  prominence kv list /input/
-  prominence kv list --dirs --long
-  prominence kv list --values --limit 10 /output/
-  prominence kv list --json /output/ | jq -r '.[].key'
-
-With --values each line is a key, a tab and the value, in which a line break, a tab and a backslash are
-written \\n, \\t and \\\\; a value that is not text is shown by its size, and --json has its bytes.")]
-pub(crate) struct List {
-    /// What the keys begin with; /in matches both /input/x and /inside, /in/ only what is in that folder
-    /// [default: every key].
-    #[arg(value_name = "PREFIX", value_parser = values::prefix)]
-    pub(crate) prefix: Option<Prefix>,
-
-    /// Show size, times of change, creation, expiry and end of claim, and job of each.
-    #[arg(long, short, conflicts_with_all = ["json", "count", "values"])]
-    pub(crate) long: bool,
-
-    /// Print JSON: an array of objects with all that is known about each.
-    #[arg(long)]
-    pub(crate) json: bool,
-
-    /// Show the values as well.
-    #[arg(long, conflicts_with = "count")]
-    pub(crate) values: bool,
-
-    /// Show one level only; deeper keys are one line for their folder, which ends in /.
-    #[arg(long, conflicts_with = "count")]
-    pub(crate) dirs: bool,
-
-    /// Print only how many there are.
-    #[arg(long)]
-    pub(crate) count: bool,
-
-    /// Show at most so many; with --reverse the last ones.
-    #[arg(long, value_name = "N", conflicts_with = "count", value_parser = clap::value_parser!(u64).range(1..))]
-    pub(crate) limit: Option<u64>,
-
-    /// Show only keys that sort after this one, which need not exist.
-    #[arg(long, value_name = "KEY", conflicts_with = "count", value_parser = values::prefix)]
-    pub(crate) after: Option<Prefix>,
-
-    /// Show the last key first. All keys are read; without --limit at most 100000 can be shown.
-    #[arg(long, conflicts_with = "count")]
-    pub(crate) reverse: bool,
 }
 
 /// Which values to read, and where to put them.
@@ -135,23 +95,24 @@ pub(crate) struct List {
   prominence kv get /sweep/input/7 --field rate
   prominence kv get /part/1 /part/2 /part/3 > whole
 
-Several values follow one another as cat(1) joins files. With --json several keys are one object a line.
+The values of several keys are printed one after the other, without a separator. With --json each key is \
+one object on a line.
 
-On a terminal control characters are shown as escapes, and a value that is not text is refused without
+On a terminal control characters are shown as escapes, and a value that is not text is refused without \
 --force; a file or a pipe always gets the bytes as they are.
 
-Exit status 1 means that a key, or the field, does not exist; the values of the others are printed all the same.")]
+Exit status 1 means that a key, or the field, does not exist; the other values are printed.")]
 pub(crate) struct Get {
     /// The keys.
     #[arg(value_name = "KEY", required = true, value_parser = values::key)]
     pub(crate) keys: Vec<Key>,
 
-    /// Write the value of the one key to this file; where it is a symbolic link, to the file that the link
-    /// leads to.
+    /// Write the value to this file; if it is a symbolic link, to the file that the link leads to. Only
+    /// one KEY can be given.
     #[arg(long, short, value_name = "FILE", conflicts_with = "json")]
     pub(crate) output: Option<PathBuf>,
 
-    /// Print JSON: the value and all that is known about it.
+    /// Print JSON: the value, its revision, its times and its job.
     #[arg(long)]
     pub(crate) json: bool,
 
@@ -160,11 +121,11 @@ pub(crate) struct Get {
     #[arg(long, value_name = "NAME", conflicts_with = "json")]
     pub(crate) field: Option<String>,
 
-    /// Where there is no such key, wait this long for it to appear; for all of several keys together.
-    #[arg(long, value_name = "DURATION", value_parser = values::duration)]
+    /// Wait this long for a key that does not exist; several keys share the time.
+    #[arg(long, value_name = "DURATION", allow_negative_numbers = true, value_parser = values::duration)]
     pub(crate) wait: Option<Duration>,
 
-    /// Write the value to a terminal as it is, even if it is not text.
+    /// Print binary values on a terminal as they are.
     #[arg(long)]
     pub(crate) force: bool,
 }
@@ -180,9 +141,9 @@ pub(crate) struct Get {
   date | prominence kv set /started --file -
   prominence kv set /lock/me --string $HOSTNAME --if-absent --ttl 10m
 
-VALUE without --file or --string is a guess: the file of this name where there is one, otherwise the
-text. Scripts say which they mean. A VALUE may begin with a hyphen, as in -5.2e-3; one that begins with
-two stands behind --, which ends the options.
+VALUE without --file or --string is the content of the file of this name if there is one, otherwise the \
+text itself. Use --file or --string in scripts. A VALUE may begin with a hyphen, as in -5.2e-3; write -- \
+before one that begins with two hyphens.
 
 Exit status 1 means that the condition does not hold; nothing was changed."
 )]
@@ -204,17 +165,17 @@ pub(crate) struct Set {
     #[arg(long, value_name = "TEXT", group = "input", allow_hyphen_values = true)]
     pub(crate) string: Option<String>,
 
-    /// How long the value stays: 90s, 15m, 12h, 7d, a number of seconds, or "job" for as long as
+    /// Lifetime of the value: 90s, 15m, 12h, 7d, a number of seconds, or "job" for the lifetime of
     /// the token [default: until it is deleted].
-    #[arg(long, value_name = "DURATION", value_parser = values::lifetime)]
+    #[arg(long, value_name = "DURATION", allow_negative_numbers = true, value_parser = values::lifetime)]
     pub(crate) ttl: Option<Lifetime>,
 
-    /// Only where the key does not exist.
+    /// Store the value only if the key does not exist.
     #[arg(long, conflicts_with = "if_revision")]
     pub(crate) if_absent: bool,
 
-    /// Only where the key still has this revision (see get --json).
-    #[arg(long, value_name = "N", value_parser = values::revision)]
+    /// Store the value only if the key still has revision N (see get --json).
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = values::revision)]
     pub(crate) if_revision: Option<Revision>,
 
     /// Print JSON: the key, its new revision, and whether it was created.
@@ -231,30 +192,30 @@ pub(crate) struct Set {
   prominence kv delete --prefix /input/ --dry-run
   prominence kv delete --prefix / --yes
 
-A prefix is the start of a key: /in matches /inside as well as /in/x, and /in/ only what is in that
-folder. Where a prefix matches more than a folder, the command says so, and asks a person at a terminal.
+A prefix is the start of a key: /in matches /inside as well as /in/x, and /in/ only the keys in that \
+folder. If a prefix matches more than a folder, the command says so, and asks first on a terminal.
 
-Deleting a key that does not exist is no error. Exit status 1 means that the condition does not hold, or
-that the answer was not yes; nothing was deleted.")]
+Deleting a key that does not exist is not an error. Exit status 1 means that the condition does not hold, \
+or that the answer was not yes; nothing was deleted.")]
 pub(crate) struct Delete {
-    /// The keys; with --prefix, what the keys begin with (/ is every key).
+    /// The keys; with --prefix, the prefixes of the keys (/ is every key).
     #[arg(value_name = "KEY", required = true)]
     pub(crate) keys: Vec<String>,
 
-    /// Delete every key that begins with KEY, all at once.
+    /// Delete every key that begins with KEY, in one commit.
     #[arg(long)]
     pub(crate) prefix: bool,
 
-    /// Only where the one key still has this revision (see get --json).
-    #[arg(long, value_name = "N", value_parser = values::revision,
+    /// Delete the key only if it still has revision N (see get --json).
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = values::revision,
           conflicts_with_all = ["prefix", "dry_run"])]
     pub(crate) if_revision: Option<Revision>,
 
-    /// Only say how many keys would be deleted.
+    /// Print how many keys would be deleted; delete nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,
 
-    /// Skip the questions that a person at a terminal is asked.
+    /// Skip the questions that are asked at a terminal.
     #[arg(long, short, conflicts_with = "dry_run")]
     pub(crate) yes: bool,
 
@@ -280,32 +241,6 @@ pub(crate) struct Add {
     pub(crate) by: i64,
 
     /// Print JSON: the key, the sum and the revision.
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-/// Which keys to draw.
-#[derive(Args)]
-#[command(after_help = "Examples:
-  prominence kv tree
-  prominence kv tree /output/")]
-pub(crate) struct Tree {
-    /// What the keys begin with [default: every key].
-    #[arg(value_name = "PREFIX", value_parser = values::prefix)]
-    pub(crate) prefix: Option<Prefix>,
-
-    /// Print JSON: folders within folders.
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-/// How to show the usage.
-#[derive(Args)]
-#[command(after_help = "Examples:
-  prominence kv usage
-  prominence kv usage --json")]
-pub(crate) struct Usage {
-    /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
 }

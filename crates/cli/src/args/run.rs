@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use prominence_core::limits::{MAX_JOB_BYTES, MAX_NAMESPACE_BYTES};
 use prominence_core::namespace::NameError;
 use prominence_core::permit::{ScopeError, Scopes};
 use prominence_core::{Job, Namespace};
@@ -19,25 +20,25 @@ const DEFAULT_LIFETIME: &str = "12h";
 #[derive(Args)]
 #[command(next_help_heading = "Token")]
 pub(crate) struct NewToken {
-    /// Whose keys it opens [default: the user of $PROMINENCE_TOKEN, otherwise yourself].
+    /// The user whose keys the token opens [default: the user of $PROMINENCE_TOKEN, otherwise yourself].
     #[arg(long, value_name = "USER", value_parser = user)]
     pub(crate) user: Option<Namespace>,
 
-    /// The job that it is for; what it writes carries this name.
+    /// The job that the token is for; keys that it writes have this name.
     #[arg(long, value_name = "JOB", value_parser = job)]
     pub(crate) job: Option<Job>,
 
-    /// How long it lasts: 90s, 15m, 12h, 7d, or a number of seconds.
+    /// Lifetime of the token: 90s, 15m, 12h, 7d, or a number of seconds.
     #[arg(long = "for", value_name = "DURATION", default_value = DEFAULT_LIFETIME,
-          value_parser = values::duration)]
+          allow_negative_numbers = true, value_parser = values::duration)]
     pub(crate) lifetime: Duration,
 
-    /// Limit it to a part of the keys: storage.read:/PATH, storage.create:/PATH or
+    /// Limit the token to some keys: storage.read:/PATH, storage.create:/PATH or
     /// storage.modify:/PATH; may be repeated [default: all keys].
     #[arg(long = "scope", value_name = "SCOPE", value_parser = scope)]
     pub(crate) scopes: Vec<String>,
 
-    /// The groups that its user is in, separated by commas.
+    /// The groups of the user, separated by commas.
     #[arg(long, value_name = "GROUP", value_delimiter = ',')]
     pub(crate) groups: Vec<String>,
 }
@@ -54,7 +55,7 @@ pub(crate) struct Place {
     #[arg(long, value_name = "DIR", env = "PROMINENCE_SERVE_DATA_DIR")]
     pub(crate) data_dir: Option<PathBuf>,
 
-    /// The signing secret, where it is not in the data folder; of several, the first is used.
+    /// The signing secret, if it is not in the data folder; of several, the first is used.
     #[arg(
         long,
         value_name = "[KID=]FILE",
@@ -68,7 +69,7 @@ pub(crate) struct Place {
 #[derive(Args)]
 #[command(after_help = "Examples:
   prominence token create --user alice
-  prominence token create --user alice --job 17 --for 1h --scope storage.read:/input
+  prominence token create --user alice --for 1h --scope storage.read:/input
   eval \"$(prominence token create --user alice --export)\"")]
 pub(crate) struct Create {
     #[command(flatten)]
@@ -78,11 +79,11 @@ pub(crate) struct Create {
     pub(crate) place: Place,
 
     /// Print a line for a shell, export PROMINENCE_TOKEN=….
-    #[arg(long)]
+    #[arg(long, help_heading = None::<&'static str>)]
     pub(crate) export: bool,
 
     /// Print JSON: the token, and its user, job, scopes and end.
-    #[arg(long, conflicts_with = "export")]
+    #[arg(long, conflicts_with = "export", help_heading = None::<&'static str>)]
     pub(crate) json: bool,
 }
 
@@ -90,11 +91,12 @@ pub(crate) struct Create {
 #[derive(Args)]
 #[command(after_help = "Examples:
   prominence exec -- ./job.sh
-  prominence exec --job 17 --scope storage.modify:/output/17 -- python3 analyse.py
+  prominence exec --job 17 --scope storage.modify:/output/17 -- ./job.sh
   prominence exec --user alice -- prominence kv list
 
-The command finds PROMINENCE_URL and PROMINENCE_TOKEN in its environment, and its exit status is
-passed on: 127 where it does not exist, 126 where it can't be run.")]
+The command finds PROMINENCE_URL and PROMINENCE_TOKEN in its environment.
+
+Exit status: that of CMD; 127 if CMD does not exist; 126 if it can't be run.")]
 pub(crate) struct Exec {
     #[command(flatten)]
     pub(crate) token: NewToken,
@@ -103,16 +105,21 @@ pub(crate) struct Exec {
     pub(crate) place: Place,
 
     /// The command and its arguments.
-    #[arg(value_name = "CMD", required = true, last = true)]
+    #[arg(value_name = "CMD", required = true, last = true, help_heading = None::<&'static str>)]
     pub(crate) command: Vec<OsString>,
 }
 
-fn user(text: &str) -> Result<Namespace, NameError> {
-    Namespace::parse(text)
+fn user(text: &str) -> Result<Namespace, String> {
+    Namespace::parse(text).map_err(|error| name(error, MAX_NAMESPACE_BYTES))
 }
 
-fn job(text: &str) -> Result<Job, NameError> {
-    Job::parse(text)
+fn job(text: &str) -> Result<Job, String> {
+    Job::parse(text).map_err(|error| name(error, MAX_JOB_BYTES))
+}
+
+/// Why a text is not a name, and which texts are.
+fn name(error: NameError, limit: usize) -> String {
+    format!("{error}; write 1 to {limit} bytes without control characters")
 }
 
 /// A scope as it was typed. What is misspelt must be refused: left out of the token, it would
@@ -121,10 +128,9 @@ fn scope(text: &str) -> Result<String, String> {
     let scopes = Scopes::parse(text).map_err(|error: ScopeError| error.to_string())?;
     match scopes {
         Scopes::Only(scopes) if scopes.len() == 1 => Ok(text.to_owned()),
-        _ => Err(
-            "it is not one of storage.read:/PATH, storage.create:/PATH, storage.modify:/PATH"
-                .to_owned(),
-        ),
+        _ => {
+            Err("write storage.read:/PATH, storage.create:/PATH or storage.modify:/PATH".to_owned())
+        }
     }
 }
 

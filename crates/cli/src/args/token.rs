@@ -7,6 +7,9 @@ use super::run::Create;
 
 /// Make and read access tokens.
 #[derive(Args)]
+#[command(after_help = "Examples:
+  prominence token create --user alice
+  prominence token inspect")]
 pub(crate) struct Token {
     #[command(subcommand)]
     pub(crate) command: TokenCommand,

@@ -83,11 +83,12 @@ pub(crate) fn misspelt(error: Error, root: Command) -> Error {
         } else if let Some(name) = word.strip_prefix(END_OF_OPTIONS) {
             let name = name.split_once('=').map_or(name, |(name, _)| name);
             let is_option = |argument: &Arg| argument.get_long() == Some(name);
-            if !command.get_arguments().any(is_option) {
+            if takes_hyphens(&command) && !command.get_arguments().any(is_option) {
                 return refuse_option(&command, &word).err().unwrap_or(error);
             }
         } else if let [b'-', letter] = word.as_bytes()
             && letter.is_ascii_alphabetic()
+            && takes_hyphens(&command)
             && !command
                 .get_arguments()
                 .any(|argument| argument.get_short() == Some(char::from(*letter)))
@@ -96,6 +97,12 @@ pub(crate) fn misspelt(error: Error, root: Command) -> Error {
         }
     }
     error
+}
+
+/// Whether a misspelt option of this command can be taken for an argument.
+fn takes_hyphens(command: &Command) -> bool {
+    let mut arguments = command.get_positionals();
+    arguments.any(Arg::is_allow_hyphen_values_set)
 }
 
 /// Refuses what looks like an option, with the name of the one that may be meant.

@@ -27,8 +27,22 @@ pub(super) fn lifetime(text: &str) -> Result<Lifetime, DurationError> {
     parse_duration(text).map(Lifetime::For)
 }
 
-pub(super) fn revision(text: &str) -> Result<Revision, std::num::ParseIntError> {
-    text.parse().map(Revision::new)
+pub(super) fn revision(text: &str) -> Result<Revision, String> {
+    number(0, u64::MAX)(text).map(Revision::new)
+}
+
+/// Reads a whole number of this range, which is within the type's.
+pub(super) fn number<T: TryFrom<u64>>(
+    least: u64,
+    greatest: u64,
+) -> impl Fn(&str) -> Result<T, String> + Clone {
+    move |text| {
+        let number = text.parse::<u64>().ok();
+        let number = number.filter(|number| (least..=greatest).contains(number));
+        number
+            .and_then(|number| T::try_from(number).ok())
+            .ok_or_else(|| format!("write a whole number from {least} to {greatest}"))
+    }
 }
 
 /// The separator of a table's columns.
@@ -39,7 +53,7 @@ pub(super) fn delimiter(text: &str) -> Result<Delimiter, String> {
         [one] if *one == b'\t' || (one.is_ascii_punctuation() && *one != b'"') || *one == b' ' => {
             Ok(Delimiter::Character(*one))
         }
-        _ => Err("it must be one character such as , ; or |, or tab, or none".to_owned()),
+        _ => Err("write one character such as , ; or |, or tab, or none".to_owned()),
     }
 }
 

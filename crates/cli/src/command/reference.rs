@@ -8,6 +8,9 @@ use clap::{Arg, ArgAction, Command};
 const PREAMBLE: &str = "# Command line\n\nWritten by `prominence man --markdown`; do not edit by \
                         hand.\n\n";
 
+/// The most characters of a line that is not part of a table, as in help.
+const WIDTH: usize = 100;
+
 /// A command and everything below it; with an introduction where it is the whole program.
 pub(super) fn render(command: &Command) -> String {
     let name = name(command);
@@ -65,6 +68,7 @@ fn section(command: &Command, page: &mut String) {
         page.push('\n');
     }
     if let Some(more) = command.get_after_help() {
+        let more = wrapped(&more.to_string());
         let _ = writeln!(page, "```text\n{more}\n```\n");
     }
     for below in commands {
@@ -128,6 +132,33 @@ fn meaning(argument: &Arg) -> String {
         let _ = write!(text, " [env: `{}`]", variable.to_string_lossy());
     }
     text
+}
+
+/// A text with its paragraphs, each of which is one line, in lines of at most [`WIDTH`] characters where its
+/// words allow it. Indented lines, such as examples, stay as they are.
+fn wrapped(text: &str) -> String {
+    let mut out = String::new();
+    for line in text.lines() {
+        if line.starts_with(' ') {
+            out.push_str(line);
+        } else {
+            let mut width = 0;
+            for word in line.split(' ') {
+                let length = word.chars().count();
+                if width > 0 && width + 1 + length > WIDTH {
+                    out.push('\n');
+                    width = 0;
+                } else if width > 0 {
+                    out.push(' ');
+                    width += 1;
+                }
+                out.push_str(word);
+                width += length;
+            }
+        }
+        out.push('\n');
+    }
+    out.trim_end().to_owned()
 }
 
 /// A text that fits into a cell of a table.

@@ -8,35 +8,36 @@ use prominence_server::admin::migrate::{self, Access, End, Site};
 /// What to move, and where to.
 #[derive(Args)]
 #[command(after_help = "Examples:
-  prominence admin migrate --from /var/lib/prominence --to etcd://10.0.0.1:2379,10.0.0.2:2379
-  prominence admin migrate --from etcd://10.0.0.1:2379/prominence --to /var/lib/prominence
-  prominence admin migrate --from existing://10.0.0.1:2379 --users users.txt --to /var/lib/prominence
+  prominence admin migrate --from /var/lib/prominence --to etcd://10.0.0.1:2379
+  prominence admin migrate --from etcd://10.0.0.1:2379 --to /srv/prominence
+  prominence admin migrate --from existing://10.0.0.1:2379 --users users.txt \\
+      --to /srv/prominence
 
-Stop the servers at both ends first. The source is only read, and the destination has to be empty.
-Everything is compared at the end. A run that was broken off is repeated with the same words.
+Stop the servers at both ends first. The source is only read, and the destination has to be empty. \
+Everything is compared at the end. Repeat an interrupted run with the same arguments.
 
 Exit status:
-  0  everything is there, and nothing differs
+  0  everything was copied, and nothing differs
   1  something differs, or can't be imported
   2  wrong usage; also where the destination holds something else
-  3  a place can't be reached, or not be read or written")]
+  3  the source or the destination can't be reached, read or written")]
 pub(crate) struct Migrate {
-    /// A data folder, etcd://HOST:PORT,HOST:PORT/ROOT, or existing://HOST:PORT for the existing
-    /// service; etcds and existings use TLS.
+    /// Copy from here: a data folder, etcd://HOST:PORT,HOST:PORT/ROOT, or existing://HOST:PORT for the
+    /// existing service; etcds and existings use TLS.
     #[arg(long, value_name = "SOURCE")]
     from: Site,
 
-    /// A new or empty folder, or etcd://HOST:PORT,HOST:PORT/ROOT with nothing there
+    /// Copy to here: a new or empty folder, or etcd://HOST:PORT,HOST:PORT/ROOT with nothing there
     /// [ROOT: prominence].
     #[arg(long, value_name = "DESTINATION")]
     to: Site,
 
-    /// The users of the existing service, one a line; OLD=NEW where tokens name one otherwise.
+    /// Users of the existing service, one a line; OLD=NEW if tokens use another name.
     #[arg(long, value_name = "FILE")]
     pub(crate) users: Option<PathBuf>,
 
-    /// What to do about keys there that belong to no user of the list.
-    #[arg(long, value_name = "WHAT", default_value = "refuse")]
+    /// Keys of no user: refuse to import anything, or leave those keys out.
+    #[arg(long, value_name = "ACTION", default_value = "refuse")]
     pub(crate) unowned: Unowned,
 
     #[command(flatten)]
@@ -59,7 +60,7 @@ pub(crate) enum Unowned {
 #[derive(Args)]
 #[command(next_help_heading = "Source in etcd")]
 struct FromAccess {
-    /// User of etcd's, where it has authentication turned on.
+    /// User in etcd; needed if authentication is on.
     #[arg(long, value_name = "NAME")]
     from_etcd_user: Option<String>,
 
@@ -67,7 +68,7 @@ struct FromAccess {
     #[arg(long, value_name = "FILE")]
     from_etcd_password_file: Option<PathBuf>,
 
-    /// Certificates of the authorities that vouch for the members (PEM) [default: the system's].
+    /// Certificate authorities (PEM) for the members [default: the system's].
     #[arg(long, value_name = "FILE")]
     from_etcd_ca: Option<PathBuf>,
 
@@ -84,7 +85,7 @@ struct FromAccess {
 #[derive(Args)]
 #[command(next_help_heading = "Destination in etcd")]
 struct ToAccess {
-    /// User of etcd's, where it has authentication turned on.
+    /// User in etcd; needed if authentication is on.
     #[arg(long, value_name = "NAME")]
     to_etcd_user: Option<String>,
 
@@ -92,7 +93,7 @@ struct ToAccess {
     #[arg(long, value_name = "FILE")]
     to_etcd_password_file: Option<PathBuf>,
 
-    /// Certificates of the authorities that vouch for the members (PEM) [default: the system's].
+    /// Certificate authorities (PEM) for the members [default: the system's].
     #[arg(long, value_name = "FILE")]
     to_etcd_ca: Option<PathBuf>,
 

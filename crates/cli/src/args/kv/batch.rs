@@ -8,12 +8,16 @@ use clap::Args;
 #[derive(Args)]
 #[command(after_help = "Examples:
   prominence kv batch changes.json
-  echo '{\"do\": [{\"set\": \"/a\", \"value\": \"1\"}, {\"add\": \"/n\", \"by\": 2}]}' | prominence kv batch -
+  echo '{\"do\": [{\"set\": \"/a\", \"value\": \"1\"}]}' | prominence kv batch -
 
 FILE holds one JSON object:
-  {\"if\": [{\"key\": \"/lock\", \"revision\": 7}, {\"key\": \"/b\", \"absent\": true}, {\"key\": \"/c\", \"value\": \"x\"}],
-   \"do\": [{\"set\": \"/a\", \"value\": \"1\", \"ttl\": \"1h\"}, {\"delete\": \"/b\"}, {\"add\": \"/n\", \"by\": -2}]}
-At most 100 operations and 1 MiB; bytes that are no text go into \"value_base64\".
+  {\"if\": [{\"key\": \"/lock\", \"revision\": 7},
+          {\"key\": \"/b\", \"absent\": true},
+          {\"key\": \"/c\", \"value\": \"x\"}],
+   \"do\": [{\"set\": \"/a\", \"value\": \"1\", \"ttl\": \"1h\"},
+          {\"delete\": \"/b\"},
+          {\"add\": \"/n\", \"by\": -2}]}
+At most 100 operations and 1 MiB; bytes that are not text go into \"value_base64\".
 
 Exit status 1 means that a condition does not hold; nothing was changed.")]
 pub(crate) struct Batch {

@@ -19,7 +19,7 @@ const DEFAULT_WAIT: &str = "10m";
 pub(super) const DEFAULT_GRACE: &str = "10s";
 
 /// The most holders at once. Each slot is a key, and finding a free one reads them all.
-const MAX_SLOTS: i64 = 1_000;
+const MAX_SLOTS: u64 = 1_000;
 
 /// Which lock to hold, how, and for what.
 #[derive(Args)]
@@ -31,50 +31,50 @@ const MAX_SLOTS: i64 = 1_000;
   prominence kv lock /nightly --no-wait -- ./cleanup.sh
   prominence kv lock /gpu --slots 4 -- ./train.sh
 
-The lock is KEY itself: it exists, with the holder as its value, for as long as CMD runs, and is
-gone after --ttl where this program is killed. CMD finds in its environment:
+The lock is KEY itself: it exists, with the holder as its value, while CMD runs, and expires after --ttl \
+if this program is killed. CMD finds in its environment:
   PROMINENCE_LOCK_KEY       the key that is held; with --slots KEY/0, KEY/1, …
-  PROMINENCE_LOCK_SLOT      with --slots, which one
-  PROMINENCE_LOCK_VALUE     the holder, for conditions: a batch with {\"key\": KEY, \"value\": HOLDER}
-                            among its conditions does nothing unless the lock is still held
+  PROMINENCE_LOCK_SLOT      with --slots, the number of the slot
+  PROMINENCE_LOCK_VALUE     the holder: a batch with the condition
+                            {\"key\": KEY, \"value\": HOLDER} changes nothing
+                            unless the lock is still held
   PROMINENCE_LOCK_REVISION  the fencing token: greater for every later holder
 
-CMD is stopped where the lock is lost, at the latest when it runs out.
+CMD is stopped if the lock is lost, at the latest when it expires.
 
-Exit status: that of CMD, 128 and the signal where one ended it, 127 where there is no such
-command, 126 where it can't be run; 1 where the lock was not free in time or was lost."
+Exit status: that of CMD; 128 plus the signal's number if a signal ended CMD; 127 if CMD does not exist; \
+126 if it can't be run; 1 if the lock was not free in time or was lost."
 )]
 pub(crate) struct Lock {
     /// The lock's key.
     #[arg(value_name = "KEY", value_parser = values::key)]
     pub(crate) key: Key,
 
-    /// How long the lock outlives this program where it is killed; renewed while CMD runs.
+    /// Lifetime of the lock if this program is killed; renewed while CMD runs.
     #[arg(long, value_name = "DURATION", default_value = DEFAULT_TTL,
-          value_parser = values::duration)]
+          allow_negative_numbers = true, value_parser = values::duration)]
     pub(crate) ttl: Duration,
 
     /// The longest time to wait for the lock.
     #[arg(long, value_name = "DURATION", default_value = DEFAULT_WAIT,
-          value_parser = values::duration, conflicts_with = "no_wait")]
+          allow_negative_numbers = true, value_parser = values::duration, conflicts_with = "no_wait")]
     pub(crate) wait: Duration,
 
-    /// Don't wait: exit with status 1 where somebody else has the lock.
+    /// Fail at once with status 1 if the lock is held.
     #[arg(long)]
     pub(crate) no_wait: bool,
 
-    /// Let so many hold it at once, each a key of its own below KEY.
+    /// Let N commands hold the lock at once; each has a key below KEY.
     #[arg(long, value_name = "N",
-          value_parser = clap::value_parser!(u32).range(1..=MAX_SLOTS))]
+          allow_negative_numbers = true, value_parser = values::number::<u32>(1, MAX_SLOTS))]
     pub(crate) slots: Option<u32>,
 
-    /// Where the lock is lost: how long CMD may take to end after SIGTERM, before SIGKILL.
+    /// Time for CMD to end after SIGTERM if the lock is lost; SIGKILL follows.
     #[arg(long, value_name = "DURATION", default_value = DEFAULT_GRACE,
-          value_parser = values::duration)]
+          allow_negative_numbers = true, value_parser = values::duration)]
     pub(crate) grace: Duration,
 
-    /// Print what happens to the lock as JSON, one object a line; CMD's standard output goes to
-    /// standard error.
+    /// Print events as JSON, one object a line; CMD's standard output goes to standard error.
     #[arg(long)]
     pub(crate) json: bool,
 

@@ -16,19 +16,19 @@ const MAX_START: u64 = 1_000_000_000_000_000;
 /// Which table to load, and how its rows become keys and values.
 #[derive(Args)]
 #[command(after_help = "Examples:
-  prominence kv load /sweep/input params.csv
-  prominence kv load /sweep/input params.tsv --key name --ttl 7d
-  prominence kv load /sweep/input export.csv --delimiter ';' --decimal-comma --replace
-  make-table | prominence kv load /sweep/input - --dry-run
+  prominence kv load /sweep/input/ params.csv
+  prominence kv load /sweep/input/ params.tsv --key name --ttl 7d
+  prominence kv load /sweep/input/ export.csv --delimiter ';' --decimal-comma
+  make-table | prominence kv load /sweep/input/ - --dry-run
 
-Without --key rows are numbered: /sweep/input/1, /sweep/input/2 and so on, as the tasks of a job
-array are. A row's value is the JSON object of its columns. A cell is a number or true or false
-where that keeps it exactly as it is written, and otherwise a string. The whole table is checked
-before anything is stored. Rows without any content are left out.
+Without --key rows are numbered /sweep/input/1, /sweep/input/2 and so on, as the tasks of a job array are. \
+The value of a row is the JSON object of its columns. A cell becomes a number, true or false if that keeps \
+it exactly as it is written, otherwise a string. The whole table is checked before anything is stored: the \
+load stops and names the line if text is not UTF-8 or a key is invalid. Empty rows are left out.
 
-Exit status 1 means that --if-absent left keys alone.")]
+Exit status 1 means that --if-absent left keys as they are.")]
 pub(crate) struct Load {
-    /// Where the keys go: /sweep/input stands for /sweep/input/1 and so on.
+    /// The folder of the keys: /sweep/input/ gets /sweep/input/1 and so on.
     #[arg(value_name = "PREFIX", value_parser = values::prefix)]
     pub(crate) prefix: Prefix,
 
@@ -36,7 +36,7 @@ pub(crate) struct Load {
     #[arg(value_name = "TABLE")]
     pub(crate) table: PathBuf,
 
-    /// Name each key by this column, which must differ in every row [default: the row's number].
+    /// Name each key by this column; it must differ in every row [default: the row's number].
     #[arg(long, value_name = "COLUMN", conflicts_with_all = ["start", "pad"])]
     pub(crate) key: Option<String>,
 
@@ -47,33 +47,32 @@ pub(crate) struct Load {
           value_parser = values::delimiter)]
     pub(crate) delimiter: Option<Delimiter>,
 
-    /// Only print the keys and values, a pair a line, that would be stored.
+    /// Only print the keys and values; store nothing. Each line has a key and a value.
     #[arg(long)]
     pub(crate) dry_run: bool,
 
     /// The number of the first row.
     #[arg(long, value_name = "N", default_value_t = 1,
-          value_parser = clap::value_parser!(u64).range(0..=MAX_START))]
+          allow_negative_numbers = true, value_parser = values::number::<u64>(0, MAX_START))]
     pub(crate) start: u64,
 
-    /// Write zeros before numbers, so that all have as many digits as the last one and keys sort as
-    /// the rows.
+    /// Write zeros before numbers; all get as many digits as the last one, and keys sort as the rows.
     #[arg(long)]
     pub(crate) pad: bool,
 
-    /// Delete the rows below PREFIX that this table does not have, once its own are stored.
+    /// Delete other rows below PREFIX; the rows of the table are stored before.
     #[arg(long, conflicts_with = "dry_run")]
     pub(crate) replace: bool,
 
-    /// The first row names the columns, even if it has numbers.
+    /// The first row names the columns; needed if it has numbers.
     #[arg(long, conflicts_with_all = ["no_header", "columns"])]
     pub(crate) header: bool,
 
-    /// The first row is data; the columns are called column1, column2 and so on.
+    /// Name the columns column1, column2 and so on; the first row is data.
     #[arg(long)]
     pub(crate) no_header: bool,
 
-    /// The first row is data; these are the names of the columns.
+    /// Name the columns A, B and so on; the first row is data.
     #[arg(long, value_name = "A,B,…", value_delimiter = ',')]
     pub(crate) columns: Vec<String>,
 
@@ -90,12 +89,12 @@ pub(crate) struct Load {
           value_delimiter = ',')]
     pub(crate) strings: Option<Vec<String>>,
 
-    /// How long the values stay: 90s, 15m, 12h, 7d, a number of seconds, or "job" for as long as
-    /// the token [default: until they are deleted].
-    #[arg(long, value_name = "DURATION", value_parser = values::lifetime)]
+    /// Lifetime of the values: 90s, 15m, 12h, 7d, a number of seconds, or "job" for the lifetime of the
+    /// token [default: until they are deleted].
+    #[arg(long, value_name = "DURATION", allow_negative_numbers = true, value_parser = values::lifetime)]
     pub(crate) ttl: Option<Lifetime>,
 
-    /// Leave keys alone that exist.
+    /// Leave keys that exist as they are.
     #[arg(long)]
     pub(crate) if_absent: bool,
 
@@ -103,9 +102,9 @@ pub(crate) struct Load {
     #[arg(long, conflicts_with = "dry_run")]
     pub(crate) json: bool,
 
-    /// How many requests to have under way at a time.
+    /// Number of requests under way at a time.
     #[arg(long, short, value_name = "N", default_value_t = DEFAULT_JOBS,
-          value_parser = clap::value_parser!(u16).range(1..=MAX_JOBS))]
+          allow_negative_numbers = true, value_parser = values::number::<u16>(1, MAX_JOBS))]
     pub(crate) jobs: u16,
 
     /// Show no progress.
@@ -127,14 +126,14 @@ pub(crate) enum Delimiter {
 #[command(after_help = "Examples:
   prominence kv gather /sweep/output/
   prominence kv gather /sweep/output/ --join /sweep/input/ -o results.csv
-  prominence kv gather /sweep/output/ --format ndjson | jq -s 'map(.value.loss) | min'
+  prominence kv gather /output/ --format ndjson | jq -s 'map(.value.loss) | min'
 
-The columns of CSV are key, job, modified, and the members of the values that are JSON objects, in
-the order in which they first appear. Other values are in the column value, and those that are not
-text in value_base64; how many there are is said on standard error. With --join the columns of the
+The columns of CSV are key, job, modified, and the members of the values that are JSON objects, in the \
+order in which they first appear. Other values go unchanged into the column value, or into value_base64 if \
+they are not text; their number is printed on standard error. With --join the columns of the \
 inputs come before those of the results; where both have a column x, that of the input is input_x.")]
 pub(crate) struct Gather {
-    /// What the keys begin with; with --join, the folder that they are in.
+    /// The prefix of the keys; with --join, their folder.
     #[arg(value_name = "PREFIX", value_parser = values::prefix)]
     pub(crate) prefix: Prefix,
 
@@ -142,7 +141,7 @@ pub(crate) struct Gather {
     #[arg(long, value_name = "IN", value_parser = values::prefix)]
     pub(crate) join: Option<Prefix>,
 
-    /// The form.
+    /// Form of the table.
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Format::Csv)]
     pub(crate) format: Format,
 
@@ -150,19 +149,20 @@ pub(crate) struct Gather {
     #[arg(long, conflicts_with = "format")]
     pub(crate) json: bool,
 
-    /// What NaN, Infinity and -Infinity become in JSON, which has no such numbers.
+    /// Form of NaN in JSON; Infinity and -Infinity get the same. JSON has no such numbers.
     #[arg(long, value_enum, value_name = "FORM", default_value_t = Nan::String)]
     pub(crate) nan: Nan,
 
-    /// Only the values: leave out key, job and modified.
+    /// Leave out key, job and modified.
     #[arg(long)]
     pub(crate) bare: bool,
 
-    /// Write to this file, which appears when it is complete; - is standard output.
+    /// Write to this file; it appears when it is complete; - is standard output.
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 
-    /// Don't say how many values are not JSON objects or have no input.
+    /// Show no counts on standard error; they are those of values that are not JSON objects, or that have
+    /// no input.
     #[arg(long, short)]
     pub(crate) quiet: bool,
 }
@@ -191,11 +191,12 @@ pub(crate) enum Nan {
 #[derive(Args)]
 #[command(after_help = "Examples:
   prominence kv missing /sweep/input/ /sweep/output/
-  sbatch --array=$(prominence kv missing /sweep/input/ /sweep/output/ --names | paste -sd,) job.sh
+  prominence kv missing /sweep/input/ /sweep/output/ --names
+  sbatch --array=$(prominence kv missing /in/ /out/ --names | paste -sd,) job.sh
 
 The input IN/NAME has a result if there is a key OUT/NAME, or one below OUT/NAME/.
 
-Exit status 0 means that every input has a result; 1 that some have none, which are printed, or that
+Exit status 0 means that every input has a result; 1 that some have none, which are printed, or that \
 there are no inputs at all.")]
 pub(crate) struct Missing {
     /// The folder of the inputs.

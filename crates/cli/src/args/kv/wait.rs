@@ -13,18 +13,19 @@ use crate::args::values;
   prominence kv wait /done/ --count 100 --timeout 2h
   prominence kv wait /done/ --count 100 --json
 
-Prints how many there are. Exit status 1 means that there are too few when the time is over.")]
+Prints the number of keys. Exit status 1 means that there are too few when the time is over.")]
 pub(crate) struct Wait {
-    /// What the keys begin with.
+    /// The prefix of the keys.
     #[arg(value_name = "PREFIX", value_parser = values::prefix)]
     pub(crate) prefix: Prefix,
 
-    /// Wait until there are so many keys.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    /// Wait until there are N keys.
+    #[arg(long, value_name = "N", default_value_t = 1, allow_negative_numbers = true,
+          value_parser = values::number::<u64>(1, u64::MAX))]
     pub(crate) count: u64,
 
     /// The longest time to wait.
-    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = values::duration)]
+    #[arg(long, value_name = "DURATION", default_value = "10m", allow_negative_numbers = true, value_parser = values::duration)]
     pub(crate) timeout: Duration,
 
     /// Print JSON: the number of keys, the number that was waited for, and whether it was reached.
@@ -44,19 +45,19 @@ pub(crate) struct Wait {
   prominence kv watch /done/ --existing --json --values | jq -r .value
   prominence kv watch /done/ --existing
 
-Goes on until it is stopped. A lost connection is made again, and no change is missed.
-With --existing the keys that are there come first, as the event \"existing\", and the changes that
-they don't show yet follow. After the event \"reset\" they are printed again: forget what came before.")]
+Goes on until it is stopped. A lost connection is made again, and no change is missed. \
+With --existing the keys that exist are printed first, each as the event \"existing\", then the changes \
+after that. After the event \"reset\" they are printed again: discard everything before it.")]
 pub(crate) struct Watch {
-    /// What the keys begin with [default: every key].
+    /// The prefix of the keys [default: every key].
     #[arg(value_name = "PREFIX", value_parser = values::prefix)]
     pub(crate) prefix: Option<Prefix>,
 
-    /// Begin with the first change after this revision; 0 is the beginning [default: now].
-    #[arg(long, value_name = "N", value_parser = values::revision)]
+    /// Begin with the first change after revision N; 0 is the beginning [default: now].
+    #[arg(long, value_name = "N", allow_negative_numbers = true, value_parser = values::revision)]
     pub(crate) since: Option<Revision>,
 
-    /// Print the keys that are there first, then the changes that follow.
+    /// Print the keys that exist, then the changes that follow.
     #[arg(long, conflicts_with = "since")]
     pub(crate) existing: bool,
 
@@ -64,7 +65,7 @@ pub(crate) struct Watch {
     #[arg(long)]
     pub(crate) json: bool,
 
-    /// With --json: the values as well, unless a later change has superseded them.
+    /// Print values as well; needs --json. A value that a later change has replaced is left out.
     #[arg(long, requires = "json")]
     pub(crate) values: bool,
 }

@@ -283,3 +283,22 @@ fn every_file_says_what_it_is_for_and_none_is_called_mod() {
         assert!(!file.ends_with("mod.rs"), "{}", file.display());
     }
 }
+
+/// The folders of the embedded engine. Each may name those before it; its unit tests may name
+/// all.
+const EMBEDDED_FOLDERS: [&str; 5] = ["files", "storage", "read", "write", "admin"];
+
+#[test]
+fn folders_of_the_embedded_engine_name_only_folders_below_them() {
+    let root = "crates/engines/src/embedded";
+    for (level, folder) in EMBEDDED_FOLDERS.iter().enumerate() {
+        let files = sources(&format!("{root}/{folder}")).into_iter();
+        let files = files.chain(sources(&format!("{root}/{folder}.rs")));
+        for (name, text) in files.filter(|(name, _)| !name.ends_with("tests.rs")) {
+            for above in &EMBEDDED_FOLDERS[level + 1..] {
+                let path = format!("crate::embedded::{above}");
+                assert!(!text.contains(&path), "{} names {path}", name.display());
+            }
+        }
+    }
+}

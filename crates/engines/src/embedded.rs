@@ -10,50 +10,29 @@
 //!
 //! | module | what it holds |
 //! | --- | --- |
-//! | `options`, `error` | how to open a store, every limit, and what can go wrong |
-//! | `folder`, `creation`, `journal` | the files that are not fjall's, and what of fjall's is made, checked and mended before it is opened |
-//! | `keys`, `format` | how rows are encoded |
-//! | `database`, `cleared`, `shelf` | fjall itself, what is known of its rows, and where readers find it |
-//! | `queue`, `committer`, `group`, `view`, `deletion`, `upkeep` | writing |
-//! | `time_floor` | the latest time that was shown, so that time doesn't go back over a restart |
-//! | `health`, `recovery` | whether writes are taken, and taking them again after a failure |
-//! | `hot`, `scan`, `log` | reading |
-//! | `soundness`, `panics` | whether the files may be opened at all; what fjall says by panicking |
-//! | `audit`, `backup`, `namespaces`, `offline` | reading everything, for an administrator |
-//! | `check` | whether what is stored is whole |
+//! | `options`, `error`, `panics` | how to open a store, every limit, every failure, and panics of fjall as errors |
+//! | `files` | the data folder: its format, the creation and the verification of its files |
+//! | `storage` | the database: rows, batches, snapshots, and the slot where readers find it |
+//! | `write` | the queue, the committer, deletions in pieces, upkeep, recovery from failed writes |
+//! | `read` | the cache of entries, listings and counts, the change log |
+//! | `admin` | backups, the check of a store, usage by namespace, stores that are not running |
+//! | `shared` | the parts that readers and the committer share |
+//!
+//! `admin` and `write` use `read` and `storage`; `read` uses `storage`; `storage` uses `files`. None uses a
+//! module that comes before it in this sentence.
 //!
 //! **Invariant:** nobody is answered before what the answer rests on is synced, and only the
 //! committer writes.
 
-mod audit;
-mod backup;
-pub mod check;
-mod cleared;
-mod committer;
-mod creation;
-mod database;
-mod deletion;
+mod admin;
 mod error;
-mod folder;
-mod format;
-mod group;
-mod health;
-mod hot;
-mod journal;
-mod keys;
-mod log;
-mod namespaces;
-mod offline;
+mod files;
 mod options;
 mod panics;
-mod queue;
-mod recovery;
-mod scan;
-mod shelf;
-mod soundness;
-mod time_floor;
-mod upkeep;
-mod view;
+mod read;
+mod shared;
+mod storage;
+mod write;
 
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -68,29 +47,29 @@ use prominence_core::{
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 #[cfg(feature = "etcd")]
-pub(crate) use backup::restore_watched;
-pub use backup::{BackupError, BackupSummary, RestoreError, restore, verify};
+pub(crate) use admin::backup::restore_watched;
+pub use admin::backup::{BackupError, BackupSummary, RestoreError, restore, verify};
+pub use admin::check;
+pub use admin::namespaces::{Namespaces, Ranking};
+pub use admin::offline::OfflineStore;
 pub use error::OpenError;
-pub use namespaces::{Namespaces, Ranking};
-pub use offline::OfflineStore;
 pub use options::Options;
-pub use queue::Counters;
+pub use write::queue::Counters;
 
-use crate::hub::{Hub, Listener};
+use crate::hub::Listener;
 use crate::queued::QueuedBytes;
-use crate::taken::Taken;
-use committer::Committer;
-use database::{Database, Snapshot};
 use error::unavailable;
-use folder::Folder;
-use health::Health;
-use hot::HotEntries;
-use log::Look;
+use files::folder::Folder;
 use options::{MAX_AUDITS, MAX_LOOKS, MAX_SCANS, MAX_WAITING_SCANS, RETRY_LATER, RETRY_SOON};
-use queue::{CommitRequest, Counting, Pass, Request, UpkeepRequest};
-use shelf::Shelf;
-use time_floor::TimeFloor;
-use upkeep::Left;
+use read::log::{self, LogRead};
+use read::scan;
+use shared::Shared;
+use storage::database::{Database, Snapshot};
+use storage::keys;
+use write::committer::Committer;
+use write::deletion;
+use write::queue::{CommitRequest, Pass, Request, UpkeepRequest};
+use write::upkeep::Left;
 
 /// A store in a folder of this machine.
 ///
@@ -107,19 +86,6 @@ pub struct EmbeddedStore {
     audits: Arc<Semaphore>,
 }
 
-/// What readers and the committer share.
-struct Shared {
-    options: Options,
-    clock: Arc<dyn Clock>,
-    time_floor: TimeFloor,
-    shelf: Shelf,
-    hot: HotEntries,
-    hub: Hub,
-    health: Health,
-    counters: Counting,
-    taken: Taken,
-}
-
 impl EmbeddedStore {
     /// Opens the store in a folder, and makes one where there is none. It blocks: a store that
     /// was not closed replays its journal first, which takes a second or so.
@@ -128,22 +94,10 @@ impl EmbeddedStore {
     /// See [`OpenError`].
     pub fn open(options: Options, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         let folder = Arc::new(Folder::take(&options.folder)?);
-        let database = deletion::open(&folder, options.tuning())?;
+        let database = deletion::open_and_resume(&folder, options.tuning())?;
         folder.raise_format()?;
-        let time_floor = TimeFloor::open(folder.path());
-        clock.not_before(time_floor.noted());
         let (requests, received) = sync_channel(options.queue.max(1));
-        let shared = Arc::new(Shared {
-            hot: HotEntries::new(options.hot_cache_bytes()),
-            options,
-            clock,
-            time_floor,
-            shelf: Shelf::new(database),
-            hub: Hub::default(),
-            health: Health::default(),
-            counters: Counting::default(),
-            taken: Taken::default(),
-        });
+        let shared = Arc::new(Shared::new(options, clock, &folder, database));
         let committer = Committer::new(Arc::clone(&shared), folder, received);
         let thread = std::thread::Builder::new()
             .name("committer".to_owned())
@@ -202,7 +156,7 @@ impl EmbeddedStore {
         let _ = self.requests.send(Request::Close);
         // A panic of the committer's has been logged, and its store is closed all the same.
         let _ = thread.join();
-        self.shared.shelf.close();
+        self.shared.slot.close();
     }
 
     fn send(&self, request: Request) -> Result<(), StoreError> {
@@ -251,7 +205,7 @@ impl EmbeddedStore {
         permit: OwnedSemaphorePermit,
         read: impl FnOnce(&Database, Timestamp) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let database = self.shared.shelf.get().await?;
+        let database = self.shared.slot.get().await?;
         let clock = Arc::clone(&self.shared.clock);
         let task = tokio::task::spawn_blocking(move || {
             let _permit = permit;
@@ -283,37 +237,6 @@ impl EmbeddedStore {
     }
 }
 
-impl Shared {
-    /// Notes the time of a read that leaves out what has expired, before it is answered.
-    fn tell(&self, seen: &scan::Seen) {
-        if seen.is_without_expired() {
-            self.time_floor.note(seen.now());
-        }
-    }
-
-    /// A live entry. It is read on the caller's thread, although that may take a block from the
-    /// disk: most come from memory in a few microseconds, and handing each over to another thread
-    /// would cost more than that.
-    fn entry(
-        &self,
-        database: &Database,
-        namespace: &Namespace,
-        row: &[u8],
-        now: Timestamp,
-    ) -> Result<Option<Entry>, StoreError> {
-        let read = || database.snapshot_of(namespace).entry_row(row);
-        let entry = self.hot.get_or_read(row, read)?;
-        if entry
-            .as_ref()
-            .is_some_and(|entry| !entry.metadata.is_live(now))
-        {
-            self.time_floor.note(now);
-            return Ok(None);
-        }
-        Ok(entry)
-    }
-}
-
 impl Drop for EmbeddedStore {
     fn drop(&mut self) {
         self.close();
@@ -323,7 +246,7 @@ impl Drop for EmbeddedStore {
 #[async_trait]
 impl Store for EmbeddedStore {
     async fn get(&self, namespace: &Namespace, key: &Key) -> Result<Option<Entry>, StoreError> {
-        let database = self.shared.shelf.get().await?;
+        let database = self.shared.slot.get().await?;
         let row = keys::entry(namespace, key);
         let now = self.shared.clock.now();
         self.shared.entry(&database, namespace, &row, now)
@@ -333,10 +256,10 @@ impl Store for EmbeddedStore {
         let row = keys::entry(namespace, key);
         let now = self.shared.clock.now();
         // The commonest first: an entry in memory needs no database.
-        if let Some(entry) = self.shared.hot.get(&row) {
+        if let Some(entry) = self.shared.entry_cache.get(&row) {
             return entry.metadata.is_live(now).then_some(entry);
         }
-        let database = self.shared.shelf.open()?;
+        let database = self.shared.slot.open()?;
         self.shared.entry(&database, namespace, &row, now).ok()?
     }
 
@@ -346,7 +269,7 @@ impl Store for EmbeddedStore {
         self.read_many(namespace, move |snapshot, namespace, now| {
             let seen = scan::Seen::at(now);
             let page = scan::page(snapshot, namespace, &scan, &seen);
-            shared.tell(&seen);
+            shared.note_expiry(&seen);
             page
         })
         .await
@@ -364,7 +287,7 @@ impl Store for EmbeddedStore {
         self.read_many(namespace, move |snapshot, namespace, now| {
             let seen = scan::Seen::at(now);
             let count = scan::count(snapshot, namespace, &prefix, visibility, &seen);
-            shared.tell(&seen);
+            shared.note_expiry(&seen);
             count
         })
         .await
@@ -405,14 +328,13 @@ impl Store for EmbeddedStore {
             let under = prefix.clone();
             let shared = Arc::clone(&self.shared);
             let look = self.read(&self.looks, namespace, move |snapshot, namespace, _| {
-                let look = log::look(snapshot, namespace, &under, after);
                 shared.counters.add_look();
-                look
+                log::read(snapshot, namespace, &under, after)
             });
             match look.await? {
-                Look::Found(changes) => return Ok(changes),
-                Look::GoOn(next) => after = next,
-                Look::End(next) => after = listener.woken().await.go_on(next),
+                LogRead::Changes(changes) => return Ok(changes),
+                LogRead::Continue(next) => after = next,
+                LogRead::CaughtUp(next) => after = listener.woken().await.go_on(next),
             }
         }
     }
@@ -442,7 +364,7 @@ impl Store for EmbeddedStore {
         self.read_many(namespace, move |snapshot, namespace, now| {
             let seen = scan::Seen::at(now);
             let usage = scan::usage(snapshot, namespace, &seen);
-            shared.tell(&seen);
+            shared.note_expiry(&seen);
             usage
         })
         .await
@@ -450,7 +372,7 @@ impl Store for EmbeddedStore {
 
     async fn ready(&self) -> Result<(), StoreError> {
         self.shared.health.check()?;
-        let database = self.shared.shelf.get().await?;
+        let database = self.shared.slot.get().await?;
         database.snapshot().expiry_floor().map(|_| ())
     }
 }

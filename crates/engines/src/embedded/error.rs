@@ -8,7 +8,7 @@ use std::time::Duration;
 use prominence_core::StoreError;
 use prominence_core::error::Fate;
 
-use super::options::RETRY_LATER;
+use crate::embedded::options::RETRY_LATER;
 
 /// Why a folder can't be opened as a store. Each message says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -162,7 +162,7 @@ impl OpenError {
 
 /// Why writes are not taken. It answers a whole group of commits, so it can be cloned.
 #[derive(Clone, Debug)]
-pub(super) struct Trouble {
+pub(super) struct Unavailable {
     /// For the log and the caller, without paths or other users' data.
     pub(super) reason: String,
     /// When it may be worth trying again.
@@ -171,8 +171,8 @@ pub(super) struct Trouble {
     pub(super) cause: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
-impl Trouble {
-    /// Trouble that is no error of the disk's.
+impl Unavailable {
+    /// A reason that is no error of the disk.
     pub(super) fn new(reason: impl Into<String>, retry_after: Duration) -> Self {
         Self {
             reason: reason.into(),
@@ -218,6 +218,32 @@ impl Trouble {
     pub(super) fn answer(&self, fate: Fate) -> StoreError {
         let cause = self.cause.clone().map(|cause| Box::new(cause) as Box<_>);
         unavailable_because(self.reason.clone(), fate, self.retry_after, cause)
+    }
+}
+
+/// Why a batch was not written, and whether it may have been written all the same.
+#[derive(Clone, Debug)]
+pub(super) struct WriteError {
+    pub(super) why: Unavailable,
+    pub(super) fate: Fate,
+}
+
+impl WriteError {
+    /// The error of a batch that was certainly not written.
+    pub(super) fn not_applied(why: Unavailable) -> Self {
+        let fate = Fate::NotApplied;
+        Self { why, fate }
+    }
+
+    /// The error of a batch that may be there after the database is opened again.
+    pub(super) fn unknown(why: Unavailable) -> Self {
+        let fate = Fate::Unknown;
+        Self { why, fate }
+    }
+
+    /// The answer to one commit.
+    pub(super) fn answer(&self) -> StoreError {
+        self.why.answer(self.fate)
     }
 }
 

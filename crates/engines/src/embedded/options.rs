@@ -7,7 +7,7 @@ use prominence_core::Quota;
 
 use crate::Retention;
 
-/// How to open an [`super::EmbeddedStore`].
+/// How to open an [`crate::embedded::EmbeddedStore`].
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The folder that holds everything; made where it is missing.
@@ -54,14 +54,14 @@ impl Options {
 
 impl Options {
     /// What of the cache is for entries: they serve single reads best, and blocks serve all else.
-    pub(super) fn hot_cache_bytes(&self) -> u64 {
+    pub(super) fn entry_cache_bytes(&self) -> u64 {
         self.cache_bytes / 4
     }
 
     /// What the storage engine gets.
     pub(super) fn tuning(&self) -> Tuning {
         Tuning {
-            cache_bytes: self.cache_bytes - self.hot_cache_bytes(),
+            cache_bytes: self.cache_bytes - self.entry_cache_bytes(),
             memtable_bytes: self.memtable_bytes,
         }
     }
@@ -125,7 +125,7 @@ pub(super) const MAX_AUDITS: usize = 2;
 pub(super) const MAX_LOOKS: usize = 4;
 
 /// Changes in the log looked at before others get a turn.
-pub(super) const MAX_CHANGES_PER_LOOK: usize = 10_000;
+pub(super) const MAX_CHANGES_PER_READ: usize = 10_000;
 
 /// How long a read waits while the database is closed and opened again.
 pub(super) const REOPEN_WAIT: Duration = Duration::from_secs(5);

@@ -1,0 +1,322 @@
+//! The folder of a store: who owns it, and which format it has.
+//!
+//! | name | what it is |
+//! | --- | --- |
+//! | `FORMAT` | one line, the format's name and number; written whole before anything is stored |
+//! | `LOCK` | held by the process that owns the folder; its text is that process's id |
+//! | `CLOSED` | what the journals were when the store was closed; not there while it is open |
+//! | `CLOCK` | the latest time that the store has shown; see `time_floor` |
+//! | `store/` | the storage engine's own |
+//! | `store.new/` | a store that is being made |
+//! | `restore.draft/` | there while a backup is restored |
+
+mod draft;
+mod format;
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use crate::embedded::error::OpenError;
+
+const FORMAT_FILE: &str = "FORMAT";
+const FORMAT_DRAFT: &str = "FORMAT.new";
+const LOCK_FILE: &str = "LOCK";
+const STORE_FOLDER: &str = "store";
+
+/// What may stand in a folder before it becomes a store: what an interrupted first start left,
+/// what the server puts beside its store (its signing secret and its address), and what a file
+/// system has at its root.
+const ALLOWED_BEFORE_FORMAT: &[&str] = &[
+    LOCK_FILE,
+    FORMAT_DRAFT,
+    "job-token.secret",
+    "listening",
+    "lost+found",
+];
+
+/// The longest `FORMAT` or `LOCK` that is read; ours are shorter.
+const MAX_TEXT: u64 = 256;
+
+/// How long to wait for a lock that this very process had, and how often to try. A child that is
+/// just being started holds a copy of every open file until it runs its own program, so the lock
+/// can outlive the store that was closed by a moment.
+const OWN_LOCK_WAIT: Duration = Duration::from_secs(2);
+const OWN_LOCK_PAUSE: Duration = Duration::from_millis(5);
+
+/// A folder that this process owns until the value is dropped.
+#[derive(Debug)]
+pub(in crate::embedded) struct Folder {
+    path: PathBuf,
+    /// Where the storage engine's files are, below the folder.
+    store: PathBuf,
+    age: format::Age,
+    /// The lock goes when the file is closed.
+    _lock: File,
+}
+
+impl Folder {
+    /// Takes the folder, and makes it a store's where it is empty or missing.
+    pub(in crate::embedded) fn take(path: &Path) -> Result<Self, OpenError> {
+        let failed = |cause| OpenError::from_io(path.to_owned(), cause);
+        make(path).map_err(failed)?;
+        // Before the lock, so that nothing is left in a folder that is somebody else's.
+        refuse_foreign(path)?;
+        let lock = lock(path)?;
+        refuse_foreign(path)?;
+        let age = match read_text(&path.join(FORMAT_FILE)) {
+            Ok(found) => format::check(path, &found)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                write_format(path).map_err(failed)?;
+                // Somebody else may have made the folder and not cared.
+                match sync_entry(path) {
+                    Err(error) if error.kind() != io::ErrorKind::PermissionDenied => {
+                        return Err(failed(error));
+                    }
+                    Ok(()) | Err(_) => format::Age::Latest,
+                }
+            }
+            Err(error) => return Err(failed(error)),
+        };
+        Ok(Self {
+            path: path.to_owned(),
+            store: STORE_FOLDER.into(),
+            age,
+            _lock: lock,
+        })
+    }
+
+    /// Takes a folder in which there is a store, and makes nothing where there is none.
+    pub(in crate::embedded) fn take_store(path: &Path) -> Result<Self, OpenError> {
+        let format = path.join(FORMAT_FILE);
+        match format.try_exists() {
+            Ok(true) => Self::take(path),
+            Ok(false) => Err(OpenError::NoStore {
+                folder: path.to_owned(),
+            }),
+            Err(cause) => Err(OpenError::from_io(path.to_owned(), cause)),
+        }
+    }
+
+    /// Says that the folder has the latest format, so that from now on a program that can't read
+    /// it refuses the folder. To be called before the first row is written.
+    pub(in crate::embedded) fn raise_format(&self) -> Result<(), OpenError> {
+        match self.age {
+            format::Age::Latest => Ok(()),
+            format::Age::Earlier => write_format(&self.path)
+                .map_err(|cause| OpenError::from_io(self.path.clone(), cause)),
+        }
+    }
+
+    /// The folder itself.
+    pub(in crate::embedded) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where they are while they are being made.
+    pub(in crate::embedded) fn draft(&self) -> PathBuf {
+        self.store().with_extension("new")
+    }
+
+    /// Where the storage engine keeps its files.
+    pub(in crate::embedded) fn store(&self) -> PathBuf {
+        self.path.join(&self.store)
+    }
+}
+
+/// Bytes that an unprivileged process can still write to the file system of `path`.
+pub(in crate::embedded) fn free_space(path: &Path) -> io::Result<u64> {
+    let stat = rustix::fs::statvfs(path)?;
+    Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+}
+
+/// Makes what was created in or renamed within a folder survive a power cut.
+pub(in crate::embedded) fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
+
+/// Makes a folder with its parents so that they survive a power cut.
+fn make(path: &Path) -> io::Result<()> {
+    let is_missing = |folder: &&Path| !folder.as_os_str().is_empty() && !folder.exists();
+    let missing: Vec<_> = path.ancestors().take_while(is_missing).collect();
+    DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    missing.into_iter().rev().try_for_each(sync_entry)
+}
+
+/// Makes the entry of a folder in its parent survive a power cut.
+fn sync_entry(folder: &Path) -> io::Result<()> {
+    match folder.parent() {
+        None => Ok(()),
+        Some(parent) if parent.as_os_str().is_empty() => sync_folder(Path::new(".")),
+        Some(parent) => sync_folder(parent),
+    }
+}
+
+fn refuse_foreign(path: &Path) -> Result<(), OpenError> {
+    let failed = |cause| OpenError::from_io(path.to_owned(), cause);
+    if path.join(FORMAT_FILE).try_exists().map_err(failed)? {
+        return Ok(());
+    }
+    if path
+        .join(draft::DRAFT_FOLDER)
+        .try_exists()
+        .map_err(failed)?
+    {
+        return Err(OpenError::UnfinishedRestore {
+            folder: path.to_owned(),
+        });
+    }
+    for entry in fs::read_dir(path).map_err(failed)? {
+        let name = entry.map_err(failed)?.file_name();
+        if !ALLOWED_BEFORE_FORMAT.iter().any(|allowed| name == *allowed) {
+            return Err(OpenError::NotAStore {
+                folder: path.to_owned(),
+                found: name.to_string_lossy().into_owned(),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn lock(folder: &Path) -> Result<File, OpenError> {
+    let failed = |cause| OpenError::from_io(folder.to_owned(), cause);
+    let path = folder.join(LOCK_FILE);
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(&path)
+        .map_err(failed)?;
+    let deadline = Instant::now() + OWN_LOCK_WAIT;
+    loop {
+        match file.try_lock() {
+            Ok(()) => break,
+            Err(fs::TryLockError::WouldBlock) => {}
+            Err(fs::TryLockError::Error(error)) => return Err(failed(error)),
+        }
+        // The holder may not have written its id yet.
+        let pid = read_text(&path).ok();
+        let pid = pid.and_then(|text| text.trim().parse().ok());
+        if pid != Some(std::process::id()) || Instant::now() >= deadline {
+            let folder = folder.to_owned();
+            return Err(OpenError::Locked { folder, pid });
+        }
+        std::thread::sleep(OWN_LOCK_PAUSE);
+    }
+    let mut note = || {
+        file.set_len(0)?;
+        file.rewind()?;
+        writeln!(file, "{}", std::process::id())
+    };
+    note().map_err(failed)?;
+    Ok(file)
+}
+
+/// A reader finds the whole line or no file, also after a power cut.
+fn write_format(folder: &Path) -> io::Result<()> {
+    let draft = folder.join(FORMAT_DRAFT);
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&draft)?;
+    file.write_all(format::line().as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&draft, folder.join(FORMAT_FILE))?;
+    sync_folder(folder)
+}
+
+fn read_text(path: &Path) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(MAX_TEXT).read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_folder_is_made_with_its_parents_for_its_owner_alone() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("a/b");
+        let folder = Folder::take(&path).unwrap();
+        assert_eq!(folder.store(), path.join("store"));
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700);
+        assert_eq!(
+            fs::read_to_string(path.join("FORMAT")).unwrap(),
+            "prominence-kv 2\n"
+        );
+    }
+
+    #[test]
+    fn an_earlier_format_stays_until_something_is_to_be_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("FORMAT");
+        fs::write(&path, "prominence-kv 1\n").unwrap();
+        let taken = Folder::take(folder.path()).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "prominence-kv 1\n");
+        taken.raise_format().unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "prominence-kv 2\n");
+    }
+
+    #[test]
+    fn the_servers_own_files_may_be_there_first_and_others_may_not() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("job-token.secret"), "s").unwrap();
+        fs::write(folder.path().join("listening"), "127.0.0.1:1").unwrap();
+        drop(Folder::take(folder.path()).unwrap());
+        drop(Folder::take(folder.path()).unwrap());
+
+        let foreign = tempfile::tempdir().unwrap();
+        fs::write(foreign.path().join("thesis.tex"), "").unwrap();
+        let refused = Folder::take(foreign.path()).unwrap_err();
+        assert!(matches!(refused, OpenError::NotAStore { found, .. } if found == "thesis.tex"));
+        assert_eq!(fs::read_dir(foreign.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn an_interrupted_first_start_is_taken_up_again() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("FORMAT.new"), "promi").unwrap();
+        drop(Folder::take(folder.path()).unwrap());
+        assert!(!folder.path().join("FORMAT.new").exists());
+    }
+
+    #[test]
+    fn a_second_owner_is_told_who_the_first_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = Folder::take(folder.path()).unwrap();
+        let refused = Folder::take(folder.path()).unwrap_err();
+        let OpenError::Locked { pid, .. } = &refused else {
+            panic!("{refused}");
+        };
+        assert_eq!(*pid, Some(std::process::id()));
+        assert!(
+            refused
+                .to_string()
+                .contains(&std::process::id().to_string())
+        );
+        drop(first);
+        assert!(Folder::take(folder.path()).is_ok());
+    }
+
+    #[test]
+    fn a_file_is_no_folder() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("file");
+        fs::write(&path, "").unwrap();
+        let refused = Folder::take(&path).unwrap_err();
+        assert!(matches!(refused, OpenError::NotADirectory { .. }));
+        let refused = Folder::take(&path.join("below")).unwrap_err();
+        assert!(matches!(refused, OpenError::NotADirectory { .. }));
+    }
+}

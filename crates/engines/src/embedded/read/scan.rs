@@ -1,0 +1,238 @@
+//! Pages of a listing, counts, and usage.
+//!
+//! The cost of a page grows with its items: a folder of a one-level listing is passed with one
+//! seek however many keys are in it, and so is what a listing leaves out.
+
+use std::cell::Cell;
+use std::ops::Bound;
+use std::time::Duration;
+
+use prominence_core::entry::Metadata;
+use prominence_core::limits::MAX_PAGE_BYTES;
+use prominence_core::{
+    Count, Depth, Entry, Item, Key, Namespace, Page, Prefix, Scan, StoreError, Timestamp, Usage,
+    Visibility,
+};
+
+use crate::embedded::storage::database::{Snapshot, Table, entry_of};
+use crate::embedded::storage::format;
+use crate::embedded::storage::keys;
+
+/// One page.
+pub(in crate::embedded) fn page(
+    snapshot: &Snapshot<'_>,
+    namespace: &Namespace,
+    scan: &Scan,
+    seen: &Seen,
+) -> Result<Page, StoreError> {
+    let mut page = Page {
+        revision: snapshot.namespace(namespace)?.usage.revision,
+        ..Page::default()
+    };
+    let mut weight = 0;
+    walk(
+        snapshot,
+        namespace,
+        &scan.prefix,
+        scan.after.as_ref(),
+        &mut |key, entry| {
+            if let Some(hidden) = scan.prefix.hidden_part(key) {
+                return Ok(past_folder(key, hidden));
+            }
+            let folder = match scan.depth {
+                Depth::All => None,
+                Depth::OneLevel => scan.prefix.folder_of(key),
+            };
+            if let (Some(folder), Some(after)) = (&folder, &scan.after)
+                && folder <= after
+            {
+                return Ok(past_folder(key, folder.as_str().len() - 1));
+            }
+            let entry = entry.read()?;
+            if !seen.is_live(&entry.metadata) {
+                return Ok(Step::Next);
+            }
+            if page.items.len() == scan.limit.get() || weight >= MAX_PAGE_BYTES {
+                page.next = page.items.last().map(Item::position);
+                return Ok(Step::Stop);
+            }
+            let (item, step) = match folder {
+                None => {
+                    let item = Item::project(key.clone(), entry, scan.projection);
+                    (item, Step::Next)
+                }
+                Some(folder) => {
+                    let step = past_folder(key, folder.as_str().len() - 1);
+                    (Item::Folder(folder), step)
+                }
+            };
+            weight += item.weight();
+            page.items.push(item);
+            Ok(step)
+        },
+    )?;
+    Ok(page)
+}
+
+/// How many keys there are.
+pub(in crate::embedded) fn count(
+    snapshot: &Snapshot<'_>,
+    namespace: &Namespace,
+    prefix: &Prefix,
+    visibility: Visibility,
+    seen: &Seen,
+) -> Result<Count, StoreError> {
+    let revision = snapshot.namespace(namespace)?.usage.revision;
+    let mut keys = 0;
+    walk(snapshot, namespace, prefix, None, &mut |key, entry| {
+        if let (Visibility::Listed, Some(hidden)) = (visibility, prefix.hidden_part(key)) {
+            return Ok(past_folder(key, hidden));
+        }
+        if seen.is_live(&entry.read()?.metadata) {
+            keys += 1;
+        }
+        Ok(Step::Next)
+    })?;
+    Ok(Count { keys, revision })
+}
+
+/// What is stored, less what has expired and is not yet removed.
+pub(in crate::embedded) fn usage(
+    snapshot: &Snapshot<'_>,
+    namespace: &Namespace,
+    seen: &Seen,
+) -> Result<Usage, StoreError> {
+    let mut usage = snapshot.namespace(namespace)?.usage;
+    let start = keys::instant_start(snapshot.expiry_floor()?).to_vec();
+    let end = keys::instant_start(seen.now.after(Duration::from_millis(1)));
+    for row in snapshot.rows(Table::Expiry, Bound::Included(start), &end) {
+        let (key, row) = row?;
+        if keys::read_expiry(&key).is_some_and(|(_, owner, _)| owner == *namespace) {
+            seen.expired.set(true);
+            usage.keys = usage.keys.saturating_sub(1);
+            usage.bytes = usage
+                .bytes
+                .saturating_sub(format::decode_expiry(&key, &row)?);
+        }
+    }
+    Ok(usage)
+}
+
+/// Visits the key and metadata of the stored entries under a prefix from a key on, which may be the
+/// prefix, expired ones included.
+pub(in crate::embedded) fn stored<'a>(
+    snapshot: &Snapshot<'a>,
+    namespace: &'a Namespace,
+    prefix: &Prefix,
+    from: &str,
+) -> impl Iterator<Item = Result<(Key, Metadata), StoreError>> + use<'a> {
+    let start = [keys::namespace(namespace).as_slice(), from.as_bytes()].concat();
+    let end = keys::after_prefix(&keys::entries(namespace, prefix)).unwrap_or_default();
+    let rows = snapshot.entries(Bound::Included(start), &end);
+    rows.map(move |row| {
+        let (key, row_key, row) = entry_of(namespace, row)?;
+        let entry = format::decode_entry(&row_key, &row)?;
+        Ok((key, entry.metadata))
+    })
+}
+
+/// The time of a read, and whether it met entries that had expired by then.
+pub(in crate::embedded) struct Seen {
+    now: Timestamp,
+    expired: Cell<bool>,
+}
+
+impl Seen {
+    pub(in crate::embedded) fn at(now: Timestamp) -> Self {
+        Self {
+            now,
+            expired: Cell::new(false),
+        }
+    }
+
+    pub(in crate::embedded) fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Whether something was left out because it had expired.
+    pub(in crate::embedded) fn is_without_expired(&self) -> bool {
+        self.expired.get()
+    }
+
+    fn is_live(&self, metadata: &Metadata) -> bool {
+        let is_live = metadata.is_live(self.now);
+        if !is_live {
+            self.expired.set(true);
+        }
+        is_live
+    }
+}
+
+/// What to look at after a key.
+enum Step {
+    /// The next one.
+    Next,
+    /// The first one from here on.
+    Seek(Vec<u8>),
+    /// Nothing.
+    Stop,
+}
+
+/// A row whose entry is read only where it is needed.
+struct Row<'a> {
+    key: &'a [u8],
+    row: &'a bytes::Bytes,
+}
+
+impl Row<'_> {
+    fn read(&self) -> Result<Entry, StoreError> {
+        format::decode_entry(self.key, self.row)
+    }
+}
+
+/// Past everything below the folder that is the first `length` bytes of `key`; the `/` that ends
+/// a folder's name comes after them. The key itself may be just these bytes.
+fn past_folder(key: &Key, length: usize) -> Step {
+    if key.as_str().len() == length {
+        return Step::Next;
+    }
+    let mut past = key.as_str().as_bytes()[..length].to_vec();
+    past.push(b'/' + 1);
+    Step::Seek(past)
+}
+
+/// Shows the keys under `prefix` that sort after `after` to `visit`, and goes on where it says.
+fn walk(
+    snapshot: &Snapshot<'_>,
+    namespace: &Namespace,
+    prefix: &Prefix,
+    after: Option<&Prefix>,
+    visit: &mut dyn FnMut(&Key, Row<'_>) -> Result<Step, StoreError>,
+) -> Result<(), StoreError> {
+    let base = keys::namespace(namespace);
+    let first = keys::entries(namespace, prefix);
+    // A row key ends in text, whose bytes are never 0xff, so there is always an end.
+    let end = keys::after_prefix(&first).unwrap_or_default();
+    let mut start = match after {
+        Some(after) if after >= prefix => Bound::Excluded(keys::entries(namespace, after)),
+        _ => Bound::Included(first),
+    };
+    'seek: loop {
+        for row in snapshot.entries(start, &end) {
+            let (key, row_key, row) = entry_of(namespace, row)?;
+            let row = Row {
+                key: &row_key,
+                row: &row,
+            };
+            match visit(&key, row)? {
+                Step::Next => {}
+                Step::Stop => return Ok(()),
+                Step::Seek(to) => {
+                    start = Bound::Included([base.as_slice(), &to].concat());
+                    continue 'seek;
+                }
+            }
+        }
+        return Ok(());
+    }
+}

@@ -1,0 +1,84 @@
+//! The parts of a store that readers and the committer share.
+
+use std::sync::Arc;
+
+use prominence_core::{Clock, Entry, Namespace, StoreError, Timestamp};
+
+use super::files::folder::Folder;
+use super::options::Options;
+use super::read::entry_cache::EntryCache;
+use super::read::scan;
+use super::storage::database::Database;
+use super::storage::slot::DatabaseSlot;
+use super::write::health::Health;
+use super::write::queue::Counting;
+use super::write::time_floor::TimeFloor;
+use crate::hub::Hub;
+use crate::taken::Taken;
+
+/// The parts that readers and the committer share.
+pub(super) struct Shared {
+    pub(super) options: Options,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) time_floor: TimeFloor,
+    pub(super) slot: DatabaseSlot,
+    pub(super) entry_cache: EntryCache,
+    pub(super) hub: Hub,
+    pub(super) health: Health,
+    pub(super) counters: Counting,
+    pub(super) taken: Taken,
+}
+
+impl Shared {
+    /// Starts with an open database. The clock goes on from the latest time that was noted in
+    /// the folder.
+    pub(super) fn new(
+        options: Options,
+        clock: Arc<dyn Clock>,
+        folder: &Folder,
+        database: Database,
+    ) -> Self {
+        let time_floor = TimeFloor::open(folder.path());
+        clock.not_before(time_floor.noted());
+        Self {
+            entry_cache: EntryCache::new(options.entry_cache_bytes()),
+            options,
+            clock,
+            time_floor,
+            slot: DatabaseSlot::new(database),
+            hub: Hub::default(),
+            health: Health::default(),
+            counters: Counting::default(),
+            taken: Taken::default(),
+        }
+    }
+
+    /// Notes the time of a read that leaves out expired entries, before it is answered.
+    pub(super) fn note_expiry(&self, seen: &scan::Seen) {
+        if seen.is_without_expired() {
+            self.time_floor.note(seen.now());
+        }
+    }
+
+    /// A live entry. It is read on the caller's thread, although that may take a block from the
+    /// disk: most come from memory in a few microseconds, and handing each over to another thread
+    /// would cost more than that.
+    pub(super) fn entry(
+        &self,
+        database: &Database,
+        namespace: &Namespace,
+        row: &[u8],
+        now: Timestamp,
+    ) -> Result<Option<Entry>, StoreError> {
+        let read = || database.snapshot_of(namespace).entry_row(row);
+        let entry = self.entry_cache.get_or_read(row, read)?;
+        if entry
+            .as_ref()
+            .is_some_and(|entry| !entry.metadata.is_live(now))
+        {
+            self.time_floor.note(now);
+            return Ok(None);
+        }
+        Ok(entry)
+    }
+}

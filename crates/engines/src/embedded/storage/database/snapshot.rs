@@ -1,0 +1,187 @@
+//! Reading: one consistent state, and the rows in it.
+
+use std::ops::Bound;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+use fjall::Readable;
+use prominence_core::error::Fate;
+use prominence_core::{Entry, Key, Namespace, StoreError, Timestamp};
+
+use super::{Database, Table};
+use crate::embedded::error::unavailable;
+use crate::embedded::options::RETRY_SOON;
+use crate::embedded::panics::answer;
+use crate::embedded::storage::empty_ranges::EmptyRanges;
+use crate::embedded::storage::format::{self, Kind, NamespaceRow, Progress};
+use crate::embedded::storage::keys;
+
+/// Rows that a read takes before it looks whether the database is to be closed.
+const ROWS_BETWEEN_CHECKS: u32 = 1_024;
+
+/// One consistent state, with every batch seen whole or not at all.
+#[derive(Clone)]
+pub(in crate::embedded) struct Snapshot<'a> {
+    pub(super) database: &'a Database,
+    pub(super) at: fjall::Snapshot,
+    pub(super) empty_ranges: Arc<EmptyRanges>,
+}
+
+/// Rows of a table in the order of their keys.
+pub(in crate::embedded) struct Rows<'a> {
+    database: &'a Database,
+    table: Table,
+    /// Where they begin.
+    from: Box<[u8]>,
+    /// `None` where the range is empty by its bounds, or after an error.
+    rows: Option<fjall::Iter>,
+    /// Why there are none.
+    failed: Option<StoreError>,
+    taken: u32,
+}
+
+impl<'a> Snapshot<'a> {
+    /// One stored entry, whether live or expired.
+    pub(in crate::embedded) fn entry(
+        &self,
+        namespace: &Namespace,
+        key: &Key,
+    ) -> Result<Option<Entry>, StoreError> {
+        self.entry_row(&keys::entry(namespace, key))
+    }
+
+    /// The same by the key of its row.
+    pub(in crate::embedded) fn entry_row(
+        &self,
+        row_key: &[u8],
+    ) -> Result<Option<Entry>, StoreError> {
+        match self.get(Table::Entries, row_key)? {
+            Some(row) => format::decode_entry(row_key, &row).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// A namespace's row.
+    pub(in crate::embedded) fn namespace(
+        &self,
+        namespace: &Namespace,
+    ) -> Result<NamespaceRow, StoreError> {
+        let row_key = keys::namespace(namespace);
+        match self.get(Table::Namespaces, &row_key)? {
+            Some(row) => format::decode_namespace(&row_key, &row),
+            None => Ok(NamespaceRow::default()),
+        }
+    }
+
+    /// No row of the expiry index has an earlier instant.
+    pub(in crate::embedded) fn expiry_floor(&self) -> Result<Timestamp, StoreError> {
+        match self.get(Table::Namespaces, keys::EXPIRY_FLOOR)? {
+            Some(row) => format::decode_expiry_floor(&row),
+            None => Ok(Timestamp::default()),
+        }
+    }
+
+    /// How far a deletion in pieces is, where one is under way.
+    pub(in crate::embedded) fn deletion(&self) -> Result<Option<Progress>, StoreError> {
+        match self.get(Table::Namespaces, keys::DELETION)? {
+            Some(row) => format::decode_progress(&row).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The rows of entries from `start` on, up to but without `end`. Where it is known that
+    /// nothing is left, it is not looked; what has expired may be missing among them.
+    pub(in crate::embedded) fn entries(
+        &self,
+        start: Bound<Vec<u8>>,
+        end: &[u8],
+    ) -> impl Iterator<Item = Result<(Bytes, Bytes), StoreError>> + use<'a> {
+        let snapshot = self.clone();
+        let parts = self.empty_ranges.rest(start, end).into_iter();
+        parts.flat_map(move |(start, end)| snapshot.rows(Table::Entries, start, &end))
+    }
+
+    /// The rows from `start` on, up to but without `end`.
+    pub(in crate::embedded) fn rows(
+        &self,
+        table: Table,
+        start: Bound<Vec<u8>>,
+        end: &[u8],
+    ) -> Rows<'a> {
+        let is_empty = match &start {
+            Bound::Included(from) | Bound::Excluded(from) => from.as_slice() >= end,
+            Bound::Unbounded => end.is_empty(),
+        };
+        let from = match &start {
+            Bound::Included(from) | Bound::Excluded(from) => from.as_slice().into(),
+            Bound::Unbounded => Box::default(),
+        };
+        let bounds = (start, Bound::Excluded(end.to_vec()));
+        let range = || Ok(self.at.range(self.database.table(table), bounds));
+        let rows = (!is_empty).then(|| answer(range));
+        let (rows, failed) = match rows.transpose() {
+            Ok(rows) => (rows, None),
+            Err(error) => (None, Some(error)),
+        };
+        Rows {
+            database: self.database,
+            table,
+            from,
+            rows,
+            failed,
+            taken: 0,
+        }
+    }
+
+    /// One row.
+    pub(in crate::embedded) fn get(
+        &self,
+        table: Table,
+        key: &[u8],
+    ) -> Result<Option<Bytes>, StoreError> {
+        let found = answer(|| self.at.get(self.database.table(table), key));
+        match found {
+            Ok(row) => Ok(row.map(Bytes::from)),
+            Err(error) => Err(self.database.located(table, key, error)),
+        }
+    }
+}
+
+impl Iterator for Rows<'_> {
+    type Item = Result<(Bytes, Bytes), StoreError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.taken = self.taken.wrapping_add(1);
+        if self.taken.is_multiple_of(ROWS_BETWEEN_CHECKS)
+            && self.database.retiring.load(Ordering::Relaxed)
+        {
+            let reason = "the store is being opened again";
+            return Some(Err(unavailable(reason, Fate::NotApplied, RETRY_SOON)));
+        }
+        if let Some(error) = self.failed.take() {
+            return Some(Err(self.database.located(self.table, &self.from, error)));
+        }
+        let rows = self.rows.as_mut()?;
+        match answer(|| rows.next().map(fjall::Guard::into_inner).transpose()) {
+            Ok(row) => row.map(|(key, row)| Ok((key.into(), row.into()))),
+            Err(error) => {
+                // What comes behind a block that can't be read is not the next row.
+                self.rows = None;
+                Some(Err(self.database.located(self.table, &self.from, error)))
+            }
+        }
+    }
+}
+
+/// The key and the entry of a row of the table of entries.
+pub(in crate::embedded) fn entry_of(
+    namespace: &Namespace,
+    row: Result<(Bytes, Bytes), StoreError>,
+) -> Result<(Key, Bytes, Bytes), StoreError> {
+    let (row_key, row) = row?;
+    match keys::read_entry(namespace, &row_key) {
+        Some(key) => Ok((key, row_key, row)),
+        None => Err(format::damaged(Kind::Entry, &row_key, "has no legal key")),
+    }
+}

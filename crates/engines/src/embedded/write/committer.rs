@@ -1,0 +1,321 @@
+//! The one thread that writes.
+//!
+//! It takes all commits that wait, plans them one after another, writes and syncs them together,
+//! and then answers each. A refusal is also answered only then, as it may rest on what a
+//! predecessor in the group did.
+//!
+//! A large deletion is done in pieces in between (see `deletion`), while commits to its namespace
+//! wait.
+
+mod chores;
+mod large;
+mod write;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
+use std::time::Instant;
+
+use prominence_core::error::Fate;
+use prominence_core::{Committed, Operation, StoreError, Timestamp};
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+
+use crate::embedded::error::{Unavailable, WriteError};
+use crate::embedded::files::folder::Folder;
+use crate::embedded::options::{MAX_GROUP_COMMITS, RETRY_LATER};
+use crate::embedded::shared::Shared;
+use crate::embedded::storage::database::Database;
+use crate::embedded::write::deletion::Deletion;
+use crate::embedded::write::group::{Group, Purpose};
+use crate::embedded::write::queue::{CommitRequest, Request};
+use crate::embedded::write::recovery::Recovery;
+use crate::embedded::write::space::Author;
+use crate::embedded::write::upkeep::Round;
+use large::fits_in_a_group;
+
+/// The thread's state.
+pub(in crate::embedded) struct Committer {
+    shared: Arc<Shared>,
+    folder: Arc<Folder>,
+    requests: Receiver<Request>,
+    round: Round,
+    next_upkeep: Instant,
+    recovery: Recovery,
+    deletion: Option<Deletion>,
+    turn: Turn,
+    /// When the latest group was planned.
+    latest: Timestamp,
+    /// The runtime that the store was opened in, if it was opened in one.
+    runtime: Option<Handle>,
+    /// Commits to the namespace of the deletion, and other large deletions.
+    deferred: VecDeque<CommitRequest>,
+}
+
+/// Whose turn it is while there is a deletion: others never stop, so it would get nowhere if it
+/// waited for a moment in which nobody else does.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    Deletion,
+    Others,
+}
+
+/// What a commit that was planned will be answered.
+struct Answer {
+    to: oneshot::Sender<Result<Committed, StoreError>>,
+    result: Result<Committed, StoreError>,
+    /// What is known of it where the group can't be written.
+    fate: Fate,
+}
+
+/// The answers of a group, and whether it was written.
+struct Answers {
+    answers: Vec<Answer>,
+    written: Result<(), WriteError>,
+}
+
+impl Committer {
+    pub(in crate::embedded) fn new(
+        shared: Arc<Shared>,
+        folder: Arc<Folder>,
+        requests: Receiver<Request>,
+    ) -> Self {
+        Self {
+            next_upkeep: Instant::now() + shared.options.upkeep_every,
+            shared,
+            folder,
+            requests,
+            round: Round::default(),
+            recovery: Recovery::default(),
+            deletion: None,
+            turn: Turn::Others,
+            latest: Timestamp::default(),
+            runtime: Handle::try_current().ok(),
+            deferred: VecDeque::new(),
+        }
+    }
+
+    /// Works until it is told to close.
+    pub(in crate::embedded) fn run(mut self) {
+        let _farewell = Farewell(Arc::clone(&self.shared));
+        while let Some(request) = self.next_request() {
+            let mut next = Some(request);
+            while let Some(request) = next.take() {
+                match request {
+                    Request::Commit(first) => next = self.serve(*first),
+                    Request::Upkeep(request) => self.answer_upkeep(request),
+                    Request::Close => return self.close(),
+                }
+            }
+        }
+        self.close();
+    }
+
+    /// Waits for a request, and does what is to be done meanwhile. `None` where there will be no
+    /// more.
+    fn next_request(&mut self) -> Option<Request> {
+        loop {
+            if self.deletion.is_some() {
+                if self.turn == Turn::Deletion {
+                    self.advance();
+                }
+                self.turn = Turn::Deletion;
+                match self.requests.try_recv() {
+                    Ok(request) => return Some(request),
+                    Err(TryRecvError::Empty) => {}
+                    Err(TryRecvError::Disconnected) => return None,
+                }
+                continue;
+            }
+            self.turn = Turn::Others;
+            if let Some(request) = self.waiting() {
+                return Some(request);
+            }
+            let now = Instant::now();
+            if now >= self.next_upkeep {
+                self.tick();
+            }
+            let timeout = self.next_upkeep.saturating_duration_since(now);
+            match self.requests.recv_timeout(timeout) {
+                Ok(request) => return Some(request),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return None,
+            }
+        }
+    }
+
+    /// A request that waits, if there is one.
+    fn waiting(&mut self) -> Option<Request> {
+        if self.deletion.is_none()
+            && let Some(request) = self.deferred.pop_front()
+        {
+            return Some(Request::Commit(Box::new(request)));
+        }
+        self.requests.try_recv().ok()
+    }
+
+    /// Commits this one and those that wait behind it. Returns another request that was met.
+    fn serve(&mut self, first: CommitRequest) -> Option<Request> {
+        let database = match self.writable() {
+            Ok(database) => database,
+            Err(why) => {
+                // The caller is gone where this fails, here and below.
+                let _ = first.answer.send(Err(why.answer(Fate::NotApplied)));
+                return None;
+            }
+        };
+        let room = self.check_room(Purpose::Store, 0);
+        let first = self.divert(&database, admit(first, &room)?)?;
+        let mut group = self.group(&database);
+        let mut answers = vec![self.plan(&mut group, first)];
+        let mut next = None;
+        while answers.len() < MAX_GROUP_COMMITS && !group.is_full() {
+            match self.waiting() {
+                // It is begun, or found to be unreadable, after this group.
+                Some(Request::Commit(request)) if !fits_in_a_group(&database, &request) => {
+                    next = Some(Request::Commit(request));
+                    break;
+                }
+                Some(Request::Commit(request)) if self.has_to_wait(&request) => {
+                    self.defer(*request);
+                }
+                Some(Request::Commit(request)) => {
+                    if let Some(request) = admit(*request, &room) {
+                        answers.push(self.plan(&mut group, request));
+                    }
+                }
+                Some(other) => {
+                    next = Some(other);
+                    break;
+                }
+                None => break,
+            }
+        }
+        let now = self.shared.clock.now();
+        group.trim_touched(now);
+        self.latest = now;
+        let written = self.write_group(&database, &group);
+        self.shared.counters.add_commits(answers.len());
+        self.tell(answers, written);
+        next
+    }
+
+    /// Answers a group. Several callers are woken by a task rather than from here: a runtime wakes
+    /// its own tasks without a lock and a system call for each.
+    fn tell(&self, answers: Vec<Answer>, written: Result<(), WriteError>) {
+        let several = answers.len() > 1;
+        let answers = Answers { answers, written };
+        if let Some(runtime) = self.runtime.as_ref().filter(|_| several) {
+            runtime.spawn(async move { drop(answers) });
+        }
+    }
+
+    fn plan(&self, group: &mut Group<'_>, request: CommitRequest) -> Answer {
+        let now = self.shared.clock.now();
+        let author = Author {
+            job: request.author.as_ref(),
+            now,
+        };
+        let planned = group.commit(&request.namespace, &request.commit, author);
+        let changes = planned.as_ref().is_ok_and(|planned| planned.changes);
+        // Its answer may rest on an entry that has expired and is not written over.
+        if !changes || !request.commit.conditions().is_empty() {
+            self.shared.time_floor.note(now);
+        }
+        Answer {
+            to: request.answer,
+            result: planned.map(|planned| planned.committed),
+            fate: if changes {
+                Fate::Unknown
+            } else {
+                Fate::NotApplied
+            },
+        }
+    }
+
+    fn group<'a>(&self, database: &'a Database) -> Group<'a> {
+        let options = &self.shared.options;
+        let taken = self.shared.taken.clone();
+        Group::new(database.snapshot(), options.quota, options.retention, taken)
+    }
+
+    /// Finishes what was taken up, answers those that came too late, and closes the store.
+    fn close(mut self) {
+        loop {
+            while self.deletion.is_some() {
+                self.advance();
+            }
+            let Some(request) = self.deferred.pop_front() else {
+                break;
+            };
+            match self.serve(request) {
+                Some(Request::Commit(request)) => self.deferred.push_back(*request),
+                Some(Request::Upkeep(request)) => self.answer_upkeep(request),
+                Some(Request::Close) | None => {}
+            }
+        }
+        let closed = Unavailable::new("the store is closed", RETRY_LATER);
+        self.shared.health.stopped(closed.clone());
+        for request in self.requests.try_iter() {
+            let late = closed.answer(Fate::NotApplied);
+            match request {
+                Request::Commit(request) => {
+                    let _ = request.answer.send(Err(late));
+                }
+                Request::Upkeep(request) => {
+                    let _ = request.answer.send(Err(late));
+                }
+                Request::Close => {}
+            }
+        }
+        self.shared.slot.close();
+        self.shared.time_floor.note(self.shared.clock.now());
+        self.shared.time_floor.sync();
+        self.shared.hub.wake_all();
+    }
+}
+
+/// They are given when this is dropped: by a task, or with a task that a runtime doesn't take any
+/// more.
+impl Drop for Answers {
+    fn drop(&mut self) {
+        for answer in self.answers.drain(..) {
+            let result = match &self.written {
+                Ok(()) => answer.result,
+                // A commit that changes nothing was not applied in any case.
+                Err(WriteError { why, fate }) => Err(why.answer(match fate {
+                    Fate::NotApplied => Fate::NotApplied,
+                    Fate::Unknown => answer.fate,
+                })),
+            };
+            // The caller is gone where this fails.
+            let _ = answer.to.send(result);
+        }
+    }
+}
+
+/// Refuses what stores something where there is no room for it, alone: what it would be written
+/// together with may make room.
+fn admit(request: CommitRequest, room: &Result<(), Unavailable>) -> Option<CommitRequest> {
+    let operations = request.commit.operations();
+    match room {
+        Err(why) if !operations.iter().all(Operation::only_removes) => {
+            let _ = request.answer.send(Err(why.answer(Fate::NotApplied)));
+            None
+        }
+        _ => Some(request),
+    }
+}
+
+/// Says so where the thread ends by a panic: reads go on, and readiness turns bad.
+struct Farewell(Arc<Shared>);
+
+impl Drop for Farewell {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!("the committer stopped; the store takes no writes until a restart");
+            let why = Unavailable::new("the committer has stopped", RETRY_LATER);
+            self.0.health.stopped(why);
+        }
+    }
+}

@@ -1,0 +1,299 @@
+//! A group of commits: planned one after another, written together.
+//!
+//! Each commit is planned over the stored state and what its predecessors in the group did. What
+//! is written in the end is the difference, each row once.
+
+use std::collections::HashMap;
+
+use prominence_core::entry::Metadata;
+use prominence_core::rules::{self, Circumstances};
+use prominence_core::{Commit, Committed, Key, Namespace, Quota, StoreError, Timestamp};
+
+use crate::Retention;
+use crate::embedded::options::{MAX_GROUP_BYTES, MAX_TRIMMED_AT_ONCE};
+use crate::embedded::read::log;
+use crate::embedded::storage::database::{Batch, Snapshot, Table};
+use crate::embedded::storage::format;
+use crate::embedded::storage::keys;
+use crate::embedded::write::space::{Author, CHANGE_OVERHEAD, Space, load, put_entry};
+use crate::embedded::write::view::SpaceView;
+use crate::hub::Hub;
+use crate::taken::Taken;
+
+/// Commits that will be written together.
+pub(in crate::embedded) struct Group<'a> {
+    snapshot: Snapshot<'a>,
+    quota: Quota,
+    retention: Retention,
+    taken: Taken,
+    spaces: HashMap<Namespace, Space>,
+    /// Bytes to be written, about.
+    weight: usize,
+    /// What the expiry floor shall become.
+    expiry_floor: Option<Timestamp>,
+    /// Rows of the expiry index that no entry agrees with.
+    stale_expiry: Vec<Vec<u8>>,
+}
+
+/// What room on the disk is wanted for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(in crate::embedded) enum Purpose {
+    /// To store entries.
+    Store,
+    /// Only to remove some.
+    Remove,
+}
+
+/// What a commit will have done once the group is written.
+pub(in crate::embedded) struct Planned {
+    pub(in crate::embedded) committed: Committed,
+    /// Whether there is anything to write for it.
+    pub(in crate::embedded) changes: bool,
+}
+
+impl<'a> Group<'a> {
+    pub(in crate::embedded) fn new(
+        snapshot: Snapshot<'a>,
+        quota: Quota,
+        retention: Retention,
+        taken: Taken,
+    ) -> Self {
+        Self {
+            snapshot,
+            quota,
+            retention,
+            taken,
+            spaces: HashMap::new(),
+            weight: 0,
+            expiry_floor: None,
+            stale_expiry: Vec::new(),
+        }
+    }
+
+    /// The stored state that the group builds on.
+    pub(in crate::embedded) fn snapshot(&self) -> &Snapshot<'a> {
+        &self.snapshot
+    }
+
+    /// Plans one commit after the others.
+    pub(in crate::embedded) fn commit(
+        &mut self,
+        namespace: &Namespace,
+        commit: &Commit,
+        author: Author<'_>,
+    ) -> Result<Planned, StoreError> {
+        let circumstances = Circumstances {
+            now: author.now,
+            author: author.job,
+            quota: self.quota,
+        };
+        let space = load(&mut self.spaces, &self.snapshot, namespace)?;
+        let view = SpaceView {
+            snapshot: &self.snapshot,
+            namespace,
+            space,
+            taken: &self.taken,
+        };
+        let plan = rules::plan(&view, commit, circumstances)?;
+        self.taken.note(namespace, &plan.effects);
+        let weight = space.apply(plan.effects, plan.usage, author);
+        self.weight += weight;
+        Ok(Planned {
+            committed: Committed {
+                revision: plan.usage.revision,
+                outcomes: plan.outcomes,
+            },
+            changes: weight > 0,
+        })
+    }
+
+    /// Checks what a commit demands, without planning it.
+    pub(in crate::embedded) fn check(
+        &mut self,
+        namespace: &Namespace,
+        commit: &Commit,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let space = load(&mut self.spaces, &self.snapshot, namespace)?;
+        let view = SpaceView {
+            snapshot: &self.snapshot,
+            namespace,
+            space,
+            taken: &self.taken,
+        };
+        rules::check(&view, commit, now)
+    }
+
+    /// Plans the removal of entries that have expired.
+    pub(in crate::embedded) fn expire(
+        &mut self,
+        namespace: &Namespace,
+        due: Vec<(Key, Metadata)>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let space = load(&mut self.spaces, &self.snapshot, namespace)?;
+        let plan = rules::expire(space.row.usage, due, now);
+        self.taken.note(namespace, &plan.effects);
+        self.weight += space.apply(plan.effects, plan.usage, Author { job: None, now });
+        Ok(())
+    }
+
+    /// Removes a row of the expiry index that no entry agrees with.
+    pub(in crate::embedded) fn drop_expiry(&mut self, row: Vec<u8>) {
+        self.weight += row.len() + CHANGE_OVERHEAD;
+        self.stale_expiry.push(row);
+    }
+
+    /// Says that no row of the expiry index will have an earlier instant.
+    pub(in crate::embedded) fn raise_expiry_floor(&mut self, floor: Timestamp) {
+        self.expiry_floor = Some(floor);
+    }
+
+    /// Removes changes that need not be kept, at most so many; says how many.
+    pub(in crate::embedded) fn trim(
+        &mut self,
+        namespace: &Namespace,
+        most: u64,
+        now: Timestamp,
+    ) -> Result<u64, StoreError> {
+        let retention = self.retention;
+        let space = load(&mut self.spaces, &self.snapshot, namespace)?;
+        let slack = (retention.changes / 16).min(MAX_TRIMMED_AT_ONCE);
+        let rows = space.row.log_rows;
+        let surplus = if rows > retention.changes.saturating_add(slack) {
+            rows - retention.changes
+        } else {
+            0
+        };
+        let mut count = 0;
+        for row in log::stored(&self.snapshot, namespace, space.row.log_floor) {
+            let (place, changes) = row?;
+            // A row that can't be read counts as one, and is kept as long as any other.
+            let changes = changes.unwrap_or_default();
+            let is_old = changes
+                .first()
+                .is_some_and(|change| change.time.after(retention.age) <= now);
+            if count >= most || (count >= surplus && !is_old) {
+                break;
+            }
+            let trimmed = changes.len().max(1) as u64;
+            space.trimmed.push(place);
+            space.row.log_floor = place;
+            space.row.log_rows = space.row.log_rows.saturating_sub(trimmed);
+            self.weight += CHANGE_OVERHEAD;
+            count += trimmed;
+        }
+        Ok(count)
+    }
+
+    /// Trims the logs that this group made too long.
+    pub(in crate::embedded) fn trim_touched(&mut self, now: Timestamp) {
+        let touched: Vec<_> = self
+            .spaces
+            .iter()
+            .filter(|(_, space)| !space.changes.is_empty())
+            .filter(|(_, space)| space.row.log_rows > self.retention.changes)
+            .map(|(namespace, space)| (namespace.clone(), space.changes.len() as u64))
+            .collect();
+        for (namespace, added) in touched {
+            // As many as were added, and some, so that a long log gets shorter.
+            if let Err(error) = self.trim(&namespace, added + MAX_TRIMMED_AT_ONCE, now) {
+                // The commits are not to blame, and the log can be trimmed another time.
+                tracing::warn!(%error, %namespace, "the log could not be trimmed");
+            }
+        }
+    }
+
+    /// Bytes to be written, about.
+    pub(in crate::embedded) fn weight(&self) -> usize {
+        self.weight
+    }
+
+    /// Whether there is nothing to write.
+    pub(in crate::embedded) fn is_empty(&self) -> bool {
+        self.weight == 0
+    }
+
+    /// What the group is for.
+    pub(in crate::embedded) fn purpose(&self) -> Purpose {
+        let mut slots = self
+            .spaces
+            .values()
+            .flat_map(|space| space.entries.values());
+        if slots.any(|slot| slot.entry.is_some()) {
+            Purpose::Store
+        } else {
+            Purpose::Remove
+        }
+    }
+
+    /// Whether the group should take no more commits.
+    pub(in crate::embedded) fn is_full(&self) -> bool {
+        self.weight >= MAX_GROUP_BYTES
+    }
+
+    /// Adds everything to a batch.
+    pub(in crate::embedded) fn fill(&self, batch: &mut Batch<'_>) {
+        let mut earliest: Option<Timestamp> = None;
+        for (namespace, space) in &self.spaces {
+            if space.changes.is_empty() && space.trimmed.is_empty() {
+                continue;
+            }
+            for (key, slot) in &space.entries {
+                let expires = put_entry(batch, namespace, key, slot);
+                earliest = [earliest, expires].into_iter().flatten().min();
+            }
+            for change in &space.changes {
+                let key = keys::change(namespace, change.at);
+                let row = format::encode_change(&key, change);
+                batch.put(Table::Log, key, row);
+            }
+            for place in &space.trimmed {
+                batch.remove(Table::Log, keys::change(namespace, *place));
+            }
+            let key = keys::namespace(namespace);
+            let row = format::encode_namespace(&key, &space.row);
+            batch.put(Table::Namespaces, key, row);
+        }
+        for row in &self.stale_expiry {
+            batch.remove(Table::Expiry, row.clone());
+        }
+        if let Some(floor) = self.new_expiry_floor(earliest) {
+            let row = format::encode_expiry_floor(floor);
+            batch.put(Table::Namespaces, keys::EXPIRY_FLOOR.to_vec(), row);
+        }
+    }
+
+    /// The rows of the entries that the group changes.
+    pub(in crate::embedded) fn rows(&self) -> Vec<Vec<u8>> {
+        let spaces = self.spaces.iter();
+        let keys = spaces.flat_map(|(namespace, space)| {
+            let keys = space.entries.keys();
+            keys.map(move |key| keys::entry(namespace, key))
+        });
+        keys.collect()
+    }
+
+    /// Wakes those who wait for what the group changed, once it can be seen.
+    pub(in crate::embedded) fn publish(&self, hub: &Hub) {
+        for (namespace, space) in &self.spaces {
+            for commit in space
+                .changes
+                .chunk_by(|one, next| one.at.revision == next.at.revision)
+            {
+                let keys = commit.iter().map(|change| &change.key);
+                hub.publish(namespace, commit[0].at.revision, keys);
+            }
+        }
+    }
+
+    /// The floor to write, given the earliest instant that is added to the index.
+    fn new_expiry_floor(&self, earliest: Option<Timestamp>) -> Option<Timestamp> {
+        // A floor that can't be read is only a longer way to the first row; 0 is always right.
+        let stored = self.snapshot.expiry_floor();
+        let known = *stored.as_ref().unwrap_or(&Timestamp::default());
+        let raised = self.expiry_floor.unwrap_or(known);
+        let floor = earliest.map_or(raised, |earliest| raised.min(earliest));
+        (stored.is_err() || floor != known).then_some(floor)
+    }
+}

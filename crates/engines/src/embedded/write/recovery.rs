@@ -1,0 +1,115 @@
+//! Opening a database again whose writes have failed.
+//!
+//! After a failed write fjall takes no more until it is opened again, since it can't know what
+//! reached the disk. Reads go on meanwhile. As soon as there is room, the database is closed and
+//! opened in its place, which replays its journal.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::embedded::error::{DISK_FULL, Unavailable};
+use crate::embedded::files::folder::{Folder, free_space};
+use crate::embedded::files::journal;
+use crate::embedded::options::{MAX_REOPEN_PAUSE, REOPEN_ROOM, RETRY_LATER};
+use crate::embedded::shared::Shared;
+use crate::embedded::storage::database::Database;
+use crate::embedded::write::deletion;
+
+/// The first pause between attempts.
+const FIRST_REOPEN_PAUSE: Duration = Duration::from_secs(1);
+
+/// Whether the storage engine has failed, and when to try again.
+#[derive(Default)]
+pub(in crate::embedded) struct Recovery {
+    failure: Option<Failure>,
+    /// How long to wait between attempts; nothing before the first one.
+    pause: Duration,
+}
+
+struct Failure {
+    why: Unavailable,
+    retry_at: Instant,
+}
+
+impl Recovery {
+    /// Notes that the storage engine has stopped. Where its own threads failed, it doesn't say
+    /// why; a full disk is by far the likeliest reason, and it shows.
+    pub(in crate::embedded) fn failed(
+        &mut self,
+        folder: &Folder,
+        met: Option<Unavailable>,
+    ) -> Unavailable {
+        let why = met.unwrap_or_else(|| match free_space(folder.path()) {
+            Ok(free) if free < REOPEN_ROOM => Unavailable::new(DISK_FULL, RETRY_LATER),
+            Ok(_) => Unavailable::new("the storage engine has stopped", RETRY_LATER),
+            Err(error) => Unavailable::from_io(error),
+        });
+        self.failure = Some(Failure {
+            why: why.clone(),
+            retry_at: Instant::now() + self.pause,
+        });
+        why
+    }
+
+    /// Notes that a write succeeded, so that the next failure is a new one.
+    pub(in crate::embedded) fn succeeded(&mut self) {
+        self.pause = Duration::ZERO;
+    }
+
+    /// Opens a failed database again, if it is time and there is room. Does nothing where none
+    /// has failed.
+    pub(in crate::embedded) fn attempt(
+        &mut self,
+        shared: &Shared,
+        folder: &Arc<Folder>,
+    ) -> Result<(), Unavailable> {
+        let Some(failure) = &mut self.failure else {
+            return Ok(());
+        };
+        if Instant::now() < failure.retry_at || !has_room(shared, folder) {
+            return Err(failure.why.clone());
+        }
+        self.pause = (self.pause * 2).clamp(FIRST_REOPEN_PAUSE, MAX_REOPEN_PAUSE);
+        let opened = if shared.slot.vacate() {
+            open(shared, folder).inspect_err(|_| shared.slot.give_up())
+        } else {
+            Err(failure.why.clone())
+        };
+        match opened {
+            Ok(database) => {
+                self.failure = None;
+                // The failed group may be seen from now on. No reader is left that could still
+                // keep an entry of the state before it.
+                shared.entry_cache.clear();
+                shared.slot.put(database);
+                shared.health.writable();
+                // What the failed group wrote may be there now, and nobody was told.
+                shared.hub.wake_all();
+                Ok(())
+            }
+            Err(why) => {
+                shared.health.unwritable(&why);
+                failure.why = why.clone();
+                failure.retry_at = Instant::now() + self.pause;
+                Err(why)
+            }
+        }
+    }
+}
+
+/// Whether a database that is opened again would not fail at once.
+fn has_room(shared: &Shared, folder: &Folder) -> bool {
+    let journal = journal::size(&folder.store()).unwrap_or_default();
+    let needed = REOPEN_ROOM.max(shared.options.min_free_disk) + journal;
+    free_space(folder.path()).is_ok_and(|free| free >= needed)
+}
+
+fn open(shared: &Shared, folder: &Arc<Folder>) -> Result<Database, Unavailable> {
+    // Its journal is renewed, as what a failed sync left in the operating system's cache is not
+    // trusted.
+    deletion::open_and_resume(folder, shared.options.tuning()).map_err(|error| Unavailable {
+        reason: "the store could not be opened again".to_owned(),
+        retry_after: RETRY_LATER,
+        cause: Some(Arc::new(error)),
+    })
+}

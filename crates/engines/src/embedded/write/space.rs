@@ -1,0 +1,125 @@
+//! One namespace in a group of commits: the entries that they change, and the rows to write for
+//! them.
+
+use std::collections::hash_map::Entry as MapEntry;
+use std::collections::{BTreeMap, HashMap};
+
+use prominence_core::rules::Effect;
+use prominence_core::{Change, Cursor, Entry, Job, Key, Namespace, StoreError, Timestamp, Usage};
+
+use crate::embedded::storage::database::{Batch, Snapshot, Table};
+use crate::embedded::storage::format::{self, NamespaceRow};
+use crate::embedded::storage::keys;
+
+/// Bytes that one change takes beside its key and value: envelopes, keys of rows, journal.
+pub(super) const CHANGE_OVERHEAD: usize = 256;
+
+/// How often a key is written for one change: its entry, its change, its place in the index.
+const KEY_COPIES: usize = 3;
+
+/// A namespace that the group touches.
+pub(in crate::embedded) struct Space {
+    pub(in crate::embedded) row: NamespaceRow,
+    pub(in crate::embedded) entries: BTreeMap<Key, Slot>,
+    pub(super) changes: Vec<Change>,
+    /// Places of changes to remove.
+    pub(super) trimmed: Vec<Cursor>,
+}
+
+/// A key that the group touches.
+pub(in crate::embedded) struct Slot {
+    /// Where the stored entry stands in the expiry index.
+    indexed: Option<Timestamp>,
+    /// What will be stored.
+    pub(in crate::embedded) entry: Option<Entry>,
+}
+
+/// Who commits, and when.
+#[derive(Clone, Copy)]
+pub(in crate::embedded) struct Author<'a> {
+    pub(in crate::embedded) job: Option<&'a Job>,
+    pub(in crate::embedded) now: Timestamp,
+}
+
+impl Space {
+    /// Takes the effects of one commit in, and says how many bytes they will take.
+    pub(super) fn apply(
+        &mut self,
+        effects: Vec<Effect>,
+        usage: Usage,
+        author: Author<'_>,
+    ) -> usize {
+        let mut weight = 0;
+        for (index, effect) in (0..).zip(effects) {
+            let value = effect.after.as_ref().map_or(0, |entry| entry.value.len());
+            weight += KEY_COPIES * effect.key.as_str().len() + value + CHANGE_OVERHEAD;
+            self.changes.push(Change {
+                at: Cursor {
+                    revision: usage.revision,
+                    index,
+                },
+                key: effect.key.clone(),
+                kind: effect.kind,
+                job: author.job.cloned(),
+                time: author.now,
+            });
+            let indexed = effect.before.and_then(|metadata| metadata.expires);
+            let slot = self.entries.entry(effect.key).or_insert(Slot {
+                indexed,
+                entry: None,
+            });
+            slot.entry = effect.after;
+            self.row.log_rows += 1;
+        }
+        self.row.usage = usage;
+        weight
+    }
+}
+
+/// The namespace as the group leaves it so far.
+pub(super) fn load<'s>(
+    spaces: &'s mut HashMap<Namespace, Space>,
+    snapshot: &Snapshot<'_>,
+    namespace: &Namespace,
+) -> Result<&'s mut Space, StoreError> {
+    match spaces.entry(namespace.clone()) {
+        MapEntry::Occupied(found) => Ok(found.into_mut()),
+        MapEntry::Vacant(place) => Ok(place.insert(Space {
+            row: snapshot.namespace(namespace)?,
+            entries: BTreeMap::new(),
+            changes: Vec::new(),
+            trimmed: Vec::new(),
+        })),
+    }
+}
+
+/// Writes one entry and its place in the expiry index, and says where that is.
+pub(super) fn put_entry(
+    batch: &mut Batch<'_>,
+    namespace: &Namespace,
+    key: &Key,
+    slot: &Slot,
+) -> Option<Timestamp> {
+    let row_key = keys::entry(namespace, key);
+    let mut expires = None;
+    match &slot.entry {
+        Some(entry) => {
+            expires = entry.metadata.expires;
+            let row = format::encode_entry(&row_key, entry);
+            if let Some(instant) = expires {
+                let index_key = keys::expiry(instant, namespace, key);
+                let bytes = (key.as_str().len() + entry.value.len()) as u64;
+                let index_row = format::encode_expiry(&index_key, bytes);
+                batch.put(Table::Expiry, index_key, index_row);
+            }
+            batch.put(Table::Entries, row_key, row);
+        }
+        None => batch.remove(Table::Entries, row_key),
+    }
+    if let Some(indexed) = slot.indexed
+        && slot.indexed != expires
+    {
+        batch.remove(Table::Expiry, keys::expiry(indexed, namespace, key));
+    }
+    expires
+}

@@ -1,0 +1,127 @@
+//! A namespace as a group of commits leaves it so far, for the rules to plan the next one on.
+
+use std::iter::Peekable;
+use std::ops::{Bound, ControlFlow};
+
+use prominence_core::entry::Metadata;
+use prominence_core::rules::{FirstFree, View};
+use prominence_core::{Entry, Key, Namespace, Prefix, StoreError, Timestamp, Usage};
+
+use crate::embedded::read::scan;
+use crate::embedded::storage::database::Snapshot;
+use crate::embedded::write::space::{Slot, Space};
+use crate::taken::{Known, Reach, Taken};
+
+/// What is stored, and what the group did on top of it.
+pub(in crate::embedded) struct SpaceView<'v, 'a> {
+    pub(in crate::embedded) snapshot: &'v Snapshot<'a>,
+    pub(in crate::embedded) namespace: &'v Namespace,
+    pub(in crate::embedded) space: &'v Space,
+    pub(in crate::embedded) taken: &'v Taken,
+}
+
+impl View for SpaceView<'_, '_> {
+    fn get(&self, key: &Key) -> Result<Option<Entry>, StoreError> {
+        match self.space.entries.get(key) {
+            Some(slot) => Ok(slot.entry.clone()),
+            None => self.snapshot.entry(self.namespace, key),
+        }
+    }
+
+    fn visit(
+        &self,
+        prefix: &Prefix,
+        visitor: &mut dyn FnMut(Key, Metadata) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        self.visit_from(prefix, prefix.as_str(), visitor)
+    }
+
+    fn first_free(&self, prefix: &Prefix, now: Timestamp) -> Result<FirstFree, StoreError> {
+        self.taken.first_free(self.namespace, prefix, now, |known| {
+            self.look_for_free(prefix, now, known)
+        })
+    }
+
+    fn usage(&self) -> Usage {
+        self.space.row.usage
+    }
+}
+
+impl SpaceView<'_, '_> {
+    /// Goes on looking for a key that nobody holds from where it was looked before.
+    fn look_for_free(
+        &self,
+        prefix: &Prefix,
+        now: Timestamp,
+        known: &mut Known,
+    ) -> Result<Option<Key>, StoreError> {
+        let from = match known.reach().clone() {
+            Reach::Nowhere => prefix.as_str().to_owned(),
+            Reach::Before(key) => key.as_str().to_owned(),
+            Reach::Everywhere => return Ok(None),
+        };
+        let mut free = None;
+        self.visit_from(prefix, &from, &mut |key, metadata| {
+            self.taken.count_look();
+            if !metadata.is_live(now) || !prefix.shows(&key) {
+                return ControlFlow::Continue(());
+            }
+            match metadata.live_claim(now) {
+                Some(until) => known.is_held(key, until, metadata.expires),
+                None => {
+                    free = Some(key);
+                    return ControlFlow::Break(());
+                }
+            }
+            ControlFlow::Continue(())
+        })?;
+        known.reached(free.clone().map_or(Reach::Everywhere, Reach::Before));
+        Ok(free)
+    }
+
+    /// Visits the keys that begin with the prefix from this one on, which may be the prefix.
+    fn visit_from(
+        &self,
+        prefix: &Prefix,
+        from: &str,
+        visitor: &mut dyn FnMut(Key, Metadata) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        let range = (Bound::Included(from), Bound::Unbounded);
+        let touched = self.space.entries.range::<str, _>(range);
+        let mut touched = touched
+            .take_while(|(key, _)| prefix.matches(key))
+            .peekable();
+        for stored in scan::stored(self.snapshot, self.namespace, prefix, from) {
+            let (key, metadata) = stored?;
+            if visit_touched(&mut touched, |touched| *touched < key, visitor).is_break() {
+                return Ok(());
+            }
+            // What the group did to the key stands for what is stored.
+            let flow = if touched.peek().is_some_and(|(touched, _)| **touched == key) {
+                visit_touched(&mut touched, |touched| *touched == key, visitor)
+            } else {
+                visitor(key, metadata)
+            };
+            if flow.is_break() {
+                return Ok(());
+            }
+        }
+        // Whether the visitor stopped at the last one makes no difference.
+        let _ = visit_touched(&mut touched, |_| true, visitor);
+        Ok(())
+    }
+}
+
+/// Visits the next keys that the group touched, as long as they are wanted.
+fn visit_touched<'s>(
+    touched: &mut Peekable<impl Iterator<Item = (&'s Key, &'s Slot)>>,
+    is_wanted: impl Fn(&Key) -> bool,
+    visitor: &mut dyn FnMut(Key, Metadata) -> ControlFlow<()>,
+) -> ControlFlow<()> {
+    while let Some((key, slot)) = touched.next_if(|(key, _)| is_wanted(key)) {
+        if let Some(entry) = &slot.entry {
+            visitor(key.clone(), entry.metadata.clone())?;
+        }
+    }
+    ControlFlow::Continue(())
+}

@@ -1,5 +1,7 @@
 //! Watches that lose their place: what is missing is never passed over in silence.
 
+use std::time::Duration;
+
 use prominence_client::{Event, Start, WatchOptions};
 use prominence_core::{Prefix, Revision};
 
@@ -99,4 +101,18 @@ fn a_start_that_is_past_is_an_error_and_no_reset() {
     assert!(error.is_compacted(), "{error:?}");
     assert!(watch.next().is_none(), "it ends after its error");
     assert_eq!(script.played().len(), 1, "it is not asked again");
+}
+
+#[test]
+fn a_pause_that_the_server_asks_for_is_not_cut_short_by_a_watch() {
+    let busy = refusal(
+        "429 Too Many Requests",
+        "rate_limited",
+        "Retry-After: 40\r\n",
+    );
+    let script = Script::new(&[busy, told(&format!("id: 5\n\n{}", put(6)))]);
+    assert_eq!(first(&script, 1), ["put 6"]);
+    let pauses = script.pauses();
+    assert!(pauses[0] >= Duration::from_secs(40), "{pauses:?}");
+    script.played();
 }

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use prominence_api::time::{DurationError, format_duration, parse_duration};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 pub use resolve::{
     Config, ConfigError, EngineConfig, Storage, WITHOUT_ETCD, data_folders, default_data_dir,
@@ -40,6 +40,7 @@ pub struct Settings {
     /// Address and port to listen on; port 0 takes a free one [default: 127.0.0.1:8080].
     #[arg(long, value_name = "ADDR:PORT", env = "PROMINENCE_SERVE_LISTEN",
           allow_negative_numbers = true, value_parser = parse::address)]
+    #[serde(deserialize_with = "parse::file_address")]
     pub listen: Option<SocketAddr>,
 
     /// Folder for the data, made if it does not exist [default: prominence/kv in the user's data
@@ -88,37 +89,50 @@ pub struct Settings {
     /// Largest value [default: 16KiB; at most 1MiB].
     #[arg(long, value_name = "SIZE", env = "PROMINENCE_SERVE_VALUE_LIMIT",
           allow_negative_numbers = true, value_parser = parse::size)]
+    #[serde(
+        deserialize_with = "parse::file_size",
+        serialize_with = "parse::to_file"
+    )]
     pub value_limit: Option<ByteSize>,
 
     /// Most keys of one user [default: 1000000].
     #[arg(long, value_name = "N", env = "PROMINENCE_SERVE_QUOTA_KEYS",
           allow_negative_numbers = true, value_parser = parse::number::<u64>(u64::MAX))]
+    #[serde(deserialize_with = "parse::file_u64")]
     pub quota_keys: Option<u64>,
 
     /// Most bytes of keys and values of one user [default: 1GiB].
     #[arg(long, value_name = "SIZE", env = "PROMINENCE_SERVE_QUOTA_BYTES",
           allow_negative_numbers = true, value_parser = parse::size)]
+    #[serde(
+        deserialize_with = "parse::file_size",
+        serialize_with = "parse::to_file"
+    )]
     pub quota_bytes: Option<ByteSize>,
 
     /// Most requests a second of one user [default: 0, no limit].
     #[arg(long, value_name = "N", env = "PROMINENCE_SERVE_RATE_LIMIT",
           allow_negative_numbers = true, value_parser = parse::number::<u32>(u32::MAX.into()))]
+    #[serde(deserialize_with = "parse::file_u32")]
     pub rate_limit: Option<u32>,
 
     /// Connections open at once [default: 10000].
     #[arg(long, value_name = "N", env = "PROMINENCE_SERVE_MAX_CONNECTIONS",
           allow_negative_numbers = true, value_parser = parse::number::<usize>(u64::from(u32::MAX)))]
+    #[serde(deserialize_with = "parse::file_usize")]
     pub max_connections: Option<usize>,
 
     /// Requests waiting or watching at once; each keeps a connection [default: half of
     /// max-connections].
     #[arg(long, value_name = "N", env = "PROMINENCE_SERVE_MAX_HELD",
           allow_negative_numbers = true, value_parser = parse::number::<usize>(u64::from(u32::MAX)))]
+    #[serde(deserialize_with = "parse::file_usize")]
     pub max_held: Option<usize>,
 
     /// Requests of one user waiting or watching at once [default: half of max-held].
     #[arg(long, value_name = "N", env = "PROMINENCE_SERVE_MAX_HELD_PER_USER",
           allow_negative_numbers = true, value_parser = parse::number::<usize>(u64::from(u32::MAX)))]
+    #[serde(deserialize_with = "parse::file_usize")]
     pub max_held_per_user: Option<usize>,
 
     /// Longest time for a request's head, its body, or a kept connection's next request
@@ -161,6 +175,7 @@ pub struct Settings {
     /// Changes kept for each user's watches [default: 100000].
     #[arg(long, value_name = "N", env = "PROMINENCE_SERVE_LOG_CHANGES",
           allow_negative_numbers = true, value_parser = parse::number::<u64>(u64::MAX))]
+    #[serde(deserialize_with = "parse::file_u64")]
     pub log_changes: Option<u64>,
 
     /// How long changes are kept [default: 1d].
@@ -175,11 +190,19 @@ pub struct Settings {
     /// Memory for cached entries and blocks of the data [default: 64MiB].
     #[arg(long, value_name = "SIZE", env = "PROMINENCE_SERVE_CACHE_SIZE",
           allow_negative_numbers = true, value_parser = parse::size)]
+    #[serde(
+        deserialize_with = "parse::file_size",
+        serialize_with = "parse::to_file"
+    )]
     pub cache_size: Option<ByteSize>,
 
     /// Refuse writes when the disk has less free space than this [default: 256MiB].
     #[arg(long, value_name = "SIZE", env = "PROMINENCE_SERVE_MIN_FREE_DISK",
           allow_negative_numbers = true, value_parser = parse::size)]
+    #[serde(
+        deserialize_with = "parse::file_size",
+        serialize_with = "parse::to_file"
+    )]
     pub min_free_disk: Option<ByteSize>,
 
     /// Members of the etcd cluster, such as http://10.0.0.1:2379; repeat it (or separate by
@@ -249,17 +272,9 @@ pub enum Engine {
 }
 
 /// A duration as people write it: `90s`, `15m`, `1h30m`, `7d`, or a number of seconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "SpanText", into = "String")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(into = "String")]
 pub struct Span(pub Duration);
-
-/// In TOML a duration can be a text or a bare number.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum SpanText {
-    Text(String),
-    Seconds(u64),
-}
 
 impl FromStr for Span {
     type Err = DurationError;
@@ -269,14 +284,10 @@ impl FromStr for Span {
     }
 }
 
-impl TryFrom<SpanText> for Span {
-    type Error = DurationError;
-
-    fn try_from(text: SpanText) -> Result<Self, Self::Error> {
-        match text {
-            SpanText::Text(text) => text.parse(),
-            SpanText::Seconds(seconds) => seconds.to_string().parse(),
-        }
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let parse = |text: &str| text.parse().map_err(|why: DurationError| why.to_string());
+        parse::in_file(deserializer, parse)
     }
 }
 

@@ -1,9 +1,11 @@
-//! Texts of the command line and the environment that become settings. Their errors say what to write, where
-//! those of the standard library name what is wrong with a digit.
+//! Texts of the command line, the environment and the configuration file that become settings. Their errors
+//! say what to write, while those of the standard library describe a digit or a type.
 
 use std::net::SocketAddr;
 
 use bytesize::ByteSize;
+use serde::de::Error as _;
+use serde::{Deserialize as _, Deserializer, Serializer};
 
 pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse().map_err(|_| {
@@ -27,6 +29,59 @@ pub(super) fn number<T: TryFrom<u64>>(
             .and_then(|number| T::try_from(number).ok())
             .ok_or_else(|| format!("write a whole number from 0 to {greatest}"))
     }
+}
+
+/// Reads a setting of the file, a text or a number, by the rules of the command line.
+pub(super) fn in_file<'de, D: Deserializer<'de>, T>(
+    deserializer: D,
+    parse: impl Fn(&str) -> Result<T, String>,
+) -> Result<T, D::Error> {
+    let text = match toml::Value::deserialize(deserializer)? {
+        toml::Value::String(text) => text,
+        other => other.to_string(),
+    };
+    parse(&text).map_err(|why| D::Error::custom(format!("\"{text}\" is not valid: {why}")))
+}
+
+pub(super) fn file_address<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<SocketAddr>, D::Error> {
+    in_file(deserializer, address).map(Some)
+}
+
+pub(super) fn file_size<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<ByteSize>, D::Error> {
+    in_file(deserializer, size).map(Some)
+}
+
+/// Writes a size to the byte; its usual text is rounded.
+pub(super) fn to_file<S: Serializer>(
+    size: &Option<ByteSize>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match size {
+        Some(size) => serializer.serialize_some(&size.as_u64().to_string()),
+        None => serializer.serialize_none(),
+    }
+}
+
+pub(super) fn file_u64<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<u64>, D::Error> {
+    in_file(deserializer, number(u64::MAX)).map(Some)
+}
+
+pub(super) fn file_u32<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<u32>, D::Error> {
+    in_file(deserializer, number(u32::MAX.into())).map(Some)
+}
+
+pub(super) fn file_usize<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<usize>, D::Error> {
+    in_file(deserializer, number(u32::MAX.into())).map(Some)
 }
 
 #[cfg(test)]

@@ -81,8 +81,8 @@ pub enum ConfigError {
         /// Why not.
         cause: std::io::Error,
     },
-    /// The file has a mistake; the message shows the line.
-    #[error("the configuration {file} is not valid: {message}")]
+    /// The file has a mistake; the message names the line.
+    #[error("the configuration {file} is not valid: {message}; correct it there")]
     File {
         /// The file.
         file: String,
@@ -292,9 +292,19 @@ fn read(path: &Path) -> Result<Settings, ConfigError> {
         file: file.clone(),
         cause,
     })?;
-    toml::from_str(&text).map_err(|error| ConfigError::File {
-        file,
-        message: error.to_string(),
+    toml::from_str(&text).map_err(|error| {
+        let start = error.span().map_or(0, |span| span.start);
+        let line = text
+            .bytes()
+            .take(start)
+            .filter(|byte| *byte == b'\n')
+            .count()
+            + 1;
+        let message = error.message().replace('\n', " ");
+        ConfigError::File {
+            file,
+            message: format!("line {line}: {message}"),
+        }
     })
 }
 
@@ -385,6 +395,42 @@ mod tests {
         assert_eq!(config.bounds.body_within, Duration::from_secs(7));
         assert_eq!(config.retention.age, Duration::from_secs(7_200));
         assert_eq!(config.secrets.len(), 2);
+    }
+
+    #[test]
+    fn a_setting_of_the_file_that_is_wrong_is_refused_in_one_line_with_what_to_write() {
+        for (text, right) in [
+            ("listen = \"8080\"", "127.0.0.1:8080"),
+            ("listen = 8080", "127.0.0.1:8080"),
+            (
+                "quota-keys = \"abc\"",
+                "a whole number from 0 to 18446744073709551615",
+            ),
+            ("quota-keys = -1", "a whole number from 0 to"),
+            ("rate-limit = 1.5", "a whole number from 0 to 4294967295"),
+            ("max-held = true", "a whole number from 0 to"),
+            ("value-limit = \"many\"", "a size such as 64KiB"),
+            ("log-age = true", "90s, 15m"),
+            ("log-age = \"soon\"", "90s, 15m"),
+        ] {
+            let text = format!("# a comment\n{text}\n");
+            let error = from_file(&text, Settings::default()).unwrap_err();
+            let error = error.to_string();
+            assert!(
+                error.contains("line 2: ") && error.contains(right),
+                "{error}"
+            );
+            assert!(!error.contains('\n') && !error.contains("TOML"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_size_of_the_file_is_kept_to_the_byte() {
+        for text in ["12345", "\"12345\"", "\"12345B\""] {
+            let text = format!("value-limit = {text}\n");
+            let config = from_file(&text, Settings::default()).unwrap();
+            assert_eq!(config.bounds.value_bytes, 12_345);
+        }
     }
 
     #[test]

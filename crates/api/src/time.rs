@@ -77,16 +77,23 @@ pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
     }
 }
 
-/// Writes a duration in the largest unit that says it exactly.
+/// Writes a duration as [`parse_duration`] reads it, in whole seconds: the largest unit first, units of
+/// which there are none left out, as in `9m57s` or `1d12h`.
 #[must_use]
 pub fn format_duration(duration: Duration) -> String {
-    let seconds = duration.as_secs();
-    for (unit, name) in [(86_400, "d"), (3_600, "h"), (60, "m")] {
-        if seconds >= unit && seconds.is_multiple_of(unit) {
-            return format!("{}{name}", seconds / unit);
+    let mut seconds = duration.as_secs();
+    let mut text = String::new();
+    for (letter, unit) in UNITS {
+        if seconds >= unit {
+            text.push_str(&(seconds / unit).to_string());
+            text.push(char::from(letter));
+            seconds %= unit;
         }
     }
-    format!("{seconds}s")
+    if text.is_empty() {
+        text.push_str("0s");
+    }
+    text
 }
 
 /// An instant as RFC 3339 with milliseconds, in UTC.
@@ -167,9 +174,12 @@ mod tests {
 
     #[test]
     fn durations_are_written_as_they_are_read() {
-        for text in ["90s", "15m", "12h", "7d", "36500d"] {
+        for text in [
+            "45s", "1m30s", "15m", "9m57s", "12h", "11h59m", "7d", "1d12h", "1d1s", "36500d",
+        ] {
             assert_eq!(format_duration(parse_duration(text).unwrap()), text);
         }
+        assert_eq!(format_duration(Duration::from_millis(999)), "0s");
     }
 
     #[test]

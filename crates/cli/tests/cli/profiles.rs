@@ -135,7 +135,7 @@ fn a_typed_profile_beats_the_environment_which_beats_any_other_profile() {
     let a = ["--profile", "a"];
     let ca = [("PROMINENCE_CA_FILE", "/v"), ("PROMINENCE_RETRY_FOR", "0")];
     assert_eq!(config(&a, &ca, "ca-file"), found("/ca", "profile a"));
-    assert_eq!(config(&a, &ca, "retry-for"), found("90s", "profile a"));
+    assert_eq!(config(&a, &ca, "retry-for"), found("1m30s", "profile a"));
     assert_eq!(
         config(&[], &ca, "ca-file"),
         found("/v", "PROMINENCE_CA_FILE")

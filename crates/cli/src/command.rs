@@ -1,5 +1,6 @@
 //! What each command does, one file for each.
 
+mod absent;
 mod add;
 #[cfg(feature = "server")]
 mod admin;
@@ -20,6 +21,7 @@ mod folder;
 mod gather;
 mod get;
 mod import;
+mod input;
 mod inspect;
 #[cfg(feature = "server")]
 mod issue;
@@ -127,6 +129,11 @@ fn keys(count: u64) -> String {
 /// `1 file`, `2 files`.
 fn files(count: u64) -> String {
     counted(count, "file")
+}
+
+/// The verb after [`counted`].
+fn was_or_were(count: u64) -> &'static str {
+    if count == 1 { "was" } else { "were" }
 }
 
 fn counted(count: u64, what: &str) -> String {

@@ -3,6 +3,7 @@
 //! | module | its part |
 //! | --- | --- |
 //! | [`attempt`] | getting hold of it, unless a signal comes first |
+//! | [`giving_back`] | giving it back, quickly where a signal has come |
 //! | [`signals`] | what this process is sent, passed on to the commands |
 //! | [`keeper`] | renewing the hold in time |
 //! | [`supervise`] | the command: waited for, and ended where the hold is lost |
@@ -12,6 +13,7 @@
 
 pub(crate) mod attempt;
 pub(crate) mod clock;
+pub(crate) mod giving_back;
 pub(crate) mod guard;
 pub(crate) mod keeper;
 pub(crate) mod signals;

@@ -11,7 +11,7 @@ use clap::builder::StyledStr;
 use clap::builder::styling::{AnsiColor, Style};
 
 use escape::Escaper;
-pub(crate) use escape::one_line;
+pub(crate) use escape::{has_unsafe, one_line};
 pub(crate) use progress::{Progress, Show, Status, StatusLine};
 pub(crate) use question::{Answer, ask, can_ask};
 

@@ -93,6 +93,10 @@ pub(crate) struct Backup {
     #[arg(long)]
     pub(crate) force: bool,
 
+    /// Print JSON; on standard error where the backup goes to standard output.
+    #[arg(long)]
+    pub(crate) json: bool,
+
     #[command(flatten)]
     pub(crate) folder: Folder,
 }
@@ -112,6 +116,10 @@ pub(crate) struct Restore {
     /// The folder to restore into; it has to be empty or missing.
     #[arg(long, value_name = "DIR", env = "PROMINENCE_SERVE_DATA_DIR")]
     pub(crate) data_dir: PathBuf,
+
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// What to check.

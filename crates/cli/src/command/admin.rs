@@ -8,17 +8,20 @@ mod restore;
 mod usage;
 
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, IsTerminal as _, Read};
 use std::path::PathBuf;
 
+use prominence_api::time::rfc3339;
 use prominence_server::Settings;
 use prominence_server::admin::{AdminError, Backup, RestoreError};
 #[cfg(not(feature = "etcd"))]
 use prominence_server::settings::WITHOUT_ETCD;
 use prominence_server::settings::data_folders;
+use serde::Serialize;
 
+use super::{counted, keys};
 use crate::args::admin::{AdminCommand, FileOrStream, Folder};
-use crate::failure::Failure;
+use crate::failure::{Failure, next_step};
 use crate::output::Output;
 
 /// Bytes of a backup that are read together.
@@ -73,22 +76,53 @@ fn folder(given: &Folder) -> Result<PathBuf, Failure> {
 /// A backup to read.
 fn open(from: &FileOrStream) -> Result<Box<dyn Read>, Failure> {
     let reader: Box<dyn Read> = match from {
+        FileOrStream::Stream if io::stdin().is_terminal() => {
+            return Err(Failure::Usage(
+                "a backup cannot be typed; name a file, or send one into standard input".to_owned(),
+            ));
+        }
         FileOrStream::Stream => Box::new(io::stdin()),
         FileOrStream::File(path) => Box::new(File::open(path).map_err(|error| {
             Failure::Store(format!(
-                "cannot read {}: {error}; give the path of a backup",
-                path.display()
+                "cannot read {}: {error}; {}",
+                path.display(),
+                next_step(&error, "name another backup")
             ))
         })?),
     };
     Ok(Box::new(BufReader::with_capacity(BUFFER_BYTES, reader)))
 }
 
+/// What a backup holds, as `--json` prints it.
+#[derive(Serialize)]
+struct Contents {
+    made: String,
+    namespaces: u64,
+    entries: u64,
+    bytes: u64,
+    changes: u64,
+}
+
+impl From<&Backup> for Contents {
+    fn from(backup: &Backup) -> Self {
+        Self {
+            made: rfc3339(backup.made),
+            namespaces: backup.namespaces,
+            entries: backup.entries,
+            bytes: backup.bytes,
+            changes: backup.changes,
+        }
+    }
+}
+
 /// What a backup holds, in words.
 fn contents(backup: &Backup) -> String {
     format!(
-        "{} keys of {} users ({} bytes) and {} changes",
-        backup.entries, backup.namespaces, backup.bytes, backup.changes
+        "{} of {} ({}) and {}",
+        keys(backup.entries),
+        counted(backup.namespaces, "user"),
+        counted(backup.bytes, "byte"),
+        counted(backup.changes, "change")
     )
 }
 

@@ -1,19 +1,19 @@
 //! `prominence kv batch`: many changes, all of them or none.
 
+mod shape;
+
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 
 use prominence_api::body::MAX_BATCH_BYTES;
 use prominence_api::{Batch, BatchResult};
-use prominence_client::Client;
+use prominence_client::{Client, Error};
 
+use super::input::{is_stdin, read_stdin};
 use crate::args::kv::batch as arguments;
 use crate::failure::{Failure, next_step};
 use crate::output::Output;
-
-/// What stands for standard input.
-const STDIN: &str = "-";
 
 pub(super) fn run(
     options: &arguments::Batch,
@@ -21,7 +21,14 @@ pub(super) fn run(
     output: &mut Output,
 ) -> Result<(), Failure> {
     let batch = read(&options.file)?;
-    let done = client.batch(&batch)?;
+    let done = client.batch(&batch).map_err(|error| match error {
+        // The server names the operation that is wrong.
+        Error::BadRequest(_) => Failure::from(error).after(
+            "nothing was changed; prominence kv batch --help shows how a batch is written"
+                .to_owned(),
+        ),
+        error => error.into(),
+    })?;
     if options.json {
         serde_json::to_writer(&mut *output, &done).map_err(io::Error::from)?;
         writeln!(output)?;
@@ -41,7 +48,7 @@ pub(super) fn run(
 
 /// The batch in a file. What doesn't fit together in it is for the server to say.
 fn read(file: &Path) -> Result<Batch, Failure> {
-    let name = if file.as_os_str() == STDIN {
+    let name = if is_stdin(file) {
         "standard input".to_owned()
     } else {
         file.display().to_string()
@@ -52,8 +59,8 @@ fn read(file: &Path) -> Result<Batch, Failure> {
     };
     let mut bytes = Vec::new();
     let most = MAX_BATCH_BYTES as u64 + 1;
-    if file.as_os_str() == STDIN {
-        io::stdin().lock().take(most).read_to_end(&mut bytes)
+    if is_stdin(file) {
+        read_stdin("a batch").take(most).read_to_end(&mut bytes)
     } else {
         let file = File::open(file).map_err(unreadable)?;
         file.take(most).read_to_end(&mut bytes)
@@ -65,9 +72,6 @@ fn read(file: &Path) -> Result<Batch, Failure> {
              split it into several"
         )));
     }
-    serde_json::from_slice(&bytes).map_err(|error| {
-        Failure::Usage(format!(
-            "{name} is not a batch: {error}; see prominence kv batch --help"
-        ))
-    })
+    serde_json::from_slice(&bytes)
+        .map_err(|error| Failure::Usage(format!("{name} {}", shape::explain(&bytes, &error))))
 }

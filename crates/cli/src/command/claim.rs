@@ -17,14 +17,17 @@ mod worker;
 use std::io::Write as _;
 use std::sync::Mutex;
 use std::sync::mpsc::{self, Receiver};
+use std::time::Duration;
 
-use prominence_client::Client;
+use prominence_client::{Client, ListOptions};
 
-use super::keys;
+use super::absent::Absent;
 use super::siblings::Siblings;
+use super::{counted, keys, was_or_were};
 use crate::args::kv::claim::Claim;
 use crate::failure::Failure;
 use crate::held;
+use crate::held::giving_back::GivingBack;
 use crate::held::signals::Place;
 use crate::held::supervise::{Terms, status_of_signal};
 use crate::output::{Output, Show};
@@ -44,8 +47,11 @@ pub(super) fn run(options: &Claim, client: &Client, output: &mut Output) -> Resu
     let run = Run {
         options,
         client,
-        keeper: held::keepers_client(client, options.hold)?,
-        patience: client.retry_for(),
+        giving_back: GivingBack {
+            client: held::keepers_client(client, options.hold)?,
+            patience: client.retry_for(),
+            signals: signals.clone(),
+        },
         signals: &signals,
         tally: Tally::new(options.max_failures),
         terms: Terms {
@@ -81,8 +87,16 @@ pub(super) fn run(options: &Claim, client: &Client, output: &mut Output) -> Resu
     ) {
         return Err(Failure::Command(status_of_signal(signal)));
     }
+    let moved = found.moved;
     conclude(&run, found, is_cut_short)?;
-    others?.map_or(Ok(()), |held| Err(Failure::No(held)))
+    if let Some(held) = others? {
+        return Err(Failure::No(held));
+    }
+    let is_told = options.quiet || signals.asked_to_end().is_some();
+    if began + moved == 0 && !is_told {
+        Absent::tell(client, &options.prefix);
+    }
+    Ok(())
 }
 
 /// Prints events until the last worker has ended. Where they can't be printed, nothing more is begun.
@@ -109,26 +123,49 @@ fn conclude(run: &Run<'_>, found: Found, is_cut_short: bool) -> Result<(), Failu
     }
     if let (Some(attempts), true) = (&run.attempts, found.moved > 0) {
         return Err(Failure::No(format!(
-            "{} moved below {to}, claimed {} times without success; prominence kv list {to} shows what is there",
+            "{} moved below {to}, claimed {} without success; prominence kv list {to} shows them",
             keys_were(found.moved),
-            attempts.limit,
+            counted(attempts.limit, "time"),
             to = attempts.letters.to,
         )));
     }
     // Where attempts are limited, a run that goes on to the end leaves nothing that failed.
     let is_settled = run.attempts.is_some() && options.until_empty && !is_cut_short;
     match found.failed {
-        0 if began == 0 && !options.until_empty => {
-            let prefix = &options.prefix;
-            Err(Failure::No(format!(
-                "there is nothing to claim under {prefix}"
-            )))
-        }
+        0 if began == 0 && !options.until_empty => Err(Failure::No(nothing(run))),
         0 => Ok(()),
         _ if is_settled => Ok(()),
         failed => Err(Failure::No(format!(
-            "the command failed for {failed} of {began} keys, which can be claimed again"
+            "the command failed for {failed} of {}, which can be claimed again; see its output, and run \
+             this command again",
+            keys(began)
         ))),
+    }
+}
+
+/// Why nothing was claimed: there are no keys, or others have claimed them.
+fn nothing(run: &Run<'_>) -> String {
+    let (client, prefix) = (run.client, &run.options.prefix);
+    if let Some(signal) = run.signals.asked_to_end() {
+        let number = signal.as_raw();
+        return format!(
+            "nothing was claimed under {prefix}: signal {number} ended it; run it again"
+        );
+    }
+    let first = ListOptions {
+        limit: Some(1),
+        ..ListOptions::default()
+    };
+    let once = client.with_retry_for(Duration::ZERO);
+    match once.list(prefix, first).next() {
+        None => format!(
+            "there is nothing to claim under {prefix}: there are no keys; {}",
+            Absent::of(client, prefix).next_step()
+        ),
+        Some(_) => format!(
+            "there is nothing to claim under {prefix}: all keys there are claimed; wait for one with \
+             --wait 10m, or see who has them with prominence kv claims {prefix}"
+        ),
     }
 }
 
@@ -171,9 +208,5 @@ fn keys_are(count: u64) -> String {
 }
 
 fn keys_were(count: u64) -> String {
-    format!(
-        "{} {}",
-        keys(count),
-        if count == 1 { "was" } else { "were" }
-    )
+    format!("{} {}", keys(count), was_or_were(count))
 }

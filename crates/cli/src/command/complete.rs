@@ -22,7 +22,7 @@ use clap::{Arg, CommandFactory as _, FromArgMatches as _};
 
 use crate::args::{Arguments, Connection};
 use crate::config::Profiles;
-use crate::output::Output;
+use crate::output::{Output, has_unsafe};
 
 use line::Unfinished;
 use place::{Place, Wanted};
@@ -85,7 +85,11 @@ fn complete(line: &Unfinished) -> Option<String> {
             },
         }
     }
-    for candidate in candidates {
+    // A shell shows candidates as they are, so that a terminal would obey them. Keys can be chosen by anybody.
+    let shown = candidates
+        .into_iter()
+        .filter(|candidate| !has_unsafe(&candidate.text));
+    for candidate in shown {
         let Some(text) = line.last.finish(&candidate.text, line.shell) else {
             continue;
         };

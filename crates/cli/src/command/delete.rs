@@ -7,6 +7,7 @@ use prominence_core::key::KeyError;
 use prominence_core::{Key, Prefix};
 use serde::Serialize;
 
+use super::absent::Absent;
 use super::keys as count;
 use super::siblings::Siblings;
 use crate::args::kv::Delete;
@@ -76,12 +77,19 @@ fn delete_prefix(
         siblings.warn(prefix);
     }
     if options.dry_run {
-        return would_delete(client.dry_run(prefix)?, options, output);
+        let keys = client.dry_run(prefix)?;
+        if keys == 0 {
+            Absent::tell(client, prefix);
+        }
+        return would_delete(keys, options, output);
     }
     if (prefix.is_everything() || siblings.is_some()) && !options.yes && output::can_ask() {
         ask(prefix, client)?;
     }
     let deleted = client.delete_prefix(prefix)?;
+    if deleted == 0 {
+        Absent::tell(client, prefix);
+    }
     if options.json {
         output.json_line(&Shown::Deleted(deleted))?;
     } else {

@@ -6,6 +6,7 @@ use prominence_client::{Client, Levels, ListOptions, Show as Level};
 use prominence_core::{Key, Prefix};
 use serde::Serialize;
 
+use super::absent::Absent;
 use super::file_name::names_of;
 use super::flight::{self, Tally};
 use super::folder::{Destination, Kept};
@@ -56,10 +57,13 @@ pub(super) fn run(options: &Export, client: &Client, output: &mut Output) -> Res
     );
     if siblings.get() > 0 && !options.quiet {
         warn(format_args!(
-            "{} outside the folder {prefix}/ were exported as well, because they begin with {prefix}; write \
-             {prefix}/ for that folder alone",
-            super::keys(siblings.get())
+            "{} outside the folder {prefix}/ {} exported as well; write {prefix}/ for that folder alone",
+            super::keys(siblings.get()),
+            super::was_or_were(siblings.get())
         ));
+    }
+    if outcome.is_ok() && written.get() + already.get() == 0 && !options.quiet {
+        Absent::tell(client, prefix);
     }
     match outcome {
         Ok(()) if options.json => Ok(output.json_line(&Shown {

@@ -20,6 +20,8 @@ use tempfile::NamedTempFile;
 
 use self::count::{Counts, Kind};
 use self::join::Entry;
+use super::absent::Absent;
+use super::below::folder;
 use super::folder::cannot;
 use super::load::cell::{self, Typing};
 use super::object::{self, Members, NonFinite};
@@ -93,8 +95,20 @@ fn gather(options: &Gather, client: &Client, to: &mut impl Write) -> Result<(), 
     }
     if !options.quiet {
         counts.tell();
+        if counts.are_zero() {
+            tell_absent(options, client);
+        }
     }
     Ok(())
+}
+
+/// Says that there is nothing to gather.
+fn tell_absent(options: &Gather, client: &Client) {
+    // With inputs, the prefix is a folder.
+    match &options.join {
+        None => Absent::tell(client, &options.prefix),
+        Some(_) => Absent::tell(client, &folder(&options.prefix)),
+    }
 }
 
 fn write(

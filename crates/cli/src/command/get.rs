@@ -12,7 +12,7 @@ use prominence_core::{Key, Timestamp, Value};
 use serde::Serialize;
 
 use crate::args::kv::Get;
-use crate::failure::Failure;
+use crate::failure::{Failure, next_step};
 use crate::held::clock::Moment;
 use crate::output::{Output, Reader, Show as Shows, Status};
 
@@ -137,7 +137,8 @@ fn show(key: &Key, mut entry: Entry, options: &Get, output: &mut Output) -> Resu
         return std::fs::write(file, &entry.value).map_err(|error| {
             let file = file.display();
             Failure::Usage(format!(
-                "cannot write {file}: {error}; name another file with -o"
+                "cannot write {file}: {error}; {}",
+                next_step(&error, "name another file with -o")
             ))
         });
     }
@@ -151,9 +152,9 @@ fn show(key: &Key, mut entry: Entry, options: &Get, output: &mut Output) -> Resu
         output.write_all(&entry.value)?;
     } else {
         return Err(Failure::Usage(format!(
-            "the value of {key} is not text ({} bytes) and could upset the terminal; write it to a \
+            "the value of {key} is not text ({}) and could upset the terminal; write it to a \
              file with -o FILE, or show it as it is with --force",
-            entry.value.len()
+            super::counted(entry.value.len() as u64, "byte")
         )));
     }
     // The prompt of a shell should not stand behind the value.

@@ -16,6 +16,7 @@ use super::export;
 use super::file_name::key_of;
 use super::flight::{self, Tally};
 use super::folder::{self, Found, walk};
+use super::siblings::surprises;
 use super::value_limit::value_limit;
 use crate::args::kv::copy::Import;
 use crate::failure::Failure;
@@ -64,7 +65,7 @@ pub(super) fn run(options: &Import, client: &Client, output: &mut Output) -> Res
         let value = folder::read(&path)?;
         if value.len() as u64 != bytes {
             return Err(Failure::Usage(format!(
-                "{} changed while it was imported",
+                "{} changed while it was imported; wait until its writer is done",
                 path.display()
             )));
         }
@@ -120,6 +121,7 @@ fn check(options: &Import, limit: u64) -> Result<u64, Failure> {
     let mut left = Named::default();
     let mut large = Named::default();
     let mut misnamed = Named::default();
+    let mut siblings = Named::default();
     let mut files = 0;
     for found in walk(&options.folder)? {
         match found? {
@@ -127,10 +129,18 @@ fn check(options: &Import, limit: u64) -> Result<u64, Failure> {
             Found::File { path, names, bytes } => {
                 files += 1;
                 if bytes > limit {
-                    large.add(format_args!("{} has {bytes} bytes", path.display()));
+                    large.add(format_args!(
+                        "{} has {}",
+                        path.display(),
+                        super::counted(bytes, "byte")
+                    ));
                 }
-                if let Err(failure) = source(&options.prefix, path, &names, bytes) {
-                    misnamed.add(failure);
+                match source(&options.prefix, path, &names, bytes) {
+                    Err(failure) => misnamed.add(failure),
+                    Ok(source) if surprises(&options.prefix, source.key.as_str()) => {
+                        siblings.add(source.key);
+                    }
+                    Ok(_) => {}
                 }
             }
         }
@@ -153,6 +163,15 @@ fn check(options: &Import, limit: u64) -> Result<u64, Failure> {
     }
     if left.count > 0 {
         warn(format_args!("left out: {left}"));
+    }
+    if siblings.count > 0 && !options.quiet {
+        let prefix = &options.prefix;
+        warn(format_args!(
+            "{} outside the folder {prefix}/ {} imported as well ({siblings}); to leave such keys out, remove \
+             the files with %+ in their names",
+            super::keys(siblings.count),
+            if siblings.count == 1 { "is" } else { "are" }
+        ));
     }
     Ok(files)
 }

@@ -1,11 +1,12 @@
 //! `prominence token inspect`: what a token says, without asking anybody.
 
-use std::io::{self, Read as _, Write as _};
+use std::io::{Read as _, Write as _};
 
 use prominence_client::Token;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::input::{STDIN, read_stdin};
 use super::time;
 use crate::args::Connection;
 use crate::args::token::Inspect;
@@ -16,9 +17,6 @@ use crate::output::{Output, one_line};
 
 /// Longest token that is read. A server takes no longer header.
 const MAX_TOKEN_BYTES: u64 = 64 * 1_024;
-
-/// What stands for standard input.
-const STDIN: &str = "-";
 
 /// What `--json` prints.
 #[derive(Serialize)]
@@ -71,15 +69,20 @@ pub(super) fn run(
 
 fn token(text: Option<&str>, connection: &Connection) -> Result<Token, Failure> {
     let parse = |text: &str| {
+        // The reason says what to do next.
         Token::parse(text).map_err(|error| Failure::Usage(format!("this is no token: {error}")))
     };
     match text {
         Some(STDIN) => {
             let mut text = String::new();
-            io::stdin()
+            read_stdin("a token")
                 .take(MAX_TOKEN_BYTES)
                 .read_to_string(&mut text)
-                .map_err(|error| Failure::Usage(format!("cannot read standard input: {error}")))?;
+                .map_err(|error| {
+                    Failure::Usage(format!(
+                        "cannot read standard input: {error}; give the token as an argument"
+                    ))
+                })?;
             parse(&text)
         }
         Some(text) => parse(text),

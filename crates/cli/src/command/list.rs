@@ -8,6 +8,7 @@ use prominence_client::error::Fate;
 use prominence_client::{Client, Error, Items, Levels, ListOptions, Show};
 use prominence_core::Prefix;
 
+use super::absent::Absent;
 use super::table::Table;
 use crate::args::kv::List;
 use crate::failure::Failure;
@@ -47,12 +48,18 @@ pub(super) fn run(options: &List, client: &Client, output: &mut Output) -> Resul
             after: options.after.clone(),
         },
     );
+    let mut count = 0_u64;
     if options.reverse {
         let items = reversed(items, options.limit)?;
-        print(items.into_iter().map(Ok), options, output)
+        count = items.len() as u64;
+        print(items.into_iter().map(Ok), options, output)?;
     } else {
-        print(items, options, output)
+        print(items.inspect(|_| count += 1), options, output)?;
     }
+    if count == 0 && options.after.is_none() {
+        Absent::hint(client, &prefix);
+    }
+    Ok(())
 }
 
 fn print(
@@ -119,7 +126,7 @@ fn names(
 /// A value that takes no second line and no second column.
 fn on_one_line(value: &[u8]) -> String {
     let Ok(text) = std::str::from_utf8(value) else {
-        return format!("<{} bytes>", value.len());
+        return format!("<{}>", super::counted(value.len() as u64, "byte"));
     };
     let mut line = String::with_capacity(text.len());
     for character in text.chars() {

@@ -4,17 +4,20 @@
 pub(super) mod cell;
 mod earlier;
 mod header;
+mod kind;
 mod naming;
 mod notation;
 mod separator;
 mod store;
 mod table;
 mod text;
+mod width;
 
 use std::collections::HashMap;
 use std::io::Write as _;
 
 use prominence_client::{Client, Error, Lifetime, SetOptions};
+use prominence_core::value::TOO_LARGE_ADVICE;
 use prominence_core::{Key, Precondition};
 use serde::Serialize;
 
@@ -23,9 +26,9 @@ use self::naming::{Naming, Numbers, RowNames, join};
 use self::notation::Notation;
 use self::store::{Groups, Pair, Storing};
 use self::table::{Blank, Row, Table};
-use super::counted;
 use super::flight::{self, Tally};
 use super::value_limit::value_limit;
+use super::{counted, keys};
 use crate::args::kv::table::Load;
 use crate::failure::Failure;
 use crate::output::{self, Output, Progress, Show};
@@ -74,7 +77,16 @@ pub(super) fn run(options: &Load, client: &Client, output: &mut Output) -> Resul
     if options.dry_run {
         for pair in pairs {
             let Pair { key, value } = pair?;
-            writeln!(output, "{key}\t{value}")?;
+            if options.json {
+                // The value is JSON already.
+                writeln!(
+                    output,
+                    "{{\"key\":{},\"value\":{value}}}",
+                    cell::string(key.as_str())
+                )?;
+            } else {
+                writeln!(output, "{key}\t{value}")?;
+            }
         }
         return Ok(());
     }
@@ -94,7 +106,11 @@ pub(super) fn run(options: &Load, client: &Client, output: &mut Output) -> Resul
         Ok(())
     });
     drop(progress);
-    let rows = format!("{} of {} rows stored", storing.stored.get(), checked.rows);
+    let rows = format!(
+        "{} of {} stored",
+        storing.stored.get(),
+        counted(checked.rows, "row")
+    );
     outcome.map_err(|failure| failure.after(format!("{rows}; run it again to store the rest")))?;
     let (remaining, removed) = others(options, client, &checked)?;
     let existing = storing.existing.get();
@@ -113,8 +129,9 @@ pub(super) fn run(options: &Load, client: &Client, output: &mut Output) -> Resul
         0 if options.quiet || options.json => Ok(()),
         0 => Ok(output.remark(rows)?),
         existing => Err(Failure::No(format!(
-            "{existing} of {} keys exist already and were left alone; {rows}",
-            checked.rows
+            "{existing} of {} exist already and were left alone; {rows}; leave --if-absent out to replace \
+             them",
+            keys(checked.rows)
         ))),
     }
 }
@@ -134,7 +151,9 @@ fn check(options: &Load, table: &Table, objects: &Objects, limit: u64) -> Result
         if bytes > limit {
             return Err(table.wrong(
                 row.position,
-                format_args!("makes a value of {bytes} bytes, and the limit is {limit}"),
+                format_args!(
+                    "makes a value of {bytes} bytes, and the limit is {limit}; {TOO_LARGE_ADVICE}"
+                ),
             ));
         }
         let Some(column) = column else { continue };
@@ -151,7 +170,7 @@ fn check(options: &Load, table: &Table, objects: &Objects, limit: u64) -> Result
     // With --replace, nothing would be left; a file that was not written to its end looks like this too.
     if count == 0 {
         return Err(Failure::Usage(format!(
-            "{} names columns and has no rows; nothing was stored, so look whether it is the right table",
+            "{} names columns and has no rows, so nothing was stored; check that it is the right table",
             table.name()
         )));
     }
@@ -161,7 +180,10 @@ fn check(options: &Load, table: &Table, objects: &Objects, limit: u64) -> Result
             let numbers = Numbers::new(options, count);
             // The prefix may be as long as a key may be.
             join(&options.prefix, &numbers.last()).map_err(|error| {
-                Failure::Usage(format!("{} can't name rows: {error}", options.prefix))
+                Failure::Usage(format!(
+                    "{} can't name rows: {error}; choose a shorter prefix",
+                    options.prefix
+                ))
             })?;
             (Naming::Numbers(numbers), RowNames::Numbers(numbers))
         }
@@ -219,8 +241,13 @@ fn others(
     };
     if let Some(first) = &found.first {
         output::warn(format_args!(
-            "{} of an earlier table remain under {prefix}, such as {first}; --replace removes them",
-            counted(found.count, "row")
+            "{} of an earlier table {} under {prefix}, such as {first}; --replace removes them",
+            counted(found.count, "row"),
+            if found.count == 1 {
+                "remains"
+            } else {
+                "remain"
+            }
         ));
     }
     Ok((Some(found.count), 0))

@@ -21,6 +21,7 @@ use crate::args::kv::lock::Lock;
 use crate::failure::Failure;
 use crate::held::attempt::attempt;
 use crate::held::clock::Moment;
+use crate::held::giving_back::GivingBack;
 use crate::held::keeper::{Hold, Renewal};
 use crate::held::signals::{NotStarted, Place, Signals};
 use crate::held::supervise::{self, Ending, Terms, status_code, status_of_signal};
@@ -88,8 +89,11 @@ pub(super) fn run(options: &Lock, client: &Client, output: &mut Output) -> Resul
     let ours = Value::new(wish.holder.as_bytes().to_vec(), MAX_VALUE_BYTES);
     let ours = ours.map_err(|error| Failure::Usage(error.to_string()))?;
     let lock = HeldLock {
-        client: keeper,
-        patience: client.retry_for().min(options.ttl),
+        giving_back: GivingBack {
+            client: keeper,
+            patience: client.retry_for().min(options.ttl),
+            signals: signals.clone(),
+        },
         key: taken.key.clone(),
         holder: wish.holder,
         renewal: SetOptions {
@@ -215,10 +219,7 @@ fn tell(command: &mut Command, lock: &HeldLock, taken: &Taken) {
 
 /// A lock that this process has.
 struct HeldLock {
-    /// Repeats nothing by itself.
-    client: Client,
-    /// How long the lock is tried to be released while the server is away.
-    patience: Duration,
+    giving_back: GivingBack,
     key: Key,
     holder: Holder,
     renewal: SetOptions,
@@ -237,9 +238,10 @@ impl Hold for HeldLock {
     /// so a renewal whose answer was lost does not stand in the way of the next one.
     fn renew(&mut self) -> Renewal {
         let value = self.holder.as_bytes();
-        match self.client.set(&self.key, value, &self.renewal) {
+        let client = &self.giving_back.client;
+        match client.set(&self.key, value, &self.renewal) {
             Ok(_) => Renewal::Kept,
-            Err(Error::PreconditionFailed(_)) => Renewal::Lost(match self.client.get(&self.key) {
+            Err(Error::PreconditionFailed(_)) => Renewal::Lost(match client.get(&self.key) {
                 Ok(Some(entry)) => format!("it is now held by {}", take::shown(&entry)),
                 Ok(None) | Err(_) => "it ran out, or somebody deleted it".to_owned(),
             }),
@@ -251,9 +253,14 @@ impl Hold for HeldLock {
 impl HeldLock {
     /// Deletes the key where it is still ours.
     fn release(&self) -> Result<Released, Failure> {
-        let client = self.client.with_retry_for(self.patience);
+        let what = format!("releasing the lock {}", self.key);
+        self.giving_back
+            .run(Duration::MAX, &what, |client| self.release_by(client))
+    }
+
+    fn release_by(&self, client: &Client) -> Result<Released, Failure> {
         for _ in 0..RELEASES {
-            let Some(revision) = self.revision(&client)? else {
+            let Some(revision) = self.revision(client)? else {
                 return Ok(Released::Lost);
             };
             match client.delete_revision(&self.key, revision) {
@@ -261,7 +268,7 @@ impl HeldLock {
                 Err(Error::PreconditionFailed(_)) => {}
                 Err(error) => {
                     // A deletion whose answer was lost shows in that the key is gone.
-                    return match self.revision(&client) {
+                    return match self.revision(client) {
                         Ok(None) => Ok(Released::Yes),
                         _ => Err(error.into()),
                     };

@@ -6,6 +6,7 @@ use std::io::Write as _;
 use prominence_client::Client;
 use serde::Serialize;
 
+use super::absent::Absent;
 use super::below::{folder, names};
 use crate::args::kv::table::Missing;
 use crate::failure::Failure;
@@ -55,9 +56,14 @@ pub(super) fn run(options: &Missing, client: &Client, output: &mut Output) -> Re
         output.json(&report)?;
     }
     if report.inputs == 0 {
+        let next = Absent::of(client, &inputs).next_step();
         return Err(Failure::No(format!(
-            "there are no inputs under {inputs}; check the prefix with prominence kv list"
+            "there are no inputs under {inputs}; {next}"
         )));
+    }
+    if results.is_empty() {
+        // Every input is without a result, which may be true, or the folder misspelt.
+        Absent::tell(client, &folder(&options.results));
     }
     if some {
         return Err(Failure::Command(SOME));

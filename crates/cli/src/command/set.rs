@@ -1,7 +1,7 @@
 //! `prominence kv set`: a value from the command line, a file or standard input.
 
 use std::fs::File;
-use std::io::{self, IsTerminal as _, Read};
+use std::io::{self, Read};
 use std::path::Path;
 
 use prominence_client::{Client, Lifetime, SetOptions, Stored};
@@ -11,15 +11,20 @@ use prominence_core::value::TOO_LARGE_ADVICE;
 
 use serde::Serialize;
 
+use super::counted;
+use super::input::{STDIN, is_stdin, read_stdin};
 use crate::args::kv::Set;
 use crate::failure::{Failure, next_step};
 use crate::output::{self, Output};
 
-/// What stands for standard input.
-const STDIN: &str = "-";
-
-/// Characters of a file's name extension, such as those of csv, json and parquet.
-const EXTENSION: std::ops::RangeInclusive<usize> = 1..=7;
+/// Extensions of the names of files whose content people store. Other words with a dot in them, such as
+/// hello.world or v1.x, are values like any other.
+const EXTENSIONS: [&str; 40] = [
+    "avro", "bin", "bz2", "cfg", "conf", "csv", "cvs", "dat", "data", "feather", "gz", "h5",
+    "hdf5", "html", "ini", "ipynb", "jpeg", "jpg", "json", "jsonl", "log", "md", "nc", "ndjson",
+    "npy", "npz", "out", "parquet", "pdf", "pickle", "pkl", "png", "py", "sh", "toml", "tsv",
+    "txt", "xml", "yaml", "yml",
+];
 
 /// What `--json` prints.
 #[derive(Serialize)]
@@ -56,15 +61,15 @@ fn value(options: &Set) -> Result<Vec<u8>, Failure> {
         return Ok(text.clone().into_bytes());
     }
     if let Some(file) = &options.file {
-        return if file.as_os_str() == STDIN {
-            read_stdin()
+        return if is_stdin(file) {
+            read_value_from_stdin()
         } else {
             read_file(file)
         };
     }
     let text = options.value.as_deref().unwrap_or_default();
     if text == STDIN {
-        return read_stdin();
+        return read_value_from_stdin();
     }
     let file = Path::new(text);
     match file.metadata() {
@@ -72,9 +77,9 @@ fn value(options: &Set) -> Result<Vec<u8>, Failure> {
         Ok(metadata) if !metadata.is_dir() => {
             let value = read_file(file)?;
             output::hint(format_args!(
-                "the value is the content of the file {text} ({} bytes); --string stores the text, and \
+                "the value is the content of the file {text} ({}); --string stores the text, and \
                  --file says that the file is meant",
-                value.len()
+                counted(value.len() as u64, "byte")
             ));
             Ok(value)
         }
@@ -91,8 +96,8 @@ fn value(options: &Set) -> Result<Vec<u8>, Failure> {
     }
 }
 
-/// Whether a text may be the misspelt name of a file: one word with an extension, or a path from a folder
-/// that is there.
+/// Whether a text may be the misspelt name of a file: one word with the extension of a file of data, or a
+/// path from a folder that is there.
 fn looks_like_a_file(text: &str) -> bool {
     if text.contains(char::is_whitespace) || text.contains("://") {
         return false;
@@ -103,21 +108,14 @@ fn looks_like_a_file(text: &str) -> bool {
             !folder.as_os_str().is_empty() && folder != Path::new("/") && folder.is_dir()
         });
     let has_extension = path.extension().is_some_and(|extension| {
-        let extension = extension.to_string_lossy();
-        EXTENSION.contains(&extension.chars().count())
-            && extension.starts_with(|first: char| first.is_ascii_alphabetic())
-            && extension
-                .chars()
-                .all(|character| character.is_ascii_alphanumeric())
+        let extension = extension.to_string_lossy().to_ascii_lowercase();
+        EXTENSIONS.contains(&extension.as_str())
     });
-    has_folder || (has_extension && text.parse::<f64>().is_err())
+    has_folder || has_extension
 }
 
-fn read_stdin() -> Result<Vec<u8>, Failure> {
-    if io::stdin().is_terminal() {
-        output::hint("type the value, and then Ctrl-D on a line of its own");
-    }
-    read(io::stdin().lock(), "standard input")
+fn read_value_from_stdin() -> Result<Vec<u8>, Failure> {
+    read(read_stdin("the value"), "standard input")
 }
 
 fn read_file(path: &Path) -> Result<Vec<u8>, Failure> {
@@ -176,6 +174,10 @@ mod tests {
             ".hidden",
             "end.",
             "v1.2",
+            "v1.x",
+            "hello.world",
+            "example.org",
+            "e.g",
             "yes",
         ] {
             assert!(!looks_like_a_file(text), "{text}");

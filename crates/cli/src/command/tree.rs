@@ -7,6 +7,7 @@ use prominence_client::{Client, ListOptions};
 use prominence_core::Prefix;
 use serde::Serialize;
 
+use super::absent::Absent;
 use super::list::unexpected;
 use crate::args::kv::Tree;
 use crate::failure::Failure;
@@ -53,6 +54,9 @@ pub(super) fn run(options: &Tree, client: &Client, output: &mut Output) -> Resul
             )));
         }
         names.push(name);
+    }
+    if names.is_empty() {
+        Absent::hint(client, &prefix);
     }
     // The picture hangs from the last folder that all of them share.
     let root = folder_part(prefix.as_str());

@@ -8,6 +8,8 @@ use prominence_client::Client;
 use prominence_core::Prefix;
 use serde::Serialize;
 
+use super::absent::Absent;
+use super::keys;
 use super::siblings::Siblings;
 use crate::args::kv::wait::Wait;
 use crate::failure::Failure;
@@ -52,22 +54,30 @@ pub(super) fn run(options: &Wait, client: &Client, output: &mut Output) -> Resul
     }
     if !reached {
         let timeout = format_duration(*timeout);
-        return Err(Failure::No(format!(
-            "{count} of {wanted} keys begin with {prefix} after {timeout}; wait longer with --timeout"
-        )));
+        let wanted = keys(*wanted);
+        return Err(Failure::No(match count {
+            0 => format!(
+                "after {timeout}, 0 of {wanted} begin with {prefix}; {}; or wait longer with --timeout",
+                Absent::of(client, prefix).next_step()
+            ),
+            _ => format!(
+                "after {timeout}, {count} of {wanted} begin with {prefix}; wait longer with --timeout"
+            ),
+        }));
     }
     Ok(())
 }
 
 /// Shows how many keys there are until the process ends.
 fn count_beside(client: &Client, prefix: &Prefix, wanted: u64, line: StatusLine) {
-    line.show(format_args!("waiting for {wanted} keys under {prefix}"));
+    let keys = keys(wanted);
+    line.show(format_args!("waiting for {keys} under {prefix}"));
     let (client, prefix) = (client.clone(), prefix.clone());
     std::thread::spawn(move || {
         loop {
             // Where it can't be counted, the wait itself says why.
             if let Ok(count) = client.count(&prefix) {
-                line.show(format_args!("{count} of {wanted} keys under {prefix}"));
+                line.show(format_args!("{count} of {keys} under {prefix}"));
             }
             std::thread::sleep(EVERY);
         }

@@ -2,15 +2,11 @@
 
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use rustix::process::Signal;
 
+use super::giving_back::{LAST_REQUEST, told_if_slow};
 use super::signals::Signals;
-
-/// How long an answer that may bring something to give back is waited for after a signal. Longer than a
-/// server takes, shorter than the patience of who sent it.
-const LAST_ANSWER: Duration = Duration::from_secs(5);
 
 /// Where an attempt asks whether to go on. Cheap to clone.
 #[derive(Clone, Default)]
@@ -54,11 +50,12 @@ impl Door {
 
     /// Lets nothing more be taken, and says whether something was.
     fn close(&self) -> State {
+        // An answer that is under way may bring something to give back.
         let asking = |state: &mut State| *state == State::Asking;
-        let waited = self
-            .state
-            .1
-            .wait_timeout_while(self.state(), LAST_ANSWER, asking);
+        let waited = told_if_slow("waiting for the answer to a last request", || {
+            let (_, changed) = &*self.state;
+            changed.wait_timeout_while(self.state(), LAST_REQUEST, asking)
+        });
         let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         if *state != State::Taken {
             *state = State::Closed;
@@ -97,7 +94,7 @@ pub(crate) fn attempt<T: Send + 'static>(
     loop {
         let step = match asked {
             None => steps.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            Some(_) => steps.recv_timeout(LAST_ANSWER),
+            Some(_) => steps.recv_timeout(LAST_REQUEST),
         };
         match (step, asked) {
             (Ok(Step::Done(done)), _) => return Ok(done),

@@ -1,4 +1,5 @@
-//! Signals: passed on to the commands that run, and noted where they ask to end.
+//! Signals: passed on to the commands that run, and noted where they ask to end. A second Ctrl-C, when no
+//! command runs any more, ends this process at once.
 
 use std::io;
 use std::process::{Child, Command};
@@ -10,7 +11,9 @@ use signal_hook::iterator::exfiltrator::WithOrigin;
 use signal_hook::low_level::siginfo::Origin;
 
 use super::guard::Guard;
+use super::supervise::status_of_signal;
 use super::target::Target;
+use crate::output;
 
 /// What ends a process that does not say otherwise, and what people send on purpose.
 const PASSED_ON: [Signal; 6] = [
@@ -174,6 +177,12 @@ impl Signals {
             let _ = kill_process(getpid(), Signal::STOP);
         }
         if ENDING.contains(&signal) {
+            // Only this process is left, which gives back what it held.
+            let is_impatient = signal == Signal::INT && state.asked_to_end.is_some();
+            if is_impatient && state.running.is_empty() {
+                output::warn("ended at once; what was held is free when its time is over");
+                std::process::exit(status_of_signal(signal).into());
+            }
             state.asked_to_end.get_or_insert(signal);
             for (_, listener) in &state.listeners {
                 listener(signal);

@@ -28,6 +28,11 @@ pub(crate) fn one_line(text: &str) -> String {
     shown
 }
 
+/// Whether a text has a character that is shown as an escape.
+pub(crate) fn has_unsafe(text: &str) -> bool {
+    text.contains(is_unsafe)
+}
+
 /// Escapes a stream of bytes that arrives in parts. Line breaks and tabs stay as they are.
 #[derive(Default)]
 pub(super) struct Escaper {

@@ -35,13 +35,32 @@ fn what_is_no_batch_is_a_usage_error_that_names_the_place() {
     let server = Server::start();
     let me = server.user("me");
     for (batch, words) in [
-        ("{", "standard input is not a batch: EOF"),
-        (r#"{"do": [{"st": "/a"}]}"#, "unknown field `st`"),
+        ("", "standard input is empty; write a batch such as {"),
+        ("{", "is not JSON (line 1, column 1)"),
+        (
+            r#"[{"delete": "/a"}]"#,
+            r#"put the operations into its member "do", as in {"do": ["#,
+        ),
+        (
+            r#"{"do": [{"st": "/a"}]}"#,
+            r#"unknown member "st" at do[0]; write "set""#,
+        ),
+        (
+            r#"{"do": [{"set": "/a", "value": 1}]}"#,
+            r#"a text in double quotes, such as "1""#,
+        ),
         (r#"{"do": [{"set": "/a"}]}"#, "do[0]"),
+        (
+            r#"{"do": [{"set": "/a"}]}"#,
+            "; nothing was changed; prominence kv batch --help shows",
+        ),
     ] {
-        let failed = me.kv_with_input(&["batch", "-"], batch.as_bytes());
-        assert_eq!(failed.status, 2, "{}", failed.stderr);
-        assert!(failed.stderr.contains(words), "{}", failed.stderr);
+        let complaint = me
+            .kv_with_input(&["batch", "-"], batch.as_bytes())
+            .complaint(2);
+        assert!(complaint.contains(words), "{complaint}");
+        assert!(complaint.contains("; "), "{complaint}");
+        assert!(!complaint.contains("expected"), "{complaint}");
     }
     let large = me.kv_with_input(&["batch", "-"], &vec![b' '; (1 << 20) + 1]);
     assert_eq!(large.status, 2, "{}", large.stderr);

@@ -148,15 +148,36 @@ fn a_command_that_cannot_be_run_is_named_and_the_work_given_back() {
 fn nothing_to_claim_is_an_answer() {
     let server = Server::start();
     let (me, place) = (server.user("me"), Place::new());
+    for options in [&[][..], &["--wait", "1s"]] {
+        let complaint = claim(&me, options, "true", &place).ended().complaint(1);
+        assert_eq!(
+            complaint,
+            "there is nothing to claim under /queue/: there are no keys; prominence kv list --dirs / shows \
+             what there is"
+        );
+    }
+    let ran = claim(&me, &["--until-empty"], "true", &place).ended();
+    assert_eq!(ran.status, 0, "{ran:?}");
+    assert!(
+        ran.stderr.contains("there are no keys below /queue/"),
+        "{ran:?}"
+    );
+
+    fill(&me, &["held"]);
+    let held = me
+        .client()
+        .claim(
+            &Prefix::parse("/queue/").unwrap(),
+            Duration::from_secs(600),
+            None,
+        )
+        .unwrap();
     let complaint = claim(&me, &[], "true", &place).ended().complaint(1);
-    assert_eq!(complaint, "there is nothing to claim under /queue/");
-    let complaint = claim(&me, &["--wait", "1s"], "true", &place)
-        .ended()
-        .complaint(1);
-    assert_eq!(complaint, "there is nothing to claim under /queue/");
-    claim(&me, &["--until-empty"], "true", &place)
-        .ended()
-        .text();
+    assert!(
+        complaint.contains("all keys there are claimed; wait for one with --wait"),
+        "{complaint}"
+    );
+    me.client().delete(&held.unwrap().key).unwrap();
 
     let waiting = claim(&me, &["--wait", "20m"], "cat", &place);
     fill(&me, &["a"]);

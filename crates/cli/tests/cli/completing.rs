@@ -283,3 +283,13 @@ fn completion_that_fails_says_nothing_and_ends_in_time() {
         began.elapsed()
     );
 }
+
+#[test]
+fn keys_that_a_terminal_would_obey_are_not_offered() {
+    let server = Server::start();
+    let me = server.user("me");
+    for key in ["/in/\u{202e}txt", "/in/a\u{9d}b", "/in/plain"] {
+        me.kv(&["set", key, "--string", "x"]).text();
+    }
+    assert_eq!(offered(&me, &["kv", "get", "/in/"]), ["/in/plain"]);
+}

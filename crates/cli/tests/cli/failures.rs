@@ -311,7 +311,7 @@ fn every_refusal_ends_in_what_to_do_next() {
         (&["kv", "batch", "/none"], "check its name"),
         (
             &["kv", "batch", &format!("{home}/batch")],
-            "see prominence kv batch --help",
+            "add the operations, as in",
         ),
         (
             &["kv", "import", &format!("{home}/none"), "/in/"],
@@ -321,12 +321,20 @@ fn every_refusal_ends_in_what_to_do_next() {
             &["kv", "export", "/", &format!("{home}/batch")],
             "name another place",
         ),
-        (&["kv", "get", "/a", "-o", "/none/x"], "name another file"),
+        (&["kv", "get", "/a", "-o", "/none/x"], "check its name"),
         (&["kv", "list", "--token", "x"], "PROMINENCE_TOKEN"),
         (&["kv", "lock", "/l", "--", "/none"], "raise the quota"),
         (&["exec", "--", "/none"], "check its name"),
         (&["exec", "--", &folder], "chmod +x"),
         (&["token", "inspect", "x"], "whoami"),
+        (&["token", "inspect", "x y"], "copy it again"),
+        (
+            &["kv", "claim", "/none/", "--", "true"],
+            "prominence kv list",
+        ),
+        (&["kv", "load", "/in", "/none"], "check its name"),
+        (&["kv", "missing", "/none/", "/out/"], "prominence kv list"),
+        (&["admin", "check", "--backup", "/none"], "check its name"),
         (&["kv", "list", "--url", "http://h/p?q"], "leave that out"),
         (&["kv", "list", "--lng"], "--help"),
     ] {

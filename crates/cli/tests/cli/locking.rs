@@ -75,7 +75,10 @@ fn who_does_not_want_to_wait_is_told_who_has_it() {
         Job::start(&me, &all, "echo ran > ran", &place).ended()
     };
     let complaint = lock(&["--no-wait"]).complaint(1);
-    assert_eq!(complaint, "the lock /lock is held by somebody");
+    assert_eq!(
+        complaint,
+        "the lock /lock is held by somebody; leave --no-wait out to wait for it"
+    );
     let complaint = lock(&["--wait", "1s"]).complaint(1);
     assert!(
         complaint.contains("is still held by somebody"),

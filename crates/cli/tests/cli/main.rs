@@ -6,6 +6,7 @@
     reason = "tests say what went wrong by failing"
 )]
 
+mod awaiting_input;
 mod batch;
 mod certificates;
 mod claiming;
@@ -22,6 +23,7 @@ mod listing;
 mod locking;
 mod login;
 mod manual;
+mod misspelt;
 mod mistakes;
 mod patience;
 mod profiles;
@@ -34,6 +36,7 @@ mod serving;
 mod signals;
 mod support;
 mod sweep;
+mod table_faults;
 mod tables;
 mod terminal;
 mod token_files;

@@ -169,7 +169,10 @@ fn inputs_without_a_result_are_listed() {
     set(&me, "/out/3", b"x");
     assert_eq!(me.kv(&["missing", "/in", "/out"]).text(), "");
     let complaint = me.kv(&["missing", "/inn", "/out"]).complaint(1);
-    assert!(complaint.contains("no inputs under /inn/"), "{complaint}");
+    assert_eq!(
+        complaint,
+        "there are no inputs under /inn/; there is /in/, if that is meant"
+    );
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
 
 use crate::running::{Job, Place, is_gone, signal, state, until};
 use crate::support::{PROGRAM, Person, Server, clean};
@@ -80,6 +81,69 @@ fn a_stop_stops_the_command_as_well_and_both_go_on_together() {
     assert!(job.is_running());
     job.signal("TERM");
     assert_eq!(job.ended().status, 128 + 15);
+}
+
+/// Sends a signal to a command that holds something while its server is away; answers the command and the
+/// moment.
+fn interrupted_while_the_server_is_stopped(
+    me: &Person<'_>,
+    server: &Server,
+    arguments: &[&str],
+    place: &Place,
+) -> (Job, Instant) {
+    let job = Job::start(me, arguments, STAY, place);
+    place.line("pid");
+    // A stopped server answers nothing, and refuses no connection either.
+    signal(server.pid(), "STOP");
+    job.signal("INT");
+    (job, Instant::now())
+}
+
+#[test]
+fn an_interrupted_command_tries_to_give_back_what_it_held_for_a_moment_alone() {
+    for (arguments, what) in [
+        (&["lock", "/lock"][..], "releasing the lock /lock"),
+        (&["claim", "/queue/"], "giving /queue/a back"),
+    ] {
+        let server = Server::start();
+        let (me, place) = (server.user("me"), Place::new());
+        me.kv(&["set", "/queue/a", "--string", "x"]).text();
+        let (job, began) = interrupted_while_the_server_is_stopped(&me, &server, arguments, &place);
+        let ran = job.ended();
+        let took = began.elapsed();
+        signal(server.pid(), "CONT");
+        assert_eq!(ran.status, 128 + 2, "{ran:?}");
+        assert!(took < Duration::from_secs(4), "{took:?} {ran:?}");
+        let told = format!("{what}; press Ctrl-C again to end at once");
+        assert!(ran.stderr.contains(&told), "{ran:?}");
+    }
+}
+
+#[test]
+fn a_second_interrupt_ends_a_release_at_once() {
+    let server = Server::start();
+    let (me, place) = (server.user("me"), Place::new());
+    let (job, _) =
+        interrupted_while_the_server_is_stopped(&me, &server, &["lock", "/lock"], &place);
+    let pid = place.line("pid");
+    until("only the release is left", || is_gone(&pid));
+    // The command is gone, and its end noticed a moment later; another interrupt changes nothing.
+    let mut job = Some(job);
+    until("it ends", || {
+        let running = job.as_mut().unwrap();
+        if running.is_running() {
+            running.signal("INT");
+        }
+        !running.is_running()
+    });
+    signal(server.pid(), "CONT");
+    let ran = job.take().unwrap().ended();
+    assert_eq!(ran.status, 128 + 2, "{ran:?}");
+    assert!(
+        ran.stderr
+            .contains("ended at once; what was held is free when its time is over"),
+        "{ran:?}"
+    );
 }
 
 /// Runs the program at a terminal, which util-linux's `script` gives it.

@@ -243,6 +243,8 @@ fn a_guess_about_a_value_is_told_to_a_person_and_to_nobody_else() {
         "kv set /a 42",
         "kv set /a -1.5",
         "kv set /a 'two words.'",
+        "kv set /a hello.world",
+        "kv set /a v1.x",
         "kv set /a --string results.cvs",
         &format!("kv set /a --file {file}"),
     ] {

@@ -242,7 +242,9 @@ fn a_prefix_that_matches_more_than_a_folder_is_told() {
     );
     // A folder, a single key and a prefix that ends between two words are meant as they are.
     for prefix in ["/in/", "/run-", "/run-1", "/"] {
-        me.kv(&["set", "/run-1", "1"]).text();
+        for key in ["/in/x", "/run-1"] {
+            me.kv(&["set", key, "1"]).text();
+        }
         me.kv(&["delete", "--prefix", prefix]).text();
     }
 }

@@ -40,6 +40,10 @@ pub(crate) struct Migrate {
     #[arg(long, value_name = "ACTION", default_value = "refuse")]
     pub(crate) unowned: Unowned,
 
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+
     #[command(flatten)]
     from_access: FromAccess,
 

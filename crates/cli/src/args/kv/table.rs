@@ -47,7 +47,8 @@ pub(crate) struct Load {
           value_parser = values::delimiter)]
     pub(crate) delimiter: Option<Delimiter>,
 
-    /// Only print the keys and values; store nothing. Each line has a key and a value.
+    /// Only print the keys and values; store nothing. Each line has a key and a value, or with --json an
+    /// object with both.
     #[arg(long)]
     pub(crate) dry_run: bool,
 
@@ -99,7 +100,7 @@ pub(crate) struct Load {
     pub(crate) if_absent: bool,
 
     /// Print JSON: how many rows were stored, left out and removed.
-    #[arg(long, conflicts_with = "dry_run")]
+    #[arg(long)]
     pub(crate) json: bool,
 
     /// Number of requests under way at a time.

@@ -8,11 +8,20 @@ use std::path::{Path, PathBuf};
 
 use prominence_api::time::rfc3339;
 use prominence_server::admin;
+use serde::Serialize;
 
-use super::contents;
+use super::{Contents, contents};
 use crate::args::admin::{Backup, FileOrStream};
-use crate::failure::Failure;
+use crate::failure::{Failure, next_step};
 use crate::output::{self, Output, Reader};
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Made {
+    file: String,
+    #[serde(flatten)]
+    contents: Contents,
+}
 
 /// What the name of a backup ends in until it is whole.
 const DRAFT: &str = ".new";
@@ -28,7 +37,14 @@ pub(super) fn run(options: &Backup, output: &mut Output) -> Result<(), Failure> 
                 ));
             }
             let made = admin::backup(&folder, &mut *output)?;
-            output::say(format_args!("backed up {}", contents(&made)));
+            if options.json {
+                // Standard output has the backup.
+                let json =
+                    serde_json::to_string(&Contents::from(&made)).map_err(io::Error::from)?;
+                output::say(json);
+            } else {
+                output::say(format_args!("backed up {}", contents(&made)));
+            }
         }
         FileOrStream::File(path) => {
             let replace = if options.force {
@@ -39,6 +55,12 @@ pub(super) fn run(options: &Backup, output: &mut Output) -> Result<(), Failure> 
             let mut draft = Draft::create(path, replace)?;
             let made = admin::backup(&folder, &mut draft.file)?;
             draft.complete()?;
+            if options.json {
+                return Ok(output.json(&Made {
+                    file: path.display().to_string(),
+                    contents: (&made).into(),
+                })?);
+            }
             writeln!(
                 output,
                 "backed up {} to {} as of {}",
@@ -157,7 +179,8 @@ fn sync_folder_of(path: &Path) -> io::Result<()> {
 
 fn cannot_write(path: &Path, error: &io::Error) -> Failure {
     Failure::Store(format!(
-        "cannot write {}: {error}; choose another place for the backup",
-        path.display()
+        "cannot write {}: {error}; {}",
+        path.display(),
+        next_step(error, "choose another place for the backup")
     ))
 }

@@ -6,7 +6,8 @@ use prominence_api::time::rfc3339;
 use prominence_server::admin::{self, CheckReport};
 use serde::Serialize;
 
-use super::contents;
+use super::super::{counted, keys};
+use super::{Contents, contents};
 use crate::args::admin::{Check, FileOrStream};
 use crate::failure::Failure;
 use crate::output::Output;
@@ -15,11 +16,8 @@ use crate::output::Output;
 #[derive(Serialize)]
 struct WholeBackup {
     clean: bool,
-    made: String,
-    namespaces: u64,
-    entries: u64,
-    bytes: u64,
-    changes: u64,
+    #[serde(flatten)]
+    contents: Contents,
 }
 
 /// What `--json` prints of a backup that is not.
@@ -52,8 +50,12 @@ pub(super) fn run(options: &Check, output: &mut Output) -> Result<(), Failure> {
 fn describe(report: &CheckReport, output: &mut Output) -> Result<(), Failure> {
     writeln!(
         output,
-        "checked {} keys of {} users ({} bytes), {} of which expire, and {} changes",
-        report.entries, report.namespaces, report.bytes, report.expiring, report.changes
+        "checked {} of {} ({}), {} of which expire, and {}",
+        keys(report.entries),
+        counted(report.namespaces, "user"),
+        counted(report.bytes, "byte"),
+        report.expiring,
+        counted(report.changes, "change")
     )?;
     for finding in &report.findings {
         writeln!(output, "{}: {}", finding.kind, finding.message)?;
@@ -75,11 +77,7 @@ fn check_backup(
     match admin::verify(super::open(backup)?) {
         Ok(found) if options.json => output.json(&WholeBackup {
             clean: true,
-            made: rfc3339(found.made),
-            namespaces: found.namespaces,
-            entries: found.entries,
-            bytes: found.bytes,
-            changes: found.changes,
+            contents: (&found).into(),
         })?,
         Ok(found) => {
             let made = rfc3339(found.made);

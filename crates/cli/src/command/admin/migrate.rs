@@ -5,11 +5,55 @@ use std::io::{self, Write as _};
 use prominence_server::admin::migrate::{
     self, MigrateError, Outcome, Refusal, Start, Step, Unfit, Users,
 };
+use serde::Serialize;
 
-use super::contents;
+use super::{Contents, contents};
 use crate::args::admin::Migrate;
 use crate::failure::Failure;
 use crate::output::{Output, Progress, Show};
+
+/// What `--json` prints of a migration that is done.
+#[derive(Serialize)]
+struct Shown {
+    /// Whether anything was copied; otherwise all of it was there already.
+    copied: bool,
+    /// Whether it went on where an earlier run was broken off.
+    resumed: bool,
+    #[serde(flatten)]
+    contents: Contents,
+}
+
+/// What `--json` prints of a migration that is refused.
+#[derive(Serialize)]
+struct Refused {
+    message: String,
+    #[serde(flatten)]
+    listed: Listed,
+}
+
+/// What a sentence has no room for: the first differences or problems, and how many more there are.
+#[derive(Serialize)]
+struct Listed {
+    problems: Vec<String>,
+    more: u64,
+}
+
+impl Shown {
+    fn of(outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Done { copied, start } => Self {
+                copied: true,
+                resumed: matches!(start, Start::Resumed),
+                contents: copied.into(),
+            },
+            Outcome::NothingToDo(there) => Self {
+                copied: false,
+                resumed: false,
+                contents: there.into(),
+            },
+        }
+    }
+}
 
 pub(super) fn run(options: &Migrate, output: &mut Output) -> Result<(), Failure> {
     let users = Users {
@@ -33,9 +77,16 @@ pub(super) fn run(options: &Migrate, output: &mut Output) -> Result<(), Failure>
     let done = migrate::migrate(options.source(), options.destination(), &users, &mut watch);
     drop(bar);
     match done {
+        Ok(outcome) if options.json => Ok(output.json(&Shown::of(&outcome))?),
         Ok(outcome) => Ok(tell(outcome, output)?),
         Err(refusal) => {
-            list(&refusal, output)?;
+            let listed = Listed::of(&refusal);
+            if options.json {
+                let message = refusal.to_string();
+                output.json(&Refused { message, listed })?;
+            } else {
+                listed.print(output)?;
+            }
             Err(refusal.into())
         }
     }
@@ -63,32 +114,42 @@ fn tell(outcome: Outcome, output: &mut Output) -> io::Result<()> {
     }
 }
 
-/// What a sentence has no room for.
-fn list(refusal: &Refusal, output: &mut Output) -> io::Result<()> {
-    let (first, count): (Vec<String>, u64) = match refusal {
-        Refusal::Failed(
-            MigrateError::Different(found)
-            | MigrateError::NotEmpty {
-                differences: found, ..
-            },
-        ) => {
-            let first = found.first.iter().map(ToString::to_string);
-            (first.collect(), found.count)
+impl Listed {
+    fn of(refusal: &Refusal) -> Self {
+        let (first, count): (Vec<String>, u64) = match refusal {
+            Refusal::Failed(
+                MigrateError::Different(found)
+                | MigrateError::NotEmpty {
+                    differences: found, ..
+                },
+            ) => {
+                let first = found.first.iter().map(ToString::to_string);
+                (first.collect(), found.count)
+            }
+            Refusal::Failed(MigrateError::Unfit(
+                Unfit::Problems(found) | Unfit::Ambiguous(found),
+            )) => {
+                let first = found.first.iter().map(ToString::to_string);
+                (first.collect(), found.count)
+            }
+            _ => (Vec::new(), 0),
+        };
+        let more = count.saturating_sub(first.len() as u64);
+        Self {
+            problems: first,
+            more,
         }
-        Refusal::Failed(MigrateError::Unfit(Unfit::Problems(found) | Unfit::Ambiguous(found))) => {
-            let first = found.first.iter().map(ToString::to_string);
-            (first.collect(), found.count)
+    }
+
+    fn print(&self, output: &mut Output) -> io::Result<()> {
+        for line in &self.problems {
+            writeln!(output, "{line}")?;
         }
-        _ => return Ok(()),
-    };
-    for line in &first {
-        writeln!(output, "{line}")?;
+        if self.more > 0 {
+            writeln!(output, "and {} more", self.more)?;
+        }
+        Ok(())
     }
-    let more = count.saturating_sub(first.len() as u64);
-    if more > 0 {
-        writeln!(output, "and {more} more")?;
-    }
-    Ok(())
 }
 
 impl From<Refusal> for Failure {

@@ -4,6 +4,7 @@ use std::io::Write as _;
 
 use prominence_server::admin;
 
+use super::super::counted;
 use crate::args::admin::Usage;
 use crate::failure::Failure;
 use crate::output::{Look, Output};
@@ -32,8 +33,8 @@ pub(super) fn run(options: &Usage, output: &mut Output) -> Result<(), Failure> {
     let shown = report.namespaces.len();
     writeln!(
         output,
-        "{size:>bytes$}  {number:>keys$}  all {} users, {shown} of them shown",
-        report.total_namespaces
+        "{size:>bytes$}  {number:>keys$}  {}, {shown} shown",
+        counted(report.total_namespaces, "user")
     )?;
     Ok(())
 }

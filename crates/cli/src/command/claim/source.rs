@@ -193,7 +193,7 @@ impl Worker<'_> {
             if let Some(until) = claimed.entry.metadata.claimed_until {
                 self.run.tally.note_time(until, hold, time::now());
             }
-            let mut work = Work::new(self.run.clients(), claimed, hold, asked);
+            let mut work = Work::new(self.run.giving_back.clone(), claimed, hold, asked);
             if asked.elapsed() < hold / UNCERTAIN {
                 return Ok(Some((work, asked)));
             }

@@ -9,6 +9,7 @@ use prominence_core::{Key, Revision};
 use super::attempts::{DeadLetters, move_key};
 use crate::failure::Failure;
 use crate::held::clock::Moment;
+use crate::held::giving_back::GivingBack;
 use crate::held::keeper::{Hold, Renewal};
 use crate::output;
 
@@ -17,10 +18,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 
 /// A key that this process has claimed.
 pub(super) struct Work {
-    /// Repeats nothing by itself.
-    client: Client,
-    /// How long the claim is tried to be given back while the server is away.
-    patience: Duration,
+    giving_back: GivingBack,
     pub(super) key: Key,
     value: Vec<u8>,
     /// As it was when it was claimed.
@@ -68,15 +66,14 @@ pub(super) enum Done {
 impl Work {
     /// What was claimed no earlier than `since`.
     pub(super) fn new(
-        (client, patience): (Client, Duration),
+        giving_back: GivingBack,
         claimed: Claimed,
         hold: Duration,
         since: Moment,
     ) -> Self {
         let Claimed { key, entry } = claimed;
         Self {
-            client,
-            patience,
+            giving_back,
             key,
             value: entry.value,
             revision: entry.metadata.revision,
@@ -119,7 +116,7 @@ impl Work {
 
     /// Moves the key to where nobody claims it, and says where that is.
     pub(super) fn move_to(&mut self, letters: &DeadLetters) -> Result<(Done, Key), Failure> {
-        let to = letters.vacant(&self.patient(), &self.key)?;
+        let to = self.give(|client| letters.vacant(client, &self.key))?;
         let done = self.conclude(|work, client| {
             let from = (&work.key, work.revision);
             move_key(client, from, &work.value, &to)
@@ -133,7 +130,7 @@ impl Work {
         change: impl Fn(&Self, &Client) -> Result<(), Error>,
     ) -> Result<Done, Failure> {
         loop {
-            let client = self.client.with_retry_for(self.until.left());
+            let client = self.giving_back.client.with_retry_for(self.until.left());
             match change(self, &client) {
                 Ok(()) => return Ok(Done::Yes),
                 Err(error) => match self.settle(&client, error)? {
@@ -147,7 +144,7 @@ impl Work {
 
     /// Leaves the claim to run out after this time: until then nobody takes the key.
     pub(super) fn leave_for(&self, delay: Duration) {
-        match self.patient().renew(&self.key, self.revision, delay) {
+        match self.give(|client| client.renew(&self.key, self.revision, delay)) {
             Ok(_) | Err(Error::PreconditionFailed(_) | Error::NoSuchKey(_)) => {}
             Err(error) => output::warn(format!(
                 "{} is free again only when its claim runs out: {}",
@@ -159,7 +156,7 @@ impl Work {
 
     /// Releases the claim. One that can't be released runs out by itself.
     pub(super) fn give_back(&self) {
-        match self.patient().release(&self.key, self.revision) {
+        match self.give(|client| client.release(&self.key, self.revision)) {
             // Somebody may have it already, or its time was over.
             Ok(_) | Err(Error::PreconditionFailed(_) | Error::NoSuchKey(_)) => {}
             Err(error) => output::warn(format!(
@@ -170,10 +167,10 @@ impl Work {
         }
     }
 
-    /// A client that tries while the server is away, but no longer than the claim lasts.
-    fn patient(&self) -> Client {
-        self.client
-            .with_retry_for(self.patience.min(self.until.left()))
+    /// Runs a request that gives the key back, while the server is away for no longer than the claim lasts.
+    fn give<T>(&self, request: impl FnOnce(&Client) -> T) -> T {
+        let what = format!("giving {} back", self.key);
+        self.giving_back.run(self.until.left(), &what, request)
     }
 
     /// Whether the key is still ours after a request that failed, and under which revision.
@@ -213,7 +210,7 @@ impl Hold for Work {
         let lost =
             || Renewal::Lost("its time had run out, or somebody set or deleted it".to_owned());
         let asked = Moment::now();
-        let client = self.client.clone();
+        let client = self.giving_back.client.clone();
         match client.renew(&self.key, self.revision, self.hold) {
             Ok(held) => {
                 self.revision = held.revision;

@@ -4,7 +4,6 @@ use std::io::Write as _;
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::sync::mpsc::Sender;
-use std::time::Duration;
 
 use prominence_client::Client;
 
@@ -15,7 +14,9 @@ use super::source::Piece;
 use super::tally::Tally;
 use super::work::{Done, Work};
 use crate::args::kv::claim::Claim;
+use crate::command::counted;
 use crate::failure::Failure;
+use crate::held::giving_back::GivingBack;
 use crate::held::signals::{NotStarted, Signals};
 use crate::held::supervise::{Terms, status_code, supervise};
 use crate::held::{self, cannot_run};
@@ -31,10 +32,8 @@ const LOST: u8 = 1;
 pub(super) struct Run<'a> {
     pub(super) options: &'a Claim,
     pub(super) client: &'a Client,
-    /// The client for renewals.
-    pub(super) keeper: Client,
-    /// How long a claim is tried to be given back while the server is away.
-    pub(super) patience: Duration,
+    /// With the client for renewals.
+    pub(super) giving_back: GivingBack,
     pub(super) signals: &'a Signals,
     pub(super) tally: Tally,
     pub(super) terms: Terms,
@@ -43,13 +42,6 @@ pub(super) struct Run<'a> {
     /// Held by the one worker who waits for keys of others.
     pub(super) idle: Mutex<()>,
     pub(super) show: Show,
-}
-
-impl Run<'_> {
-    /// The client of a claim, and how long it tries while the server is away.
-    pub(super) fn clients(&self) -> (Client, Duration) {
-        (self.keeper.clone(), self.patience)
-    }
 }
 
 /// One worker of a run.
@@ -236,7 +228,8 @@ impl Worker<'_> {
         match work.move_to(&attempts.letters) {
             Ok((Done::Yes, to)) => {
                 output::warn(format!(
-                    "{key} was moved to {to}: it was claimed {attempt} times without success"
+                    "{key} was moved to {to}: it was claimed {} without success",
+                    counted(attempt, "time")
                 ));
                 self.run.tally.moved();
                 let to = to.to_string();

@@ -57,6 +57,11 @@ impl Counts {
         }
     }
 
+    /// Whether there were no values.
+    pub(super) fn are_zero(&self) -> bool {
+        self.values == 0
+    }
+
     /// Says on standard error how many were unusual.
     pub(super) fn tell(&self) {
         self.others

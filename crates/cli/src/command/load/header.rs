@@ -8,7 +8,7 @@ use super::separator::Separator;
 use crate::args::kv::table::Load;
 
 /// Characters that separate the columns of tables.
-const SEPARATORS: [char; 4] = [',', ';', '\t', '|'];
+pub(super) const SEPARATORS: [char; 4] = [',', ';', '\t', '|'];
 
 /// Where the names of the columns come from.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -134,12 +134,24 @@ fn check_blanks(first: &[&str]) -> Result<(), String> {
 
 fn check_unique(names: &[String]) -> Result<(), String> {
     let mut columns: HashMap<&str, usize> = HashMap::new();
+    let is_unnamed = |name: &String| name.is_empty();
+    if names.len() > 1 && names.iter().all(is_unnamed) {
+        return Err(
+            "has separators and no names; delete the rows above the names of the columns"
+                .to_owned(),
+        );
+    }
+    let unnamed = names.iter().filter(|name| is_unnamed(name)).count();
     for (at, name) in names.iter().enumerate() {
         let column = at + 1;
         if name.is_empty() {
+            let cause = match (at, unnamed) {
+                (0, 1) => " (pandas writes such a column unless told index=False)",
+                (_, 1) if column == names.len() => " (the row ends in a separator)",
+                _ => "",
+            };
             return Err(format!(
-                "has no name for column {column}; name it or delete the column (pandas writes such a \
-                 column unless told index=False)"
+                "has no name for column {column}{cause}; name it or delete the column"
             ));
         }
         if name.contains('\0') {
@@ -172,7 +184,11 @@ mod tests {
         assert_eq!(names.unwrap(), ["a", "b c", "d"]);
         for (first, words) in [
             (&["a", " a"][..], "column 1 and column 2 \"a\""),
-            (&["a", " "], "no name for column 2"),
+            (&["a", " "], "column 2 (the row ends in a separator)"),
+            (&["", "a"], "column 1 (pandas"),
+            (&["a", "", "b"], "column 2; name it"),
+            (&["", "a", ""], "column 1; name it"),
+            (&["", " ", ""], "delete the rows above"),
             (&["a\0"], "UTF-16"),
         ] {
             let complaint = take(ColumnNames::Expected, first).unwrap_err();

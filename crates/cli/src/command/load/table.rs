@@ -3,15 +3,20 @@
 use std::fmt;
 use std::io::Read;
 
-use super::super::counted;
+use super::super::input::is_stdin;
 use super::header::ColumnNames;
+use super::kind::{HEAD_BYTES, Kind};
 use super::separator::Separator;
 use super::text::{self, Text};
+use super::width;
 use crate::args::kv::table::{Delimiter, Load};
 use crate::failure::Failure;
 
 /// Bytes of the table that are read at a time.
 const BUFFER: usize = 64 << 10;
+
+/// Columns that a sentence names.
+const MAX_NAMED: usize = 20;
 
 /// A table, which can be read again and again.
 pub(super) struct Table {
@@ -59,6 +64,7 @@ impl Table {
     /// Opens the table that was asked for, and reads the names of its columns.
     pub(super) fn open(options: &Load) -> Result<Self, Failure> {
         let text = Text::open(&options.table)?;
+        refuse_other_kinds(options, &text)?;
         let separator = separator(options, &text)?;
         let names = ColumnNames::of(options);
         let mut table = Self {
@@ -75,7 +81,7 @@ impl Table {
         let Some(first) = table.all_rows()?.read()? else {
             let name = table.name();
             return Err(Failure::Usage(format!(
-                "{name} is empty; its first row must name the columns"
+                "{name} is empty; load a table whose first row names the columns"
             )));
         };
         let cells: Vec<&str> = first.record.iter().collect();
@@ -101,11 +107,21 @@ impl Table {
         let found = self.columns.iter().position(|column| column == name);
         found.ok_or_else(|| {
             Failure::Usage(format!(
-                "{} has no column {name:?} for {option}; it has {}",
+                "{} has no column {name:?} for {option}; name one that it has: {}",
                 self.name(),
-                self.columns.join(", ")
+                self.named_columns()
             ))
         })
+    }
+
+    /// The first columns, and how many more there are.
+    fn named_columns(&self) -> String {
+        let first = self.columns.iter().take(MAX_NAMED).map(String::as_str);
+        let names = first.collect::<Vec<_>>().join(", ");
+        match self.columns.len().saturating_sub(MAX_NAMED) {
+            0 => names,
+            more => format!("{names} and {more} more"),
+        }
     }
 
     /// An error in the row whose reader stood at this position before it.
@@ -148,6 +164,22 @@ impl Table {
             blank: Blank::default(),
         })
     }
+}
+
+/// Refuses a file that is known not to be a table of text, such as a workbook.
+fn refuse_other_kinds(options: &Load, text: &Text) -> Result<(), Failure> {
+    let head = text.head(HEAD_BYTES)?;
+    // A table whose separator is named may begin with any text.
+    let is_named = options.delimiter.is_some() || text.separator().is_some();
+    let kind = Kind::of(&head).or_else(|| Kind::of_text(&head).filter(|_| !is_named));
+    kind.map_or(Ok(()), |kind| {
+        let file = (!is_stdin(&options.table)).then(|| text.name());
+        let explained = kind.explain(file, options.prefix.as_str());
+        let name = text.name();
+        Err(Failure::Usage(format!(
+            "{name} {explained}; nothing was stored"
+        )))
+    })
 }
 
 /// How columns are separated: as the options say, as the text says, as its name says, or by commas.
@@ -201,7 +233,7 @@ impl Rows<'_> {
         let table = self.table;
         let mut record = csv::ByteRecord::new();
         let more = self.reader.read_byte_record(&mut record);
-        let more = more.map_err(|error| text::unreadable(table.name(), &error))?;
+        let more = more.map_err(|error| text::unreadable(table.name(), &error.into()))?;
         let end = self.reader.position().byte();
         if !more {
             table.text.ends_at(end)?;
@@ -261,15 +293,12 @@ impl Iterator for Rows<'_> {
             self.blank.rows += 1;
         };
         self.index += 1;
-        let (cells, width) = (row.record.len(), self.table.columns.len());
-        if cells == width {
+        let columns = self.table.columns.len();
+        if row.record.len() == columns {
             return Some(Ok(row));
         }
-        let cells = counted(cells as u64, "cell");
-        let what = format!(
-            "has {cells}, and the table has {}",
-            counted(width as u64, "column")
-        );
+        let cells: Vec<_> = row.record.iter().collect();
+        let what = width::explain(&cells, columns, self.table.separator);
         Some(Err(self.table.wrong(row.position, what)))
     }
 }

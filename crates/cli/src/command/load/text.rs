@@ -4,16 +4,14 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use super::super::input::{is_stdin, read_stdin};
 use super::super::utf16::{self, Broken};
 use super::separator;
-use crate::failure::Failure;
+use crate::failure::{Failure, next_step};
 
 /// A table that can be read only once, or has to be decoded, is kept in memory, up to this many bytes.
 /// A larger one belongs in a file in UTF-8, which is read piece by piece.
 const MAX_BYTES_IN_MEMORY: u64 = 256 << 20;
-
-/// The name of standard input.
-const STDIN: &str = "-";
 
 /// The mark that some programs write before text in UTF-8.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -45,7 +43,7 @@ enum Origin {
 impl Text {
     /// Opens a file, or reads all of what can be read only once.
     pub(super) fn open(path: &Path) -> Result<Self, Failure> {
-        let is_stdin = path.as_os_str() == STDIN;
+        let is_stdin = is_stdin(path);
         let name = if is_stdin {
             "standard input".to_owned()
         } else {
@@ -53,7 +51,7 @@ impl Text {
         };
         let failed = |error: io::Error| unreadable(&name, &error);
         let origin = if is_stdin {
-            Origin::Memory(read_whole(io::stdin().lock(), &name)?)
+            Origin::Memory(read_whole(read_stdin("a table"), &name)?)
         } else if path.metadata().map_err(failed)?.is_file() {
             Origin::File(path.to_owned())
         } else {
@@ -80,6 +78,15 @@ impl Text {
     /// The separator that the text itself names in a first line such as `sep=;`.
     pub(super) fn separator(&self) -> Option<u8> {
         self.separator
+    }
+
+    /// The first bytes, as they are stored.
+    pub(super) fn head(&self, bytes: u64) -> Result<Vec<u8>, Failure> {
+        let mut head = Vec::new();
+        self.open_at(0)
+            .and_then(|text| text.take(bytes).read_to_end(&mut head))
+            .map_err(|error| unreadable(&self.name, &error))?;
+        Ok(head)
     }
 
     /// Reads from the first row on.
@@ -207,8 +214,9 @@ fn read_whole(from: impl Read, name: &str) -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
-pub(super) fn unreadable(name: &str, error: &dyn std::error::Error) -> Failure {
-    Failure::Usage(format!("cannot read {name}: {error}"))
+pub(super) fn unreadable(name: &str, error: &io::Error) -> Failure {
+    let next = next_step(error, "name another file");
+    Failure::Usage(format!("cannot read {name}: {error}; {next}"))
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use prominence_core::{Key, Precondition, Prefix, Revision, Value};
 
 use super::holder::Holder;
 use crate::args::kv::lock::Lock;
+use crate::command::counted;
 use crate::failure::Failure;
 use crate::held::attempt::Door;
 use crate::held::clock::Moment;
@@ -73,7 +74,7 @@ impl Wish {
     /// What to say when the time is over.
     fn late(&self, what: &str, holder: &str) -> String {
         match self.deadline {
-            None => format!("the lock {what} held by {holder}"),
+            None => format!("the lock {what} held by {holder}; leave --no-wait out to wait for it"),
             Some(_) => format!("the lock {what} still held by {holder}; wait longer with --wait"),
         }
     }
@@ -89,7 +90,7 @@ impl Slots {
         let keys: Result<Vec<_>, KeyError> = keys.collect();
         let keys = keys.map_err(|error| {
             Failure::Usage(format!(
-                "there is no room for slots below {}: {error}",
+                "there is no room for slots below {}: {error}; name a shorter key",
                 options.key
             ))
         })?;
@@ -177,13 +178,15 @@ fn take_any(
         let left = wish.left();
         if left.is_zero() {
             let slots = keys.len();
-            return Err(Failure::No(
-                wish.late(&format!("{lock} is, in all its {slots} slots,"), "others"),
-            ));
+            return Err(Failure::No(wish.late(
+                &format!("{lock} is, in all its {},", counted(slots as u64, "slot")),
+                "others",
+            )));
         }
         let (slots, others) = (keys.len(), held.len());
         wish.line.show(format_args!(
-            "{others} of {slots} slots of the lock {lock} are held"
+            "{others} of {} of the lock {lock} held",
+            counted(slots as u64, "slot")
         ));
         let any = keys.get(random_below(keys.len()));
         if let Some((key, revision)) = any.and_then(|key| Some((key, held.get(key.as_str())?))) {

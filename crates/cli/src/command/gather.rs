@@ -202,8 +202,11 @@ fn draft(file: &Path) -> Result<NamedTempFile, Failure> {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
+    // A draft that a killed process leaves behind is recognized by the name of its file.
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    let prefix = format!(".{name}.");
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".gather-");
+    builder.prefix(&prefix).suffix(".part");
     permit(&mut builder);
     let draft = builder.tempfile_in(folder);
     draft.map_err(|error| cannot("write", file, &error))

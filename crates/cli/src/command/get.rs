@@ -4,6 +4,7 @@ mod field;
 mod near_miss;
 
 use std::io::Write as _;
+use std::time::Duration;
 
 use prominence_api::Text;
 use prominence_api::time::{format_duration, rfc3339};
@@ -18,6 +19,9 @@ use crate::output::{Output, Reader, Show as Shows, Status};
 
 /// Keys that are named where many do not exist; the rest are only counted.
 const MAX_NAMED: usize = 10;
+
+/// Rounds a time up to whole seconds.
+const ALMOST_A_SECOND: Duration = Duration::from_millis(999);
 
 /// What `--json` prints.
 #[derive(Serialize)]
@@ -73,7 +77,8 @@ fn find(key: &Key, deadline: Option<Moment>, client: &Client) -> Result<Option<E
         return Ok(client.get(key)?);
     };
     let status = Status::new(Shows::Progress);
-    let limit = format_duration(left);
+    // Part of the first second is over already.
+    let limit = format_duration(left + ALMOST_A_SECOND);
     status.show(format_args!(
         "waiting for {key}, for {limit} at the longest"
     ));

@@ -161,7 +161,8 @@ fn hold(
             let _ = lock.release();
         }
         let failure = Failure::No(format!(
-            "the lock {key} was lost and the command was stopped: {reason}"
+            "the lock {key} was lost and the command was stopped: {reason}; run it again, with a longer \
+             --ttl if the server was away"
         ));
         let _ = print(
             events,

@@ -137,3 +137,35 @@ fn a_tree_and_a_token_are_json_as_well() {
         (&token["user"], &token["expires"])
     );
 }
+
+#[test]
+fn backups_are_described_in_json() {
+    let server = Server::start();
+    let me = server.user("me");
+    me.kv(&["set", "/a", "--string", "12345"]).text();
+    let folder = server.home.path();
+    let data = folder.join(".local/share/prominence/kv");
+    let backup = folder.join("backup");
+    let (data, backup) = (data.to_str().unwrap(), backup.to_str().unwrap());
+    let made = shown(
+        &me,
+        &["admin", "backup", backup, "--data-dir", data, "--json"],
+    );
+    assert_eq!(
+        (&made["file"], &made["entries"], &made["namespaces"]),
+        (&json!(backup), &json!(1), &json!(1))
+    );
+    let streamed = me.run(&["admin", "backup", "-", "--data-dir", data, "--json"]);
+    let told: Value = serde_json::from_str(&streamed.stderr).unwrap();
+    assert_eq!(told["entries"], 1);
+    let new = folder.join("new");
+    let new = new.to_str().unwrap();
+    let restored = shown(
+        &me,
+        &["admin", "restore", backup, "--data-dir", new, "--json"],
+    );
+    assert_eq!(
+        (&restored["data_dir"], &restored["made"], &restored["bytes"]),
+        (&json!(new), &made["made"], &made["bytes"])
+    );
+}

@@ -329,7 +329,7 @@ fn a_gathered_file_appears_whole_or_not_at_all() {
     let names = std::fs::read_dir(me.home()).unwrap();
     let drafts = names.filter(|entry| {
         let name = entry.as_ref().unwrap().file_name();
-        name.to_string_lossy().starts_with(".gather")
+        name.to_string_lossy().ends_with(".part")
     });
     assert_eq!(drafts.count(), 0);
     let to_device = me

@@ -212,10 +212,13 @@ impl<S: Sync> FromRequestParts<S> for Holder {
     }
 }
 
-/// Answered rather than leaving a wake-up to get lost with the process.
+/// Answered rather than leaving a wake-up to get lost with the process. The connection is ended
+/// here too: its own task may hear of the stop only after this answer has been written.
 fn stopping() -> Failure {
     let message = "the server is stopping; nothing was changed, so just ask again";
-    Failure::new(ErrorCode::Unavailable, message).retry_after(RETRY_AFTER_STOP)
+    Failure::new(ErrorCode::Unavailable, message)
+        .retry_after(RETRY_AFTER_STOP)
+        .hang_up()
 }
 
 #[cfg(test)]

@@ -51,12 +51,11 @@ mod watch;
 mod whoami;
 
 use duplicate::Original;
-use prominence_client::Client;
 
 use crate::args::kv::KvCommand;
 use crate::args::token::TokenCommand;
-use crate::args::{Arguments, Command, Version, help};
-use crate::config;
+use crate::args::{Arguments, Command, Connection, Version, help};
+use crate::config::{self, Environment};
 use crate::failure::Failure;
 use crate::output::Output;
 
@@ -76,7 +75,7 @@ pub(crate) fn run(arguments: Arguments, output: &mut Output) -> Result<(), Failu
         return Ok(());
     };
     match command {
-        Command::Kv(kv) => run_kv(&kv.command, &config::client(&connection)?, output),
+        Command::Kv(kv) => run_kv(&kv.command, &connection, output),
         Command::Whoami(options) => whoami::run(&options, &config::client(&connection)?, output),
         Command::Config(options) => settings::run(&options, &connection, output),
         Command::Token(token) => match token.command {
@@ -96,7 +95,13 @@ pub(crate) fn run(arguments: Arguments, output: &mut Output) -> Result<(), Failu
     }
 }
 
-fn run_kv(command: &KvCommand, client: &Client, output: &mut Output) -> Result<(), Failure> {
+fn run_kv(
+    command: &KvCommand,
+    connection: &Connection,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    let client = &config::client(connection)?;
+    let environment = || Environment::of(connection);
     match command {
         KvCommand::List(options) => list::run(options, client, output),
         KvCommand::Get(options) => get::run(options, client, output),
@@ -115,8 +120,8 @@ fn run_kv(command: &KvCommand, client: &Client, output: &mut Output) -> Result<(
         KvCommand::Usage(options) => usage::run(options, client, output),
         KvCommand::Wait(options) => wait::run(options, client, output),
         KvCommand::Watch(options) => watch::run(options, client, output),
-        KvCommand::Lock(options) => lock::run(options, client, output),
-        KvCommand::Claim(options) => claim::run(options, client, output),
+        KvCommand::Lock(options) => lock::run(options, client, environment()?, output),
+        KvCommand::Claim(options) => claim::run(options, client, environment()?, output),
         KvCommand::Claims(options) => claims::run(options, client, output),
     }
 }

@@ -6,6 +6,7 @@
 //! is a flag: somebody who types `--profile site` must not reach the server of a variable that was
 //! exported earlier.
 
+mod environment;
 mod profiles;
 mod sources;
 
@@ -24,6 +25,7 @@ use crate::args::Connection;
 use crate::failure::Failure;
 use crate::output;
 
+pub(crate) use environment::Environment;
 pub(crate) use profiles::{ProfileName, Profiles};
 pub(crate) use sources::{Found, Origin, Sources, TokenPlace};
 

@@ -25,6 +25,7 @@ use super::absent::Absent;
 use super::siblings::Siblings;
 use super::{counted, keys, was_or_were};
 use crate::args::kv::claim::Claim;
+use crate::config::Environment;
 use crate::failure::Failure;
 use crate::held;
 use crate::held::giving_back::GivingBack;
@@ -39,7 +40,12 @@ use worker::{Run, Worker};
 /// Keys that a sentence names.
 const MAX_NAMED: usize = 5;
 
-pub(super) fn run(options: &Claim, client: &Client, output: &mut Output) -> Result<(), Failure> {
+pub(super) fn run(
+    options: &Claim,
+    client: &Client,
+    environment: Environment,
+    output: &mut Output,
+) -> Result<(), Failure> {
     let attempts = Attempts::of(options)?;
     Siblings::tell(client, &options.prefix);
     // The commands read their work and not a terminal, so each can have a group of its own.
@@ -53,6 +59,7 @@ pub(super) fn run(options: &Claim, client: &Client, output: &mut Output) -> Resu
             signals: signals.clone(),
         },
         signals: &signals,
+        environment,
         tally: Tally::new(options.max_failures),
         terms: Terms {
             length: options.hold,
@@ -78,7 +85,7 @@ pub(super) fn run(options: &Claim, client: &Client, output: &mut Output) -> Resu
     for work in &found.kept {
         work.give_back();
     }
-    let began = found.succeeded + found.failed;
+    let began = found.succeeded + found.failed + found.lost;
     let alone = options.workers == 1 && !options.until_empty;
     if let (Some(signal), false, None) = (
         signals.asked_to_end(),
@@ -87,13 +94,13 @@ pub(super) fn run(options: &Claim, client: &Client, output: &mut Output) -> Resu
     ) {
         return Err(Failure::Command(status_of_signal(signal)));
     }
-    let moved = found.moved;
+    let (moved, queue_had_keys) = (found.moved, found.queue_had_keys);
     conclude(&run, found, is_cut_short)?;
     if let Some(held) = others? {
         return Err(Failure::No(held));
     }
     let is_told = options.quiet || signals.asked_to_end().is_some();
-    if began + moved == 0 && !is_told {
+    if began + moved == 0 && !queue_had_keys && !is_told {
         Absent::tell(client, &options.prefix);
     }
     Ok(())
@@ -116,9 +123,9 @@ fn conclude(run: &Run<'_>, found: Found, is_cut_short: bool) -> Result<(), Failu
     if let Some(error) = found.error {
         return Err(error);
     }
-    let began = found.succeeded + found.failed;
+    let began = found.succeeded + found.failed + found.lost;
     let alone = options.workers == 1 && !options.until_empty;
-    if alone && found.failed > 0 {
+    if alone && found.failed + found.lost > 0 {
         return Err(Failure::Command(found.last_status));
     }
     if let (Some(attempts), true) = (&run.attempts, found.moved > 0) {
@@ -133,6 +140,17 @@ fn conclude(run: &Run<'_>, found: Found, is_cut_short: bool) -> Result<(), Failu
     let is_settled = run.attempts.is_some() && options.until_empty && !is_cut_short;
     match found.failed {
         0 if began == 0 && !options.until_empty => Err(Failure::No(nothing(run))),
+        0 if found.lost > 0 => Err(Failure::No(format!(
+            "the {} of {} of {} lost while the command ran; the lines above say why, and what is left \
+             can be claimed again",
+            if found.lost == 1 { "claim" } else { "claims" },
+            found.lost,
+            if began == 1 {
+                "1 key was".to_owned()
+            } else {
+                format!("{} were", keys(began))
+            },
+        ))),
         0 => Ok(()),
         _ if is_settled => Ok(()),
         failed => Err(Failure::No(format!(

@@ -18,6 +18,7 @@ use prominence_core::{Key, Precondition, Revision, Value};
 use serde::Serialize;
 
 use crate::args::kv::lock::Lock;
+use crate::config::Environment;
 use crate::failure::Failure;
 use crate::held::attempt::attempt;
 use crate::held::clock::Moment;
@@ -65,7 +66,12 @@ enum Event<'a> {
     },
 }
 
-pub(super) fn run(options: &Lock, client: &Client, output: &mut Output) -> Result<(), Failure> {
+pub(super) fn run(
+    options: &Lock,
+    client: &Client,
+    environment: Environment,
+    output: &mut Output,
+) -> Result<(), Failure> {
     let keeper = held::keepers_client(client, options.ttl)?;
     // A command that talks to a terminal has to be in the group that the terminal talks to.
     let place = if std::io::stdin().is_terminal() {
@@ -103,7 +109,10 @@ pub(super) fn run(options: &Lock, client: &Client, output: &mut Output) -> Resul
         },
     };
     let mut events = options.json.then_some(output);
-    hold(options, &signals, lock, &taken, &mut events)
+    let mut command = held::command(&options.command);
+    environment.give(&mut command);
+    tell(&mut command, &lock, &taken);
+    hold((options, command), &signals, lock, &taken, &mut events)
 }
 
 /// Prints what happened, where that is asked for.
@@ -118,14 +127,12 @@ fn print(output: &mut Option<&mut Output>, event: &Event<'_>) -> Result<(), Fail
 
 /// Runs the command with the lock, and gives the lock back.
 fn hold(
-    options: &Lock,
+    (options, mut command): (&Lock, Command),
     signals: &Signals,
     lock: HeldLock,
     taken: &Taken,
     events: &mut Option<&mut Output>,
 ) -> Result<(), Failure> {
-    let mut command = held::command(&options.command);
-    tell(&mut command, &lock, taken);
     let key = lock.key.clone();
     if events.is_some() {
         held::free_standard_output(&mut command);

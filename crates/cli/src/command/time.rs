@@ -13,6 +13,15 @@ pub(super) fn now() -> Timestamp {
     Timestamp::from_millis(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
+/// The time of day of an instant in RFC 3339, such as `13:10:27 UTC`: a line of a terminal has no room for
+/// more. Any other text stays as it is.
+pub(super) fn of_day(instant: &str) -> String {
+    match instant.get(11..19) {
+        Some(time) => format!("{time} UTC"),
+        None => instant.to_owned(),
+    }
+}
+
 /// `2026-01-01T00:00:00.000Z (in 11h 59m)`, or `(expired 2m ago)`.
 pub(super) fn with_distance(instant: Timestamp) -> String {
     format!("{} ({})", rfc3339(instant), distance(instant, now()))
@@ -44,6 +53,12 @@ fn roughly(duration: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_of_day_is_short() {
+        assert_eq!(of_day("2026-11-30T13:10:27.512Z"), "13:10:27 UTC");
+        assert_eq!(of_day("soon"), "soon");
+    }
 
     #[test]
     fn distances_are_told_in_two_units_and_two_directions() {

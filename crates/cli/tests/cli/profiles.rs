@@ -274,3 +274,34 @@ fn a_home_that_cannot_be_read_is_no_obstacle_to_a_job_that_needs_nothing_from_it
     let complaint = run(named.args(["whoami", "--profile", "a"])).complaint(2);
     assert!(complaint.contains("cannot read") && complaint.contains("config.toml"));
 }
+
+#[test]
+fn commands_of_claims_and_locks_reach_the_server_and_the_user_that_flags_or_a_profile_name() {
+    let server = Server::start();
+    let (other, me) = (server.user("other"), server.user("me"));
+    let home = Home::new(&format!(
+        "[profile.site]\nurl = \"{}\"\ntoken-file = \"~/mine\"\n",
+        server.url
+    ));
+    home.write("mine", &me.token, 0o600);
+    me.kv(&["set", "/queue/1", "--string", "1"]).text();
+    let inner = format!("{PROGRAM} whoami | head -1; echo ${{PROMINENCE_TOKEN-unset}}");
+    let by_flags = ["--url", &server.url, "--token-file", "mine"];
+    let lock = ["kv", "lock", "/lock", "--"];
+    let claim = ["kv", "claim", "/queue/", "--"];
+    for given in [by_flags.as_slice(), &["--profile", "site"]] {
+        for held in [lock, claim] {
+            let mut command = home.command(&[given, &held, &["sh", "-c", &inner]].concat());
+            // What another user has exported earlier must not reach the command.
+            command.env("PROMINENCE_TOKEN", &other.token);
+            command.env("PROMINENCE_URL", "http://127.0.0.1:1/prominence/v1");
+            command.current_dir(home.0.path());
+            assert_eq!(
+                run(&mut command).text(),
+                "user: me\nunset\n",
+                "{given:?} {held:?}"
+            );
+            me.kv(&["set", "/queue/1", "--string", "1"]).text();
+        }
+    }
+}

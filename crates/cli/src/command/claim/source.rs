@@ -102,6 +102,7 @@ impl Worker<'_> {
                 tally.is_empty_now();
                 return Ok(None);
             }
+            tally.queue_has_keys();
             if !std::mem::replace(&mut is_told, true) {
                 self.tell(|| left.event());
             }
@@ -226,7 +227,8 @@ impl Worker<'_> {
         let held = match left.holders.first() {
             Some(first) => format!(
                 "{} held by others, the first until {}",
-                left.held, first.claimed_until
+                left.held,
+                time::of_day(&first.claimed_until)
             ),
             None => "none held by others".to_owned(),
         };

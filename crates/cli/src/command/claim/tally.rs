@@ -9,6 +9,9 @@ use prominence_core::{Key, Timestamp};
 use super::work::{Identity, Work};
 use crate::failure::Failure;
 
+/// The exit status that a lost claim counts as.
+const LOST: u8 = 1;
+
 /// Keys whose command has failed in this run, and the attempts that failed.
 pub(super) type Tried = HashMap<Key, Identity>;
 
@@ -23,9 +26,13 @@ pub(super) struct Tally {
 pub(super) struct Found {
     pub(super) succeeded: u64,
     pub(super) failed: u64,
+    /// Keys whose claim was lost before their command had ended.
+    pub(super) lost: u64,
     /// Keys that were moved below the dead-letter prefix.
     pub(super) moved: u64,
-    /// The exit status of the last command that failed.
+    /// Whether a look at the queue has found a key.
+    pub(super) queue_had_keys: bool,
+    /// The exit status of the last command that failed; 1 for a claim that was lost.
     pub(super) last_status: u8,
     /// The first error that keeps everybody from going on.
     pub(super) error: Option<Failure>,
@@ -89,6 +96,18 @@ impl Tally {
         found.last_status = status;
     }
 
+    /// A claim was lost before its command had ended.
+    pub(super) fn lost(&self) {
+        let mut found = self.found();
+        found.lost += 1;
+        found.last_status = LOST;
+    }
+
+    /// A look at the queue has found a key.
+    pub(super) fn queue_has_keys(&self) {
+        self.found().queue_had_keys = true;
+    }
+
     /// A key is not tried again by this run. It stays claimed until the end, or comes back to be released.
     pub(super) fn keep(&self, work: Work) -> Option<Work> {
         let mut found = self.found();
@@ -147,7 +166,7 @@ impl Tally {
     /// Commands that have succeeded and failed, where none runs now.
     pub(super) fn at_rest(&self) -> Option<(u64, u64)> {
         let found = self.found();
-        (found.running == 0).then_some((found.succeeded, found.failed))
+        (found.running == 0).then_some((found.succeeded, found.failed + found.lost))
     }
 
     /// Compares the clocks: a claim of this length that was made a moment ago lasts until then.
@@ -170,7 +189,8 @@ impl Tally {
     }
 
     fn has_failed_often(&self, found: &Found) -> bool {
-        self.limit.is_some_and(|limit| found.failed >= limit)
+        self.limit
+            .is_some_and(|limit| found.failed + found.lost >= limit)
     }
 
     fn found(&self) -> MutexGuard<'_, Found> {

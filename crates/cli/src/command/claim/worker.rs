@@ -15,6 +15,7 @@ use super::tally::Tally;
 use super::work::{Done, Work};
 use crate::args::kv::claim::Claim;
 use crate::command::counted;
+use crate::config::Environment;
 use crate::failure::Failure;
 use crate::held::giving_back::GivingBack;
 use crate::held::signals::{NotStarted, Signals};
@@ -25,9 +26,6 @@ use crate::output::{self, Show};
 const KEY: &str = "PROMINENCE_KEY";
 const ATTEMPT: &str = "PROMINENCE_ATTEMPT";
 
-/// What a lost claim counts as.
-const LOST: u8 = 1;
-
 /// What all workers of a run have in common.
 pub(super) struct Run<'a> {
     pub(super) options: &'a Claim,
@@ -35,6 +33,8 @@ pub(super) struct Run<'a> {
     /// With the client for renewals.
     pub(super) giving_back: GivingBack,
     pub(super) signals: &'a Signals,
+    /// The settings of this process, for its commands.
+    pub(super) environment: Environment,
     pub(super) tally: Tally,
     pub(super) terms: Terms,
     /// `None` where attempts are not limited.
@@ -149,6 +149,7 @@ impl Worker<'_> {
 
     fn command(&self, work: &Work) -> Command {
         let mut command = held::command(&self.run.options.command);
+        self.run.environment.give(&mut command);
         command
             .env(KEY, work.key.as_str())
             .env(ATTEMPT, work.attempt().to_string())
@@ -161,7 +162,7 @@ impl Worker<'_> {
     }
 
     fn lost(&self, key: String, attempt: u64, reason: String) {
-        self.run.tally.failed(LOST);
+        self.run.tally.lost();
         self.tell(|| Event::Lost {
             key,
             attempt,
@@ -180,7 +181,9 @@ impl Worker<'_> {
                 output::warn(format!(
                     "the claim on {key} was lost before the command ended, so it may be done twice"
                 ));
-                self.lost(key, attempt, "it ran out while the command ran".to_owned());
+                let reason =
+                    "it ran out, or the key was deleted, moved or set while the command ran";
+                self.lost(key, attempt, reason.to_owned());
             }
             Err(failure) => {
                 let after = format!("{key} is done but not deleted, and may be done twice");

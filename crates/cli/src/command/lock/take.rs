@@ -14,6 +14,7 @@ use prominence_core::{Key, Precondition, Prefix, Revision, Value};
 use super::holder::Holder;
 use crate::args::kv::lock::Lock;
 use crate::command::counted;
+use crate::command::time;
 use crate::failure::Failure;
 use crate::held::attempt::Door;
 use crate::held::clock::Moment;
@@ -118,7 +119,7 @@ pub(super) fn shown(entry: &Entry) -> String {
 /// Who holds a lock until when, in case the holder does not renew it.
 fn waiting(key: &Key, entry: &Entry) -> String {
     let until = entry.metadata.expires.map(rfc3339);
-    let until = until.map(|until| format!(" until {until}"));
+    let until = until.map(|until| format!(" until {}", time::of_day(&until)));
     let holder = shown(entry);
     format!(
         "the lock {key} is held by {holder}{}",

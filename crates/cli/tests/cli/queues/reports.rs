@@ -137,7 +137,7 @@ fn a_person_sees_what_is_waited_for_and_the_line_goes_away() {
         ),
         (
             "kv lock /lock -- true",
-            "the lock /lock is held by somebody until 20",
+            "the lock /lock is held by somebody until ",
             &["delete", "/lock"],
         ),
         (

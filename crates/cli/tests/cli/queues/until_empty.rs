@@ -2,9 +2,9 @@
 
 use prominence_core::Key;
 
-use super::{STAY, claim, counted, fill, hold, keys};
+use super::{STAY, claim, counted, events, fill, hold, keys};
 use crate::running::{Job, Place, until};
-use crate::support::{Ran, Server};
+use crate::support::{PROGRAM, Ran, Server};
 
 #[test]
 fn a_run_until_empty_does_the_keys_of_workers_that_are_killed() {
@@ -198,4 +198,36 @@ fn killed_and_failing_workers_lose_nothing_and_never_work_on_one_key_at_once() {
     assert_eq!(done.len(), 23, "{done:?}");
     assert_eq!(keys(&me, "/queue/"), "");
     assert_eq!(keys(&me, "/failed/"), "/failed/5\n");
+}
+
+#[test]
+fn a_key_that_somebody_deletes_while_its_command_runs_is_lost_and_not_failed() {
+    let server = Server::start();
+    let (me, place) = (server.user("me"), Place::new());
+    fill(&me, &["1"]);
+    let script = format!("{PROGRAM} kv delete $PROMINENCE_KEY");
+    let ran = claim(&me, &["--json"], &script, &place).ended();
+    assert_eq!(ran.status, 1);
+    let last = ran.stderr.lines().last().unwrap();
+    assert!(last.contains("the claim of 1 of 1 key was lost"), "{ran:?}");
+    assert!(!ran.stderr.contains("failed"), "{ran:?}");
+    assert!(!ran.stderr.contains("there are no keys"), "{ran:?}");
+    let lost = events(&ran).pop().unwrap();
+    let reason = lost["reason"].as_str().unwrap();
+    assert!(reason.contains("deleted"), "{reason}");
+}
+
+#[test]
+fn a_run_that_waited_for_the_last_key_does_not_say_that_the_prefix_has_no_keys() {
+    let server = Server::start();
+    let (me, place) = (server.user("me"), Place::new());
+    fill(&me, &["1"]);
+    let first = claim(&me, &[], STAY, &place);
+    place.line("pid");
+    let second = claim(&me, &["--json"], "true", &place);
+    until("the second one waits", || server.held() >= 1);
+    place.make("go");
+    first.ended().text();
+    let ran = second.ended();
+    assert_eq!((ran.status, ran.stderr.as_str()), (0, ""));
 }

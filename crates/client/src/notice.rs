@@ -2,6 +2,7 @@
 //! program is doing.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -51,9 +52,13 @@ impl fmt::Debug for OnNotice {
     }
 }
 
-/// When the last notice of a client and its clones was given, by its clock.
+/// The repetitions of a client and its clones, and when the last notice was given, by its clock.
 #[derive(Debug, Default)]
-pub(crate) struct Notices(Mutex<Option<Duration>>);
+pub(crate) struct Notices {
+    last: Mutex<Option<Duration>>,
+    /// Whether any request was repeated.
+    repeated: AtomicBool,
+}
 
 impl Notices {
     /// Tells of a failure of a request that began to fail `since` and pauses for `pause`, unless another
@@ -65,16 +70,22 @@ impl Notices {
         pause: Duration,
         (since, now): (Duration, Duration),
     ) {
+        self.repeated.store(true, Ordering::Relaxed);
         let is_usual = pause <= LONG_PAUSE && now.saturating_sub(since) < LIMITED;
         if is_usual && matches!(notice.error, Error::RateLimited(_)) {
             return;
         }
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if last.is_some_and(|last| now.saturating_sub(last) < BETWEEN) {
             return;
         }
         *last = Some(now);
         // The lock is held so that notices of several threads don't mix.
         to.0(notice);
+    }
+
+    /// Whether any request was repeated.
+    pub(crate) fn has_repeated(&self) -> bool {
+        self.repeated.load(Ordering::Relaxed)
     }
 }

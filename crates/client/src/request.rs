@@ -94,6 +94,13 @@ impl Client {
         self.retry_for
     }
 
+    /// Whether a request of this client, or of a clone of it, has failed and was repeated. What the first
+    /// try did may then be there although the last answer does not tell of it.
+    #[must_use]
+    pub fn has_repeated(&self) -> bool {
+        self.notices.has_repeated()
+    }
+
     fn build(config: Config, clock: Arc<dyn Clock>) -> Result<Self, Error> {
         let (agent, proxy) = agent::build(&config)?;
         Ok(Self {

@@ -19,6 +19,7 @@ use std::sync::Mutex;
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
+use prominence_api::time::format_duration;
 use prominence_client::{Client, ListOptions};
 
 use super::absent::Absent;
@@ -179,6 +180,13 @@ fn nothing(run: &Run<'_>) -> String {
         None => format!(
             "there is nothing to claim under {prefix}: there are no keys; {}",
             Absent::of(client, prefix).next_step()
+        ),
+        // A claim whose answer was lost is in nobody's hands, and ends by itself.
+        Some(_) if client.has_repeated() => format!(
+            "there is nothing to claim under {prefix}: all keys there are claimed, and a try of this \
+             command whose answer was lost may hold one for {} at most; run it again with --wait {}",
+            format_duration(run.options.hold),
+            format_duration(run.options.hold.saturating_mul(2)),
         ),
         Some(_) => format!(
             "there is nothing to claim under {prefix}: all keys there are claimed; wait for one with \

@@ -153,3 +153,19 @@ fn a_set_with_a_condition_is_done_once_although_its_answer_was_lost() {
     let ran = run(&mut command);
     assert_eq!(ran.status, 1, "{ran:?}");
 }
+
+#[test]
+fn a_claim_whose_answer_was_lost_is_named_where_nothing_else_is_free() {
+    let server = Server::start();
+    let me = server.user("me");
+    me.kv(&["set", "/queue/1", "--string", "1"]).text();
+    let claim = ["claim", "/queue/", "--for", "20s", "--", "true"];
+    let mut command = me.command(&["kv"]);
+    let url = losing_the_first_answer(&server);
+    let ran = run(command.args(claim).env("PROMINENCE_URL", url));
+    assert_eq!(ran.status, 1, "{ran:?}");
+    assert!(ran.stderr.contains("may hold one for 20s"), "{ran:?}");
+    // One that is claimed by somebody else is not.
+    let complaint = me.kv(&claim).complaint(1);
+    assert!(complaint.contains("all keys there are claimed; wait"), "{complaint}");
+}

@@ -37,6 +37,7 @@ mod serve;
 mod set;
 mod settings;
 mod siblings;
+mod swapped;
 mod table;
 mod time;
 #[cfg(feature = "server")]

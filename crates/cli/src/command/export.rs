@@ -12,6 +12,7 @@ use super::flight::{self, Tally};
 use super::folder::{Destination, Kept};
 use super::list::unexpected;
 use super::siblings::surprises;
+use super::swapped;
 use crate::args::kv::copy::Export;
 use crate::failure::Failure;
 use crate::output::{Output, Progress, Show, warn};
@@ -33,6 +34,7 @@ pub(super) fn run(options: &Export, client: &Client, output: &mut Output) -> Res
     } else {
         0
     };
+    swapped::check_export(client, prefix, &options.folder)?;
     let destination = Destination::open(&options.folder)?;
     let progress = Progress::new(show, "exporting", length);
     let (written, already) = (Tally::default(), Tally::default());

@@ -3,8 +3,9 @@
 mod beneath;
 mod letter_case;
 mod walk;
+mod workshop;
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -22,8 +23,8 @@ use letter_case::LetterCase;
 
 pub(super) use walk::{Found, walk};
 
-/// The file in the workshop that says that somebody is at work.
-const LOCK: &str = "lock";
+/// Tries to open what other exports remove as they end. Each try that fails means that one has ended meanwhile.
+const TRIES: u32 = 100;
 
 /// A folder that files are put into. Each appears whole, at once, under its name: it is written in
 /// a workshop inside the folder and moved. No link below the folder is followed: every name is opened in the
@@ -63,15 +64,14 @@ impl Destination {
     /// Opens the folder, makes it where there is none, and throws away what an interrupted export
     /// left in its workshop. The folder itself may be a link.
     pub(super) fn open(root: &Path) -> Result<Self, Failure> {
-        let make = |error| cannot("make the folder", root, &error);
+        let make = |error| unusable(root, &error);
         fs::create_dir_all(root).map_err(make)?;
         let folder = OwnedFd::from(File::open(root).map_err(make)?);
         let path = root.join(WORKSHOP);
-        let workshop = enter(folder.as_fd(), WORKSHOP, &path)?;
-        let lock = lock(root, &workshop, &path.join(LOCK))?;
+        let (workshop, lock) = workshop::open(root, folder.as_fd(), &path)?;
         let unclear = |error| cannot("clear", &path, &error);
         for name in beneath::names(&workshop).map_err(unclear)? {
-            if name.to_bytes() != LOCK.as_bytes() {
+            if name.to_bytes() != workshop::LOCK.as_bytes() {
                 beneath::remove(&workshop, name.as_c_str()).map_err(unclear)?;
             }
         }
@@ -182,32 +182,39 @@ impl Drop for Destination {
     }
 }
 
-/// Says that an export is under way.
-fn lock(root: &Path, workshop: &OwnedFd, path: &Path) -> Result<File, Failure> {
-    let file = beneath::open_or_create(workshop, LOCK);
-    let file = file.map_err(|error| cannot("write", path, &error))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Failure::Usage(format!(
-            "another export into {} is under way; wait for its end",
-            root.display()
-        ))),
-        Err(TryLockError::Error(error)) => Err(cannot("lock", path, &error)),
+/// Says why the folder of an export can't be made or opened.
+fn unusable(root: &Path, error: &io::Error) -> Failure {
+    // The cause may be a folder on the way.
+    for path in root.ancestors() {
+        let shown = path.display();
+        if let (Ok(target), Err(_)) = (fs::read_link(path), path.metadata()) {
+            return Failure::Usage(format!(
+                "{shown} is a symbolic link to {}, which cannot be opened; make that folder, or name another place",
+                target.display()
+            ));
+        }
+        if path.metadata().is_ok_and(|metadata| !metadata.is_dir()) {
+            return Failure::Usage(format!(
+                "{shown} is a file, and an export needs a folder; name another place"
+            ));
+        }
     }
+    cannot("make the folder", root, error)
 }
 
 /// Opens a folder in a folder, and makes it where nothing stands.
 fn enter(at: BorrowedFd<'_>, name: &str, path: &Path) -> Result<OwnedFd, Failure> {
     let failed = |error| cannot("make the folder", path, &error);
-    if look(at, name, path)? == Standing::Nothing {
-        match beneath::make_folder(at, name) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                return Err(failed(error));
-            }
-            _ => {}
+    let mut opened = make_and_open(at, name, path)?;
+    for _ in 1..TRIES {
+        match &opened {
+            // Somebody has removed it meanwhile.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            _ => break,
         }
+        opened = make_and_open(at, name, path)?;
     }
-    beneath::open_folder(at, name).map_err(|error| match standing(at, name) {
+    opened.map_err(|error| match standing(at, name) {
         Ok(other @ (Standing::Link | Standing::Special)) => refuse(path, other),
         // What was opened was no folder, and one has taken its place again since.
         Ok(Standing::Folder) if error.kind() == io::ErrorKind::NotADirectory => {
@@ -215,6 +222,23 @@ fn enter(at: BorrowedFd<'_>, name: &str, path: &Path) -> Result<OwnedFd, Failure
         }
         _ => failed(error),
     })
+}
+
+/// One try of [`enter`]; the inner error is that of opening the folder.
+fn make_and_open(
+    at: BorrowedFd<'_>,
+    name: &str,
+    path: &Path,
+) -> Result<io::Result<OwnedFd>, Failure> {
+    if look(at, name, path)? == Standing::Nothing {
+        match beneath::make_folder(at, name) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                return Err(cannot("make the folder", path, &error));
+            }
+            _ => {}
+        }
+    }
+    Ok(beneath::open_folder(at, name))
 }
 
 fn look(at: BorrowedFd<'_>, name: &str, path: &Path) -> Result<Standing, Failure> {

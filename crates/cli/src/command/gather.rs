@@ -6,9 +6,10 @@
 
 mod columns;
 mod count;
+mod form;
 mod join;
 
-use std::fs::Permissions;
+use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
@@ -50,47 +51,65 @@ struct Shown {
 }
 
 pub(super) fn run(options: &Gather, client: &Client, output: &mut Output) -> Result<(), Failure> {
+    let file = options.output.as_deref();
+    let file = file.filter(|file| file.as_os_str() != "-");
+    let form = form::of(options, file)?;
     // With inputs, both prefixes are folders.
     if !options.quiet && options.join.is_none() {
         Siblings::tell(client, &options.prefix);
     }
-    match options
-        .output
-        .as_deref()
-        .filter(|file| file.as_os_str() != "-")
-    {
-        None => gather(options, client, output),
+    match file {
+        None => gather(options, form, client, output),
         // What is no file, such as /dev/stderr or a named pipe, must not be replaced by one.
         Some(file) if file.metadata().is_ok_and(|metadata| !metadata.is_file()) => {
-            let to = std::fs::OpenOptions::new().write(true).open(file);
-            let mut to = BufWriter::new(to.map_err(|error| cannot("write", file, &error))?);
-            gather(options, client, &mut to)?;
-            to.flush().map_err(|error| cannot("write", file, &error))
+            let to = OpenOptions::new().write(true).open(file);
+            let to = to.map_err(|error| cannot("write", file, &error))?;
+            gather_into(options, form, client, file, &to)
         }
         Some(file) => {
-            let mut draft = BufWriter::new(draft(file)?);
-            gather(options, client, &mut draft)?;
-            let written = draft.into_inner().map_err(io::IntoInnerError::into_error);
-            written
-                .and_then(|draft| draft.persist(file).map_err(|error| error.error))
-                .map_err(|error| cannot("write", file, &error))?;
+            let draft = draft(file)?;
+            gather_into(options, form, client, file, draft.as_file())?;
+            let placed = draft.persist(file);
+            placed.map_err(|error| cannot("write", file, &error.error))?;
             Ok(())
         }
     }
 }
 
-fn gather(options: &Gather, client: &Client, to: &mut impl Write) -> Result<(), Failure> {
+/// Gathers into an open file, whose errors name the file that was asked for.
+fn gather_into(
+    options: &Gather,
+    form: Format,
+    client: &Client,
+    file: &Path,
+    open: &File,
+) -> Result<(), Failure> {
+    let mut to = BufWriter::new(open);
+    let gathered = gather(options, form, client, &mut to);
+    let written = gathered.and_then(|()| Ok(to.flush()?));
+    written.map_err(|failure| match failure {
+        // The reader of a named pipe may go away, as that of standard output may.
+        failure if failure.is_closed_pipe() => failure,
+        Failure::Output(error) => cannot("write", file, &error),
+        failure => failure,
+    })
+}
+
+fn gather(
+    options: &Gather,
+    form: Format,
+    client: &Client,
+    to: &mut impl Write,
+) -> Result<(), Failure> {
     let mut counts = Counts::new(options.join.is_some());
     match &options.join {
-        None => write(
-            options,
-            join::alone(client, &options.prefix),
-            &mut counts,
-            to,
-        )?,
+        None => {
+            let entries = join::alone(client, &options.prefix);
+            write(options, form, entries, &mut counts, to)?;
+        }
         Some(inputs) => {
             let entries = join::joined(client, &options.prefix, inputs);
-            write(options, entries, &mut counts, to)?;
+            write(options, form, entries, &mut counts, to)?;
         }
     }
     if !options.quiet {
@@ -113,16 +132,12 @@ fn tell_absent(options: &Gather, client: &Client) {
 
 fn write(
     options: &Gather,
+    form: Format,
     entries: impl Iterator<Item = Result<Entry, Failure>>,
     counts: &mut Counts,
     to: &mut impl Write,
 ) -> Result<(), Failure> {
-    let format = if options.json {
-        Format::Json
-    } else {
-        options.format
-    };
-    match format {
+    match form {
         Format::Csv => columns::write(options, entries, counts, to),
         Format::Ndjson => {
             for entry in entries {
@@ -206,18 +221,12 @@ fn draft(file: &Path) -> Result<NamedTempFile, Failure> {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     let prefix = format!(".{name}.");
     let mut builder = tempfile::Builder::new();
-    builder.prefix(&prefix).suffix(".part");
-    permit(&mut builder);
-    let draft = builder.tempfile_in(folder);
+    // Who may read the file is decided by the umask, as for any file; an error does not have the draft's name.
+    let draft = builder
+        .prefix(&prefix)
+        .suffix(".part")
+        .make_in(folder, |path| {
+            OpenOptions::new().write(true).create_new(true).open(path)
+        });
     draft.map_err(|error| cannot("write", file, &error))
 }
-
-/// What may be read by others may be read by others here too: the umask decides, as for any file.
-#[cfg(unix)]
-fn permit(builder: &mut tempfile::Builder<'_, '_>) {
-    use std::os::unix::fs::PermissionsExt as _;
-    builder.permissions(Permissions::from_mode(0o666));
-}
-
-#[cfg(not(unix))]
-fn permit(_: &mut tempfile::Builder<'_, '_>) {}

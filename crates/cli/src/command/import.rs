@@ -17,6 +17,7 @@ use super::file_name::key_of;
 use super::flight::{self, Tally};
 use super::folder::{self, Found, walk};
 use super::siblings::surprises;
+use super::swapped;
 use super::value_limit::value_limit;
 use crate::args::kv::copy::Import;
 use crate::failure::Failure;
@@ -49,6 +50,7 @@ struct Source {
 
 pub(super) fn run(options: &Import, client: &Client, output: &mut Output) -> Result<(), Failure> {
     let prefix = &options.prefix;
+    swapped::check_import(&options.folder, prefix)?;
     let length = check(options, value_limit(client)?)?;
     let there = There::list(client, prefix)?;
     let sources = walk(&options.folder)?.filter_map(|found| match found {

@@ -2,6 +2,7 @@
 //! all of it can be stored, and once to store it, so that memory holds its keys and no values.
 
 pub(super) mod cell;
+mod conversion;
 mod earlier;
 mod header;
 mod kind;
@@ -27,6 +28,7 @@ use self::notation::Notation;
 use self::store::{Groups, Pair, Storing};
 use self::table::{Blank, Row, Table};
 use super::flight::{self, Tally};
+use super::swapped;
 use super::value_limit::value_limit;
 use super::{counted, keys};
 use crate::args::kv::table::Load;
@@ -63,6 +65,7 @@ struct Summary<'a> {
 }
 
 pub(super) fn run(options: &Load, client: &Client, output: &mut Output) -> Result<(), Failure> {
+    swapped::check_load(&options.prefix, &options.table)?;
     let limit = value_limit(client)?;
     let table = Table::open(options)?;
     let objects = Objects::of(options, &table)?;

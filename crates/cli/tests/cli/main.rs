@@ -16,6 +16,7 @@ mod duplicating;
 mod escaping;
 mod exec;
 mod failures;
+mod gathering;
 mod json;
 mod keys;
 mod library;

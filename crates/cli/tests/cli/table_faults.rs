@@ -1,6 +1,6 @@
 //! Tables that `kv load` refuses: each with the likely cause and the next step, before anything is stored.
 
-use crate::support::{Person, Server};
+use crate::support::{Person, Server, run};
 
 /// The complaint about a table, of which nothing was stored.
 #[track_caller]
@@ -43,6 +43,29 @@ fn a_row_of_another_width_names_its_cause_and_the_option() {
             &[],
             "x,y\na,b,c\n",
             &["put quotes around a cell", "row.names=FALSE"],
+        ),
+        // As R writes a table with names of rows.
+        (
+            &[],
+            "\"x\",\"y\"\n\"1\",5,2\n",
+            &[
+                "if 5,2 is one number",
+                "if \"1\" is the name of the row",
+                "row.names=FALSE",
+            ],
+        ),
+        (
+            &[],
+            "\"x\",\"y\"\n\"1\",\"5\",0.5\n",
+            &["put quotes around", "row.names=FALSE"],
+        ),
+        (
+            &[],
+            "\"x\",\"y\"\n\"1\",0.5,-2\n",
+            &[
+                "if \"1\" is the name of the row",
+                "write.csv(x, 'x.csv', row.names=FALSE)",
+            ],
         ),
         (
             &["-d", "tab"],
@@ -131,6 +154,34 @@ fn a_file_of_another_kind_is_refused_by_the_name_of_its_kind() {
             "pandas.read_parquet(",
         ),
         (b"\x93NUMPY\x01\0".to_vec(), "a numpy array", "numpy.load("),
+        (
+            zip("arr_0.npy"),
+            "an archive of numpy arrays",
+            "['NAME']).to_csv(",
+        ),
+        (
+            b"RDX3\nX\n\0".to_vec(),
+            "a file with objects of R",
+            "print(load(",
+        ),
+        (b"X\n\0\0\0\x03".to_vec(), "an object of R", "readRDS("),
+        (
+            b"MATLAB 5.0 MAT-file, Platform: GLNXA64".to_vec(),
+            "a MATLAB file",
+            "scipy.io.loadmat(",
+        ),
+        (
+            b"MATLAB 7.3 MAT-file, Platform: GLNXA64".to_vec(),
+            "of version 7.3",
+            "h5py.File(",
+        ),
+        (
+            b"<stata_dta><header>".to_vec(),
+            "a Stata table",
+            "read_stata(",
+        ),
+        (b"\x73\x02\x01\0".to_vec(), "a Stata table", "read_stata("),
+        (b"$FL2@(#) SPSS\x02".to_vec(), "an SPSS table", "read_spss("),
         (b"%PDF-1.7\n".to_vec(), "a PDF document", "as CSV"),
         (b"[{\"a\": 1}]".to_vec(), "JSON", "pandas.read_json("),
         (b"<!DOCTYPE html>\n".to_vec(), "a web page (HTML)", "as CSV"),
@@ -146,6 +197,16 @@ fn a_file_of_another_kind_is_refused_by_the_name_of_its_kind() {
         std::fs::write(&file, &bytes).unwrap();
         let complaint = me.kv(&["load", "/in", path]).complaint(2);
         assert!(complaint.starts_with(path), "{complaint}");
+    }
+    let compressed = b"\x1f\x8b\x08\0";
+    for (name, next) in [
+        ("a.rds", "write.csv(readRDS('"),
+        ("a.RData", "write.csv(NAME, '"),
+    ] {
+        let file = server.home.path().join(name);
+        std::fs::write(&file, compressed).unwrap();
+        let complaint = me.kv(&["load", "/in", file.to_str().unwrap()]).complaint(2);
+        assert!(complaint.contains(next), "{complaint}");
     }
     // Names of columns that begin as such files do.
     me.kv_with_input(&["load", "/in", "-"], b"PAR1,BZh1\n1,2\n")
@@ -171,7 +232,7 @@ fn every_refusal_of_a_table_ends_in_what_to_do_next() {
         (
             &[],
             ",x\n0,1\n",
-            "index=False); name it or delete the column",
+            "index=False, R unless told row.names=FALSE); name it or delete the column",
         ),
         (&[], large.as_str(), "compress it"),
         (
@@ -214,4 +275,75 @@ fn a_dry_run_prints_json_where_that_is_asked_for() {
          {\"key\":\"/in/2\",\"value\":{\"n\":1.50,\"name\":\"\"}}\n"
     );
     assert_eq!(me.kv(&["list"]).text(), "");
+}
+
+#[test]
+fn a_nul_character_is_refused_in_any_line() {
+    let server = Server::start();
+    let me = server.user("me");
+    for (arguments, table, line) in [
+        (&[][..], "a\0,b\n1,2\n", "line 1"),
+        (&[], "a,b\n1,2\n3,x\0\n", "line 3"),
+        (&["-d", "none"], "a\n1\n\0\n", "line 3"),
+    ] {
+        let complaint = refused(&me, arguments, table);
+        assert!(complaint.starts_with(line), "{complaint}");
+        assert!(complaint.contains("NUL"), "{complaint}");
+    }
+}
+
+#[test]
+fn names_in_a_comment_are_refused_with_the_option_of_numpy() {
+    let server = Server::start();
+    let me = server.user("me");
+    for (arguments, table) in [
+        (&[][..], "# x,y\n1,2\n"),
+        (&[], "# x y\n1 2\n"),
+        (&["-d", " "], "# x y\n1 2\n"),
+        (&["-d", "tab"], "# x\ty\n1\t2\n"),
+    ] {
+        let complaint = refused(&me, arguments, table);
+        assert!(
+            complaint.contains("comments=''") && complaint.contains("--columns"),
+            "{complaint}"
+        );
+    }
+    let complaint = refused(&me, &["--columns", "x,y"], "# x,y\n1,2\n");
+    assert!(complaint.contains("delete the line"), "{complaint}");
+    let header = ["load", "/in", "-", "--header"];
+    me.kv_with_input(&header, b"# x,y\n1,2\n").text();
+    assert_eq!(me.kv(&["get", "/in/1"]).text(), r##"{"# x":1,"y":2}"##);
+}
+
+#[test]
+fn separators_between_thousands_are_refused() {
+    let server = Server::start();
+    let me = server.user("me");
+    for number in [
+        "1 234,5",
+        "1\u{a0}234,5",
+        "1\u{202f}234,5",
+        "1'234,5",
+        "1\u{2019}234,5",
+    ] {
+        let table = format!("n;x\n1;{number}\n");
+        for arguments in [&["-d", ";", "--decimal-comma"][..], &["-d", ";"]] {
+            let complaint = refused(&me, arguments, &table);
+            assert!(complaint.contains("between thousands"), "{complaint}");
+            assert!(complaint.contains("--strings=x"), "{complaint}");
+        }
+    }
+}
+
+#[test]
+fn a_prefix_and_a_table_in_the_other_order_are_told() {
+    let server = Server::start();
+    let me = server.user("me");
+    std::fs::write(me.home().join("p1.csv"), "a\n1\n").unwrap();
+    let mut swapped = me.command(&["kv", "load", "p1.csv", "/x/"]);
+    let complaint = run(swapped.current_dir(me.home())).complaint(2);
+    assert!(
+        complaint.ends_with("the prefix comes first, as in prominence kv load /x/ p1.csv"),
+        "{complaint}"
+    );
 }

@@ -142,9 +142,9 @@ pub(crate) struct Gather {
     #[arg(long, value_name = "IN", value_parser = values::prefix)]
     pub(crate) join: Option<Prefix>,
 
-    /// Form of the table.
-    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Format::Csv)]
-    pub(crate) format: Format,
+    /// Form of the table [default: as FILE ends, in .csv, .json, .ndjson or .jsonl; otherwise csv].
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    pub(crate) format: Option<Format>,
 
     /// The same as --format json.
     #[arg(long, conflicts_with = "format")]

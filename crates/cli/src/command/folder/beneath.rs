@@ -55,6 +55,11 @@ pub(super) fn open_or_create(at: impl AsFd, name: &str) -> io::Result<File> {
     Ok(openat(at, name, how, NEW_FILE)?.into())
 }
 
+/// Whether an open file still has a name.
+pub(super) fn has_name(file: &File) -> io::Result<bool> {
+    Ok(fstat(file)?.st_nlink > 0)
+}
+
 /// Writes a file that does not exist yet.
 pub(super) fn write_new(at: impl AsFd, name: &str, content: &[u8]) -> io::Result<()> {
     let how = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;

@@ -43,6 +43,9 @@ impl<'a> ColumnNames<'a> {
 
     /// The names, or the rest of a sentence that begins with the line of the first row.
     pub(super) fn take(self, first: &[&str], by: Separator) -> Result<Vec<String>, String> {
+        if self == Self::Expected {
+            check_comment(first, by)?;
+        }
         // Within a row of data, unlike within names, such characters are nothing unusual.
         if self.are_first_row() || first.len() == 1 {
             check_separators(first, by)?;
@@ -83,14 +86,41 @@ fn check_given(names: &[String], first: &[&str]) -> Result<(), String> {
             names.len()
         ));
     }
-    if names
-        .iter()
-        .zip(first)
-        .all(|(name, cell)| name == cell.trim())
-    {
-        return Err("has the names that --columns gives; leave --columns out".to_owned());
+    let cells = first.iter().enumerate();
+    let mut bare = cells.map(|(at, cell)| match at {
+        0 => cell.strip_prefix(COMMENT).unwrap_or(cell).trim(),
+        _ => cell.trim(),
+    });
+    if names.iter().all(|name| bare.next() == Some(name)) {
+        return Err(
+            "has the names that --columns gives; leave --columns out, or delete the line"
+                .to_owned(),
+        );
     }
     Ok(())
+}
+
+/// Before comments, and before the names of columns that numpy writes as one.
+const COMMENT: &str = "# ";
+
+/// The names of columns in a comment would be read with its mark, or with one column too many.
+fn check_comment(first: &[&str], by: Separator) -> Result<(), String> {
+    let Some(name) = first.first() else {
+        return Ok(());
+    };
+    if !name.starts_with(COMMENT) && *name != COMMENT.trim_end() {
+        return Ok(());
+    }
+    let blanks = if first.len() == 1 && by == Separator::Assumed {
+        "; add --delimiter ' ' if one blank separates columns"
+    } else {
+        ""
+    };
+    Err(format!(
+        "begins with \"# \", as a comment does; delete the \"# \" if the names of the columns follow it \
+         (numpy.savetxt leaves it out with comments=''), delete the line if they do not (--columns A,B,… names \
+         them), or add --header if it belongs to a name{blanks}"
+    ))
 }
 
 /// A table whose columns are separated by something else than expected would be read as one with fewer
@@ -146,20 +176,15 @@ fn check_unique(names: &[String]) -> Result<(), String> {
         let column = at + 1;
         if name.is_empty() {
             let cause = match (at, unnamed) {
-                (0, 1) => " (pandas writes such a column unless told index=False)",
+                (0, 1) => {
+                    " (pandas writes such a column unless told index=False, R unless told row.names=FALSE)"
+                }
                 (_, 1) if column == names.len() => " (the row ends in a separator)",
                 _ => "",
             };
             return Err(format!(
                 "has no name for column {column}{cause}; name it or delete the column"
             ));
-        }
-        if name.contains('\0') {
-            return Err(
-                "has a NUL character, as text in UTF-16 has without its byte order mark; save the \
-                 table as UTF-8"
-                    .to_owned(),
-            );
         }
         if let Some(first) = columns.insert(name, column) {
             return Err(format!(
@@ -189,11 +214,37 @@ mod tests {
             (&["a", "", "b"], "column 2; name it"),
             (&["", "a", ""], "column 1; name it"),
             (&["", " ", ""], "delete the rows above"),
-            (&["a\0"], "UTF-16"),
         ] {
             let complaint = take(ColumnNames::Expected, first).unwrap_err();
             assert!(complaint.contains(words), "{complaint}");
         }
+    }
+
+    #[test]
+    fn names_in_a_comment_are_refused_unless_the_first_row_is_said_to_be_names() {
+        for first in [
+            &["# x", "y"][..],
+            &["#", "x", "y"],
+            &["# x y"],
+            &["# x;y"],
+            &["# x"],
+        ] {
+            let complaint = take(ColumnNames::Expected, first).unwrap_err();
+            assert!(complaint.contains("comments=''"), "{complaint}");
+            let has_blanks = complaint.contains("--delimiter ' '");
+            assert_eq!(has_blanks, first.len() == 1, "{complaint}");
+        }
+        assert_eq!(
+            take(ColumnNames::First, &["# x", "y"]).unwrap(),
+            ["# x", "y"]
+        );
+        assert_eq!(
+            take(ColumnNames::Expected, &["#x", "y"]).unwrap(),
+            ["#x", "y"]
+        );
+        let given = ["x".to_owned(), "y".to_owned()];
+        let same = take(ColumnNames::Given(&given), &["# x", "y"]).unwrap_err();
+        assert!(same.contains("delete the line"), "{same}");
     }
 
     #[test]

@@ -1,4 +1,6 @@
-//! Files that are not tables of text, recognized by their first bytes.
+//! Files that are not tables of text, recognized by their first bytes. [`Kind::explain`] says how each becomes one.
+
+use std::path::Path;
 
 /// Bytes that tell the kind of a file.
 pub(super) const HEAD_BYTES: u64 = 4_096;
@@ -14,6 +16,13 @@ pub(super) enum Kind {
     Archive(&'static str, &'static str),
     /// Data of Python's libraries, with its name and the expression that reads it as a data frame.
     Data(&'static str, &'static str),
+    /// Several arrays under names of their own, with the name of the format, the expression that opens the file, and
+    /// the one that lists the names; `FILE` stands for the file.
+    Arrays(&'static str, &'static str, &'static str),
+    /// One object of R.
+    RObject,
+    /// Objects of R under names of their own.
+    RObjects,
     /// Something that holds no table that a program could read out of it.
     Other(&'static str),
 }
@@ -43,6 +52,31 @@ const SIGNATURES: &[(&[u8], Kind)] = &[
     (b"\x80\x03", Kind::Data("a Python pickle", "read_pickle")),
     (b"\x80\x04", Kind::Data("a Python pickle", "read_pickle")),
     (b"\x80\x05", Kind::Data("a Python pickle", "read_pickle")),
+    (b"RDX2\n", Kind::RObjects),
+    (b"RDX3\n", Kind::RObjects),
+    (b"X\n\0\0\0\x02", Kind::RObject),
+    (b"X\n\0\0\0\x03", Kind::RObject),
+    (
+        b"MATLAB 5.0 MAT-file",
+        Kind::Arrays(
+            "a MATLAB file (.mat)",
+            "scipy.io.loadmat('FILE')['NAME']",
+            "scipy.io.whosmat('FILE')",
+        ),
+    ),
+    (
+        b"MATLAB 7.3 MAT-file",
+        Kind::Arrays(
+            "a MATLAB file of version 7.3 (.mat)",
+            "h5py.File('FILE')['NAME'][()].T",
+            "list(h5py.File('FILE'))",
+        ),
+    ),
+    (b"<stata_dta>", STATA),
+    (
+        b"\0\0\0\0\0\0\0\0\0\0\0\0\xc2\xea\x81\x60",
+        Kind::Data("a SAS table (.sas7bdat)", "read_sas"),
+    ),
     (b"SQLite format 3\0", Kind::Other("an SQLite database")),
     (b"%PDF-", Kind::Other("a PDF document")),
     (b"\x89PNG\r\n", Kind::Other("a PNG image")),
@@ -51,10 +85,16 @@ const SIGNATURES: &[(&[u8], Kind)] = &[
     (b"{\\rtf", Kind::Other("an RTF document")),
 ];
 
+const STATA: Kind = Kind::Data("a Stata table (.dta)", "read_stata");
+
+const SPSS: Kind = Kind::Data("an SPSS table (.sav)", "read_spss");
+
 /// First bytes that a name of a column may have as well. Only control characters after them make them a
 /// signature.
 const AMBIGUOUS: &[(&[u8], Kind)] = &[
     (b"PAR1", Kind::Data("a Parquet file", "read_parquet")),
+    (b"$FL2", SPSS),
+    (b"$FL3", SPSS),
     (
         b"ARROW1",
         Kind::Data("an Arrow (Feather) file", "read_feather"),
@@ -74,6 +114,10 @@ impl Kind {
         if head.starts_with(BZIP2.0) && block.starts_with(BZIP2.1) {
             return Some(Self::Compressed("bzip2", "bunzip2 -c"));
         }
+        // Stata's older formats begin with their number, the order of bytes, and a 1.
+        if let [b'l'..=b's', 1 | 2, 1, ..] = head {
+            return Some(STATA);
+        }
         let is_binary = head
             .iter()
             .any(|byte| byte.is_ascii_control() && !byte.is_ascii_whitespace());
@@ -81,6 +125,16 @@ impl Kind {
         let mut known = SIGNATURES.iter().chain(ambiguous);
         let known = known.find(|(first, _)| head.starts_with(first));
         known.map(|(_, kind)| *kind)
+    }
+
+    /// The kind of a file whose name says more than its first bytes: R compresses what it saves.
+    pub(super) fn by_name(self, file: &Path) -> Self {
+        let ending = file.extension().unwrap_or_default().to_string_lossy();
+        match (self, ending.to_ascii_lowercase().as_str()) {
+            (Self::Compressed(..), "rds") => Self::RObject,
+            (Self::Compressed(..), "rdata" | "rda") => Self::RObjects,
+            (kind, _) => kind,
+        }
     }
 
     /// The kind of a zip archive, which spreadsheets and arrays of numpy are too.
@@ -99,7 +153,11 @@ impl Kind {
         } else if begins(&[b"mimetype"]) {
             Self::Other("an OpenDocument file")
         } else if has(b".npy") {
-            Self::Data("an archive of numpy arrays (.npz)", "DataFrame(numpy.load")
+            Self::Arrays(
+                "an archive of numpy arrays (.npz)",
+                "numpy.load('FILE')['NAME']",
+                "numpy.load('FILE').files",
+            )
         } else {
             Self::Archive("zip archive", "unzip")
         }
@@ -131,43 +189,6 @@ impl Kind {
             _ => None,
         }
     }
-
-    /// The rest of a sentence that begins with the file's name: its kind, and how to load what is in it.
-    pub(super) fn explain(self, file: Option<&str>, prefix: &str) -> String {
-        let shown = file.unwrap_or("FILE");
-        let stem = shown.rsplit_once('.').map_or(shown, |(stem, _)| stem);
-        match self {
-            Self::Spreadsheet(name, program) => format!(
-                "is {name} and not a table of text; save it as CSV in {program}, or convert it in Python \
-                 with pandas.read_excel('{shown}').to_csv('{stem}.csv', index=False), and load that file"
-            ),
-            Self::Compressed(format, command) => format!(
-                "is compressed with {format}; decompress it on the way, as in \
-                 {command} {shown} | prominence kv load {prefix} -"
-            ),
-            Self::Archive(format, command) => format!(
-                "is a {format} and not a table of text; extract it with {command} {shown}, and load a \
-                 file from it"
-            ),
-            Self::Data(name, reader) => {
-                let close = if reader.contains('(') { ")" } else { "" };
-                let lines = if name.contains("a line") {
-                    ", lines=True"
-                } else {
-                    ""
-                };
-                format!(
-                    "is {name} and not a table of text; convert it in Python with \
-                     pandas.{reader}('{shown}'{lines}){close}.to_csv('{stem}.csv', index=False), and load \
-                     that file"
-                )
-            }
-            Self::Other(name) => format!(
-                "is {name} and not a table of text; save its table as CSV, with the names of the columns \
-                 in the first row, and load that file"
-            ),
-        }
-    }
 }
 
 /// Whether the first line is a JSON value, and another one follows.
@@ -195,6 +216,9 @@ mod tests {
             b"{a},b\n1,2\n",
             b"<x>,<y>\n1,2\n",
             b"PK,name\n",
+            b"$FL2,x\n1,2\n",
+            b"seed,x\n1,2\n",
+            b"X\n1\n",
             b"",
         ] {
             let shown = String::from_utf8_lossy(text);
@@ -216,7 +240,9 @@ mod tests {
         assert!(
             zip("mimetypeapplication/vnd.oasis.opendocument.spreadsheetPK").contains("LibreOffice")
         );
-        assert!(zip("arr_0.npy").contains("pandas.DataFrame(numpy.load('x.y')).to_csv('x.csv'"));
+        let arrays = zip("arr_0.npy");
+        assert!(arrays.contains("pandas.DataFrame(numpy.load('x.y')['NAME']).to_csv('x.csv'"));
+        assert!(arrays.contains("numpy.load('x.y').files"));
         assert!(zip("table.csv").contains("unzip x.y"));
     }
 

@@ -26,7 +26,7 @@ pub(super) enum Unclear {
     Comma,
     /// With a decimal comma: it has a point.
     Point,
-    /// With a decimal comma: it has separators between thousands.
+    /// It has separators between thousands, and a decimal comma is in it or asked for.
     Thousands,
     /// It is a number or a truth value with blanks around it.
     Blanks,
@@ -49,6 +49,11 @@ impl Notation {
             return Ok(cell::json(text, typing));
         }
         let bare = text.trim();
+        // Without a comma such a text may be no number, `1 234` for instance.
+        if grouped(bare).is_some_and(|figures| self.decimal == Decimal::Comma || figures.commas > 0)
+        {
+            return Err(Unclear::Thousands);
+        }
         let comma = Figures::of(bare).filter(|figures| figures.commas > 0);
         if bare.len() < text.len() && (comma.is_some() || cell::json(bare, typing) == bare) {
             return Err(Unclear::Blanks);
@@ -87,7 +92,7 @@ impl Unclear {
                  write all numbers in one way, or add {keep}"
             ),
             Self::Thousands => format!(
-                "{found}, a number with separators between thousands; remove them, or add {keep}"
+                "{found}, a number with separators between thousands; write it without them, or add {keep}"
             ),
             Self::Blanks => format!(
                 "{found}, with blanks around it; add --trim to remove blanks around all cells, or add \
@@ -124,6 +129,30 @@ impl Figures {
             points: count(b'.'),
         })
     }
+}
+
+/// Separators between thousands besides comma and point: blanks as in French, also those that do not break a line or
+/// are narrow, and apostrophes as in Switzerland.
+const GROUPING: [char; 6] = [' ', '\u{a0}', '\u{2009}', '\u{202f}', '\'', '\u{2019}'];
+
+/// The separators within a number whose thousands are separated by one of [`GROUPING`]: one to three digits, and
+/// three after each separator. Telephone numbers that begin with 0 or + are none.
+fn grouped(text: &str) -> Option<Figures> {
+    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let end = unsigned.find([',', '.']).unwrap_or(unsigned.len());
+    let (whole, rest) = unsigned.split_at(end);
+    let separator = whole
+        .chars()
+        .find(|character| GROUPING.contains(character))?;
+    let is_digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    let mut groups = whole.split(separator);
+    let first = groups.next()?;
+    let is_first = (1..=3).contains(&first.len()) && is_digits(first) && !first.starts_with('0');
+    let is_grouped = is_first && groups.all(|group| group.len() == 3 && is_digits(group));
+    if !is_grouped || (text.starts_with('+') && rest.is_empty()) {
+        return None;
+    }
+    Figures::of(&format!("{}{rest}", whole.replace(separator, "")))
 }
 
 /// Whether a text is a number, however it is written; a column's name hardly is.
@@ -189,6 +218,38 @@ mod tests {
         assert_eq!(read(COMMA, "1.234,56"), Err(Unclear::Thousands));
         assert_eq!(read(COMMA, "1,234,567"), Err(Unclear::Thousands));
         assert_eq!(read(COMMA, "1.2.2024"), Ok("\"1.2.2024\"".to_owned()));
+    }
+
+    #[test]
+    fn separators_between_thousands_are_told_from_other_text() {
+        for separator in GROUPING {
+            for number in ["1_234,5", "-12_345_678,5e3", "+1_234,5"] {
+                let cell = number.replace('_', &separator.to_string());
+                assert_eq!(read(COMMA, &cell), Err(Unclear::Thousands), "{cell}");
+                assert_eq!(read(POINT, &cell), Err(Unclear::Thousands), "{cell}");
+            }
+            for number in ["1_234", "1_234.5"] {
+                let cell = number.replace('_', &separator.to_string());
+                assert_eq!(read(COMMA, &cell), Err(Unclear::Thousands), "{cell}");
+                assert_eq!(read(POINT, &cell), Ok(cell::string(&cell)), "{cell}");
+            }
+        }
+        for text in [
+            "2024-01-02 12:00",
+            "01 234 567",
+            "+33 123 456 789",
+            "12 34 56",
+            "1 234 x",
+            "1 234,5 kg",
+            "1 234'567,5",
+            "O'Brien",
+            "1 2",
+            "6' 200",
+            "7, 200",
+            "1 234,500 m",
+        ] {
+            assert_eq!(read(COMMA, text), Ok(cell::string(text)), "{text}");
+        }
     }
 
     #[test]

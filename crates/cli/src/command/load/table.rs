@@ -15,6 +15,9 @@ use crate::failure::Failure;
 /// Bytes of the table that are read at a time.
 const BUFFER: usize = 64 << 10;
 
+/// Bytes of a row in which cells with quotes are looked for.
+const MAX_ROW: u64 = 64 << 10;
+
 /// Columns that a sentence names.
 const MAX_NAMED: usize = 20;
 
@@ -171,7 +174,8 @@ fn refuse_other_kinds(options: &Load, text: &Text) -> Result<(), Failure> {
     let head = text.head(HEAD_BYTES)?;
     // A table whose separator is named may begin with any text.
     let is_named = options.delimiter.is_some() || text.separator().is_some();
-    let kind = Kind::of(&head).or_else(|| Kind::of_text(&head).filter(|_| !is_named));
+    let kind = Kind::of(&head).map(|kind| kind.by_name(&options.table));
+    let kind = kind.or_else(|| Kind::of_text(&head).filter(|_| !is_named));
     kind.map_or(Ok(()), |kind| {
         let file = (!is_stdin(&options.table)).then(|| text.name());
         let explained = kind.explain(file, options.prefix.as_str());
@@ -244,6 +248,13 @@ impl Rows<'_> {
             let what = "has a quote before a cell that is never closed; close it, or remove it";
             return Err(table.wrong(position, what));
         }
+        // Where nothing separates columns, the reader takes NUL for a separator.
+        let is_cut = table.separator == Separator::None && record.len() > 1;
+        if is_cut || record.as_slice().contains(&0) {
+            let what = "has a NUL character, as binary files have, and text in UTF-16 without its byte order \
+                        mark; save the table as text in UTF-8";
+            return Err(table.wrong(position, what));
+        }
         let record = csv::StringRecord::from_byte_record(record).map_err(|error| {
             let what = invalid(error.into_byte_record());
             table.wrong(position, what)
@@ -298,7 +309,13 @@ impl Iterator for Rows<'_> {
             return Some(Ok(row));
         }
         let cells: Vec<_> = row.record.iter().collect();
-        let what = width::explain(&cells, columns, self.table.separator);
-        Some(Err(self.table.wrong(row.position, what)))
+        let table = self.table;
+        Some(Err(match table.text.head_at(row.position, MAX_ROW) {
+            Ok(raw) => {
+                let what = width::explain(&cells, &raw, columns, table.separator);
+                table.wrong(row.position, what)
+            }
+            Err(failure) => failure,
+        }))
     }
 }

@@ -82,8 +82,17 @@ impl Text {
 
     /// The first bytes, as they are stored.
     pub(super) fn head(&self, bytes: u64) -> Result<Vec<u8>, Failure> {
+        self.part(0, bytes)
+    }
+
+    /// The first bytes from where a reader stood at this position.
+    pub(super) fn head_at(&self, position: u64, bytes: u64) -> Result<Vec<u8>, Failure> {
+        self.part(self.start + position, bytes)
+    }
+
+    fn part(&self, start: u64, bytes: u64) -> Result<Vec<u8>, Failure> {
         let mut head = Vec::new();
-        self.open_at(0)
+        self.open_at(start)
             .and_then(|text| text.take(bytes).read_to_end(&mut head))
             .map_err(|error| unreadable(&self.name, &error))?;
         Ok(head)

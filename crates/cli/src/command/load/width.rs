@@ -5,32 +5,57 @@ use super::super::counted;
 use super::header::SEPARATORS;
 use super::separator::Separator;
 
-/// The rest of a sentence that begins with the line of the row.
-pub(super) fn explain(cells: &[&str], columns: usize, by: Separator) -> String {
+/// The rest of a sentence that begins with the line of the row. `raw` is the text from the row on, which tells
+/// cells with quotes from those without.
+pub(super) fn explain(cells: &[&str], raw: &[u8], columns: usize, by: Separator) -> String {
     let counts = format!(
         "has {}, and the table has {}",
         counted(cells.len() as u64, "cell"),
         counted(columns as u64, "column")
     );
-    format!("{counts}; {}", remedy(cells, columns, by))
+    format!(
+        "{counts}; {}",
+        remedy(cells, &quoted(raw, by.byte()), columns, by)
+    )
 }
 
-fn remedy(cells: &[&str], columns: usize, by: Separator) -> String {
+/// The next step where a row begins with its own name, for which the first row has none.
+const ROW_NAMES: &str = "write the table with row.names=FALSE in R";
+
+fn remedy(cells: &[&str], quoted: &[bool], columns: usize, by: Separator) -> String {
     let separator = by.character();
     let shown = shown(separator);
+    let is_one_more = cells.len() == columns + 1;
+    let is_first_alone = quoted
+        .split_first()
+        .is_some_and(|(first, others)| *first && !others.contains(&true));
     if separator == ','
-        && let Some(number) = decimal_comma(cells, cells.len().saturating_sub(columns))
+        && let Some(number) = decimal_comma(cells, quoted, cells.len().saturating_sub(columns))
     {
+        let row_names = if is_one_more {
+            format!("; if {:?} is the name of the row, {ROW_NAMES}", cells[0])
+        } else {
+            String::new()
+        };
         return if columns == 1 {
             format!(
-                "if {number} is one number, add --delimiter none --decimal-comma, or write it with a point"
+                "if {number} is one number, add --delimiter none --decimal-comma, or write it with a \
+                 point{row_names}"
             )
         } else {
             format!(
                 "if {number} is one number, save the table with ';' between its columns and add \
-                 --delimiter ';' --decimal-comma, or write numbers with a point; if not, name each column"
+                 --delimiter ';' --decimal-comma, or write numbers with a point{row_names}; if not, name each \
+                 column"
             )
         };
+    }
+    if is_one_more && is_first_alone {
+        return format!(
+            "if {:?} is the name of the row, {ROW_NAMES}, as in write.csv(x, 'x.csv', row.names=FALSE); if not, \
+             name each column",
+            cells[0]
+        );
     }
     if columns == 1 && by == Separator::Assumed {
         return "add --delimiter none if the table has one column, or put quotes around a cell that has \
@@ -48,7 +73,7 @@ fn remedy(cells: &[&str], columns: usize, by: Separator) -> String {
              and name it with --delimiter"
         );
     }
-    if cells.len() == columns + 1 && cells.last().is_some_and(|last| last.trim().is_empty()) {
+    if is_one_more && cells.last().is_some_and(|last| last.trim().is_empty()) {
         return format!("remove the separator at its end ({shown}), or name one more column");
     }
     if cells.len() > columns {
@@ -66,7 +91,7 @@ fn remedy(cells: &[&str], columns: usize, by: Separator) -> String {
 
 /// The first number that a comma before its fraction has made two cells of, where such numbers account for
 /// all cells that are too many.
-fn decimal_comma(cells: &[&str], surplus: usize) -> Option<String> {
+fn decimal_comma(cells: &[&str], quoted: &[bool], surplus: usize) -> Option<String> {
     let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let is_whole = |cell: &str| is_digits(cell.trim_start().trim_start_matches(['-', '+']));
     let is_fraction = |cell: &str| {
@@ -76,8 +101,9 @@ fn decimal_comma(cells: &[&str], surplus: usize) -> Option<String> {
     let mut first = None;
     let mut found = 0;
     let mut at = 0;
+    let is_bare = |at: usize| !quoted.get(at).is_some_and(|quoted| *quoted);
     while let [whole, fraction, ..] = cells.get(at..).unwrap_or_default() {
-        if is_whole(whole) && is_fraction(fraction) {
+        if is_bare(at) && is_bare(at + 1) && is_whole(whole) && is_fraction(fraction) {
             found += 1;
             first.get_or_insert_with(|| format!("{},{}", whole.trim(), fraction.trim()));
             at += 1;
@@ -85,6 +111,27 @@ fn decimal_comma(cells: &[&str], surplus: usize) -> Option<String> {
         at += 1;
     }
     first.filter(|_| surplus > 0 && found >= surplus)
+}
+
+/// Which cells of the row at the beginning of a text have quotes around them.
+fn quoted(raw: &[u8], separator: u8) -> Vec<bool> {
+    // Empty lines before a row are passed over.
+    let start = raw.iter().position(|byte| !matches!(byte, b'\n' | b'\r'));
+    let row = raw.get(start.unwrap_or_default()..).unwrap_or_default();
+    let mut bytes = row.iter().copied().peekable();
+    let mut cells = Vec::new();
+    loop {
+        let is_quoted = bytes.next_if_eq(&b'"').is_some();
+        cells.push(is_quoted);
+        if is_quoted {
+            // Two quotes stand for one.
+            while bytes.by_ref().any(|byte| byte == b'"') && bytes.next_if_eq(&b'"').is_some() {}
+        }
+        match bytes.find(|byte| *byte == separator || matches!(byte, b'\n' | b'\r')) {
+            Some(end) if end == separator => {}
+            _ => return cells,
+        }
+    }
 }
 
 /// A separator as a sentence shows it.
@@ -102,7 +149,16 @@ mod tests {
 
     fn remedy_of(row: &str, columns: usize, by: Separator) -> String {
         let cells: Vec<_> = row.split(by.character()).collect();
-        remedy(&cells, columns, by)
+        let bare: Vec<_> = cells.iter().map(|cell| cell.trim_matches('"')).collect();
+        remedy(&bare, &quoted(row.as_bytes(), by.byte()), columns, by)
+    }
+
+    #[test]
+    fn quotes_around_cells_are_seen() {
+        let row = b"\"1\",2,\"a,\"\"b\",\"\",,c\"\n\"x\",y\n";
+        assert_eq!(quoted(row, b','), [true, false, true, true, false, false]);
+        assert_eq!(quoted(b"\"never closed", b','), [true]);
+        assert_eq!(quoted(b"", b','), [false]);
     }
 
     #[test]
@@ -114,6 +170,13 @@ mod tests {
             ("1,5,2", 2, "--delimiter ';' --decimal-comma"),
             ("1,5", 1, "--delimiter none --decimal-comma"),
             ("Smith, John", 1, "--delimiter none if"),
+            (
+                "1,5,2",
+                2,
+                "\"1\" is the name of the row, write the table with row.names=FALSE",
+            ),
+            ("\"1\",5,2", 2, "5,2 is one number"),
+            ("\"1\",5,x", 2, "\"1\" is the name of the row"),
             ("1;2", 2, "it has ';'"),
             ("1\t2", 2, "it has a tab"),
             ("a,b,", 2, "the separator at its end"),

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use prominence_client::SetOptions;
 use prominence_core::Key;
 
 use super::{files, folder, text};
-use crate::support::{Person, Server};
+use crate::support::{Person, Server, run};
 
 fn odd_keys() -> Vec<String> {
     let long = "é".repeat(200);
@@ -298,4 +299,47 @@ fn an_export_that_is_killed_leaves_whole_files_and_can_be_finished() {
     );
     me.kv(&["export", "/in/", &dir]).text();
     assert_eq!(files(&path).len(), 3_000);
+}
+
+#[test]
+fn a_prefix_and_a_folder_in_the_other_order_are_told() {
+    let server = Server::start();
+    let me = server.user("me");
+    me.kv(&["set", "/res/1", "x"]).text();
+    let in_home = |arguments: &[&str]| run(me.command(arguments).current_dir(me.home()));
+    let complaint = in_home(&["kv", "export", "out/", "/res/"]).complaint(2);
+    assert!(
+        complaint.ends_with("the prefix comes first, as in prominence kv export /res/ out/"),
+        "{complaint}"
+    );
+    assert!(!Path::new("/res").exists());
+    fs::create_dir(me.home().join("out")).unwrap();
+    let complaint = in_home(&["kv", "import", "/res/", "out"]).complaint(2);
+    assert!(
+        complaint.ends_with("the folder comes first, as in prominence kv import out /res/"),
+        "{complaint}"
+    );
+}
+
+#[test]
+fn a_destination_that_is_no_folder_is_described() {
+    let server = Server::start();
+    let me = server.user("me");
+    me.kv(&["set", "/res/1", "x"]).text();
+    let (link, link_text) = folder(&server, "e3");
+    symlink("nowhere", &link).unwrap();
+    let (file, file_text) = folder(&server, "f3");
+    fs::write(&file, "x").unwrap();
+    for (text, words) in [
+        (&link_text, "e3 is a symbolic link to nowhere, "),
+        (
+            &format!("{link_text}/below"),
+            "e3 is a symbolic link to nowhere, ",
+        ),
+        (&file_text, "f3 is a file, "),
+        (&format!("{file_text}/below"), "f3 is a file, "),
+    ] {
+        let complaint = me.kv(&["export", "/res/", text]).complaint(2);
+        assert!(complaint.contains(words), "{complaint}");
+    }
 }

@@ -54,14 +54,31 @@ fn under_way(root: &Path) -> Failure {
 
 #[cfg(test)]
 mod tests {
+    use std::os::fd::AsFd as _;
+
     use super::super::Destination;
+    use super::*;
+
+    #[test]
+    fn a_workshop_that_its_owner_removes_meanwhile_is_made_again() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join(WORKSHOP);
+        let folder = File::open(place.path()).unwrap();
+        let workshop = enter(folder.as_fd(), WORKSHOP, &path).unwrap();
+        std::fs::remove_dir(&path).unwrap();
+        assert!(lock(place.path(), &workshop, &path).unwrap().is_none());
+        let (_, lock) = open(place.path(), folder.as_fd(), &path).unwrap();
+        assert!(beneath::has_name(&lock).unwrap());
+        std::fs::remove_dir_all(&path).unwrap();
+        assert!(!beneath::has_name(&lock).unwrap());
+    }
 
     #[test]
     fn one_of_several_exports_at_once_has_the_folder_and_the_others_are_told() {
         let place = tempfile::tempdir().unwrap();
         let root = place.path().join("out");
         let worker = || {
-            for turn in 0..300 {
+            for turn in 0..500 {
                 match Destination::open(&root) {
                     // A workshop that another has removed would take no file.
                     Ok(open) => {
@@ -76,7 +93,7 @@ mod tests {
             }
         };
         std::thread::scope(|scope| {
-            for _ in 0..4 {
+            for _ in 0..16 {
                 scope.spawn(worker);
             }
         });

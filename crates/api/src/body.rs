@@ -2,6 +2,7 @@
 
 mod batch;
 mod claim;
+mod object;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ pub use batch::{
     Batch, BatchCondition, BatchDone, BatchOperation, BatchResult, BatchTtl, MAX_BATCH_BYTES,
 };
 pub use claim::{Released, Renewed};
+pub use object::{Described, Object};
 pub use watch::{Cause, Changed, Reset};
 
 /// Answer to a value set.

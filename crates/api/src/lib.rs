@@ -16,7 +16,7 @@ pub mod time;
 
 pub use body::{
     Added, Batch, BatchCondition, BatchDone, BatchOperation, BatchResult, BatchTtl, Cause, Changed,
-    Counted, Deleted, Detail, Listed, Released, Renewed, Reset, Set, Text, Usage, UsageLimits,
-    WhoAmI,
+    Counted, Deleted, Described, Detail, Listed, Object, Released, Renewed, Reset, Set, Text,
+    Usage, UsageLimits, WhoAmI,
 };
 pub use error::{ErrorBody, ErrorCode};

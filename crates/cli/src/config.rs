@@ -77,6 +77,7 @@ pub(crate) fn client(connection: &Connection) -> Result<Client, Failure> {
         ));
     }
     let config = Config {
+        url_from: Some(url.origin.to_string()),
         certificates: sources.certificates().value,
         timeouts: Timeouts {
             silence: sources.silence()?.value,

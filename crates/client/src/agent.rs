@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use ureq::Agent;
+use ureq::unversioned::resolver::DefaultResolver;
 
 use crate::config::Config;
 use crate::error::Error;
 use crate::proxy::{Passage, Proxy, Route, forward};
 use crate::tls;
+use crate::transport::TellingConnector;
 
 /// Connections kept open between requests: one for each thread that may share a client. With fewer,
 /// most of many threads would connect anew for every request.
@@ -40,8 +42,19 @@ pub(crate) fn build(config: &Config) -> Result<(Agent, Option<Proxy>), Error> {
         Route::Environment => Proxy::named(&config.url, |name| std::env::var(name).ok())?,
     };
     let agent = match proxy.as_ref().map(|proxy| proxy.passage(&config.url)) {
-        None => agent.proxy(None).build().into(),
-        Some(Passage::Tunnel(proxy)) => agent.proxy(Some(proxy.clone())).build().into(),
+        None => {
+            let connector = TellingConnector::new(None);
+            Agent::with_parts(
+                agent.proxy(None).build(),
+                connector,
+                DefaultResolver::default(),
+            )
+        }
+        Some(Passage::Tunnel(tunnel)) => {
+            let connector = TellingConnector::new(proxy.as_ref().map(Proxy::place));
+            let config = agent.proxy(Some(tunnel.clone())).build();
+            Agent::with_parts(config, connector, DefaultResolver::default())
+        }
         Some(Passage::Forward(uri)) => forward::agent(agent.proxy(None).build(), uri),
     };
     Ok((agent, proxy))

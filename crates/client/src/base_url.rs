@@ -33,6 +33,14 @@ pub enum BaseUrlError {
     /// It names a machine, but no interface on it.
     #[error("the URL \"{0}\" lacks the path of the interface; write {0}{base}", base = name::BASE)]
     NoPath(String),
+    /// It goes on after the path of the interface.
+    #[error("the URL \"{given}\" goes on after {base}; write {right}", base = name::BASE)]
+    TooLong {
+        /// What was given.
+        given: String,
+        /// The same without what is too much.
+        right: String,
+    },
 }
 
 impl BaseUrl {
@@ -73,6 +81,9 @@ impl BaseUrl {
         if uri.path().trim_end_matches('/').is_empty() {
             return Err(BaseUrlError::NoPath(text));
         }
+        if let Some(right) = without_rest(&text) {
+            return Err(BaseUrlError::TooLong { given: text, right });
+        }
         Ok(Self {
             text,
             host,
@@ -86,6 +97,23 @@ impl BaseUrl {
         &self.text
     }
 
+    /// The address that was probably meant, where a server has answered that nothing is at this one.
+    pub(crate) fn meant(&self) -> Option<String> {
+        let path = self.text.find("://").map_or(0, |at| at + "://".len());
+        let path = path + self.text[path..].find('/')?;
+        let (origin, path) = self.text.split_at(path);
+        let (first, _) = name::BASE.trim_start_matches('/').split_once('/')?;
+        let mut above = String::new();
+        for segment in path.split('/').skip(1).take_while(|part| *part != first) {
+            above.push('/');
+            above.push_str(segment);
+        }
+        let is_below = above.len() < path.len() && !path.ends_with(name::BASE);
+        let above = if is_below { above.as_str() } else { "" };
+        let meant = format!("{origin}{above}{}", name::BASE);
+        (meant != self.text).then_some(meant)
+    }
+
     /// The name or address of the machine; an IPv6 address is in brackets.
     #[must_use]
     pub fn host(&self) -> &str {
@@ -97,6 +125,13 @@ impl BaseUrl {
     pub fn is_encrypted(&self) -> bool {
         self.encrypted
     }
+}
+
+/// The address up to the interface's path, where something follows that.
+fn without_rest(text: &str) -> Option<String> {
+    let end = text.find(&format!("{}/", name::BASE))? + name::BASE.len();
+    let is_end = text.ends_with(name::BASE);
+    (!is_end).then(|| text[..end].to_owned())
 }
 
 impl fmt::Display for BaseUrl {
@@ -132,9 +167,35 @@ mod tests {
             ("http://h/prominence/v1#x", "a fragment"),
             ("http://h:8080", "write http://h:8080/prominence/v1"),
             ("http://h:8080/", "write http://h:8080/prominence/v1"),
+            ("http://h/prominence/v1/kv", "write http://h/prominence/v1"),
+            (
+                "http://h/x/prominence/v1/kv/output/",
+                "write http://h/x/prominence/v1",
+            ),
         ] {
             let error = BaseUrl::parse(text).unwrap_err().to_string();
             assert!(error.contains(word), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn another_path_is_taken_and_the_one_that_was_probably_meant_is_known() {
+        for (text, meant) in [
+            ("http://h:1/kv", Some("http://h:1/prominence/v1")),
+            ("http://h:1/prominence", Some("http://h:1/prominence/v1")),
+            ("http://h:1/prominence/v2", Some("http://h:1/prominence/v1")),
+            (
+                "http://h/site/prominence/v2",
+                Some("http://h/site/prominence/v1"),
+            ),
+            (
+                "http://h/site/prominence/v1",
+                Some("http://h/prominence/v1"),
+            ),
+            ("http://h/prominence/v1", None),
+        ] {
+            let url = BaseUrl::parse(text).unwrap();
+            assert_eq!(url.meant().as_deref(), meant, "{text}");
         }
     }
 

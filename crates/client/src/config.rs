@@ -14,6 +14,8 @@ use crate::retry::RETRY_FOR;
 pub struct Config {
     /// Where the service is.
     pub url: BaseUrl,
+    /// What the caller calls the setting that the URL comes from, for messages.
+    pub url_from: Option<String>,
     /// Who asks.
     pub credentials: Credentials,
     /// Whether a proxy is in between.
@@ -56,6 +58,7 @@ impl Config {
     pub fn new(url: BaseUrl, credentials: impl Into<Credentials>) -> Self {
         Self {
             url,
+            url_from: None,
             credentials: credentials.into(),
             route: Route::Environment,
             certificates: Certificates::Verified,

@@ -8,7 +8,7 @@ use prominence_api::ErrorCode;
 pub use prominence_core::error::Fate;
 use ureq::Timeout;
 
-use crate::explain::{explain, is_lasting, proxy_status};
+use crate::explain::{explain, is_lasting, is_lookup, proxy_status};
 
 /// Statuses of which this program knows more than a text (RFC 9110, section 15).
 pub(crate) const BAD_REQUEST: u16 = 400;
@@ -273,6 +273,7 @@ impl fmt::Display for Refusal {
 /// connection stood.
 pub(crate) fn fate_of(error: &ureq::Error) -> Fate {
     let connected = match error {
+        ureq::Error::Io(error) if is_lookup(error) => false,
         ureq::Error::Io(error) => !matches!(
             error.kind(),
             io::ErrorKind::ConnectionRefused

@@ -8,6 +8,10 @@ use rustls::{AlertDescription, InvalidMessage};
 use ureq::Timeout;
 
 use crate::error::PROXY_AUTHENTICATION;
+use crate::transport::{CutOff, ProxyTls};
+
+/// How the standard library begins its error for a name that can't be resolved.
+const LOOKUP: &str = "failed to lookup address information";
 
 /// Why no answer came from this URL, and the next step.
 pub(crate) fn explain(error: &ureq::Error, url: &str, has_proxy: bool) -> String {
@@ -18,6 +22,16 @@ pub(crate) fn explain(error: &ureq::Error, url: &str, has_proxy: bool) -> String
     };
     if let Some(failure) = failure {
         return explain_tls(failure);
+    }
+    if let ureq::Error::Io(error) = error {
+        if let Some(failure) = inner::<ProxyTls>(error) {
+            return explain_proxy_tls(failure);
+        }
+        if has_proxy && is_no_socks(error) {
+            return "its answer is not SOCKS; check the port, or write http:// instead of socks in the \
+                    variable if it is a proxy for HTTP"
+                .to_owned();
+        }
     }
     let why = explain_connection(error, url);
     match (proxy_status(error), has_proxy) {
@@ -84,21 +98,54 @@ pub(crate) fn is_lasting(error: &ureq::Error) -> bool {
 
 /// The failure of TLS that an error of input or output stands for.
 fn tls(error: &io::Error) -> Option<&rustls::Error> {
+    inner(error)
+}
+
+fn inner<E: std::error::Error + 'static>(error: &io::Error) -> Option<&E> {
     error.get_ref()?.downcast_ref()
+}
+
+/// Whether a name could not be resolved, so that nothing was sent.
+pub(crate) fn is_lookup(error: &io::Error) -> bool {
+    error.to_string().starts_with(LOOKUP)
+}
+
+/// Whether the HTTP library found that what a SOCKS proxy sent is not SOCKS.
+fn is_no_socks(error: &io::Error) -> bool {
+    let texts = ["invalid response version", "invalid reserved byte"];
+    error.kind() == io::ErrorKind::InvalidData && texts.contains(&error.to_string().as_str())
 }
 
 fn explain_io(error: &io::Error, url: &str) -> String {
     if error.kind() == io::ErrorKind::UnexpectedEof {
         let closed = "the connection was closed before the answer was complete";
-        return match url.starts_with("https:") {
+        return match url.starts_with("https:") || inner::<CutOff>(error).is_some() {
             true => closed.to_owned(),
             // A server that expects TLS takes the first line of a request for nonsense.
             false => format!("{closed} (a server that speaks https needs a URL with https://)"),
         };
     }
     let text = error.to_string();
+    if is_lookup(error) {
+        return match text.contains("Temporary") {
+            true => "this machine can't look names up now".to_owned(),
+            false => "there is no machine of this name".to_owned(),
+        };
+    }
     let end = text.find(" (os error").unwrap_or(text.len());
     text[..end].to_lowercase()
+}
+
+/// The same for TLS with a proxy.
+fn explain_proxy_tls(failure: &ProxyTls) -> String {
+    let ProxyTls { cause, variable } = failure;
+    match cause {
+        rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => format!(
+            "the proxy does not speak TLS on this port; write http:// instead of https:// in {variable} \
+             if it speaks plain HTTP"
+        ),
+        cause => explain_tls(cause).replace("the server", "the proxy"),
+    }
 }
 
 fn explain_tls(error: &rustls::Error) -> String {
@@ -156,6 +203,41 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_name_that_can_not_be_resolved_is_told_as_the_page_has_it_and_leaves_nothing_open() {
+        for (text, expected) in [
+            (
+                "Name or service not known",
+                "there is no machine of this name",
+            ),
+            (
+                "Temporary failure in name resolution",
+                "can't look names up now",
+            ),
+        ] {
+            let error = ureq::Error::Io(io::Error::other(format!("{LOOKUP}: {text}")));
+            let said = explain(&error, "http://h/v1", false);
+            assert!(said.contains(expected), "{said}");
+            assert_eq!(crate::error::fate_of(&error), crate::Fate::NotApplied);
+        }
+    }
+
+    #[test]
+    fn a_failure_of_tls_with_a_proxy_is_told_of_the_proxy() {
+        for cause in [
+            rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType),
+            rustls::Error::InvalidCertificate(CertificateError::Expired),
+            rustls::Error::NoCertificatesPresented,
+        ] {
+            let variable = "https_proxy";
+            let failure = ProxyTls { cause, variable };
+            let error = io::Error::new(io::ErrorKind::InvalidData, failure);
+            let said = explain(&error.into(), "https://h/v1", true);
+            assert!(said.starts_with("the proxy"), "{said}");
+            assert!(!said.contains("the server"), "{said}");
+        }
+    }
+
+    #[test]
     fn every_reason_is_followed_by_the_next_step() {
         let tls = [
             rustls::Error::InvalidCertificate(CertificateError::Revoked),
@@ -179,6 +261,11 @@ mod tests {
             ureq::Error::ConnectProxyFailed("HTTP/407".to_owned()),
             ureq::Error::Io(io::ErrorKind::ConnectionReset.into()),
             ureq::Error::Io(io::ErrorKind::UnexpectedEof.into()),
+            ureq::Error::Io(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "invalid response version",
+            )),
+            ureq::Error::Io(io::Error::other(format!("{LOOKUP}: x"))),
         ]);
         for error in errors {
             for has_proxy in [false, true] {

@@ -47,6 +47,7 @@ mod request;
 pub mod retry;
 mod tls;
 pub mod token;
+mod transport;
 mod wait;
 mod watch;
 mod write;

@@ -102,7 +102,7 @@ impl Client {
         let retry_after = reply.retry_after();
         let success = reply.success(request, self.url());
         success.map_err(|error| Failed {
-            error: self.with_token_named(error),
+            error: self.with_url_named(self.with_token_named(error)),
             retry_after,
             repeat: request.repeat,
         })

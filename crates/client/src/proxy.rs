@@ -124,6 +124,11 @@ impl Proxy {
         }
     }
 
+    /// Its address, and the variable that names it.
+    pub(crate) fn place(&self) -> (Uri, &'static str) {
+        (self.uri.clone(), self.variable)
+    }
+
     /// What a forwarding proxy is told of who asks (RFC 9110, section 11.7.2).
     pub(crate) fn authorization(&self) -> Option<String> {
         let user = self.tunnel.username()?;

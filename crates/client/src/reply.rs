@@ -24,6 +24,9 @@ const MAX_PAGE: usize = 64 << 10;
 /// How long such an answer is read for, as it may be a stream without an end.
 const PAGE_WITHIN: Duration = Duration::from_secs(2);
 
+/// Bytes below which no proxy sets its limit on bodies. Whatever refuses a shorter one has another reason.
+const SMALLEST_LIMIT: usize = 1 << 10;
+
 /// An answer that has arrived whole.
 pub(crate) struct Reply {
     pub(crate) status: StatusCode,
@@ -66,18 +69,16 @@ impl Reply {
         })
     }
 
-    /// Whether the server has made this answer: its errors have its JSON, and everything else has the
-    /// header that it puts on every answer.
+    /// Whether the server has made this answer: it has the marks that the server puts on every answer, and
+    /// an error has the server's JSON besides.
     pub(crate) fn is_ours(&self, request: &Request<'_>) -> bool {
         let has_body = request.method != Method::HEAD;
         let is_unchanged = self.status == StatusCode::NOT_MODIFIED;
         if self.status.is_redirection() && !is_unchanged {
             return false;
         }
-        match has_body && !is_unchanged && !self.status.is_success() {
-            true => self.json::<ErrorBody>().is_ok(),
-            false => is_marked(&self.headers),
-        }
+        let has_error = has_body && !is_unchanged && !self.status.is_success();
+        is_marked(&self.headers) && (!has_error || self.json::<ErrorBody>().is_ok())
     }
 
     /// The server's `Retry-After`: a number of seconds, or a date (RFC 9110, section 10.2.3).
@@ -178,10 +179,17 @@ impl Reply {
                                      URL, as in http://USER:PASSWORD@HOST:PORT"
                     .to_owned()
             }
-            CONTENT_TOO_LARGE if sent > 0 => format!(
+            CONTENT_TOO_LARGE if sent >= SMALLEST_LIMIT => format!(
                 "the proxy's limit on bodies is smaller than the {sent} bytes that were sent; ask its \
                  operator to raise it (client_max_body_size in nginx)"
             ),
+            CONTENT_TOO_LARGE if sent > 0 => {
+                let bytes = if sent == 1 { "byte" } else { "bytes" };
+                format!(
+                    "the proxy does not let a body of {sent} {bytes} through; ask its operator which bodies \
+                     it takes"
+                )
+            }
             TOO_MANY_REQUESTS => {
                 "the proxy limits requests; try again later, or ask who runs the proxy".to_owned()
             }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use prominence_api::ErrorCode;
 use ureq::http::{self, HeaderName, HeaderValue, Method, header};
 use ureq::{Agent, AsSendBody};
 
@@ -16,6 +17,7 @@ use crate::proxy::{Passage, Proxy};
 use crate::reply::{MAX_SMALL, Reply};
 use crate::retry::Repeat;
 use crate::token::Token;
+use crate::transport::cut_off;
 
 /// A connection to the service as one user. Cheap to clone; connections are kept open and shared.
 #[derive(Clone)]
@@ -125,7 +127,7 @@ impl Client {
     /// Sends a request once.
     pub(crate) fn attempt(&self, request: &Request<'_>) -> Result<Reply, Error> {
         let response = self.open(request)?;
-        Reply::read(response, request).map_err(|cause| self.failed(request, cause))
+        Reply::read(response, request).map_err(|cause| self.failed(request, cut_off(cause)))
     }
 
     /// The same, and leaves the answer's body to be read. Where the token is refused and its file
@@ -225,6 +227,23 @@ impl Client {
         {
             refusal.message.push_str("; ");
             refusal.message.push_str(&remark);
+        }
+        error
+    }
+
+    /// Where the server has nothing at this address, the same error with the setting that the URL comes
+    /// from, and the URL that was probably meant.
+    pub(crate) fn with_url_named(&self, mut error: Error) -> Error {
+        let Config { url, url_from, .. } = &*self.config;
+        if let Error::Failed { refusal, .. } = &mut error
+            && refusal.code == Some(ErrorCode::NotFound)
+            && let Some(meant) = url.meant()
+        {
+            let message = &mut refusal.message;
+            message.push_str(&match url_from {
+                Some(from) => format!("; the URL {url} comes from {from}; write {meant} there"),
+                None => format!("; the URL is {url}; write {meant}"),
+            });
         }
         error
     }

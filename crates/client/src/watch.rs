@@ -15,6 +15,7 @@ use crate::error::{Error, Fate};
 use crate::reply::{MAX_SMALL, Reply, is_marked};
 use crate::request::{Client, Request};
 use crate::retry::Backoff;
+use crate::transport::cut_off;
 use lines::{Block, Lines};
 
 /// How a watch is made.
@@ -137,7 +138,7 @@ impl Watch<'_> {
                 return self.broken(ended, None);
             }
             Err(error) => {
-                let cause = ureq::Error::Io(error);
+                let cause = cut_off(ureq::Error::Io(error));
                 return self.broken(self.client.failed(&self.request(), cause), None);
             }
         };
@@ -164,7 +165,7 @@ impl Watch<'_> {
                 return Ok(response);
             }
             let reply = Reply::read(response, &request);
-            let reply = reply.map_err(|cause| self.client.failed(&request, cause))?;
+            let reply = reply.map_err(|cause| self.client.failed(&request, cut_off(cause)))?;
             retry_after = reply.retry_after();
             Err(match self.client.judge(reply, &request) {
                 Ok(_) => self

@@ -72,12 +72,18 @@ impl<'a> Query<'a> {
         name: &str,
         parse: impl FnOnce(&str) -> Result<T, E>,
     ) -> Result<Option<T>, Failure> {
+        let raw = self.given.iter().find(|(given, _)| given == name);
+        let has_plus = raw.is_some_and(|(_, raw)| raw.is_some_and(|raw| raw.contains('+')));
         let Some(text) = self.text(name)? else {
             return Ok(None);
         };
-        parse(&text)
-            .map(Some)
-            .map_err(|why| bad_value(name, &format!("is not valid: {why}")))
+        parse(&text).map(Some).map_err(|why| {
+            let hint = match has_plus {
+                true => "; + in a URL stands for a space, so write %2B for it",
+                false => "",
+            };
+            bad_value(name, &format!("is not valid: {why}{hint}"))
+        })
     }
 
     /// Whether a parameter was given at all; leaves it there.

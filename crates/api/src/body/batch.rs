@@ -5,6 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::object::{self, Described};
+
 /// What a batch may be long, in bytes: every operation with a value of 16 KB as base64 would be
 /// twice that, but a value that large is better set on its own.
 pub const MAX_BATCH_BYTES: usize = 1 << 20;
@@ -15,10 +17,15 @@ pub const MAX_BATCH_BYTES: usize = 1 << 20;
 #[serde(deny_unknown_fields)]
 pub struct Batch {
     /// What must hold.
-    #[serde(rename = "if", default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        rename = "if",
+        default,
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "object::list"
+    )]
     pub conditions: Vec<BatchCondition>,
     /// What to do, at most 100 operations; no key may be in two of them.
-    #[serde(rename = "do")]
+    #[serde(rename = "do", deserialize_with = "object::list")]
     pub operations: Vec<BatchOperation>,
 }
 
@@ -69,6 +76,21 @@ pub struct BatchOperation {
     /// With `add`: what to add.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<i64>,
+}
+
+impl Described for Batch {
+    const DESCRIPTION: &'static str = "a batch is a JSON object with the field \"do\", and \"if\" where it has \
+        conditions, as in {\"do\": [{\"set\": \"/a\", \"value\": \"1\"}]}";
+}
+
+impl Described for BatchCondition {
+    const DESCRIPTION: &'static str = "a condition is a JSON object with the field \"key\", as in \
+        {\"key\": \"/a\", \"absent\": true}";
+}
+
+impl Described for BatchOperation {
+    const DESCRIPTION: &'static str = "an operation is a JSON object with one of the fields \"set\", \
+        \"delete\" and \"add\", as in {\"set\": \"/a\", \"value\": \"1\"}";
 }
 
 /// How long a value stays.
@@ -126,6 +148,7 @@ pub enum BatchResult {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::body::Object;
 
     #[test]
     fn a_batch_is_read_as_the_interface_writes_it() {
@@ -152,6 +175,32 @@ mod tests {
         ] {
             assert!(serde_json::from_str::<Batch>(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn an_array_of_the_fields_is_no_batch_condition_or_operation() {
+        for (text, what) in [
+            (r#"[[],[{"set":"/a","value":"1"}]]"#, "a batch is"),
+            ("[]", "a batch is"),
+            ("7", "a batch is"),
+            ("null", "a batch is"),
+            (
+                r#"{"do":[["/a",null,null,"1",null,null,null]]}"#,
+                "an operation is",
+            ),
+            (
+                r#"{"if":[["/a",true,null,null,null]],"do":[]}"#,
+                "a condition is",
+            ),
+        ] {
+            let error = serde_json::from_str::<Object<Batch>>(text).unwrap_err();
+            let error = error.to_string();
+            assert!(error.starts_with(what), "{text}: {error}");
+        }
+        let text = r#"{"if":[{"key":"/a","absent":true}],"do":[{"delete":"/b"}]}"#;
+        let Object(batch) = serde_json::from_str::<Object<Batch>>(text).unwrap();
+        assert_eq!(batch.conditions[0].absent, Some(true));
+        assert_eq!(batch.operations[0].delete.as_deref(), Some("/b"));
     }
 
     #[test]

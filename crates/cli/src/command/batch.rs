@@ -7,7 +7,7 @@ use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 
 use prominence_api::body::MAX_BATCH_BYTES;
-use prominence_api::{Batch, BatchResult};
+use prominence_api::{Batch, BatchResult, Object};
 use prominence_client::{Client, Error};
 
 use super::input::{is_stdin, read_stdin};
@@ -73,5 +73,6 @@ fn read(file: &Path) -> Result<Batch, Failure> {
         )));
     }
     serde_json::from_slice(&bytes)
+        .map(|Object(batch)| batch)
         .map_err(|error| Failure::Usage(format!("{name} {}", shape::explain(&bytes, &error))))
 }

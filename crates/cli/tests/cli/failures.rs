@@ -81,6 +81,35 @@ fn without_an_address_or_with_nonsense_for_one_it_says_how_to_set_it() {
 }
 
 #[test]
+fn an_address_that_goes_on_after_the_interface_is_refused_and_another_path_is_told_its_setting() {
+    let server = Server::start();
+    let me = server.user("me");
+    for rest in ["/kv", "/kv/output/"] {
+        let url = format!("{}{rest}", server.url);
+        let mut set = me.command(&["kv", "set", "/u1", "1"]);
+        let complaint = run(set.env("PROMINENCE_URL", &url)).complaint(2);
+        for words in [
+            format!("goes on after /prominence/v1; write {};", server.url),
+            "correct PROMINENCE_URL".to_owned(),
+        ] {
+            assert!(complaint.contains(&words), "{complaint}");
+        }
+    }
+    assert_eq!(me.kv(&["list"]).text(), "");
+    let origin = server.url.strip_suffix("/prominence/v1").unwrap();
+    for path in ["/kv", "/prominence", "/prominence/v2"] {
+        let url = format!("{origin}{path}");
+        let right = format!("write {} there", server.url);
+        let mut get = me.command(&["kv", "get", "/c"]);
+        let complaint = run(get.env("PROMINENCE_URL", &url)).complaint(3);
+        let named = format!("the URL {url} comes from PROMINENCE_URL; {right}");
+        assert!(complaint.contains(&named), "{complaint}");
+        let complaint = run(&mut me.command(&["kv", "list", "--url", &url])).complaint(3);
+        assert!(complaint.contains("comes from --url"), "{complaint}");
+    }
+}
+
+#[test]
 fn without_a_token_or_with_a_bad_one_it_is_3() {
     let server = Server::start();
     let complaint = alone(&["kv", "list", "--url", &server.url]).complaint(3);

@@ -170,6 +170,52 @@ fn a_proxy_that_is_away_or_no_proxy_is_named_without_its_password() {
     assert!(!complaint.contains("s3cret"), "{complaint}");
 }
 
+#[test]
+fn a_proxy_that_does_not_speak_as_its_variable_says_is_named_with_the_variable() {
+    let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
+    let place = proxy.local_addr().unwrap();
+    // A web server, which takes everything that is not HTTP for a bad request.
+    std::thread::spawn(move || {
+        for stream in proxy.incoming() {
+            let mut stream = stream.unwrap();
+            let _ = stream.read(&mut [0; 512]);
+            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+        }
+    });
+    let server = Server::start();
+    let me = server.user("me");
+    for (url, name, value, words) in [
+        (
+            "https://kv.example.org/prominence/v1",
+            "https_proxy",
+            format!("https://{place}"),
+            "the proxy does not speak TLS on this port; write http:// instead of https:// in https_proxy",
+        ),
+        (
+            &server.url,
+            "all_proxy",
+            format!("socks5h://{place}"),
+            "its answer is not SOCKS",
+        ),
+        (
+            &server.url,
+            "all_proxy",
+            format!("socks4a://{place}"),
+            "its answer is not SOCKS",
+        ),
+    ] {
+        let mut command = me.command(&["kv", "set", "/a", "1", "--url", url]);
+        let ran = run(command
+            .env(name, &value)
+            .env("PROMINENCE_SSL_VERIFY", "False"));
+        let complaint = ran.complaint(3);
+        assert!(complaint.contains(words), "{complaint}");
+        let through = format!("through the proxy {value} (from {name}): ");
+        assert!(complaint.contains(&through), "{complaint}");
+        assert!(!complaint.contains("may or may not"), "{complaint}");
+    }
+}
+
 /// A proxy that speaks SOCKS 5 (RFC 1928), for one connection after another. Answers the names that it
 /// was asked to reach.
 fn socks() -> (String, Arc<Mutex<Vec<String>>>) {

@@ -3,15 +3,15 @@
 
 use ureq::http::Uri;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::{
-    Buffers, ConnectionDetails, Connector, DefaultConnector, NextTimeout, Transport,
-};
+use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
 use ureq::{Agent, Error, config::Config};
+
+use crate::transport::TellingConnector;
 
 /// An agent whose requests all go to a proxy. Each needs a connection of its own (`Connection: close`):
 /// only the first line of a connection is rewritten.
 pub(crate) fn agent(config: Config, proxy: &Uri) -> Agent {
-    let connector = DefaultConnector::new().chain(Rewriting);
+    let connector = TellingConnector::new(None).chain(Rewriting);
     let resolver = ProxyResolver {
         proxy: proxy.clone(),
         inner: DefaultResolver::default(),

@@ -202,6 +202,16 @@ fn foreign_answers() -> Vec<(String, &'static str)> {
     // JSON of another interface.
     let json = "{\"error\": \"Not Found\", \"code\": 404}";
     answers.push((page("404 Not Found", "", json), "Not Found"));
+    // A gateway whose errors look like the server's.
+    for (status, code) in [
+        ("404 Not Found", "no_such_key"),
+        ("412 Precondition Failed", "precondition_failed"),
+        ("429 Too Many Requests", "rate_limited"),
+        ("503 Service Unavailable", "unavailable"),
+    ] {
+        let json = format!("{{\"error\": \"of a gateway\", \"code\": \"{code}\"}}");
+        answers.push((page(status, "", &json), "of a gateway"));
+    }
     // A page that has the header by chance.
     answers.push((answer("200 OK", html, title), "No entry"));
     answers
@@ -258,6 +268,39 @@ fn a_refusal_that_the_server_has_not_made_leaves_nothing_open_and_anything_else_
 }
 
 #[test]
+fn a_gateways_json_that_looks_like_the_servers_is_repeated_where_it_may_pass() {
+    let json = "{\"error\": \"busy\", \"code\": \"busy\"}";
+    for status in [
+        "429 Too Many Requests",
+        "502 Bad Gateway",
+        "503 Service Unavailable",
+        "504 Gateway Timeout",
+    ] {
+        let script = Script::new(&[page(status, "", json), value("42")]);
+        let entry = script.client().get(&key()).unwrap().unwrap();
+        assert_eq!(entry.value, b"42", "{status}");
+        script.played();
+    }
+}
+
+#[test]
+fn an_answer_that_is_cut_off_after_its_beginning_is_not_taken_for_one_of_tls() {
+    let whole = value("42");
+    for (cut, is_hinted) in [
+        ("", true),
+        ("HTTP/1.1 200 OK\r\n", false),
+        (&whole[..whole.len() - 1], false),
+    ] {
+        let script = Script::new(&[cut.to_owned()]);
+        let client = script.client_with(|config| config.retry_for = Duration::ZERO);
+        let text = client.get(&key()).unwrap_err().to_string();
+        assert!(text.contains("before the answer was complete"), "{text}");
+        assert_eq!(text.contains("https"), is_hinted, "{cut}: {text}");
+        script.played();
+    }
+}
+
+#[test]
 fn nothing_but_an_answer_of_the_server_ends_a_wait_a_claim_or_a_watch() {
     let script = Script::new(&[
         page("304 Not Modified", "", ""),
@@ -283,11 +326,15 @@ fn nothing_but_an_answer_of_the_server_ends_a_wait_a_claim_or_a_watch() {
 #[test]
 fn a_body_that_a_proxy_does_not_pass_on_is_told_with_its_size_and_an_empty_one_is_not() {
     let page = page("413 Request Entity Too Large", "", "<title>413</title>");
-    let script = Script::new(&[page.clone(), page]);
+    let script = Script::new(&[page.clone(), page.clone(), page]);
     let client = script.client();
     let error = client.set(&key(), &[0; 2_000], &SetOptions::default());
     let text = error.unwrap_err().to_string();
     assert!(text.contains("smaller than the 2000 bytes"), "{text}");
+    let error = client.set(&key(), b"1", &SetOptions::default());
+    let text = error.unwrap_err().to_string();
+    assert!(text.contains("a body of 1 byte through"), "{text}");
+    assert!(!text.contains("client_max_body_size"), "{text}");
     let text = client.get(&key()).unwrap_err().to_string();
     assert!(!text.contains("bytes"), "{text}");
     script.played();

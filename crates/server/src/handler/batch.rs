@@ -10,7 +10,8 @@ use axum::response::{IntoResponse, Response};
 use prominence_api::body::MAX_BATCH_BYTES;
 use prominence_api::name::{self, parameter};
 use prominence_api::{
-    Batch, BatchCondition, BatchDone, BatchOperation, BatchResult, BatchTtl, ErrorCode, Text,
+    Batch, BatchCondition, BatchDone, BatchOperation, BatchResult, BatchTtl, Described, ErrorCode,
+    Object, Text,
 };
 use prominence_core::value::TOO_LARGE_ADVICE;
 use prominence_core::{
@@ -99,12 +100,33 @@ fn demand_json(headers: &HeaderMap) -> Result<(), Failure> {
     )))
 }
 
-fn parse(bytes: &[u8], job_ends: Timestamp, limit: usize) -> Result<Commit, Failure> {
+/// Reads a batch whose fields are those that there are, and of their types.
+fn read(bytes: &[u8]) -> Result<Object<Batch>, Failure> {
+    if bytes.trim_ascii().is_empty() {
+        let message = format!("the body is empty; {}", Batch::DESCRIPTION);
+        return Err(Failure::bad_request(message));
+    }
     let json = &mut serde_json::Deserializer::from_slice(bytes);
-    let batch: Batch = serde_path_to_error::deserialize(&mut *json)
-        .map_err(|error| Failure::bad_request(format!("the batch is not valid: {error}")))?;
+    let batch = serde_path_to_error::deserialize(&mut *json);
+    let batch = batch.map_err(|error: serde_path_to_error::Error<serde_json::Error>| {
+        let inner = error.inner();
+        Failure::bad_request(match inner.is_eof() {
+            true => format!(
+                "the batch ends in line {}, column {}, before its last bracket or quote is closed; send \
+                 all of it",
+                inner.line(),
+                inner.column()
+            ),
+            false => format!("the batch is not valid: {error}"),
+        })
+    })?;
     json.end()
         .map_err(|error| Failure::bad_request(format!("there is more than a batch: {error}")))?;
+    Ok(batch)
+}
+
+fn parse(bytes: &[u8], job_ends: Timestamp, limit: usize) -> Result<Commit, Failure> {
+    let Object(batch) = read(bytes)?;
     let mut conditions = Vec::new();
     for (index, condition) in batch.conditions.into_iter().enumerate() {
         let place = Place("if", index);

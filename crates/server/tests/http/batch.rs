@@ -81,8 +81,25 @@ fn what_is_no_batch_is_refused_with_its_place() {
     let set = |n: usize| json!({"set": format!("/k{n}"), "value": ""});
     let many: Vec<_> = (0..101).map(set).collect();
     for (body, words) in [
-        ("", "EOF"),
-        ("[]", "expected struct Batch"),
+        (
+            "",
+            "the body is empty; a batch is a JSON object with the field \"do\"",
+        ),
+        (" \n", "the body is empty"),
+        (r#"{"do": "#, "ends in line 1, column 7"),
+        ("[]", "a batch is a JSON object with the field \"do\""),
+        (
+            r#"[[], [{"set": "/arr", "value": "1"}]]"#,
+            "and this is an array",
+        ),
+        (
+            r#"{"do": [["/arr2", null, null, "1", null, null, null]]}"#,
+            "do[0]: an operation is a JSON object",
+        ),
+        (
+            r#"{"if": [["/a", true, null, null, null]], "do": []}"#,
+            "if[0]: a condition is a JSON object",
+        ),
         ("{} {}", "missing field `do`"),
         (r#"{"do": []}"#, "no operation"),
         (r#"{"do": [{"delete": "/a"}]} x"#, "more than a batch"),

@@ -57,6 +57,7 @@ fn parameters_that_do_not_fit_are_named() {
         ("POST", "/kv/a?ttl=99999999999999999999", "ttl"),
         ("POST", "/kv/a?ttl", "ttl"),
         ("POST", "/kv/a?list", "list"),
+        ("POST", "/kv/a?add=+1", "write %2B"),
         ("PUT", "/kv/a?prev=%", "prev"),
     ] {
         let error = alice.send(method, path, &[], b"").error(400, "bad_request");

@@ -337,6 +337,12 @@ fn a_head_whose_length_or_coding_is_wrong_is_told_which_header_it_is() {
             "bad_request",
             &["Transfer-Encoding", "chunked"],
         ),
+        (
+            "Transfer-Encoding: xchunked\r\n",
+            400,
+            "bad_request",
+            &["the header Transfer-Encoding can only be chunked"],
+        ),
         // Beyond 64 bits, beyond what hyper counts, and within both.
         (
             "Content-Length: 99999999999999999999999\r\n",

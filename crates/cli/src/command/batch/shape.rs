@@ -239,12 +239,12 @@ fn name_of(value: &Value) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use prominence_api::Batch;
+    use prominence_api::{Batch, Object};
 
     use super::*;
 
     fn said(text: &str) -> String {
-        let error = serde_json::from_slice::<Batch>(text.as_bytes()).unwrap_err();
+        let error = serde_json::from_slice::<Object<Batch>>(text.as_bytes()).unwrap_err();
         explain(text.as_bytes(), &error)
     }
 
@@ -258,6 +258,11 @@ mod tests {
             ("{\"do\": []} {}", "second value", "{\"do\": ["),
             ("{\"do\": [}", "no JSON value", "{\"do\": ["),
             ("[{\"set\": \"/a\"}]", "is a JSON array", "\"do\""),
+            (
+                "[[], [{\"set\": \"/a\", \"value\": \"1\"}]]",
+                "is a JSON array",
+                "\"do\"",
+            ),
             ("7", "is a number", "{\"do\": ["),
             ("{}", "no member \"do\"", "{\"do\": ["),
             ("{\"od\": []}", "unknown member \"od\"", "write \"do\""),

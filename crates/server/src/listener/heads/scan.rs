@@ -133,7 +133,9 @@ impl Scan {
         } else if let Some(value) = after(line, TRANSFER_ENCODING) {
             self.has_coding = true;
             // Lists that end with it pass hyper, and are refused by the service.
-            let is_last = value.to_ascii_lowercase().ends_with(b"chunked");
+            let last = value.rsplit(|byte| *byte == b',').next();
+            let last = last.unwrap_or_default().trim_ascii();
+            let is_last = last.eq_ignore_ascii_case(b"chunked");
             if !is_last || self.end == VERSION_1_0 {
                 self.fault.get_or_insert(Fault::Coding);
             }
@@ -218,6 +220,8 @@ mod tests {
             ),
             ("Transfer-Encoding:", Some(Fault::Coding)),
             ("Transfer-Encoding: gzip", Some(Fault::Coding)),
+            ("Transfer-Encoding: xchunked", Some(Fault::Coding)),
+            ("Transfer-Encoding: gzip, chunked", None),
             ("Transfer-Encoding: Chunked", None),
         ] {
             for at_a_time in [1, 2, 3, 7, 1_000] {

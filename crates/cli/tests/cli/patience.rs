@@ -228,14 +228,14 @@ fn a_proxy_that_takes_no_large_bodies_is_named() {
     let page = "<html><center>nginx</center></html>";
     let script = Script::new(vec![answer("413 Request Entity Too Large", "", page)]);
     let complaint = script
-        .run(&["kv", "set", "/a", "--string", "12345"])
+        .run(&["kv", "set", "/a", "--string", &"x".repeat(2_000)])
         .complaint(3);
     assert!(
         complaint.contains("is not from a Prominence server: 413 "),
         "{complaint}"
     );
     assert!(
-        complaint.contains("smaller than the 5 bytes"),
+        complaint.contains("smaller than the 2000 bytes"),
         "{complaint}"
     );
     assert!(!complaint.contains('<'), "{complaint}");

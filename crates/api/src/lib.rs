@@ -6,12 +6,14 @@
 //! | [`error`] | error bodies and their codes |
 //! | [`name`] | names of headers, parameters and media types |
 //! | [`path`] | keys in URLs |
+//! | [`switch`] | settings that are on or off as text |
 //! | [`time`] | durations and instants as text |
 
 pub mod body;
 pub mod error;
 pub mod name;
 pub mod path;
+pub mod switch;
 pub mod time;
 
 pub use body::{

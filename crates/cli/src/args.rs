@@ -22,6 +22,9 @@ use crate::config::ProfileName;
 #[cfg(feature = "server")]
 pub(crate) use run::Exec;
 
+/// The command that prints the help of others.
+const HELP: &str = "help";
+
 /// Widest line of help; longer ones are hard to read on any terminal.
 const HELP_WIDTH: usize = 100;
 
@@ -208,6 +211,10 @@ fn called<'a>(root: &'a clap::Command, words: &[&str]) -> (String, &'a clap::Com
     let mut path = Vec::new();
     for word in words.iter().take_while(|word| **word != "--") {
         if let Some(below) = command.find_subcommand(word) {
+            // The words after help name the command that it is about.
+            if below.get_name() == HELP {
+                continue;
+            }
             command = below;
             path.push(below.get_name());
         }

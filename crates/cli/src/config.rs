@@ -39,7 +39,7 @@ pub(crate) const TOKEN_FILE: &str = "PROMINENCE_TOKEN_FILE";
 pub(crate) const CA_FILE: &str = "PROMINENCE_CA_FILE";
 /// The profile of the client file.
 pub(crate) const PROFILE: &str = "PROMINENCE_PROFILE";
-/// `False` switches the check of the server's certificate off.
+/// `False` (or another word for it) switches the check of the server's certificate off.
 pub(crate) const SSL_VERIFY: &str = "PROMINENCE_SSL_VERIFY";
 /// How long a request that fails for now is repeated.
 pub(crate) const RETRY: &str = "PROMINENCE_RETRY_FOR";
@@ -78,7 +78,7 @@ pub(crate) fn client(connection: &Connection) -> Result<Client, Failure> {
     }
     let config = Config {
         url_from: Some(url.origin.to_string()),
-        certificates: sources.certificates().value,
+        certificates: sources.certificates()?.value,
         timeouts: Timeouts {
             silence: sources.silence()?.value,
             ..Timeouts::default()

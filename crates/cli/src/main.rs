@@ -20,10 +20,10 @@ mod output;
 use std::io::Write as _;
 use std::process::ExitCode;
 
+use clap::Parser as _;
 use clap::error::ErrorKind;
-use clap::{CommandFactory as _, Parser as _};
 
-use crate::args::{Arguments, help, typed};
+use crate::args::{Arguments, help, mistake};
 use crate::failure::Failure;
 use crate::output::Output;
 
@@ -68,5 +68,8 @@ fn help_or_mistake(error: clap::Error, output: &mut Output) -> Result<(), Failur
         output.help(&help::short(&words))?;
         return Ok(());
     }
-    Err(Failure::from(typed::misspelt(error, Arguments::command())))
+    if output::is_mistake(&error) {
+        return Err(Failure::from(mistake::of_what_was_typed(error, &words)));
+    }
+    Err(Failure::from(error))
 }

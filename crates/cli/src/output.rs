@@ -179,7 +179,7 @@ pub(crate) fn hint(sentence: impl fmt::Display) {
     }
 }
 
-fn is_mistake(error: &clap::Error) -> bool {
+pub(crate) fn is_mistake(error: &clap::Error) -> bool {
     use clap::error::ErrorKind;
     !matches!(
         error.kind(),

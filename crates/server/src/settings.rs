@@ -13,6 +13,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use bytesize::ByteSize;
+use prominence_api::switch::parse_switch;
 use prominence_api::time::{DurationError, format_duration, parse_duration};
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -83,7 +84,7 @@ pub struct Settings {
 
     /// Listen on a non-loopback address without TLS.
     #[arg(long, env = "PROMINENCE_SERVE_INSECURE", num_args = 0..=1, default_missing_value = "true", require_equals = true,
-          hide_possible_values = true)]
+          value_parser = parse_switch)]
     pub insecure: Option<bool>,
 
     /// Largest value [default: 16KiB; at most 1MiB].

@@ -143,8 +143,10 @@ fn brief(argument: Arg) -> Arg {
         .map(ToString::to_string)
         .unwrap_or_default();
     let is_global = argument.is_global_set();
+    // A heading takes two lines, which have more use as options.
     let argument = argument
         .help(first_clause(&help).to_owned())
+        .help_heading(None::<&'static str>)
         .hide_default_value(true)
         .hide_env(true);
     if is_global {

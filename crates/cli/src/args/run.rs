@@ -55,7 +55,7 @@ pub(crate) struct Place {
     #[arg(long, value_name = "DIR", env = "PROMINENCE_SERVE_DATA_DIR")]
     pub(crate) data_dir: Option<PathBuf>,
 
-    /// The signing secret, if it is not in the data folder; of several, the first is used.
+    /// The signing secret; needed if it is not in the data folder; of several, the first is used.
     #[arg(
         long,
         value_name = "[KID=]FILE",
@@ -78,7 +78,7 @@ pub(crate) struct Create {
     #[command(flatten)]
     pub(crate) place: Place,
 
-    /// Print a line for a shell, export PROMINENCE_TOKEN=….
+    /// Print a line for a shell: export PROMINENCE_TOKEN=….
     #[arg(long, help_heading = None::<&'static str>)]
     pub(crate) export: bool,
 

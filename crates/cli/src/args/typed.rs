@@ -7,7 +7,7 @@ use clap::builder::TypedValueParser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command, Error};
 
-/// How alike two names of options are where one may be meant for the other (Jaro, 0 to 1); clap's own bound.
+/// How alike two names are where one may be meant for the other (Jaro, 0 to 1); clap's own bound.
 const ALIKE: f64 = 0.7;
 
 /// What ends the options, after which everything is an argument.
@@ -105,6 +105,15 @@ fn takes_hyphens(command: &Command) -> bool {
     arguments.any(Arg::is_allow_hyphen_values_set)
 }
 
+/// The name that somebody probably meant who typed this one.
+pub(crate) fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let alike = |other: &&str| strsim::jaro(name, other);
+    names
+        // By this measure, two letters of a short name that changed places are all but two names.
+        .filter(|other| alike(other) > ALIKE || strsim::osa_distance(name, other) == 1)
+        .max_by(|one, other| alike(one).total_cmp(&alike(other)))
+}
+
 /// Refuses what looks like an option, with the name of the one that may be meant.
 fn refuse_option(command: &Command, text: &str) -> Result<(), Error> {
     let Some(name) = text
@@ -117,12 +126,7 @@ fn refuse_option(command: &Command, text: &str) -> Result<(), Error> {
         return Ok(());
     }
     let name = name.split_once('=').map_or(name, |(name, _)| name);
-    let alike = |option: &&str| strsim::jaro(name, option);
-    let meant = command
-        .get_arguments()
-        .filter_map(Arg::get_long)
-        .filter(|option| alike(option) > ALIKE)
-        .max_by(|one, other| alike(one).total_cmp(&alike(other)));
+    let meant = nearest(name, command.get_arguments().filter_map(Arg::get_long));
     let option = |name: &str| format!("{END_OF_OPTIONS}{name}");
     let mut error = unknown(command, &option(name));
     match meant {

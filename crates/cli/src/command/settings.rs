@@ -77,7 +77,7 @@ fn settings(sources: &Sources<'_>) -> Result<Vec<Setting>, Failure> {
         };
         (place, found.origin)
     });
-    let Found { value, origin } = sources.certificates();
+    let Found { value, origin } = sources.certificates()?;
     let (verify, authorities) = match value {
         Certificates::Verified => ("true", None),
         Certificates::VerifiedBy(file) => {

@@ -36,7 +36,7 @@ impl Environment {
             }
             None => {}
         }
-        let certificates = sources.certificates();
+        let certificates = sources.certificates()?;
         match (certificates.value, certificates.origin) {
             (_, Origin::Default) => {}
             (Certificates::Unverified, _) => variables.set(SSL_VERIFY, "False"),

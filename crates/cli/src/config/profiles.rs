@@ -1,5 +1,7 @@
 //! The client file: profiles, each with the address of a server and the way to log in to it.
 
+mod written;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, Read as _};
@@ -8,10 +10,6 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use prominence_client::BaseUrl;
-use serde::Deserialize;
-use toml::Spanned;
-
-use crate::args::values;
 
 /// The client file, below the user's folder for configuration.
 const FILE: &str = "prominence/config.toml";
@@ -45,8 +43,7 @@ pub(crate) struct Profile {
 }
 
 /// A name that a profile can have: letters, digits, `-`, `_` and `.`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct ProfileName(String);
 
 /// Why the client file can't be used.
@@ -64,56 +61,6 @@ pub(crate) enum ProfileError {
         message: String,
     },
 }
-
-/// The file as it is written.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct Written {
-    default_profile: Option<Spanned<ProfileName>>,
-    #[serde(default)]
-    profile: BTreeMap<ProfileName, WrittenProfile>,
-}
-
-/// A profile as it is written.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct WrittenProfile {
-    url: Option<Url>,
-    token_file: Option<FileName>,
-    ca_file: Option<FileName>,
-    retry_for: Option<Patience>,
-    ssl_verify: Option<bool>,
-    #[serde(rename = "token")]
-    _token: Option<NoToken>,
-}
-
-#[derive(Deserialize)]
-#[serde(try_from = "String")]
-struct Url(BaseUrl);
-
-#[derive(Deserialize)]
-#[serde(try_from = "String")]
-struct FileName(PathBuf);
-
-/// A duration, or a number of seconds.
-#[derive(Deserialize)]
-#[serde(
-    untagged,
-    expecting = "a duration such as \"90s\" or \"5m\", or a number of seconds"
-)]
-enum PatienceText {
-    Seconds(u64),
-    Text(String),
-}
-
-#[derive(Deserialize)]
-#[serde(try_from = "PatienceText")]
-struct Patience(Duration);
-
-/// Refuses a token in the client file, which people copy and share.
-#[derive(Deserialize)]
-#[serde(try_from = "serde::de::IgnoredAny")]
-struct NoToken;
 
 impl Profiles {
     /// Where the client file is: below `XDG_CONFIG_HOME`, otherwise below `~/.config`. `None` where
@@ -153,25 +100,8 @@ impl Profiles {
             line: line_of(text, start),
             message,
         };
-        let written: Written = toml::from_str(text).map_err(|error| {
-            let start = error.span().map_or(0, |span| span.start);
-            wrong(start, error.message().replace('\n', " "))
-        })?;
-        if let Some(default) = &written.default_profile
-            && !written.profile.contains_key(default.get_ref())
-        {
-            let name = default.get_ref();
-            let message = format!("there is no section [profile.{name}]");
-            return Err(wrong(default.span().start, message));
-        }
         let folder = file.parent().unwrap_or(Path::new("/"));
-        let profiles = written.profile.into_iter();
-        Ok(Self {
-            default: written.default_profile.map(Spanned::into_inner),
-            profiles: profiles
-                .map(|(name, written)| (name, written.below(folder)))
-                .collect(),
-        })
+        written::read(text, folder).map_err(|mistake| wrong(mistake.at, mistake.message))
     }
 
     /// The profile that is used where nobody names one.
@@ -187,19 +117,6 @@ impl Profiles {
     /// The names of all profiles, in order.
     pub(crate) fn names(&self) -> impl Iterator<Item = &ProfileName> {
         self.profiles.keys()
-    }
-}
-
-impl WrittenProfile {
-    /// The profile, with paths that are relative to the folder of the file.
-    fn below(self, folder: &Path) -> Profile {
-        Profile {
-            url: self.url.map(|url| url.0),
-            token_file: self.token_file.map(|name| folder.join(name.0)),
-            ca_file: self.ca_file.map(|name| folder.join(name.0)),
-            retry_for: self.retry_for.map(|patience| patience.0),
-            ssl_verify: self.ssl_verify,
-        }
     }
 }
 
@@ -231,67 +148,9 @@ impl FromStr for ProfileName {
     }
 }
 
-impl TryFrom<String> for ProfileName {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        text.parse()
-    }
-}
-
 impl fmt::Display for ProfileName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
-    }
-}
-
-impl TryFrom<String> for Url {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        let url = BaseUrl::parse(&text).map_err(|error| error.to_string())?;
-        Ok(Self(url))
-    }
-}
-
-impl TryFrom<String> for FileName {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        if text.is_empty() {
-            return Err("the name of the file is empty".to_owned());
-        }
-        let Some(rest) = text.strip_prefix("~/") else {
-            return Ok(Self(text.into()));
-        };
-        match std::env::var_os("HOME") {
-            Some(home) => Ok(Self(PathBuf::from(home).join(rest))),
-            None => Err("HOME is not set, so ~ is not known".to_owned()),
-        }
-    }
-}
-
-impl TryFrom<PatienceText> for Patience {
-    type Error = String;
-
-    fn try_from(text: PatienceText) -> Result<Self, String> {
-        let text = match text {
-            PatienceText::Seconds(seconds) => seconds.to_string(),
-            PatienceText::Text(text) => text,
-        };
-        let patience = values::duration_or_zero(&text).map_err(|error| error.to_string())?;
-        Ok(Self(patience))
-    }
-}
-
-impl TryFrom<serde::de::IgnoredAny> for NoToken {
-    type Error = &'static str;
-
-    fn try_from(_: serde::de::IgnoredAny) -> Result<Self, Self::Error> {
-        Err(
-            "a token does not belong in this file; save it in a file of its own and name that \
-             file with token-file",
-        )
     }
 }
 
@@ -343,11 +202,55 @@ mod tests {
 
     #[test]
     fn an_error_names_the_line_and_never_spans_several() {
+        const ALL: &str = "url, token-file, ca-file, retry-for and ssl-verify";
         for (text, line, words) in [
-            ("[profile.a]\n\nulr = \"x\"\n", 3, "unknown field `ulr`"),
-            ("\n[profiles.a]\n", 2, "unknown field `profiles`"),
+            (
+                "[profile.a]\n\nurll = \"x\"\n",
+                3,
+                "a profile has no setting urll; url may be meant; it can have",
+            ),
+            ("[profile.a]\nzzz = 1\n", 2, ALL),
+            (
+                "[profile.a]\ntoken_file = 1\n",
+                2,
+                "token-file may be meant",
+            ),
+            (
+                "\n[profiles.a]\n",
+                2,
+                "there is no setting profiles; profile may be meant; outside its sections the file can \
+                 have default-profile",
+            ),
+            (
+                "url = \"x\"\n",
+                1,
+                "url belongs in a section such as [profile.site]",
+            ),
+            ("token = \"eyJ\"\n", 1, "token-file"),
+            (
+                "profile = 7\n",
+                1,
+                "profile is a section, as in [profile.site]",
+            ),
+            (
+                "[[profile]]\n",
+                1,
+                "profile is a section, as in [profile.site]",
+            ),
+            ("[profile]\na = 7\n", 2, "a is a section, as in [profile.a]"),
+            (
+                "[profile.a]\nssl-verify = \"no\"\n",
+                2,
+                "true or false, without quotes",
+            ),
+            (
+                "default-profile = 1\n",
+                1,
+                "default-profile is a text in quotes",
+            ),
+            ("[profile.a]\nretry-for = -1\n", 2, "90s"),
             ("[profile.a]\nurl = \"kv.example.org\"\n", 2, "no URL"),
-            ("[profile.a]\nurl = 7\n", 2, "string"),
+            ("[profile.a]\nurl = 7\n", 2, "url is a text in quotes"),
             ("[profile.a]\nretry-for = \"soon\"\n", 2, "soon"),
             ("[profile.a]\nretry-for = true\n", 2, "90s"),
             ("[profile.a]\ntoken = \"eyJ\"\n", 2, "token-file"),
@@ -356,14 +259,15 @@ mod tests {
             (
                 "[profile.a]\n\ndefault-profile = \"a\"\n",
                 3,
-                "unknown field",
+                "default-profile belongs before the first section",
             ),
             (
                 "# c\ndefault-profile = \"b\"\n[profile.a]\n",
                 2,
                 "[profile.b]",
             ),
-            ("[profile.a\n", 1, ""),
+            ("[profile.a\n", 1, "this is not TOML: "),
+            ("[profile.a]\nurl = x\n", 2, "this is not TOML: "),
         ] {
             let error = parse(text).unwrap_err();
             let place = format!("/c/config.toml, line {line}: ");
@@ -372,7 +276,8 @@ mod tests {
                 error.contains(words) && !error.contains('\n'),
                 "{text}: {error}"
             );
-            assert!(!error.contains("eyJ"), "{error}");
+            assert!(!error.contains("eyJ") && !error.contains('`'), "{error}");
+            assert!(!error.contains("token,"), "{error}");
         }
     }
 }

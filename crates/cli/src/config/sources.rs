@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use prominence_api::switch::parse_switch;
 use prominence_api::time::DurationError;
 use prominence_client::retry::RETRY_FOR;
 use prominence_client::{BaseUrl, Certificates, Timeouts};
@@ -170,30 +171,39 @@ impl<'a> Sources<'a> {
     }
 
     /// How the server has to prove who it is. In one source the switch beats the file.
-    pub(crate) fn certificates(&self) -> Found<Certificates> {
+    pub(crate) fn certificates(&self) -> Result<Found<Certificates>, Failure> {
         let verified_by = Certificates::VerifiedBy;
         let flag = self.connection.ca_file.clone();
-        let switch = variable(SSL_VERIFY);
-        let variable = match switch.as_deref() {
-            Some("False" | "false" | "0") => Some((Certificates::Unverified, SSL_VERIFY)),
-            Some(_) => {
-                let file = file_variable(CA_FILE).or_else(|| self.profile()?.ca_file.clone());
-                let verified = file.map_or(Certificates::Verified, verified_by);
-                Some((verified, SSL_VERIFY))
+        let variable = match variable(SSL_VERIFY) {
+            Some(text) => {
+                let verify = parse_switch(&text).map_err(|error| {
+                    Failure::Usage(format!("{SSL_VERIFY} is \"{text}\"; {error}"))
+                });
+                let certificates = verify.map(|verify| {
+                    if !verify {
+                        return Certificates::Unverified;
+                    }
+                    let file = file_variable(CA_FILE).or_else(|| self.profile()?.ca_file.clone());
+                    file.map_or(Certificates::Verified, verified_by)
+                });
+                Some((certificates, SSL_VERIFY))
             }
-            None => file_variable(CA_FILE).map(|file| (verified_by(file), CA_FILE)),
+            None => file_variable(CA_FILE).map(|file| (Ok(verified_by(file)), CA_FILE)),
         };
         let found = self.pick(
-            flag.map(|file| (verified_by(file), "--ca-file")),
+            flag.map(|file| (Ok(verified_by(file)), "--ca-file")),
             variable,
             |profile| match (profile.ssl_verify, &profile.ca_file) {
-                (Some(false), _) => Some(Certificates::Unverified),
-                (_, Some(file)) => Some(verified_by(file.clone())),
-                (Some(true), None) => Some(Certificates::Verified),
+                (Some(false), _) => Some(Ok(Certificates::Unverified)),
+                (_, Some(file)) => Some(Ok(verified_by(file.clone()))),
+                (Some(true), None) => Some(Ok(Certificates::Verified)),
                 (None, None) => None,
             },
         );
-        found.unwrap_or_else(|| Found::default(Certificates::Verified))
+        found.map_or_else(
+            || Ok(Found::default(Certificates::Verified)),
+            Found::transpose,
+        )
     }
 
     /// How long a request that is answered at once is repeated.

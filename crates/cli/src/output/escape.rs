@@ -1,9 +1,9 @@
-//! Text for a terminal: characters that would command it, or change the order in which it shows text, are
-//! shown as escapes.
+//! Text for a terminal: characters that would command it, change the order in which it shows text, or stay
+//! invisible are shown as escapes.
 //!
 //! Keys, values, jobs and file names are chosen by anybody. A terminal obeys control characters in them:
 //! it moves the cursor, changes its title, or types an answer as if the person had typed it. Unicode's
-//! bidirectional controls make one text look like another.
+//! bidirectional controls and its invisible characters make one text look like another.
 //!
 //! The escapes are those of JSON (RFC 8259, section 7), so that JSON that is escaped here stays JSON
 //! with the same meaning.
@@ -113,26 +113,42 @@ fn push_text(text: &str, all: &str, shown: &mut String) {
 
 fn push(character: char, shown: &mut String) {
     if is_unsafe(character) {
-        // All of them are in the basic plane, where four digits are enough. Writing to a string can't
-        // fail.
-        let _ = write!(shown, "\\u{:04x}", u32::from(character));
+        // Above the basic plane, JSON writes two escapes. Writing to a string can't fail.
+        for unit in character.encode_utf16(&mut [0; 2]) {
+            let _ = write!(shown, "\\u{unit:04x}");
+        }
     } else {
         shown.push(character);
     }
 }
 
-/// Whether a terminal obeys a character, or shows other characters in another order for it.
+/// Whether a terminal obeys a character, shows other characters in another order for it, or shows nothing
+/// for it.
 fn is_unsafe(character: char) -> bool {
-    character.is_control()
-        || matches!(
-            character,
-            // Marks that set the direction of text (UAX #9, section 2).
-            '\u{61c}' | '\u{200e}' | '\u{200f}'
-            | '\u{202a}'..='\u{202e}'
-            | '\u{2066}'..='\u{2069}'
-            // Line and paragraph separators.
-            | '\u{2028}' | '\u{2029}'
-        )
+    // Most text is ASCII.
+    character.is_control() || (!character.is_ascii() && is_invisible(character))
+}
+
+/// Whether a character is a line or paragraph separator, or has the property Default_Ignorable_Code_Point
+/// (Unicode 16, DerivedCoreProperties.txt), which the marks of direction (UAX #9, section 2) have as well.
+fn is_invisible(character: char) -> bool {
+    matches!(
+        character,
+        '\u{ad}' | '\u{34f}' | '\u{61c}'
+        | '\u{115f}' | '\u{1160}'
+        | '\u{17b4}' | '\u{17b5}'
+        | '\u{180b}'..='\u{180f}'
+        | '\u{200b}'..='\u{200f}'
+        | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}'
+        | '\u{3164}'
+        | '\u{fe00}'..='\u{fe0f}'
+        | '\u{feff}' | '\u{ffa0}'
+        | '\u{fff0}'..='\u{fffb}'
+        | '\u{1bca0}'..='\u{1bca3}'
+        | '\u{1d173}'..='\u{1d17a}'
+        | '\u{e0000}'..='\u{e0fff}'
+    )
 }
 
 #[cfg(test)]
@@ -150,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn control_and_direction_characters_are_escaped_and_text_is_not() {
+    fn control_direction_and_invisible_characters_are_escaped_and_text_is_not() {
         assert_eq!(escape(&["é\t🦀\r\nx\n".as_bytes()]), "é\t🦀\r\nx\n");
         assert_eq!(
             escape(&[b"\x1b[2J\0\x7f\rx"]),
@@ -160,6 +176,16 @@ mod tests {
             let expected = format!("<\\u{:04x}>", u32::from(character));
             assert_eq!(escape(&[format!("<{character}>").as_bytes()]), expected);
         }
+        for character in
+            "\u{ad}\u{34f}\u{180e}\u{200b}\u{200d}\u{2060}\u{3164}\u{fe0f}\u{feff}\u{ffa0}".chars()
+        {
+            let expected = format!("<\\u{:04x}>", u32::from(character));
+            assert_eq!(one_line(&format!("<{character}>")), expected);
+        }
+        assert_eq!(
+            one_line("a\u{e0041}\u{e007f}"),
+            "a\\udb40\\udc41\\udb40\\udc7f"
+        );
         assert_eq!(one_line("a\r\n\t\u{9b}b"), "a\\r\\n\\t\\u009bb");
     }
 
@@ -183,7 +209,7 @@ mod tests {
 
     #[test]
     fn escaped_json_has_the_same_meaning() {
-        let value = "\u{85}\u{202e}\u{7f}\u{2028}x";
+        let value = "\u{85}\u{202e}\u{7f}\u{2028}\u{feff}\u{e0041}x";
         let json = serde_json::to_string(value).unwrap();
         let shown = escape(&[json.as_bytes()]);
         assert!(shown.is_ascii(), "{shown}");

@@ -4,9 +4,10 @@
 use crate::support::{Person, Server, run};
 use crate::terminal::at_a_terminal;
 
-/// Sets the terminal's title (C1 form), turns text around, and ends a line for some programs.
-const KEY: &str = "/k\u{9d}0;t\u{202e}x\u{2028}y";
-const SHOWN: &str = "/k\\u009d0;t\\u202ex\\u2028y";
+/// Sets the terminal's title (C1 form), turns text around, ends a line for some programs, and has characters
+/// that nobody sees.
+const KEY: &str = "/k\u{9d}0;t\u{202e}x\u{2028}y\u{200b}\u{feff}\u{e0041}z";
+const SHOWN: &str = "/k\\u009d0;t\\u202ex\\u2028y\\u200b\\ufeff\\udb40\\udc41z";
 
 /// Clears the screen.
 const VALUE: &str = "a\u{1b}[2Jb\u{85}c\rd\te\n";
@@ -20,7 +21,11 @@ fn fill(me: &Person<'_>) {
 fn assert_safe(shown: &str) {
     let unsafe_character = |character: char| {
         (character.is_control() && !matches!(character, '\n' | '\t'))
-            || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2028}')
+            || matches!(
+                character,
+                '\u{202a}'..='\u{202e}' | '\u{2028}' | '\u{200b}' | '\u{feff}'
+            )
+            || matches!(character, '\u{e0000}'..='\u{e007f}')
     };
     assert!(!shown.contains(unsafe_character), "{shown:?}");
 }
@@ -101,6 +106,33 @@ fn errors_are_escaped_wherever_they_go() {
     assert!(complaint.contains("no\\u001b[2J\\u202e"), "{complaint:?}");
     let complaint = me.kv(&["list", "--\u{9b}x"]).complaint(2);
     assert_safe(&complaint);
+    for (line, shown) in [
+        (
+            &["get", "\u{1b}[31m"][..],
+            "invalid value '\\u001b[31m' for '<KEY>...'",
+        ),
+        (
+            &["list", "\u{1b}]0;x\u{7}"],
+            "invalid value '\\u001b]0;x\\u0007' for",
+        ),
+        (&["get", "a\nb"], "invalid value 'a\\nb' for"),
+        (
+            &["list", "--limit", "\u{1b}[1m"],
+            "invalid value '\\u001b[1m' for '--limit <N>'",
+        ),
+        (
+            &["l\u{1b}[1mist"],
+            "unrecognized subcommand 'l\\u001b[1mist'",
+        ),
+        (&["add", "/n", "\u{1b}[1m"], "\"\\u001b[1m\" can't be added"),
+        (
+            &["wait", "/a/", "--timeout", "\u{1b}[1m"],
+            "invalid value '\\u001b[1m' for",
+        ),
+    ] {
+        let complaint = me.kv(line).complaint(2);
+        assert!(complaint.contains(shown), "{complaint:?}");
+    }
 }
 
 #[test]

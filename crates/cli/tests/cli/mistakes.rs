@@ -1,6 +1,6 @@
 //! Mistyped commands and options, and the hints that they get.
 
-use crate::support::alone;
+use crate::support::{PROGRAM, alone, clean, run};
 
 #[track_caller]
 fn hinted(arguments: &[&str], words: &str) {
@@ -67,29 +67,61 @@ fn a_command_of_another_program_is_told_the_command_line_that_does_it() {
 #[test]
 fn an_option_from_another_program_is_told_what_it_is_here() {
     for (line, words) in [
-        ("kv wait /a/ --wait=10", "use --timeout 10m to wait"),
-        ("kv get /a --timeout 10s", "use --wait 10m to wait"),
+        (
+            "kv wait /a/ --wait=10",
+            "use --timeout 10 to wait for at most 10s",
+        ),
+        (
+            "kv get /a --timeout 10s",
+            "use --wait 10s to wait for at most 10s",
+        ),
+        (
+            "kv get /a --timeout",
+            "use --wait 10m to wait for at most 10 minutes",
+        ),
         ("kv get /a -n", "byte for byte already"),
         ("kv list --prefix /a", "without an option"),
         ("kv list --recursive", "is included already"),
         ("kv list -la", "every key is listed already"),
-        ("kv list -n 3", "use --limit 10"),
-        ("kv list --n 3", "use --limit 10"),
+        ("kv list -n 3", "use --limit 3 to see at most 3"),
+        ("kv list -n", "use --limit 10 to see at most 10"),
+        ("kv list --n 3", "use --limit 3"),
         ("kv list -3", "use --limit 3"),
         ("kv list --tail", "use --reverse --limit 10"),
         ("kv list --start -1", "use --after KEY"),
         ("kv delete -rf /a/", "use --prefix"),
         ("kv delete --prefix / -f", "use --yes"),
         ("kv delete --all", "use prominence kv delete --prefix /"),
-        ("kv set /a 1 --expire 10", "use --ttl 1h"),
+        (
+            "kv set /a 1 --expire 10",
+            "use --ttl 10 to let the value expire after 10s",
+        ),
         ("kv lock /a --for 1m -- true", "use --ttl 1m"),
-        ("kv watch --from 3", "use --since 7"),
-        ("kv watch --after 3", "use --since 7"),
+        ("kv watch --from 3", "use --since 3"),
+        ("kv watch --after 3", "use --since 3"),
         ("kv watch --initial", "use --existing"),
-        ("kv claim /a/ --jobs 3 -- true", "use --workers 4"),
-        ("kv claim /a/ --parallel 3 -- true", "use --workers 4"),
-        ("kv gather /a/ -f json", "use --format csv"),
-        ("kv import a /b/ --parallel 2", "use --jobs 16"),
+        (
+            "kv claim /a/ --jobs 3 -- true",
+            "use --workers 3 to run 3 commands",
+        ),
+        ("kv claim /a/ --parallel 3 -- true", "use --workers 3"),
+        ("kv gather /a/ -f json", "use --format json"),
+        ("kv gather /a/ --output-format csv", "use --format csv"),
+        ("kv list --output-format json", "use --json"),
+        ("kv list -u redis://x", "use --url URL to name the server"),
+        ("kv list -u alice", "use prominence whoami"),
+        ("kv list --header", "a line of headings"),
+        ("kv list --header Authorization:x", "use --token-file FILE"),
+        ("kv load /a/ b --sep ;", "use --delimiter ';' to load"),
+        ("kv load /a/ b -F|", "use --delimiter '|' to load"),
+        ("kv load /a/ b --sep", "use --delimiter tab to load"),
+        (
+            "kv --limit 3 list /a",
+            "write --limit after the command, as in prominence kv list --limit 3;",
+        ),
+        ("kv -l list", "as in prominence kv list -l;"),
+        ("--json kv list --long", "as in prominence kv list --json;"),
+        ("kv import a /b/ --parallel 2", "use --jobs 2"),
         ("kv get /a -H Authorization:x", "use --token-file FILE"),
         ("kv get /a --endpoints http://a", "use --url URL"),
         ("kv get /a --context site", "use --profile PROFILE"),
@@ -98,7 +130,7 @@ fn an_option_from_another_program_is_told_what_it_is_here() {
         ("serve --host ::1", "use --listen 127.0.0.1:8080"),
         ("serve --bind ::1", "use --listen 127.0.0.1:8080"),
         ("serve -p 80", "use --listen 127.0.0.1:8080"),
-        ("token create --ttl 1h", "use --for 12h"),
+        ("token create --ttl 1h", "use --for 1h"),
     ] {
         let line: Vec<_> = line.split(' ').collect();
         hinted(&line, words);
@@ -106,7 +138,95 @@ fn an_option_from_another_program_is_told_what_it_is_here() {
 }
 
 #[test]
+fn a_word_after_a_group_is_told_what_the_group_does_and_no_command_for_keys() {
+    for (line, words) in [
+        ("config set url x", "the client file, /"),
+        ("config list", "use prominence config to see"),
+        ("config get url", "use prominence config to see"),
+        ("config show", "use prominence config to see"),
+        ("token list", "no list of tokens is kept"),
+        ("token show", "use prominence token inspect to see"),
+        ("token revoke x", "a token is valid until its end"),
+        ("token renew", "use prominence token create --user USER"),
+        ("admin list", "use prominence admin usage"),
+        ("admin import", "use prominence admin restore FILE"),
+        ("admin serve", "the command is prominence serve"),
+        ("token whoami", "the command is prominence whoami"),
+        ("kv sadd /a b", "use prominence kv set /set/MEMBER VALUE"),
+        (
+            "help kv lod",
+            "a similar subcommand exists: 'load'; see prominence kv --help",
+        ),
+        ("help kv incr", "use prominence kv add KEY 1"),
+        ("help lod", "see prominence --help"),
+    ] {
+        let line: Vec<_> = line.split(' ').collect();
+        hinted(&line, words);
+    }
+    for line in [
+        ["config", "tree"],
+        ["config", "mget"],
+        ["token", "watch"],
+        ["admin", "cp"],
+    ] {
+        let complaint = alone(&line).complaint(2);
+        assert!(!complaint.contains(" kv "), "{line:?}: {complaint}");
+    }
+}
+
+#[test]
+fn a_value_that_a_variable_has_is_refused_with_the_name_of_the_variable() {
+    let told = |name: &str, value: &str, line: &[&str]| {
+        let home = tempfile::tempdir().unwrap();
+        run(clean(PROGRAM, home.path()).env(name, value).args(line)).complaint(2)
+    };
+    for (name, value, rule) in [
+        (
+            "PROMINENCE_SERVE_QUOTA_KEYS",
+            "abc",
+            "write a whole number from 0",
+        ),
+        (
+            "PROMINENCE_SERVE_ENGINE",
+            "abc",
+            "[possible values: embedded, etcd]",
+        ),
+        (
+            "PROMINENCE_SERVE_INSECURE",
+            "maybe",
+            "write true, yes, on or 1, or false",
+        ),
+    ] {
+        let complaint = told(name, value, &["serve"]);
+        let refused = format!("invalid value '{value}' for '{name}'");
+        assert!(
+            complaint.contains(&refused) && complaint.contains(rule),
+            "{complaint}"
+        );
+    }
+    let complaint = told(
+        "PROMINENCE_SERVE_QUOTA_KEYS",
+        "7",
+        &["serve", "--quota-keys=x"],
+    );
+    assert!(
+        complaint.contains("'x' for '--quota-keys <N>'"),
+        "{complaint}"
+    );
+    // The next complaint is about the certificate, so that the switch was understood.
+    let switch = told(
+        "PROMINENCE_SERVE_INSECURE",
+        "yes",
+        &["serve", "--listen", "x"],
+    );
+    assert!(switch.contains("'x' for '--listen"), "{switch}");
+}
+
+#[test]
 fn an_argument_that_is_one_too_many_is_told_which_there_are() {
+    hinted(&["kv", "set", "/a", "b", "EX", "10"], "use --ttl 10 to let");
+    hinted(&["kv", "set", "/a", "b", "nx"], "use --if-absent");
+    hinted(&["kv", "wait", "/a/", "9"], "use --count 9 to wait");
     hinted(&["kv", "list", "/a", "/b"], "takes only PREFIX");
     hinted(&["kv", "set", "/a", "two", "words"], "in quotes");
     hinted(&["kv", "lock", "/a", "./work.sh", "-x"], "write -- before");

@@ -186,9 +186,12 @@ fn a_wrong_line_of_the_client_file_is_named() {
     for (config, words) in [
         (
             "[profile.a]\nulr = \"http://a/prominence/v1\"\n",
-            "line 2: unknown field `ulr`",
+            "line 2: a profile has no setting ulr; url may be meant; it can have",
         ),
-        ("\n[profiles.a]\n", "line 2: unknown field `profiles`"),
+        (
+            "\n[profiles.a]\n",
+            "line 2: there is no setting profiles; profile may be meant",
+        ),
         (
             "[profile.a]\ntoken = \"s3cret\"\n",
             "line 2: a token does not belong in this file",
@@ -304,4 +307,44 @@ fn commands_of_claims_and_locks_reach_the_server_and_the_user_that_flags_or_a_pr
             me.kv(&["set", "/queue/1", "--string", "1"]).text();
         }
     }
+}
+
+#[test]
+fn a_switch_of_the_environment_takes_the_usual_words_and_refuses_others_by_name() {
+    let home = Home::new("");
+    let verify = |text: &str| {
+        let mut command = home.command(&["config", "--json"]);
+        run(command.env("PROMINENCE_SSL_VERIFY", text))
+    };
+    for (text, value) in [
+        ("False", "false"),
+        ("no", "false"),
+        ("OFF", "false"),
+        ("0", "false"),
+        ("True", "true"),
+        ("yes", "true"),
+        ("on", "true"),
+        ("1", "true"),
+    ] {
+        let (shown, _) = setting(verify(text), "ssl-verify");
+        assert_eq!(shown.as_deref(), Some(value), "{text}");
+    }
+    let complaint = verify("maybe").complaint(2);
+    assert_eq!(
+        complaint,
+        "PROMINENCE_SSL_VERIFY is \"maybe\"; write true, yes, on or 1, or false, no, off or 0"
+    );
+    let mut list = home.command(&[
+        "kv",
+        "list",
+        "--url",
+        "https://127.0.0.1:1/prominence/v1",
+        "--token",
+        "t",
+    ]);
+    let complaint = run(list.env("PROMINENCE_SSL_VERIFY", "maybe")).complaint(2);
+    assert!(
+        complaint.starts_with("PROMINENCE_SSL_VERIFY is"),
+        "{complaint}"
+    );
 }

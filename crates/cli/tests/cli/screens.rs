@@ -167,6 +167,17 @@ fn short_help_shows_the_options_that_matter_most() {
             "token create",
             &["--user", "--job", "--for", "--scope", "--export"],
         ),
+        (
+            "exec",
+            &[
+                "--user",
+                "--job",
+                "--for",
+                "--scope",
+                "--data-dir",
+                "--secret-file",
+            ],
+        ),
     ] {
         let short = help(command, "-h");
         for option in options {

@@ -1,59 +1,100 @@
-//! Hints for words and options that people bring along from other programs, and for arguments that are too
-//! many.
+//! Hints for words and options that people bring along from other programs.
 
 use clap::{Arg, Command};
 
 use super::options::OPTIONS;
 use super::words::WORDS;
+use super::{groups, sample};
+use crate::args::typed::nearest;
 
-/// The options that do here what an option of another program does.
-pub(super) fn for_option(path: &str, command: &Command, typed: &str) -> Option<String> {
+/// Bytes of an option of one letter.
+const SHORT: usize = 2;
+
+const SERVER: &str = "name the server, as in http://127.0.0.1:8080/prominence/v1";
+
+/// The options that do here what an option of another program does. `value` is what stands after it.
+pub(super) fn for_option(
+    path: &str,
+    command: &Command,
+    typed: &str,
+    value: Option<&str>,
+) -> Option<String> {
+    if let Some(hint) = before_its_command(path, command, typed, value) {
+        return Some(hint);
+    }
+    let is_address = value.is_some_and(|value| value.contains("://"));
+    // psql and redis-cli name a server by -u; curl names a proxy by -x.
+    if is_address && typed.len() == SHORT && typed != "-x" && path != "serve" && has(command, "url")
+    {
+        return Some(sentence("--url URL", SERVER));
+    }
+    // The same name is that of a line of names above a table, and of a field of HTTP.
+    let is_field = typed == "--header" && value.is_some_and(|value| value.contains(':'));
     let found = OPTIONS.iter().find(|one| {
         one.typed.contains(&typed)
+            && (!is_field || one.typed.contains(&"-H"))
             && (one.commands.is_empty() || one.commands.contains(&path))
             && named(one.write).all(|option| has(command, option))
     });
     if let Some(one) = found {
-        return Some(sentence(one.write, one.purpose));
+        let (write, purpose) = sample::replaced(command, one.write, one.purpose, value);
+        return Some(sentence(&write, &purpose));
     }
     // head -3 shows three lines.
     let number: u64 = typed.strip_prefix('-')?.parse().ok()?;
     has(command, "limit").then(|| format!("use --limit {number} to see at most {number}"))
 }
 
+/// The place of an option that the command has, but that stands before the command.
+pub(super) fn before_its_command(
+    path: &str,
+    command: &Command,
+    typed: &str,
+    value: Option<&str>,
+) -> Option<String> {
+    let is_it = |argument: &&Arg| match typed.strip_prefix("--") {
+        Some(long) => argument.get_long() == Some(long),
+        None => argument.get_short() == typed.chars().nth(1),
+    };
+    let argument = command.get_arguments().find(is_it)?;
+    let value = value.filter(|_| argument.get_action().takes_values());
+    let value = value.map_or_else(String::new, |value| format!(" {}", sample::quoted(value)));
+    Some(format!(
+        "write {typed} after the command, as in prominence {path} {typed}{value}"
+    ))
+}
+
+/// The command below this one whose name is like this.
+pub(super) fn similar(command: &Command, typed: &str) -> Option<String> {
+    let names = command.get_subcommands().map(Command::get_name);
+    let nearest = nearest(typed, names)?;
+    Some(format!("a similar subcommand exists: '{nearest}'"))
+}
+
 /// The command that a word means which is none, or which stands in the wrong place.
-pub(super) fn for_word(root: &Command, typed: &str) -> Option<String> {
+pub(super) fn for_word(root: &Command, path: &str, typed: &str) -> Option<String> {
+    if let Some(hint) = groups::hint(root, path, typed) {
+        return Some(hint);
+    }
+    // In a group of its own, a word means something of that group, and never keys.
+    let is_meant = |write: &str| !groups::is_one(path) || !write.starts_with("kv ");
     let known = WORDS.iter().find(|one| one.typed.contains(&typed));
     // A program without the server lacks some of the commands.
     let known = known.filter(|one| one.write.is_empty() || parses(root, one.write));
+    let known = known.filter(|one| is_meant(one.write));
     match known {
         Some(one) if one.write.is_empty() => Some(one.purpose.to_owned()),
         Some(one) if one.purpose.is_empty() => {
             Some(format!("the command is prominence {}", one.write))
         }
         Some(one) => Some(sentence(&format!("prominence {}", one.write), one.purpose)),
-        None => search(root, typed).map(|path| format!("the command is prominence {path}")),
+        None => search(root, typed)
+            .filter(|found| is_meant(found))
+            .map(|found| format!("the command is prominence {found}")),
     }
 }
 
-/// Which arguments a command takes that was given more.
-pub(super) fn for_argument(command: &Command) -> String {
-    if command.get_positionals().any(Arg::is_last_set) {
-        return "write -- before the command to run, as in -- ./job.sh".to_owned();
-    }
-    let names = command.get_positionals().filter_map(Arg::get_value_names);
-    let names: Vec<_> = names.flatten().map(ToString::to_string).collect();
-    match names.as_slice() {
-        [] => "the command takes options only".to_owned(),
-        [.., last] if last == "VALUE" => format!(
-            "the command takes only {}; put a value with spaces in quotes",
-            names.join(" and ")
-        ),
-        names => format!("the command takes only {}", names.join(" and ")),
-    }
-}
-
-fn sentence(write: &str, purpose: &str) -> String {
+pub(super) fn sentence(write: &str, purpose: &str) -> String {
     if write.is_empty() {
         purpose.to_owned()
     } else {
@@ -62,7 +103,7 @@ fn sentence(write: &str, purpose: &str) -> String {
 }
 
 /// Whether this program takes such a command line.
-fn parses(root: &Command, line: &str) -> bool {
+pub(super) fn parses(root: &Command, line: &str) -> bool {
     let words = std::iter::once("prominence").chain(words(line));
     root.clone().try_get_matches_from(words).is_ok()
 }
@@ -237,7 +278,7 @@ mod tests {
                         "{typed} is a command"
                     );
                 }
-                let told = for_word(&root, typed).unwrap();
+                let told = for_word(&root, "kv", typed).unwrap();
                 assert!(told.contains(hint.write), "{typed}: {told}");
             }
         }
@@ -252,28 +293,9 @@ mod tests {
             ("backup", "admin backup"),
             ("serve", "serve"),
         ] {
-            let told = for_word(&root, word).unwrap();
+            let told = for_word(&root, "kv", word).unwrap();
             assert_eq!(told, format!("the command is prominence {path}"));
         }
-        assert_eq!(for_word(&root, "zzz"), None);
-    }
-
-    #[test]
-    fn arguments_that_are_too_many_are_told_which_there_are() {
-        let root = root();
-        for (path, words) in [
-            (
-                "kv lock",
-                "write -- before the command to run, as in -- ./job.sh",
-            ),
-            (
-                "kv set",
-                "the command takes only KEY and VALUE; put a value with spaces in quotes",
-            ),
-            ("kv list", "the command takes only PREFIX"),
-            ("kv usage", "the command takes options only"),
-        ] {
-            assert_eq!(for_argument(&find(&root, path)), words);
-        }
+        assert_eq!(for_word(&root, "kv", "zzz"), None);
     }
 }

@@ -17,20 +17,27 @@ const MAX_CHARACTER_BYTES: usize = 4;
 /// A text on one line, with every control character escaped.
 pub(crate) fn one_line(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
+    let mut before = None;
     for character in text.chars() {
         match character {
             '\n' => shown.push_str("\\n"),
             '\r' => shown.push_str("\\r"),
             '\t' => shown.push_str("\\t"),
-            _ => push(character, &mut shown),
+            _ => push(character, before, &mut shown),
         }
+        before = base(before, character);
     }
     shown
 }
 
 /// Whether a text has a character that is shown as an escape.
 pub(crate) fn has_unsafe(text: &str) -> bool {
-    text.contains(is_unsafe)
+    let mut before = None;
+    text.chars().any(|character| {
+        let is_unsafe = is_unsafe(character, before);
+        before = base(before, character);
+        is_unsafe
+    })
 }
 
 /// Escapes a stream of bytes that arrives in parts. Line breaks and tabs stay as they are.
@@ -38,6 +45,8 @@ pub(crate) fn has_unsafe(text: &str) -> bool {
 pub(super) struct Escaper {
     /// The start of a character, or a carriage return, whose end has not arrived.
     pending: Vec<u8>,
+    /// The character that the next one may shape.
+    before: Option<char>,
 }
 
 impl Escaper {
@@ -66,7 +75,7 @@ impl Escaper {
                 // A line feed may follow.
                 end -= 1;
             }
-            push_text(&text[..end], text, &mut shown);
+            self.push_text(&text[..end], text, &mut shown);
             rest = &rest[end..];
             match invalid {
                 None => {
@@ -79,6 +88,7 @@ impl Escaper {
                     break;
                 }
                 Some(Some(length)) => {
+                    self.before = None;
                     shown.push(char::REPLACEMENT_CHARACTER);
                     rest = &rest[length..];
                 }
@@ -96,23 +106,24 @@ impl Escaper {
             _ => write!(to, "{}", char::REPLACEMENT_CHARACTER),
         }
     }
-}
 
-/// Appends a text that stands at the start of `all`; a carriage return before a line feed is part of a
-/// line break.
-fn push_text(text: &str, all: &str, shown: &mut String) {
-    for (at, character) in text.char_indices() {
-        match character {
-            '\n' | '\t' => shown.push(character),
-            '\r' if all[at + 1..].starts_with('\n') => shown.push(character),
-            '\r' => shown.push_str("\\r"),
-            _ => push(character, shown),
+    /// Appends a text that stands at the start of `all`; a carriage return before a line feed is part of a
+    /// line break.
+    fn push_text(&mut self, text: &str, all: &str, shown: &mut String) {
+        for (at, character) in text.char_indices() {
+            match character {
+                '\n' | '\t' => shown.push(character),
+                '\r' if all[at + 1..].starts_with('\n') => shown.push(character),
+                '\r' => shown.push_str("\\r"),
+                _ => push(character, self.before, shown),
+            }
+            self.before = base(self.before, character);
         }
     }
 }
 
-fn push(character: char, shown: &mut String) {
-    if is_unsafe(character) {
+fn push(character: char, before: Option<char>, shown: &mut String) {
+    if is_unsafe(character, before) {
         // Above the basic plane, JSON writes two escapes. Writing to a string can't fail.
         for unit in character.encode_utf16(&mut [0; 2]) {
             let _ = write!(shown, "\\u{unit:04x}");
@@ -123,10 +134,34 @@ fn push(character: char, shown: &mut String) {
 }
 
 /// Whether a terminal obeys a character, shows other characters in another order for it, or shows nothing
-/// for it.
-fn is_unsafe(character: char) -> bool {
+/// for it. `before` is the character that it may shape.
+fn is_unsafe(character: char, before: Option<char>) -> bool {
     // Most text is ASCII.
-    character.is_control() || (!character.is_ascii() && is_invisible(character))
+    if character.is_ascii() {
+        return character.is_control();
+    }
+    if is_shaping(character) {
+        // Behind a letter of ASCII nothing of it is seen.
+        return before.is_none_or(|before| before.is_ascii());
+    }
+    character.is_control() || is_invisible(character)
+}
+
+/// The character that the next one may shape: the last one that shapes no other.
+fn base(before: Option<char>, character: char) -> Option<char> {
+    match is_shaping(character) {
+        true => before,
+        false => Some(character),
+    }
+}
+
+/// Whether a character changes the shape of those beside it, as in emoji and in Persian: the joiners and the
+/// variation selectors.
+fn is_shaping(character: char) -> bool {
+    matches!(
+        character,
+        '\u{200c}' | '\u{200d}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}'
+    )
 }
 
 /// Whether a character is a line or paragraph separator, or has the property Default_Ignorable_Code_Point
@@ -187,6 +222,23 @@ mod tests {
             "a\\udb40\\udc41\\udb40\\udc7f"
         );
         assert_eq!(one_line("a\r\n\t\u{9b}b"), "a\\r\\n\\t\\u009bb");
+    }
+
+    #[test]
+    fn characters_that_shape_emoji_and_scripts_stay_unless_they_hide_behind_ascii() {
+        for text in [
+            "❤\u{fe0f}",
+            "👩\u{200d}🔬",
+            "می\u{200c}خواهم",
+            "葛\u{e0100}",
+        ] {
+            assert_eq!(one_line(text), text);
+            assert!(!has_unsafe(text), "{text}");
+            let single: Vec<_> = text.as_bytes().chunks(1).collect();
+            assert_eq!(escape(&single), text);
+        }
+        assert_eq!(one_line("a\u{fe0f}\u{200d}"), "a\\ufe0f\\u200d");
+        assert!(has_unsafe("/a\u{200d}"));
     }
 
     #[test]

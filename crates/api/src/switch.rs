@@ -1,9 +1,9 @@
 //! Settings that are on or off, as text.
 
-/// What turns a setting on, in any case of letters.
+/// The words that turn a setting on, in any case of letters.
 const ON: [&str; 6] = ["true", "yes", "on", "1", "t", "y"];
 
-/// What turns a setting off.
+/// The words that turn a setting off.
 const OFF: [&str; 6] = ["false", "no", "off", "0", "f", "n"];
 
 /// A text that is neither.

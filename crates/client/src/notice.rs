@@ -56,7 +56,7 @@ impl fmt::Debug for OnNotice {
 #[derive(Debug, Default)]
 pub(crate) struct Notices {
     last: Mutex<Option<Duration>>,
-    /// Whether any request was repeated.
+    /// True once a request was repeated.
     repeated: AtomicBool,
 }
 

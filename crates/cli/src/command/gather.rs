@@ -221,7 +221,7 @@ fn draft(file: &Path) -> Result<NamedTempFile, Failure> {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     let prefix = format!(".{name}.");
     let mut builder = tempfile::Builder::new();
-    // Who may read the file is decided by the umask, as for any file; an error does not have the draft's name.
+    // The umask decides who can read the file, as for any file. Errors name the destination and not the draft.
     let draft = builder
         .prefix(&prefix)
         .suffix(".part")

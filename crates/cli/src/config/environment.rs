@@ -8,7 +8,9 @@ use std::process::Command;
 use prominence_api::time::format_duration;
 use prominence_client::Certificates;
 
-use super::{CA_FILE, Origin, RETRY, SSL_VERIFY, Sources, TOKEN, TOKEN_FILE, TokenPlace, URL};
+use super::{
+    CA_FILE, Origin, PROFILE, RETRY, SSL_VERIFY, Sources, TOKEN, TOKEN_FILE, TokenPlace, URL,
+};
 use crate::args::Connection;
 use crate::failure::Failure;
 
@@ -21,6 +23,10 @@ impl Environment {
     pub(crate) fn of(connection: &Connection) -> Result<Self, Failure> {
         let sources = Sources::new(connection)?;
         let mut variables = Self::default();
+        // Another profile of the client file must not add settings that this one lacks.
+        if let Some((profile, _)) = sources.selected() {
+            variables.set(PROFILE, profile.to_string());
+        }
         if let Some(url) = sources.url()? {
             variables.set(URL, url.value.to_string());
         }
@@ -40,12 +46,13 @@ impl Environment {
         match (certificates.value, certificates.origin) {
             (_, Origin::Default) => {}
             (Certificates::Unverified, _) => variables.set(SSL_VERIFY, "False"),
+            // Without the variable, a profile that switches the check off would do so for the command.
             (Certificates::Verified, _) => {
-                variables.remove(SSL_VERIFY);
+                variables.set(SSL_VERIFY, "True");
                 variables.remove(CA_FILE);
             }
             (Certificates::VerifiedBy(file), _) => {
-                variables.remove(SSL_VERIFY);
+                variables.set(SSL_VERIFY, "True");
                 variables.set(CA_FILE, absolute(&file));
             }
         }

@@ -348,3 +348,27 @@ fn a_switch_of_the_environment_takes_the_usual_words_and_refuses_others_by_name(
         "{complaint}"
     );
 }
+
+#[test]
+fn a_command_of_a_lock_checks_the_certificate_as_the_lock_itself_does() {
+    let server = Server::start();
+    let me = server.user("me");
+    let home = Home::new(&format!(
+        "default-profile = \"loose\"\n\
+         [profile.loose]\nurl = \"{0}\"\ntoken-file = \"~/mine\"\nssl-verify = false\n\
+         [profile.site]\nurl = \"{0}\"\ntoken-file = \"~/mine\"\n",
+        server.url
+    ));
+    home.write("mine", &me.token, 0o600);
+    let inner = |flags: &[&str], variables: &[(&str, &str)]| {
+        let lock = ["kv", "lock", "/lock", "--", PROGRAM, "config", "--json"];
+        let mut command = home.command(&[flags, &lock].concat());
+        let (value, _) = setting(run(command.envs(variables.iter().copied())), "ssl-verify");
+        value.unwrap()
+    };
+    assert_eq!(inner(&[], &[]), "false");
+    // The default profile must not switch the check off for the command of another profile, nor where a
+    // variable switches it on.
+    assert_eq!(inner(&["--profile", "site"], &[]), "true");
+    assert_eq!(inner(&[], &[("PROMINENCE_SSL_VERIFY", "True")]), "true");
+}

@@ -6,7 +6,7 @@
 pub(super) struct OptionHint {
     /// The commands that the hint is for; none is every command that has the options in `write`.
     pub(super) commands: &'static [&'static str],
-    /// What is typed.
+    /// The option as people type it.
     pub(super) typed: &'static [&'static str],
     /// What to write instead: options of the same command, or a whole command line. Empty where nothing is
     /// needed.

@@ -4,7 +4,7 @@
 
 /// A command that does not exist here.
 pub(super) struct WordHint {
-    /// What is typed.
+    /// The word as people type it.
     pub(super) typed: &'static [&'static str],
     /// What to write instead, without the program's name; the words after `|` are another program. Empty
     /// where no command does it.

@@ -17,7 +17,7 @@ use crate::output::{Output, Progress, Show};
 struct Shown {
     /// Whether anything was copied; otherwise all of it was there already.
     copied: bool,
-    /// Whether it went on where an earlier run was broken off.
+    /// Whether this run continued an earlier one that was interrupted.
     resumed: bool,
     #[serde(flatten)]
     contents: Contents,

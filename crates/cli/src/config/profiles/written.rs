@@ -23,11 +23,11 @@ const SETTINGS: [&str; 5] = ["url", "token-file", "ca-file", "retry-for", "ssl-v
 const NO_TOKEN: &str = "a token does not belong in this file; save it in a file of its own and name that file with \
                         token-file";
 
-/// What is wrong with the text.
+/// A fault of the text.
 pub(super) struct Mistake {
     /// The byte at which it is.
     pub(super) at: usize,
-    /// What is wrong there.
+    /// The fault at that place.
     pub(super) message: String,
 }
 

@@ -11,7 +11,9 @@ mod put;
 use prominence_core::{Job, StoreError, Timestamp};
 use xxhash_rust::xxh3::Xxh3;
 
-pub(crate) use entry::{decode_entry, encode_entry, read_metadata, write_metadata};
+pub(crate) use entry::{
+    AROUND_ENTRY, append_entry, decode_entry, encode_entry, read_metadata, write_metadata,
+};
 #[cfg(test)]
 pub(crate) use put::tests::states;
 pub(crate) use put::{read_state, write_state};

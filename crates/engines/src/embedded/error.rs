@@ -144,18 +144,70 @@ impl OpenError {
     }
 
     /// The error for what the storage engine said about `folder`.
-    pub(super) fn from_storage(folder: PathBuf, cause: fjall::Error) -> Self {
+    pub(super) fn from_storage(folder: PathBuf, cause: StorageError) -> Self {
         match cause {
-            fjall::Error::Io(cause) | fjall::Error::Storage(fjall::LsmError::Io(cause))
-                if is_disk(&cause) =>
-            {
-                Self::from_io(folder, cause)
-            }
-            fjall::Error::Locked => Self::Locked { folder, pid: None },
-            cause => Self::Damaged {
-                folder,
-                cause: Box::new(cause),
+            StorageError::Damaged { file, how } => Self::DamagedFile { folder, file, how },
+            StorageError::Fjall(fjall::Error::Locked) => Self::Locked { folder, pid: None },
+            cause => match cause.into_disk() {
+                Ok(cause) => Self::from_io(folder, cause),
+                Err(cause) => Self::Damaged {
+                    folder,
+                    cause: Box::new(cause),
+                },
             },
+        }
+    }
+}
+
+/// What the files of a store, or the libraries that read and write them, answered.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum StorageError {
+    /// The operating system refused.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// A tree failed.
+    #[error(transparent)]
+    Tree(#[from] lsm_tree::Error),
+    /// fjall failed.
+    #[error(transparent)]
+    Fjall(#[from] fjall::Error),
+    /// A file is not what was written.
+    #[error("{file} is damaged: {how}")]
+    Damaged {
+        /// By its path within the folder of the store.
+        file: String,
+        how: String,
+    },
+}
+
+impl StorageError {
+    /// What the operating system said, where it is an error of the disk.
+    fn disk(&self) -> Option<&io::Error> {
+        use fjall::Error::Storage;
+        let cause = match self {
+            Self::Io(cause)
+            | Self::Tree(lsm_tree::Error::Io(cause))
+            | Self::Fjall(fjall::Error::Io(cause) | Storage(fjall::LsmError::Io(cause))) => cause,
+            Self::Tree(_) | Self::Fjall(_) | Self::Damaged { .. } => return None,
+        };
+        // The others are the library's own, such as for a file that ends too soon, or the system's
+        // answer to an offset that a damaged file gave.
+        is_disk(cause).then_some(cause)
+    }
+
+    /// The same by value.
+    fn into_disk(self) -> Result<io::Error, Self> {
+        use fjall::Error::Storage;
+        if self.disk().is_none() {
+            return Err(self);
+        }
+        match self {
+            Self::Io(cause)
+            | Self::Tree(lsm_tree::Error::Io(cause))
+            | Self::Fjall(fjall::Error::Io(cause) | Storage(fjall::LsmError::Io(cause))) => {
+                Ok(cause)
+            }
+            other => Err(other),
         }
     }
 }
@@ -182,12 +234,10 @@ impl Unavailable {
     }
 
     /// What a failed write of the storage engine means.
-    pub(super) fn from_storage(error: fjall::Error) -> Self {
-        let reason = match &error {
-            fjall::Error::Io(io) | fjall::Error::Storage(fjall::LsmError::Io(io)) => {
-                disk_reason(io)
-            }
-            _ => "the storage engine has stopped".to_owned(),
+    pub(super) fn from_storage(error: StorageError) -> Self {
+        let reason = match error.disk() {
+            Some(cause) => disk_reason(cause),
+            None => "the storage engine has stopped".to_owned(),
         };
         Self {
             reason,
@@ -248,30 +298,31 @@ impl WriteError {
 }
 
 /// What a failed read of the storage engine means.
-pub(super) fn read_failed(error: fjall::Error) -> StoreError {
+pub(super) fn read_failed(error: StorageError) -> StoreError {
+    use fjall::Error::{KeyspaceDeleted, Locked, Poisoned};
+    let error = match error.into_disk() {
+        Ok(cause) => {
+            let reason = disk_reason(&cause);
+            let cause = Some(Box::new(cause) as _);
+            return unavailable_because(reason, Fate::NotApplied, RETRY_LATER, cause);
+        }
+        Err(error) => error,
+    };
     match error {
-        // The others are fjall's own, such as for a file that ends too soon, or the system's
-        // answer to an offset that a damaged file gave.
-        fjall::Error::Storage(fjall::LsmError::Io(cause)) | fjall::Error::Io(cause)
-            if is_disk(&cause) =>
-        {
-            unavailable_because(
-                disk_reason(&cause),
-                Fate::NotApplied,
-                RETRY_LATER,
-                Some(Box::new(cause)),
-            )
-        }
-        fjall::Error::Poisoned | fjall::Error::Locked | fjall::Error::KeyspaceDeleted => {
-            unavailable_because(
-                "the storage engine has stopped".to_owned(),
-                Fate::NotApplied,
-                RETRY_LATER,
-                Some(Box::new(error)),
-            )
-        }
+        StorageError::Damaged { file, how } => StoreError::Corrupt {
+            what: format!("{file}: {how}"),
+        },
+        StorageError::Fjall(Poisoned | Locked | KeyspaceDeleted) => unavailable_because(
+            "the storage engine has stopped".to_owned(),
+            Fate::NotApplied,
+            RETRY_LATER,
+            Some(Box::new(error)),
+        ),
         // All others are what the storage engine says about data that it can't make sense of.
         // Its messages are made for its developers, so they go to the log as they are.
+        StorageError::Fjall(error) => StoreError::Corrupt {
+            what: format!("the storage engine found {error:?}"),
+        },
         error => StoreError::Corrupt {
             what: format!("the storage engine found {error:?}"),
         },
@@ -351,8 +402,17 @@ mod tests {
     #[test]
     fn data_that_makes_no_sense_is_corrupt_and_a_failed_disk_is_not() {
         let tag = fjall::Error::InvalidTag(("block", 9));
-        assert!(matches!(read_failed(tag), StoreError::Corrupt { .. }));
-        let io = fjall::Error::Io(io::Error::from_raw_os_error(5));
-        assert!(matches!(read_failed(io), StoreError::Unavailable { .. }));
+        assert!(matches!(
+            read_failed(tag.into()),
+            StoreError::Corrupt { .. }
+        ));
+        let io = || io::Error::from_raw_os_error(5);
+        for error in [
+            StorageError::Io(io()),
+            lsm_tree::Error::Io(io()).into(),
+            fjall::Error::Io(io()).into(),
+        ] {
+            assert!(matches!(read_failed(error), StoreError::Unavailable { .. }));
+        }
     }
 }

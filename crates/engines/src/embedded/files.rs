@@ -3,5 +3,6 @@
 
 pub(super) mod creation;
 pub(super) mod folder;
+pub(super) mod group_log;
 pub(super) mod journal;
 pub(super) mod verification;

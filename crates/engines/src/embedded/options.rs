@@ -24,6 +24,8 @@ pub struct Options {
     /// files, small enough that several of them fit beside the cache. A store keeps what it was
     /// made with.
     pub memtable_bytes: u64,
+    /// Bytes of a file of the log, before the next one is begun. It is what is collected at once.
+    pub segment_bytes: u32,
     /// Writes are refused while the disk has less room than this. It is what flushes and
     /// compactions need to go on, so that the store stops before they fail. 0 turns the check off.
     pub min_free_disk: u64,
@@ -45,6 +47,7 @@ impl Options {
             queue: 4_096,
             cache_bytes: 64 << 20,
             memtable_bytes: MEMTABLE_BYTES,
+            segment_bytes: SEGMENT_BYTES,
             min_free_disk: 64 << 20,
             upkeep_every: Duration::from_secs(1),
             deletion_piece: DELETION_PIECE,
@@ -63,6 +66,7 @@ impl Options {
         Tuning {
             cache_bytes: self.cache_bytes - self.entry_cache_bytes(),
             memtable_bytes: self.memtable_bytes,
+            segment_bytes: self.segment_bytes,
         }
     }
 }
@@ -74,6 +78,8 @@ pub(super) struct Tuning {
     pub(super) cache_bytes: u64,
     /// See [`Options::memtable_bytes`].
     pub(super) memtable_bytes: u64,
+    /// See [`Options::segment_bytes`].
+    pub(super) segment_bytes: u32,
 }
 
 impl Tuning {
@@ -82,12 +88,17 @@ impl Tuning {
         Self {
             cache_bytes,
             memtable_bytes: MEMTABLE_BYTES,
+            segment_bytes: SEGMENT_BYTES,
         }
     }
 }
 
 /// Large enough for few, long files, small enough that several fit beside the cache.
 const MEMTABLE_BYTES: u64 = 32 << 20;
+
+/// Large enough that making one is rare, small enough that collecting one takes less than a second
+/// and little room.
+const SEGMENT_BYTES: u32 = 64 << 20;
 
 /// Entries that are deleted together: a few milliseconds of work.
 pub(super) const DELETION_PIECE: usize = 10_000;

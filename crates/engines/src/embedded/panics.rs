@@ -1,11 +1,11 @@
-//! fjall panics on some kinds of damage; to its caller that is one more way to say so.
+//! The storage libraries panic on some kinds of damage; to its caller that is one more way to say so.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use prominence_core::StoreError;
 
-use super::error::read_failed;
+use super::error::{StorageError, read_failed};
 
 /// What a call of the storage engine returns, or with which words it panicked.
 pub(super) fn no_panic<T>(call: impl FnOnce() -> T) -> Result<T, String> {
@@ -13,7 +13,7 @@ pub(super) fn no_panic<T>(call: impl FnOnce() -> T) -> Result<T, String> {
 }
 
 /// What a read of the storage engine answers.
-pub(super) fn answer<T>(read: impl FnOnce() -> fjall::Result<T>) -> Result<T, StoreError> {
+pub(super) fn answer<T>(read: impl FnOnce() -> Result<T, StorageError>) -> Result<T, StoreError> {
     match no_panic(read) {
         Ok(found) => found.map_err(read_failed),
         Err(words) => Err(StoreError::Corrupt {

@@ -1,10 +1,12 @@
 //! The row of an entry: the same in every engine.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 use prominence_core::entry::{Entry, Metadata};
 use prominence_core::{Revision, StoreError, Value, WriteId};
 
-use super::{Body, Kind, Row, put_text, readable};
+use super::{Body, CHECKSUM, Kind, VERSION, checksum, put_text, readable};
 
 /// Which of the optional fields of an entry follow. Version 1 has the first three.
 const HAS_EXPIRES: u8 = 1;
@@ -16,11 +18,26 @@ const HAS_WRITE_ID: u8 = 1 << 5;
 const ALL: u8 = (1 << 6) - 1;
 
 pub(crate) fn encode_entry(key: &[u8], entry: &Entry) -> Vec<u8> {
-    let mut row = Row::new(64 + entry.value.len());
-    write_metadata(&mut row.0, &entry.metadata);
-    row.0.extend_from_slice(entry.value.as_bytes());
-    row.finish(Kind::Entry, key)
+    let mut row = Vec::with_capacity(80 + entry.value.len());
+    append_entry(&mut row, key, entry);
+    row
 }
+
+/// Appends the row of an entry; answers where its metadata is in `to`.
+pub(crate) fn append_entry(to: &mut Vec<u8>, key: &[u8], entry: &Entry) -> Range<usize> {
+    let start = to.len();
+    to.push(VERSION);
+    let metadata = to.len();
+    write_metadata(to, &entry.metadata);
+    let value = to.len();
+    to.extend_from_slice(entry.value.as_bytes());
+    let sum = checksum(Kind::Entry, key, &to[start..]);
+    to.extend_from_slice(&sum.to_be_bytes());
+    metadata..value
+}
+
+/// Bytes of an entry's row beside its metadata and its value.
+pub(crate) const AROUND_ENTRY: usize = 1 + CHECKSUM;
 
 /// The value shares its bytes with the row.
 pub(crate) fn decode_entry(key: &[u8], row: &Bytes) -> Result<Entry, StoreError> {

@@ -76,7 +76,7 @@ pub fn check_folder(
     let taken = Arc::new(Folder::take_store(folder)?);
     let mut report = CheckReport::default();
     // First, as the store writes and removes tables while it is open.
-    let compared = verification::compare_tables(&taken, &mut |DamagedFile { file, how }| {
+    let compared = verification::compare_files(&taken, &mut |DamagedFile { file, how }| {
         report.add(damaged_file(file, how));
     });
     let opened =

@@ -11,15 +11,15 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use crate::embedded::error::StorageError;
 use crate::embedded::files::folder::{Folder, sync_folder};
-use crate::embedded::files::journal;
 
 /// Makes the database with `make`, which is given the folder for it and closes it again, where
 /// there is none.
 pub(in crate::embedded) fn ensure(
     folder: &Folder,
-    make: impl FnOnce(&Path) -> fjall::Result<()>,
-) -> fjall::Result<()> {
+    make: impl FnOnce(&Path) -> Result<(), StorageError>,
+) -> Result<(), StorageError> {
     if folder.store().try_exists()? {
         return Ok(());
     }
@@ -29,7 +29,6 @@ pub(in crate::embedded) fn ensure(
         Ok(()) | Err(_) => {}
     }
     make(&draft)?;
-    journal::empty(&draft)?;
     sync_folders(&draft)?;
     fs::rename(&draft, folder.store())?;
     sync_folder(folder.path())?;

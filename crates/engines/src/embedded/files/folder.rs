@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::embedded::error::OpenError;
+pub(in crate::embedded) use format::Layout;
 
 const FORMAT_FILE: &str = "FORMAT";
 const FORMAT_DRAFT: &str = "FORMAT.new";
@@ -52,6 +53,7 @@ pub(in crate::embedded) struct Folder {
     path: PathBuf,
     /// Where the storage engine's files are, below the folder.
     store: PathBuf,
+    layout: Layout,
     age: format::Age,
     /// The lock goes when the file is closed.
     _lock: File,
@@ -66,16 +68,17 @@ impl Folder {
         refuse_foreign(path)?;
         let lock = lock(path)?;
         refuse_foreign(path)?;
-        let age = match read_text(&path.join(FORMAT_FILE)) {
+        let (layout, age) = match read_text(&path.join(FORMAT_FILE)) {
             Ok(found) => format::check(path, &found)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                write_format(path).map_err(failed)?;
+                let layout = Layout::of_new_stores();
+                write_format(path, layout).map_err(failed)?;
                 // Somebody else may have made the folder and not cared.
                 match sync_entry(path) {
                     Err(error) if error.kind() != io::ErrorKind::PermissionDenied => {
                         return Err(failed(error));
                     }
-                    Ok(()) | Err(_) => format::Age::Latest,
+                    Ok(()) | Err(_) => (layout, format::Age::Latest),
                 }
             }
             Err(error) => return Err(failed(error)),
@@ -83,6 +86,7 @@ impl Folder {
         Ok(Self {
             path: path.to_owned(),
             store: STORE_FOLDER.into(),
+            layout,
             age,
             _lock: lock,
         })
@@ -105,9 +109,14 @@ impl Folder {
     pub(in crate::embedded) fn raise_format(&self) -> Result<(), OpenError> {
         match self.age {
             format::Age::Latest => Ok(()),
-            format::Age::Earlier => write_format(&self.path)
+            format::Age::Earlier => write_format(&self.path, self.layout)
                 .map_err(|cause| OpenError::from_io(self.path.clone(), cause)),
         }
+    }
+
+    /// What the store in it consists of.
+    pub(in crate::embedded) fn layout(&self) -> Layout {
+        self.layout
     }
 
     /// The folder itself.
@@ -217,7 +226,7 @@ fn lock(folder: &Path) -> Result<File, OpenError> {
 }
 
 /// A reader finds the whole line or no file, also after a power cut.
-fn write_format(folder: &Path) -> io::Result<()> {
+fn write_format(folder: &Path, layout: Layout) -> io::Result<()> {
     let draft = folder.join(FORMAT_DRAFT);
     let mut file = OpenOptions::new()
         .write(true)
@@ -225,7 +234,7 @@ fn write_format(folder: &Path) -> io::Result<()> {
         .truncate(true)
         .mode(0o600)
         .open(&draft)?;
-    file.write_all(format::line().as_bytes())?;
+    file.write_all(layout.line().as_bytes())?;
     file.sync_all()?;
     fs::rename(&draft, folder.join(FORMAT_FILE))?;
     sync_folder(folder)

@@ -20,8 +20,8 @@ mod manifests;
 use std::io;
 
 use crate::embedded::error::OpenError;
-use crate::embedded::files::folder::Folder;
-use crate::embedded::files::journal;
+use crate::embedded::files::folder::{Folder, Layout};
+use crate::embedded::files::{group_log, journal};
 
 /// A file that is not what was written, by its path within the folder of the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,14 +43,14 @@ impl From<io::Error> for Unsound {
 }
 
 impl Unsound {
-    fn damaged(file: impl Into<String>, how: impl Into<String>) -> Self {
+    pub(in crate::embedded) fn damaged(file: impl Into<String>, how: impl Into<String>) -> Self {
         Self::Damaged(DamagedFile {
             file: file.into(),
             how: how.into(),
         })
     }
 
-    fn into_open_error(self, folder: &Folder) -> OpenError {
+    pub(in crate::embedded) fn into_open_error(self, folder: &Folder) -> OpenError {
         let folder = folder.path().to_owned();
         match self {
             Self::Damaged(DamagedFile { file, how }) => {
@@ -77,6 +77,11 @@ pub(in crate::embedded) fn examine(folder: &Folder) -> Result<(), OpenError> {
     look().map_err(|unsound: Unsound| unsound.into_open_error(folder))
 }
 
+/// Looks at the trees of a log, before they are opened.
+pub(in crate::embedded) fn examine_index(folder: &Folder) -> Result<(), OpenError> {
+    manifests::examine_index(&folder.store()).map_err(|unsound| unsound.into_open_error(folder))
+}
+
 /// Notes what the journals are. To be called after the database was closed.
 pub(in crate::embedded) fn note_closed(folder: &Folder) -> io::Result<()> {
     match journals::sums(&folder.store()) {
@@ -87,10 +92,10 @@ pub(in crate::embedded) fn note_closed(folder: &Folder) -> io::Result<()> {
     }
 }
 
-/// The first table that is not what was written, where there is one. It reads everything.
+/// The first file that is not what was written, where there is one. It reads everything.
 pub(in crate::embedded) fn blame(folder: &Folder) -> Option<OpenError> {
     let mut first = None;
-    let compared = compare_tables(folder, &mut |damaged| {
+    let compared = compare_files(folder, &mut |damaged| {
         first.get_or_insert(damaged);
     });
     match (first, compared) {
@@ -100,13 +105,19 @@ pub(in crate::embedded) fn blame(folder: &Folder) -> Option<OpenError> {
     }
 }
 
-/// Compares every table with its checksum, and shows what is damaged. It reads everything.
-pub(in crate::embedded) fn compare_tables(
+/// Compares every table, and every group of a log, with its checksum, and shows what is damaged. It
+/// reads everything.
+pub(in crate::embedded) fn compare_files(
     folder: &Folder,
     found: &mut dyn FnMut(DamagedFile),
 ) -> Result<(), OpenError> {
-    manifests::compare_tables(&folder.store(), found)
-        .map_err(|unsound| unsound.into_open_error(folder))
+    let store = folder.store();
+    let compared = match folder.layout() {
+        Layout::Fjall => manifests::compare_tables(&store, found),
+        Layout::Log => manifests::compare_index(&store, found)
+            .and_then(|()| group_log::compare_groups(&store, found)),
+    };
+    compared.map_err(|unsound| unsound.into_open_error(folder))
 }
 
 #[cfg(test)]

@@ -10,8 +10,8 @@ use std::time::Duration;
 use prominence_core::entry::Metadata;
 use prominence_core::limits::MAX_PAGE_BYTES;
 use prominence_core::{
-    Count, Depth, Entry, Item, Key, Namespace, Page, Prefix, Scan, StoreError, Timestamp, Usage,
-    Visibility,
+    Count, Depth, Entry, Item, Key, Namespace, Page, Prefix, Projection, Scan, StoreError,
+    Timestamp, Usage, Visibility,
 };
 
 use crate::embedded::storage::database::{Snapshot, Table, entry_of};
@@ -48,8 +48,8 @@ pub(in crate::embedded) fn page(
             {
                 return Ok(past_folder(key, folder.as_str().len() - 1));
             }
-            let entry = entry.read()?;
-            if !seen.is_live(&entry.metadata) {
+            let metadata = entry.metadata()?;
+            if !seen.is_live(&metadata) {
                 return Ok(Step::Next);
             }
             if page.items.len() == scan.limit.get() || weight >= MAX_PAGE_BYTES {
@@ -57,10 +57,7 @@ pub(in crate::embedded) fn page(
                 return Ok(Step::Stop);
             }
             let (item, step) = match folder {
-                None => {
-                    let item = Item::project(key.clone(), entry, scan.projection);
-                    (item, Step::Next)
-                }
+                None => (item(key, &entry, metadata, scan.projection)?, Step::Next),
                 Some(folder) => {
                     let step = past_folder(key, folder.as_str().len() - 1);
                     (Item::Folder(folder), step)
@@ -88,7 +85,7 @@ pub(in crate::embedded) fn count(
         if let (Visibility::Listed, Some(hidden)) = (visibility, prefix.hidden_part(key)) {
             return Ok(past_folder(key, hidden));
         }
-        if seen.is_live(&entry.read()?.metadata) {
+        if seen.is_live(&entry.metadata()?) {
             keys += 1;
         }
         Ok(Step::Next)
@@ -128,11 +125,12 @@ pub(in crate::embedded) fn stored<'a>(
 ) -> impl Iterator<Item = Result<(Key, Metadata), StoreError>> + use<'a> {
     let start = [keys::namespace(namespace).as_slice(), from.as_bytes()].concat();
     let end = keys::after_prefix(&keys::entries(namespace, prefix)).unwrap_or_default();
+    let decoder = snapshot.clone();
     let rows = snapshot.entries(Bound::Included(start), &end);
     rows.map(move |row| {
         let (key, row_key, row) = entry_of(namespace, row)?;
-        let entry = format::decode_entry(&row_key, &row)?;
-        Ok((key, entry.metadata))
+        let metadata = decoder.decode_metadata(&row_key, &row)?;
+        Ok((key, metadata))
     })
 }
 
@@ -180,14 +178,34 @@ enum Step {
 
 /// A row whose entry is read only where it is needed.
 struct Row<'a> {
+    snapshot: &'a Snapshot<'a>,
     key: &'a [u8],
     row: &'a bytes::Bytes,
 }
 
 impl Row<'_> {
-    fn read(&self) -> Result<Entry, StoreError> {
-        format::decode_entry(self.key, self.row)
+    fn entry(&self) -> Result<Entry, StoreError> {
+        self.snapshot.decode_entry(self.key, self.row)
     }
+
+    fn metadata(&self) -> Result<Metadata, StoreError> {
+        self.snapshot.decode_metadata(self.key, self.row)
+    }
+}
+
+/// What a listing shows of an entry. Its value is read only where it is wanted.
+fn item(
+    key: &Key,
+    row: &Row<'_>,
+    metadata: Metadata,
+    projection: Projection,
+) -> Result<Item, StoreError> {
+    let key = key.clone();
+    Ok(match projection {
+        Projection::Keys => Item::Key(key),
+        Projection::Details => Item::Details(key, metadata),
+        Projection::Entries => Item::Entry(key, row.entry()?),
+    })
 }
 
 /// Past everything below the folder that is the first `length` bytes of `key`; the `/` that ends
@@ -221,6 +239,7 @@ fn walk(
         for row in snapshot.entries(start, &end) {
             let (key, row_key, row) = entry_of(namespace, row)?;
             let row = Row {
+                snapshot,
                 key: &row_key,
                 row: &row,
             };

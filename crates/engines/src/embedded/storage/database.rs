@@ -1,9 +1,5 @@
-//! The rows in fjall: opening, snapshots, and batches that are synced.
-//!
-//! This file and those below it, `creation.rs`, `error.rs` and `panics.rs` are the only ones that
-//! name the storage engine's types.
+//! The open database: what readers are given, and batches that are written.
 
-mod bulk;
 mod open;
 mod snapshot;
 
@@ -12,21 +8,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
-use fjall::{AbstractTree, PersistMode};
 use prominence_core::error::Fate;
-use prominence_core::{Namespace, StoreError};
+use prominence_core::{Entry, Namespace, StoreError};
 
-use crate::embedded::error::{read_failed, unavailable};
+use crate::embedded::error::{StorageError, unavailable};
 use crate::embedded::files::folder::Folder;
 use crate::embedded::options::RETRY_SOON;
+use crate::embedded::storage::backend::{Backend, BatchRows, State};
 use crate::embedded::storage::empty_ranges::EmptyRanges;
 pub(in crate::embedded) use snapshot::{Rows, Snapshot, entry_of};
-
-/// Full memtables of a keyspace, and runs of its level 0, from which on a batch waits for the
-/// background threads. Just below where fjall itself waits: it would do so inside the commit and
-/// without end if those threads have failed, and here that is noticed.
-const MAX_FULL_MEMTABLES: usize = 3;
-const MAX_LEVEL_0_RUNS: usize = 28;
 
 /// How long a batch waits for the background threads.
 const BACKLOG_WAIT: Duration = Duration::from_secs(10);
@@ -39,11 +29,7 @@ const BACKLOG_PAUSE: Duration = Duration::from_millis(5);
 
 /// An open database.
 pub(in crate::embedded) struct Database {
-    entries: fjall::Keyspace,
-    log: fjall::Keyspace,
-    expiry: fjall::Keyspace,
-    namespaces: fjall::Keyspace,
-    database: fjall::Database,
+    backend: Backend,
     seen: RwLock<Seen>,
     /// Set when long reads are to end, so that the database can be closed.
     retiring: AtomicBool,
@@ -53,12 +39,11 @@ pub(in crate::embedded) struct Database {
 
 /// The state that readers are given. It changes when a batch is written whole, and nowhere else.
 struct Seen {
-    /// The state behind the latest batch. All readers share it: fjall raises the number that a new
-    /// snapshot reads up to when it flushes or compacts, also between the first and the last row
-    /// of a batch, so a snapshot that is taken meanwhile can have a part of that batch.
-    published: fjall::Snapshot,
+    /// The state behind the latest batch. All readers share it: a state that is taken while a batch is
+    /// written could have a part of that batch.
+    published: State,
     /// Namespaces whose readers are given an earlier state.
-    pinned: HashMap<Namespace, fjall::Snapshot>,
+    pinned: HashMap<Namespace, State>,
     /// Ranges of entries in which there are none.
     empty_ranges: Arc<EmptyRanges>,
 }
@@ -72,10 +57,32 @@ pub(in crate::embedded) enum Table {
     Namespaces,
 }
 
+impl Table {
+    /// All tables, by their numbers.
+    pub(in crate::embedded) const ALL: [Self; 4] =
+        [Self::Entries, Self::Log, Self::Expiry, Self::Namespaces];
+
+    /// Its number in the log.
+    pub(in crate::embedded) const fn number(self) -> u8 {
+        match self {
+            Self::Entries => 0,
+            Self::Log => 1,
+            Self::Expiry => 2,
+            Self::Namespaces => 3,
+        }
+    }
+
+    /// The table with a number.
+    pub(in crate::embedded) fn from_number(number: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(number)).copied()
+    }
+}
+
 /// Rows to write all together. No row may be in it twice.
 pub(in crate::embedded) struct Batch<'a> {
     database: &'a Database,
-    rows: fjall::OwnedWriteBatch,
+    rows: BatchRows,
+    sync: bool,
 }
 
 /// Why a batch was not written.
@@ -85,7 +92,7 @@ pub(in crate::embedded) enum WriteFailure {
     /// The background threads are behind; nothing was written.
     Behind,
     /// It failed now. The batch may or may not be there after the database is opened again.
-    Failed(fjall::Error),
+    Failed(StorageError),
 }
 
 impl Database {
@@ -127,12 +134,10 @@ impl Database {
     }
 
     /// Gives readers the state of now. Only the thread that writes batches may call it, between
-    /// two of them: no batch is then written in part. The next batch draws a higher number than
-    /// this snapshot reads up to, because both come from one counter.
+    /// two of them: no batch is then written in part.
     pub(in crate::embedded) fn publish(&self) {
-        let latest = self.database.snapshot();
-        // The one before is dropped when the lock is free again: fjall may then look through all
-        // open snapshots.
+        let latest = self.backend.now();
+        // The one before is dropped when the lock is free again, as that may take a while.
         let _before = std::mem::replace(&mut self.change_seen().published, latest);
     }
 
@@ -191,17 +196,33 @@ impl Database {
     pub(in crate::embedded) fn batch(&self) -> Batch<'_> {
         Batch {
             database: self,
-            rows: self
-                .database
-                .batch()
-                .durability(Some(PersistMode::SyncData)),
+            rows: self.backend.batch(),
+            sync: true,
         }
+    }
+
+    /// Something to write that need not survive a crash before [`Database::settle`].
+    pub(in crate::embedded) fn unsynced_batch(&self) -> Batch<'_> {
+        Batch {
+            sync: false,
+            ..self.batch()
+        }
+    }
+
+    /// Writes out what is in memory and makes everything durable, so that whoever opens the
+    /// database next has nothing to read again.
+    pub(in crate::embedded) fn settle(&self) -> Result<(), StoreError> {
+        self.backend.settle()
     }
 
     /// Whether the storage engine has stopped for good, as it does after any failed write.
     pub(in crate::embedded) fn has_failed(&self) -> bool {
-        // With nothing buffered this writes nothing; it is the way to ask.
-        self.database.persist(PersistMode::Buffer).is_err()
+        self.backend.has_failed()
+    }
+
+    /// Whether rows wait to be moved within the files, which is done with the next batch.
+    pub(in crate::embedded) fn has_moves(&self) -> bool {
+        self.backend.has_moves()
     }
 
     /// Asks long reads to end.
@@ -214,29 +235,13 @@ impl Database {
         self.retiring.store(false, Ordering::Relaxed);
     }
 
-    /// Makes everything durable.
-    fn persist(&self) -> Result<(), StoreError> {
-        self.database
-            .persist(PersistMode::SyncAll)
-            .map_err(read_failed)
-    }
-
-    fn table(&self, table: Table) -> &fjall::Keyspace {
-        match table {
-            Table::Entries => &self.entries,
-            Table::Log => &self.log,
-            Table::Expiry => &self.expiry,
-            Table::Namespaces => &self.namespaces,
-        }
-    }
-
     /// Says where damage was met: in which files, and in whose rows.
     fn located(&self, table: Table, key: &[u8], error: StoreError) -> StoreError {
         let StoreError::Corrupt { what } = error else {
             return error;
         };
-        let files = self.table(table).path();
-        let files = files.strip_prefix(self.folder.path()).unwrap_or(files);
+        let files = self.backend.folder_of(table);
+        let files = files.strip_prefix(self.folder.path()).unwrap_or(&files);
         StoreError::Corrupt {
             what: format!(
                 "{what}, in the files of {}, reading from \"{}\" on",
@@ -253,12 +258,7 @@ impl Database {
             if self.has_failed() {
                 return Err(WriteFailure::Stopped);
             }
-            let keyspaces = [&self.entries, &self.log, &self.expiry, &self.namespaces];
-            let behind = keyspaces.iter().any(|keyspace| {
-                keyspace.sealed_memtable_count() >= MAX_FULL_MEMTABLES
-                    || keyspace.tree.l0_run_count() >= MAX_LEVEL_0_RUNS
-            });
-            if !behind {
+            if !self.backend.is_behind() {
                 return Ok(());
             }
             if Instant::now() >= deadline {
@@ -270,23 +270,36 @@ impl Database {
 }
 
 impl Batch<'_> {
-    /// Writes a row.
+    /// Writes a row of any table but that of the entries.
     pub(in crate::embedded) fn put(&mut self, table: Table, key: Vec<u8>, row: Vec<u8>) {
-        self.rows.insert(self.database.table(table), key, row);
+        self.database.backend.put(&mut self.rows, table, key, row);
+    }
+
+    /// Writes an entry.
+    pub(in crate::embedded) fn put_entry(&mut self, key: Vec<u8>, entry: &Entry) {
+        self.database.backend.put_entry(&mut self.rows, key, entry);
     }
 
     /// Removes a row.
     pub(in crate::embedded) fn remove(&mut self, table: Table, key: Vec<u8>) {
-        self.rows.remove(self.database.table(table), key);
+        self.database.backend.remove(&mut self.rows, table, key);
     }
 
-    /// Writes and syncs everything, or nothing, and gives readers the state behind it.
+    /// Notes that a stored entry with so many bytes of value is written over or removed.
+    pub(in crate::embedded) fn replace(
+        &mut self,
+        key: &[u8],
+        value_bytes: usize,
+    ) -> Result<(), StoreError> {
+        let backend = &self.database.backend;
+        backend.replace(&mut self.rows, key, value_bytes)
+    }
+
+    /// Writes everything, or nothing, and gives readers the state behind it. What is not to be
+    /// settled later is synced.
     pub(in crate::embedded) fn write(self) -> Result<(), WriteFailure> {
         self.database.wait_for_background()?;
-        self.rows.commit().map_err(|error| match error {
-            fjall::Error::Poisoned => WriteFailure::Stopped,
-            error => WriteFailure::Failed(error),
-        })?;
+        self.database.backend.write(self.rows, self.sync)?;
         self.database.publish();
         Ok(())
     }

@@ -233,14 +233,14 @@ impl<'a> Group<'a> {
     }
 
     /// Adds everything to a batch.
-    pub(in crate::embedded) fn fill(&self, batch: &mut Batch<'_>) {
+    pub(in crate::embedded) fn fill(&self, batch: &mut Batch<'_>) -> Result<(), StoreError> {
         let mut earliest: Option<Timestamp> = None;
         for (namespace, space) in &self.spaces {
             if space.changes.is_empty() && space.trimmed.is_empty() {
                 continue;
             }
             for (key, slot) in &space.entries {
-                let expires = put_entry(batch, namespace, key, slot);
+                let expires = put_entry(batch, namespace, key, slot)?;
                 earliest = [earliest, expires].into_iter().flatten().min();
             }
             for change in &space.changes {
@@ -262,6 +262,7 @@ impl<'a> Group<'a> {
             let row = format::encode_expiry_floor(floor);
             batch.put(Table::Namespaces, keys::EXPIRY_FLOOR.to_vec(), row);
         }
+        Ok(())
     }
 
     /// The rows of the entries that the group changes.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::embedded::error::{DISK_FULL, Unavailable};
-use crate::embedded::files::folder::{Folder, free_space};
+use crate::embedded::files::folder::{Folder, Layout, free_space};
 use crate::embedded::files::journal;
 use crate::embedded::options::{MAX_REOPEN_PAUSE, REOPEN_ROOM, RETRY_LATER};
 use crate::embedded::shared::Shared;
@@ -99,14 +99,16 @@ impl Recovery {
 
 /// Whether a database that is opened again would not fail at once.
 fn has_room(shared: &Shared, folder: &Folder) -> bool {
-    let journal = journal::size(&folder.store()).unwrap_or_default();
+    let journal = match folder.layout() {
+        // It is copied, as what a failed sync left in the operating system's cache is not trusted.
+        Layout::Fjall => journal::size(&folder.store()).unwrap_or_default(),
+        Layout::Log => 0,
+    };
     let needed = REOPEN_ROOM.max(shared.options.min_free_disk) + journal;
     free_space(folder.path()).is_ok_and(|free| free >= needed)
 }
 
 fn open(shared: &Shared, folder: &Arc<Folder>) -> Result<Database, Unavailable> {
-    // Its journal is renewed, as what a failed sync left in the operating system's cache is not
-    // trusted.
     deletion::open_and_resume(folder, shared.options.tuning()).map_err(|error| Unavailable {
         reason: "the store could not be opened again".to_owned(),
         retry_after: RETRY_LATER,

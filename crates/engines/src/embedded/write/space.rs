@@ -30,6 +30,8 @@ pub(in crate::embedded) struct Space {
 pub(in crate::embedded) struct Slot {
     /// Where the stored entry stands in the expiry index.
     indexed: Option<Timestamp>,
+    /// Bytes of the stored entry's value, where there is one.
+    stored: Option<usize>,
     /// What will be stored.
     pub(in crate::embedded) entry: Option<Entry>,
 }
@@ -63,9 +65,12 @@ impl Space {
                 job: author.job.cloned(),
                 time: author.now,
             });
-            let indexed = effect.before.and_then(|metadata| metadata.expires);
+            let before = effect.before.as_ref();
+            let indexed = before.and_then(|metadata| metadata.expires);
+            let stored = before.map(|metadata| metadata.size);
             let slot = self.entries.entry(effect.key).or_insert(Slot {
                 indexed,
+                stored,
                 entry: None,
             });
             slot.entry = effect.after;
@@ -99,20 +104,22 @@ pub(super) fn put_entry(
     namespace: &Namespace,
     key: &Key,
     slot: &Slot,
-) -> Option<Timestamp> {
+) -> Result<Option<Timestamp>, StoreError> {
     let row_key = keys::entry(namespace, key);
+    if let Some(bytes) = slot.stored {
+        batch.replace(&row_key, bytes)?;
+    }
     let mut expires = None;
     match &slot.entry {
         Some(entry) => {
             expires = entry.metadata.expires;
-            let row = format::encode_entry(&row_key, entry);
             if let Some(instant) = expires {
                 let index_key = keys::expiry(instant, namespace, key);
                 let bytes = (key.as_str().len() + entry.value.len()) as u64;
                 let index_row = format::encode_expiry(&index_key, bytes);
                 batch.put(Table::Expiry, index_key, index_row);
             }
-            batch.put(Table::Entries, row_key, row);
+            batch.put_entry(row_key, entry);
         }
         None => batch.remove(Table::Entries, row_key),
     }
@@ -121,5 +128,5 @@ pub(super) fn put_entry(
     {
         batch.remove(Table::Expiry, keys::expiry(indexed, namespace, key));
     }
-    expires
+    Ok(expires)
 }

@@ -92,11 +92,9 @@ fn indexed(
     let snapshot = group.snapshot();
     let entry = snapshot
         .namespace(namespace)
-        .and_then(|_| snapshot.entry(namespace, key));
+        .and_then(|_| snapshot.metadata(namespace, key));
     match entry {
-        Ok(entry) => Ok(entry
-            .map(|entry| entry.metadata)
-            .filter(|metadata| metadata.expires == Some(instant))),
+        Ok(metadata) => Ok(metadata.filter(|metadata| metadata.expires == Some(instant))),
         Err(StoreError::Corrupt { what }) => {
             tracing::error!(what, "an entry that has expired can't be removed");
             Ok(None)

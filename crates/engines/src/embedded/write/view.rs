@@ -28,6 +28,13 @@ impl View for SpaceView<'_, '_> {
         }
     }
 
+    fn metadata(&self, key: &Key) -> Result<Option<Metadata>, StoreError> {
+        match self.space.entries.get(key) {
+            Some(slot) => Ok(slot.entry.as_ref().map(|entry| entry.metadata.clone())),
+            None => self.snapshot.metadata(self.namespace, key),
+        }
+    }
+
     fn visit(
         &self,
         prefix: &Prefix,

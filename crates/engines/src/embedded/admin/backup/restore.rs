@@ -133,14 +133,14 @@ impl<'a> Load<'a> {
         row.usage.keys += 1;
         row.usage.bytes += bytes;
         let row_key = keys::entry(&space.namespace, key);
-        let row = format::encode_entry(&row_key, entry);
         let index = entry.metadata.expires.map(|instant| {
             let index_key = keys::expiry(instant, &space.namespace, key);
             let index_row = format::encode_expiry(&index_key, bytes);
             self.earliest_expiry = self.earliest_expiry.into_iter().chain([instant]).min();
             (index_key, index_row)
         });
-        self.row(Table::Entries, row_key, row);
+        self.weight += row_key.len() + entry.value.len();
+        self.batch.put_entry(row_key, entry);
         if let Some((index_key, index_row)) = index {
             self.row(Table::Expiry, index_key, index_row);
         }

@@ -35,7 +35,7 @@ pub(in crate::embedded) fn write(
         while let Some((row_key, row)) = entries.next_of(&base)? {
             let key = Key::stored(&row_key[base.len()..])
                 .ok_or_else(|| format::damaged(Kind::Entry, &row_key, "has no legal key"))?;
-            let entry = format::decode_entry(&row_key, &row)?;
+            let entry = snapshot.decode_entry(&row_key, &row)?;
             writer.put(&Record::Entry(key, entry))?;
         }
         while let Some((row_key, row)) = changes.next_of(&base)? {

@@ -65,19 +65,19 @@ fn check_row(
     let Some(bytes) = walker.readable(&at, row_key, bytes)? else {
         return Ok(());
     };
-    let entry = match walker.snapshot.entry(&namespace, &key) {
-        Ok(entry) => entry,
+    let metadata = match walker.snapshot.metadata(&namespace, &key) {
+        Ok(metadata) => metadata,
         // It was noted with the entries.
         Err(StoreError::Corrupt { .. }) => return Ok(()),
         Err(error) => return walker.unreadable(&at, error),
     };
-    let explanation = match entry {
+    let explanation = match metadata {
         None => "there is no such entry".to_owned(),
-        Some(entry) if entry.metadata.expires != Some(instant) => {
+        Some(metadata) if metadata.expires != Some(instant) => {
             "the entry expires at another instant, or never".to_owned()
         }
-        Some(entry) => {
-            let counted = (key.as_str().len() + entry.value.len()) as u64;
+        Some(metadata) => {
+            let counted = (key.as_str().len() + metadata.size) as u64;
             if counted == bytes {
                 return Ok(());
             }

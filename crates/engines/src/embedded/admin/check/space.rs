@@ -165,7 +165,7 @@ fn compare_entries(
     {
         match row {
             Ok((row_key, row)) => {
-                if let Ok(entry) = format::decode_entry(&row_key, &row) {
+                if let Ok(entry) = walker.snapshot.decode_entry(&row_key, &row) {
                     history.compare(walker, space, &row_key, &entry);
                 }
             }
@@ -194,7 +194,8 @@ fn read_entry(
         );
         return Ok(None);
     }
-    walker.readable(&at, row_key, format::decode_entry(row_key, row))
+    let entry = walker.snapshot.decode_entry(row_key, row);
+    walker.readable(&at, row_key, entry)
 }
 
 /// Demands that an entry that expires has its row in the index.

@@ -13,7 +13,7 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 
-use super::format::Age;
+use super::format::{Age, Layout};
 use super::{
     ALLOWED_BEFORE_FORMAT, FORMAT_FILE, Folder, STORE_FOLDER, lock, sync_folder, write_format,
 };
@@ -38,6 +38,7 @@ impl Folder {
         let folder = Self {
             path: path.to_owned(),
             store: Path::new(DRAFT_FOLDER).join(STORE_FOLDER),
+            layout: Layout::of_new_stores(),
             age: Age::Latest,
             _lock: lock,
         };
@@ -59,7 +60,7 @@ impl Folder {
             sync_tree(&draft)?;
             fs::rename(&draft, self.path.join(STORE_FOLDER))?;
             sync_folder(&self.path)?;
-            write_format(&self.path)?;
+            write_format(&self.path, self.layout)?;
             fs::remove_dir_all(self.path.join(DRAFT_FOLDER))
         };
         complete().map_err(|cause| OpenError::from_io(self.path.clone(), cause))

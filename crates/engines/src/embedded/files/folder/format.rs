@@ -11,15 +11,44 @@ use crate::embedded::error::OpenError;
 /// What stands before the number.
 const NAME: &str = "prominence-kv ";
 
-/// The number that is written, and the latest that is read.
-const LATEST: u32 = 2;
+/// The latest number that is read.
+const LATEST: u32 = 3;
+
+/// The latest number of a store in fjall, which is also the one that a new store gets.
+const LATEST_FJALL: u32 = 2;
+
+/// Names the format of new stores, for those who try the next one: 2 or 3.
+const NEW_FORMAT: &str = "PROMINENCE_STORE_FORMAT";
 
 /// The first number that is read.
 const OLDEST: u32 = 1;
 
-/// The text of a new `FORMAT`.
-pub(super) fn line() -> String {
-    format!("{NAME}{LATEST}\n")
+/// What a store consists of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::embedded) enum Layout {
+    /// Keyspaces of fjall with its journal: formats 1 and 2.
+    Fjall,
+    /// A log with trees as its index: format 3.
+    Log,
+}
+
+impl Layout {
+    /// That of new stores.
+    pub(super) fn of_new_stores() -> Self {
+        match std::env::var(NEW_FORMAT).as_deref() {
+            Ok("3") => Self::Log,
+            _ => Self::Fjall,
+        }
+    }
+
+    /// The text of a new `FORMAT`.
+    pub(super) fn line(self) -> String {
+        let number = match self {
+            Self::Fjall => LATEST_FJALL,
+            Self::Log => LATEST,
+        };
+        format!("{NAME}{number}\n")
+    }
 }
 
 /// Whether rows of the latest format may be written into the folder.
@@ -31,7 +60,7 @@ pub(super) enum Age {
 }
 
 /// Demands that the text of a `FORMAT` names one that can be read.
-pub(super) fn check(folder: &Path, text: &str) -> Result<Age, OpenError> {
+pub(super) fn check(folder: &Path, text: &str) -> Result<(Layout, Age), OpenError> {
     let folder = folder.to_owned();
     match number(text) {
         None => Err(OpenError::UnknownFormat {
@@ -44,8 +73,9 @@ pub(super) fn check(folder: &Path, text: &str) -> Result<Age, OpenError> {
             supported: LATEST,
         }),
         Some(found) if found < OLDEST => Err(OpenError::OldFormat { folder, found }),
-        Some(LATEST) => Ok(Age::Latest),
-        Some(_) => Ok(Age::Earlier),
+        Some(LATEST) => Ok((Layout::Log, Age::Latest)),
+        Some(LATEST_FJALL) => Ok((Layout::Fjall, Age::Latest)),
+        Some(_) => Ok((Layout::Fjall, Age::Earlier)),
     }
 }
 
@@ -66,15 +96,18 @@ mod tests {
 
     #[test]
     fn the_format_that_is_written_is_read() {
-        assert_eq!(check(Path::new("/d"), &line()).unwrap(), Age::Latest);
+        for layout in [Layout::Fjall, Layout::Log] {
+            let read = check(Path::new("/d"), &layout.line()).unwrap();
+            assert_eq!(read, (layout, Age::Latest));
+        }
         let earlier = check(Path::new("/d"), "prominence-kv 1\n");
-        assert_eq!(earlier.unwrap(), Age::Earlier);
+        assert_eq!(earlier.unwrap(), (Layout::Fjall, Age::Earlier));
     }
 
     #[test]
     fn a_later_format_and_one_that_is_too_old_are_refused_with_the_way_to_go_on() {
-        let later = refused("prominence-kv 3\n");
-        assert!(matches!(later, OpenError::LaterFormat { found: 3, .. }));
+        let later = refused("prominence-kv 4\n");
+        assert!(matches!(later, OpenError::LaterFormat { found: 4, .. }));
         assert!(later.to_string().contains("the version that wrote it"));
         let old = refused("prominence-kv 0\n");
         assert!(matches!(old, OpenError::OldFormat { found: 0, .. }));

@@ -1,6 +1,7 @@
-//! The manifests: which tables a keyspace has, with their checksums.
+//! The manifests: which tables a tree has, with their checksums.
 //!
-//! fjall 3.1 keeps a keyspace in `keyspaces/NUMBER`. There, `current` holds the number of the
+//! fjall 3.1 keeps the tree of a keyspace in `keyspaces/NUMBER`; the trees of a log are in
+//! `index/NAME`. There, `current` holds the number of the
 //! manifest (8 bytes), its checksum (16 bytes, XXH3) and a zero; the manifest is `vNUMBER`; the
 //! tables are `tables/NUMBER` and, where large values are stored apart, `blobs/NUMBER`. A
 //! manifest is an archive of sections with a table of contents. Numbers are little-endian.
@@ -12,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
+use super::super::group_log;
 use super::{DamagedFile, Unsound};
 
 const VERSION_FILE: &str = "version";
@@ -49,20 +51,45 @@ pub(super) fn examine(store: &Path) -> Result<(), Unsound> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(error.into()),
     }
-    for (name, keyspace) in keyspaces(store)? {
-        let listed = read_manifest(&name, &keyspace)?;
-        for Listed { file, sum } in listed {
-            let path = keyspace.join(&file);
-            let file = format!("store/{KEYSPACES}/{name}/{file}");
-            if !path.try_exists()? {
-                return Err(Unsound::damaged(file, "it is missing"));
-            }
-            if name == OWN_KEYSPACE && checksum(&path)? != sum {
+    for tree in keyspaces(store)? {
+        for Listed { file, sum } in examine_tree(&tree)? {
+            let is_own = tree.within == format!("store/{KEYSPACES}/{OWN_KEYSPACE}");
+            if is_own && checksum(&tree.folder.join(&file))? != sum {
+                let file = format!("{}/{file}", tree.within);
                 return Err(Unsound::damaged(file, NOT_AS_WRITTEN));
             }
         }
     }
     Ok(())
+}
+
+/// Demands the same of the trees of a log.
+pub(super) fn examine_index(store: &Path) -> Result<(), Unsound> {
+    for tree in index(store) {
+        examine_tree(&tree)?;
+    }
+    Ok(())
+}
+
+/// The tables of a tree, all of which are there.
+fn examine_tree(tree: &Tree) -> Result<Vec<Listed>, Unsound> {
+    let listed = read_manifest(tree)?;
+    for Listed { file, .. } in &listed {
+        if !tree.folder.join(file).try_exists()? {
+            let file = format!("{}/{file}", tree.within);
+            return Err(Unsound::damaged(file, "it is missing"));
+        }
+    }
+    Ok(listed)
+}
+
+/// A tree of tables.
+struct Tree {
+    folder: PathBuf,
+    /// The same within the folder of the store.
+    within: String,
+    /// Whether it has tables in any case, or a crash may have come before it had a manifest.
+    is_complete: bool,
 }
 
 const NOT_AS_WRITTEN: &str = "it is not what was written";
@@ -72,45 +99,72 @@ pub(super) fn compare_tables(
     store: &Path,
     found: &mut dyn FnMut(DamagedFile),
 ) -> Result<(), Unsound> {
-    for (name, keyspace) in keyspaces(store)? {
-        for Listed { file, sum } in read_manifest(&name, &keyspace)? {
-            let how = match checksum(&keyspace.join(&file)) {
+    compare(keyspaces(store)?, found)
+}
+
+/// Compares every table of the trees of a log with its checksum.
+pub(super) fn compare_index(
+    store: &Path,
+    found: &mut dyn FnMut(DamagedFile),
+) -> Result<(), Unsound> {
+    compare(index(store), found)
+}
+
+fn compare(trees: Vec<Tree>, found: &mut dyn FnMut(DamagedFile)) -> Result<(), Unsound> {
+    for tree in trees {
+        for Listed { file, sum } in read_manifest(&tree)? {
+            let how = match checksum(&tree.folder.join(&file)) {
                 Ok(found) if found == sum => continue,
                 Ok(_) => NOT_AS_WRITTEN.to_owned(),
                 // Also where a sector can't be read.
                 Err(error) => format!("it can't be read: {error}"),
             };
-            let file = format!("store/{KEYSPACES}/{name}/{file}");
+            let file = format!("{}/{file}", tree.within);
             found(DamagedFile { file, how });
         }
     }
     Ok(())
 }
 
-/// Names and folders of the keyspaces.
-fn keyspaces(store: &Path) -> io::Result<Vec<(String, PathBuf)>> {
+/// The trees of a log.
+fn index(store: &Path) -> Vec<Tree> {
+    let tree = |table| Tree {
+        folder: group_log::tree_folder(store, table),
+        within: group_log::tree_within(table),
+        is_complete: true,
+    };
+    group_log::TREES.map(tree).into()
+}
+
+/// The trees of the keyspaces.
+fn keyspaces(store: &Path) -> io::Result<Vec<Tree>> {
     let mut keyspaces = Vec::new();
     for entry in fs::read_dir(store.join(KEYSPACES))? {
         let entry = entry?;
         if entry.file_type()?.is_dir() {
             let name = entry.file_name().to_string_lossy().into_owned();
-            keyspaces.push((name, entry.path()));
+            keyspaces.push(Tree {
+                folder: entry.path(),
+                within: format!("store/{KEYSPACES}/{name}"),
+                is_complete: false,
+            });
         }
     }
-    keyspaces.sort();
+    keyspaces.sort_by(|one, other| one.within.cmp(&other.within));
     Ok(keyspaces)
 }
 
-/// The files that a keyspace's manifest names.
-fn read_manifest(name: &str, keyspace: &Path) -> Result<Vec<Listed>, Unsound> {
-    let within = |file: &str| format!("store/{KEYSPACES}/{name}/{file}");
-    let current = match fs::read(keyspace.join(CURRENT)) {
+/// The files that a tree's manifest names.
+fn read_manifest(tree: &Tree) -> Result<Vec<Listed>, Unsound> {
+    let within = |file: &str| format!("{}/{file}", tree.within);
+    let current = match fs::read(tree.folder.join(CURRENT)) {
         Ok(current) => current,
         // One whose creation a crash interrupted has no tables, and fjall makes it anew. It
         // would do so as well where there are some.
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let tables = fs::read_dir(keyspace.join("tables"));
-            return match tables.is_ok_and(|mut tables| tables.next().is_some()) {
+            let tables = fs::read_dir(tree.folder.join("tables"));
+            let has_tables = tables.is_ok_and(|mut tables| tables.next().is_some());
+            return match has_tables || tree.is_complete {
                 true => Err(Unsound::damaged(within(CURRENT), "it is missing")),
                 false => Ok(Vec::new()),
             };
@@ -127,7 +181,7 @@ fn read_manifest(name: &str, keyspace: &Path) -> Result<Vec<Listed>, Unsound> {
         return Err(Unsound::damaged(within(CURRENT), NOT_AS_WRITTEN));
     };
     let file = format!("v{number}");
-    let manifest = match fs::read(keyspace.join(&file)) {
+    let manifest = match fs::read(tree.folder.join(&file)) {
         Ok(manifest) => manifest,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             let how = format!("it names the manifest {file}, which is not there");

@@ -251,7 +251,7 @@ fn a_table_that_is_damaged_or_missing_is_named() {
     bytes[whole.len() / 2] ^= 1;
     fs::write(&table, bytes).unwrap();
     let mut found = Vec::new();
-    compare_tables(&taken, &mut |damaged| found.push(damaged.file)).unwrap();
+    compare_files(&taken, &mut |damaged| found.push(damaged.file)).unwrap();
     assert_eq!(found, std::slice::from_ref(&file));
     fs::remove_file(&table).unwrap();
     assert_eq!(refused(taken).0, file);

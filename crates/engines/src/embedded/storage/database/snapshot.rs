@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use fjall::Readable;
+use prominence_core::entry::Metadata;
 use prominence_core::error::Fate;
 use prominence_core::{Entry, Key, Namespace, StoreError, Timestamp};
 
 use super::{Database, Table};
 use crate::embedded::error::unavailable;
 use crate::embedded::options::RETRY_SOON;
-use crate::embedded::panics::answer;
+use crate::embedded::storage::backend::{RowIter, State};
 use crate::embedded::storage::empty_ranges::EmptyRanges;
 use crate::embedded::storage::format::{self, Kind, NamespaceRow, Progress};
 use crate::embedded::storage::keys;
@@ -24,7 +24,7 @@ const ROWS_BETWEEN_CHECKS: u32 = 1_024;
 #[derive(Clone)]
 pub(in crate::embedded) struct Snapshot<'a> {
     pub(super) database: &'a Database,
-    pub(super) at: fjall::Snapshot,
+    pub(super) at: State,
     pub(super) empty_ranges: Arc<EmptyRanges>,
 }
 
@@ -35,7 +35,7 @@ pub(in crate::embedded) struct Rows<'a> {
     /// Where they begin.
     from: Box<[u8]>,
     /// `None` where the range is empty by its bounds, or after an error.
-    rows: Option<fjall::Iter>,
+    rows: Option<RowIter>,
     /// Why there are none.
     failed: Option<StoreError>,
     taken: u32,
@@ -57,9 +57,40 @@ impl<'a> Snapshot<'a> {
         row_key: &[u8],
     ) -> Result<Option<Entry>, StoreError> {
         match self.get(Table::Entries, row_key)? {
-            Some(row) => format::decode_entry(row_key, &row).map(Some),
+            Some(row) => self.decode_entry(row_key, &row).map(Some),
             None => Ok(None),
         }
+    }
+
+    /// The metadata of one stored entry, whether live or expired.
+    pub(in crate::embedded) fn metadata(
+        &self,
+        namespace: &Namespace,
+        key: &Key,
+    ) -> Result<Option<Metadata>, StoreError> {
+        let row_key = keys::entry(namespace, key);
+        match self.get(Table::Entries, &row_key)? {
+            Some(row) => self.decode_metadata(&row_key, &row).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The entry of a row of the table of entries. Its value may be elsewhere.
+    pub(in crate::embedded) fn decode_entry(
+        &self,
+        row_key: &[u8],
+        row: &Bytes,
+    ) -> Result<Entry, StoreError> {
+        self.at.entry(row_key, row)
+    }
+
+    /// The metadata of the entry of a row of the table of entries.
+    pub(in crate::embedded) fn decode_metadata(
+        &self,
+        row_key: &[u8],
+        row: &Bytes,
+    ) -> Result<Metadata, StoreError> {
+        self.at.metadata(row_key, row)
     }
 
     /// A namespace's row.
@@ -118,8 +149,8 @@ impl<'a> Snapshot<'a> {
             Bound::Unbounded => Box::default(),
         };
         let bounds = (start, Bound::Excluded(end.to_vec()));
-        let range = || Ok(self.at.range(self.database.table(table), bounds));
-        let rows = (!is_empty).then(|| answer(range));
+        let backend = &self.database.backend;
+        let rows = (!is_empty).then(|| backend.range(&self.at, table, bounds));
         let (rows, failed) = match rows.transpose() {
             Ok(rows) => (rows, None),
             Err(error) => (None, Some(error)),
@@ -140,11 +171,8 @@ impl<'a> Snapshot<'a> {
         table: Table,
         key: &[u8],
     ) -> Result<Option<Bytes>, StoreError> {
-        let found = answer(|| self.at.get(self.database.table(table), key));
-        match found {
-            Ok(row) => Ok(row.map(Bytes::from)),
-            Err(error) => Err(self.database.located(table, key, error)),
-        }
+        let found = self.database.backend.get(&self.at, table, key);
+        found.map_err(|error| self.database.located(table, key, error))
     }
 }
 
@@ -163,8 +191,8 @@ impl Iterator for Rows<'_> {
             return Some(Err(self.database.located(self.table, &self.from, error)));
         }
         let rows = self.rows.as_mut()?;
-        match answer(|| rows.next().map(fjall::Guard::into_inner).transpose()) {
-            Ok(row) => row.map(|(key, row)| Ok((key.into(), row.into()))),
+        match rows.next() {
+            Ok(row) => row.map(Ok),
             Err(error) => {
                 // What comes behind a block that can't be read is not the next row.
                 self.rows = None;

@@ -64,6 +64,12 @@ impl Committer {
         let trimmed = upkeep::trim(&mut group, &mut self.round, now)?;
         let written = self.write_group(&database, &group);
         written.map_err(|error| error.answer())?;
+        if database.has_moves() {
+            // Nobody may write for a long time, and what is moved goes along with a group.
+            let moved = self.write_batch(database.batch());
+            moved.map_err(|error| error.answer())?;
+            return Ok(Left::Backlog);
+        }
         Ok(expired.max(trimmed))
     }
 }

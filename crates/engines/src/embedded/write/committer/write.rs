@@ -32,7 +32,9 @@ impl Committer {
             return Err(WriteError::not_applied(why));
         }
         let mut batch = database.batch();
-        group.fill(&mut batch);
+        group
+            .fill(&mut batch)
+            .map_err(|error| WriteError::not_applied(Unavailable::from_damage(error)))?;
         let shared = Arc::clone(&self.shared);
         let rows = group.rows();
         database.forget_empty_ranges(&rows);

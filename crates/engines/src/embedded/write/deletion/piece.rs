@@ -52,9 +52,10 @@ pub(super) fn read(
         expiry: Vec::new(),
     };
     let mut last = None;
-    for (seen, row) in (1..).zip(database.snapshot().entries(from.clone(), end)) {
+    let snapshot = database.snapshot();
+    for (seen, row) in (1..).zip(snapshot.entries(from.clone(), end)) {
         let (key, row_key, row) = entry_of(&before.namespace, row)?;
-        let metadata = format::decode_entry(&row_key, &row)?.metadata;
+        let metadata = snapshot.decode_metadata(&row_key, &row)?;
         last = Some(row_key);
         // What has expired is the sweeper's.
         if metadata.is_live(before.time) {
@@ -97,7 +98,9 @@ impl Written {
     ) -> Result<(), StoreError> {
         let progress = &self.progress;
         for key in &self.keys {
-            batch.remove(Table::Entries, keys::entry(&progress.namespace, key));
+            let row_key = keys::entry(&progress.namespace, key);
+            batch.replace(&row_key, usize::MAX)?;
+            batch.remove(Table::Entries, row_key);
         }
         for row in &self.expiry {
             batch.remove(Table::Expiry, row.clone());

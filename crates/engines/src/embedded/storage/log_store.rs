@@ -1,0 +1,311 @@
+//! The store that is a log: groups of rows in the log, and an index of trees over them.
+//!
+//! ```text
+//! write ── batch ─▶ log (append, sync) ─▶ index (memtables) ─▶ state for readers
+//!                    │                      │ flusher: memtables → files, then the manifest
+//!                    ◀── moves ── collector ◀ compactor: files → fewer files
+//! ```
+//!
+//! | module | what it holds |
+//! | --- | --- |
+//! | `batch`, `row` | what is written, and the rows of the index |
+//! | `index` | the trees |
+//! | `state` | what readers are given, and which of it is still used |
+//! | `open` | opening: the trees, and the groups that they lack |
+//! | `background` | the threads that write memtables out, compact and collect |
+//! | `collection` | moving what is left of a segment, so that it can be removed |
+//!
+//! **Invariants**
+//! - Readers are given a state only when its last group is durable and indexed whole.
+//! - The manifest names a group as indexed only when every tree has it in files.
+//! - One thread writes: the committer.
+
+mod background;
+mod batch;
+mod collection;
+mod index;
+mod open;
+mod row;
+mod state;
+
+use std::ops::Bound;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use prominence_core::entry::{Entry, Metadata};
+use prominence_core::{StoreError, error::Fate};
+
+use crate::embedded::error::{StorageError, unavailable};
+use crate::embedded::files::group_log::segment::Location;
+use crate::embedded::files::group_log::{Appended, GroupLog};
+use crate::embedded::options::RETRY_LATER;
+use crate::embedded::storage::database::{Table, WriteFailure};
+use background::{Background, Work};
+use batch::IndexRow;
+pub(in crate::embedded) use batch::LogBatch;
+use collection::Collection;
+use index::Index;
+pub(in crate::embedded) use index::{TreeRows, next};
+pub(in crate::embedded) use row::MIN_LOCATED_VALUE;
+pub(in crate::embedded) use state::State;
+use state::States;
+
+/// Every sequence number is lower.
+const ALL: u64 = u64::MAX >> 1;
+
+/// The open log and its index.
+pub(in crate::embedded) struct LogStore {
+    parts: Arc<Parts>,
+    background: Background,
+}
+
+/// What the committer and the background threads share.
+struct Parts {
+    /// The folder of the store.
+    folder: PathBuf,
+    index: Index,
+    log: GroupLog,
+    states: States,
+    pace: Mutex<Pace>,
+    limits: Limits,
+    work: Work,
+    collection: Collection,
+    failed: AtomicBool,
+}
+
+/// How much may be in memory, and in the log without being in the trees' files.
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    memtables: u64,
+    log: u64,
+}
+
+/// How much there is since memtables were given up to be written out.
+#[derive(Clone, Copy, Debug, Default)]
+struct Pace {
+    memtables: [u64; 4],
+    log: u64,
+}
+
+impl LogStore {
+    /// An empty batch.
+    pub(in crate::embedded) fn batch(&self) -> LogBatch {
+        LogBatch::new()
+    }
+
+    /// Notes that a batch puts or removes an entry that was stored in the log alone.
+    pub(in crate::embedded) fn replace(
+        &self,
+        batch: &mut LogBatch,
+        key: &[u8],
+    ) -> Result<(), StoreError> {
+        if let Some(location) = self.parts.location_of(key)? {
+            batch.ceased.push(location);
+        }
+        Ok(())
+    }
+
+    /// Writes a batch: all of it is durable afterwards where a sync is wanted. Readers see it when the
+    /// next state is published.
+    pub(in crate::embedded) fn write(
+        &self,
+        mut batch: LogBatch,
+        sync: bool,
+    ) -> Result<(), WriteFailure> {
+        let parts = &*self.parts;
+        if parts.has_failed() {
+            return Err(WriteFailure::Stopped);
+        }
+        let moves = parts.add_moves(&mut batch).map_err(|error| {
+            parts.fail("read a row that is to be moved", &error);
+            WriteFailure::Stopped
+        })?;
+        let bytes = batch.group.len() as u64;
+        let sequence = parts.index.next_sequence();
+        // Before this succeeds, no row may get into a memtable: it could be written out, and a group
+        // that is not in the log would be there in part.
+        let appended = parts.log.append(&mut batch.group, sequence, sync);
+        let appended = appended.map_err(|error| {
+            parts.fail("append to the log", &error);
+            WriteFailure::Failed(error.into())
+        })?;
+        let begun = parts.put_rows(batch.rows, appended, sequence);
+        parts.log.account(&begun, &batch.ceased);
+        if moves {
+            parts.collection.moved();
+        }
+        parts.hand_over(bytes, sequence);
+        Ok(())
+    }
+
+    /// The state behind the latest batch.
+    pub(in crate::embedded) fn latest(&self) -> Arc<State> {
+        self.parts.states.latest()
+    }
+
+    /// Makes a new state behind the latest batch, so that the trees can give up what only an earlier
+    /// one needs. Only the committer may call it.
+    pub(in crate::embedded) fn publish(&self) {
+        self.parts.publish();
+    }
+
+    /// One row.
+    pub(in crate::embedded) fn get(
+        &self,
+        state: &State,
+        table: Table,
+        key: &[u8],
+    ) -> Result<Option<Bytes>, StorageError> {
+        let row = self.parts.index.get(table, key, state.visible)?;
+        Ok(row.map(Bytes::from))
+    }
+
+    /// The rows of a range.
+    pub(in crate::embedded) fn range(
+        &self,
+        state: &State,
+        table: Table,
+        bounds: (Bound<Vec<u8>>, Bound<Vec<u8>>),
+    ) -> TreeRows {
+        self.parts.index.range(table, bounds, state.visible)
+    }
+
+    /// Whether something failed that only opening the store again can mend.
+    pub(in crate::embedded) fn has_failed(&self) -> bool {
+        self.parts.has_failed()
+    }
+
+    /// Whether a batch should wait for the background threads.
+    pub(in crate::embedded) fn is_behind(&self) -> bool {
+        self.parts.index.is_behind()
+    }
+
+    /// Whether there is something to move, which is done with the next batch.
+    pub(in crate::embedded) fn has_moves(&self) -> bool {
+        self.parts.collection.has_moves()
+    }
+
+    /// Makes everything durable that was written without a sync, and waits until it is in the files
+    /// of the trees.
+    pub(in crate::embedded) fn settle(&self) -> Result<(), StoreError> {
+        let parts = &*self.parts;
+        parts.log.sync().map_err(|error| {
+            parts.fail("sync the log", &error);
+            crate::embedded::error::read_failed(error.into())
+        })?;
+        parts.rotate();
+        if self.background.is_idle_soon(parts) {
+            return Ok(());
+        }
+        let reason = "the storage engine has stopped, as it does on a full disk";
+        Err(unavailable(reason, Fate::NotApplied, RETRY_LATER))
+    }
+
+    /// Closes the store, and notes that it ended cleanly if it did.
+    pub(in crate::embedded) fn close(self) -> std::io::Result<()> {
+        let Self { parts, background } = self;
+        background.stop(&parts);
+        if parts.has_failed() {
+            return Ok(());
+        }
+        parts.log.sync()?;
+        parts.log.note_closed()
+    }
+
+    /// The folder of a table's files.
+    pub(in crate::embedded) fn folder_of(&self, table: Table) -> PathBuf {
+        index::folder(&self.parts.folder, table)
+    }
+}
+
+impl State {
+    /// The entry of a row.
+    pub(in crate::embedded) fn entry(&self, key: &[u8], row: &Bytes) -> Result<Entry, StoreError> {
+        row::entry(&self.segments, key, row)
+    }
+
+    /// The metadata of the entry of a row, without its value.
+    pub(in crate::embedded) fn metadata(
+        &self,
+        key: &[u8],
+        row: &Bytes,
+    ) -> Result<Metadata, StoreError> {
+        row::metadata(key, row)
+    }
+}
+
+impl Parts {
+    /// Where the stored entry under a key is, if it is in the log alone.
+    fn location_of(&self, key: &[u8]) -> Result<Option<Location>, StoreError> {
+        let row = crate::embedded::panics::answer(|| {
+            let row = self.index.get(Table::Entries, key, ALL);
+            row.map_err(StorageError::from)
+        });
+        Ok(row?.and_then(|row| row::location(&row)))
+    }
+
+    /// Puts the rows of a group into the memtables; answers which content is in the log alone.
+    fn put_rows(&self, rows: Vec<IndexRow>, appended: Appended, sequence: u64) -> Vec<Location> {
+        let mut begun = Vec::new();
+        let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
+        for row in rows {
+            let (table, key) = (row.table, row.key.clone());
+            let (row, location) = row.at(appended);
+            begun.extend(location);
+            let bytes = match row {
+                Some(row) => self.index.put(table, key.into(), row, sequence),
+                None => self.index.remove(table, key.into(), sequence),
+            };
+            pace.memtables[usize::from(table.number())] = bytes;
+        }
+        begun
+    }
+
+    fn publish(&self) {
+        // No group is under way, so every row below the next number is there.
+        let visible = self.index.visible();
+        self.states.publish(visible, self.log.segments());
+    }
+
+    /// Gives the memtables up to be written out where enough is in them, or in the log.
+    fn hand_over(&self, bytes: u64, sequence: u64) {
+        let is_full = {
+            let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
+            pace.log += bytes;
+            pace.memtables.iter().sum::<u64>() >= self.limits.memtables
+                || pace.log >= self.limits.log
+        };
+        if is_full {
+            self.rotate_at(sequence);
+        }
+        if self.log.wants_segment() {
+            self.work.prepare_segment();
+        }
+    }
+
+    fn rotate(&self) {
+        self.rotate_at(self.index.visible().saturating_sub(1));
+    }
+
+    fn rotate_at(&self, sequence: u64) {
+        *self.pace.lock().unwrap_or_else(PoisonError::into_inner) = Pace::default();
+        let checkpoint = self.log.checkpoint(sequence);
+        self.index.rotate();
+        self.work.write_out(checkpoint);
+    }
+
+    fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Acquire)
+    }
+
+    /// Stops writing: what is on the disk is not known any more.
+    fn fail(&self, what: &str, error: &dyn std::fmt::Display) {
+        if !self.failed.swap(true, Ordering::AcqRel) {
+            tracing::error!(%error, "the store could not {what}");
+        }
+        self.work.stop();
+        self.collection.stop();
+    }
+}

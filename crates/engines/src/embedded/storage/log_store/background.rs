@@ -1,0 +1,193 @@
+//! The threads that write memtables out, compact the trees and collect segments.
+//!
+//! One thread writes out and makes segments, so that commits never wait for a compaction; another
+//! compacts, and then looks whether a segment should be collected.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use super::Parts;
+use crate::embedded::error::StorageError;
+use crate::embedded::files::group_log::Checkpoint;
+use crate::embedded::panics::no_panic;
+use crate::embedded::storage::database::Table;
+
+/// How often the second thread looks for something to do by itself.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// How long [`Background::is_idle_soon`] waits: a restored store may have gigabytes to write out.
+const IDLE_WAIT: Duration = Duration::from_mins(10);
+
+/// What there is to do.
+#[derive(Debug, Default)]
+pub(super) struct Work {
+    tasks: Mutex<Tasks>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Tasks {
+    /// Memtables up to this end of the log take no more rows.
+    checkpoint: Option<Checkpoint>,
+    /// They are being written out.
+    is_writing_out: bool,
+    segment: bool,
+    compact: bool,
+    stopped: bool,
+}
+
+/// The threads.
+pub(super) struct Background {
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+impl Work {
+    /// Asks for the next segment.
+    pub(super) fn prepare_segment(&self) {
+        self.tasks().segment = true;
+        self.changed.notify_all();
+    }
+
+    /// Asks to write out the memtables that take no more rows, up to an end of the log.
+    pub(super) fn write_out(&self, checkpoint: Checkpoint) {
+        // It stands for an earlier one that is not begun: its memtables are written out as well.
+        self.tasks().checkpoint = Some(checkpoint);
+        self.changed.notify_all();
+    }
+
+    pub(super) fn stop(&self) {
+        self.tasks().stopped = true;
+        self.changed.notify_all();
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        self.tasks().stopped
+    }
+
+    fn tasks(&self) -> MutexGuard<'_, Tasks> {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until `wanted` finds something to do; `None` where the store is closed.
+    fn next<T>(&self, mut wanted: impl FnMut(&mut Tasks) -> Option<T>) -> Option<T> {
+        let mut tasks = self.tasks();
+        loop {
+            if tasks.stopped {
+                return None;
+            }
+            if let Some(found) = wanted(&mut tasks) {
+                return Some(found);
+            }
+            let (woken, timeout) = self
+                .changed
+                .wait_timeout(tasks, LOOK_EVERY)
+                .unwrap_or_else(PoisonError::into_inner);
+            tasks = woken;
+            tasks.compact |= timeout.timed_out();
+        }
+    }
+}
+
+impl Background {
+    /// Starts the threads.
+    pub(super) fn start(parts: &Arc<Parts>) -> std::io::Result<Self> {
+        let background = Self {
+            threads: Mutex::default(),
+        };
+        let start = |name: &str, run: fn(&Parts)| {
+            let shared = Arc::clone(parts);
+            let thread = std::thread::Builder::new()
+                .name(name.to_owned())
+                .spawn(move || run(&shared));
+            thread.map(|thread| background.threads().push(thread))
+        };
+        start("flusher", flush)
+            .and_then(|()| start("compactor", compact))
+            .inspect_err(|_| background.stop(parts))?;
+        Ok(background)
+    }
+
+    /// Ends the threads, once what they are at is done.
+    pub(super) fn stop(&self, parts: &Parts) {
+        parts.work.stop();
+        parts.collection.stop();
+        for thread in self.threads().drain(..) {
+            // A panic has been noted by the thread itself.
+            let _ = thread.join();
+        }
+    }
+
+    /// Waits until nothing is left to be written out. False where that fails or takes too long.
+    pub(super) fn is_idle_soon(&self, parts: &Parts) -> bool {
+        let deadline = Instant::now() + IDLE_WAIT;
+        let mut tasks = parts.work.tasks();
+        while tasks.checkpoint.is_some() || tasks.is_writing_out {
+            if tasks.stopped || Instant::now() >= deadline {
+                return false;
+            }
+            let waited = parts.work.changed.wait_timeout(tasks, LOOK_EVERY);
+            tasks = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        !tasks.stopped
+    }
+
+    fn threads(&self) -> MutexGuard<'_, Vec<JoinHandle<()>>> {
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Writes memtables out, and makes segments in advance.
+fn flush(parts: &Parts) {
+    loop {
+        let next = parts.work.next(|tasks| {
+            let found = (tasks.checkpoint.take(), std::mem::take(&mut tasks.segment));
+            tasks.is_writing_out = found.0.is_some();
+            (found.0.is_some() || found.1).then_some(found)
+        });
+        let Some((checkpoint, segment)) = next else {
+            return;
+        };
+        let written = no_panic(|| {
+            if segment {
+                parts.log.prepare_segment()?;
+            }
+            if let Some(checkpoint) = checkpoint {
+                parts.index.flush(parts.states.oldest())?;
+                // Every tree has the groups in files now, and these are synced.
+                parts.log.indexed(checkpoint)?;
+            }
+            Ok::<_, StorageError>(())
+        });
+        note(parts, "write memtables out", written);
+        let mut tasks = parts.work.tasks();
+        tasks.is_writing_out = false;
+        tasks.compact = true;
+        drop(tasks);
+        parts.work.changed.notify_all();
+    }
+}
+
+/// Compacts the trees, and collects segments.
+fn compact(parts: &Parts) {
+    let wanted = |tasks: &mut Tasks| std::mem::take(&mut tasks.compact).then_some(());
+    while parts.work.next(wanted).is_some() {
+        let compacted = no_panic(|| {
+            for table in Table::ALL {
+                while !parts.work.is_stopped()
+                    && parts.index.compact(table, parts.states.oldest())?
+                {}
+            }
+            parts.collect()
+        });
+        note(parts, "compact", compacted);
+    }
+}
+
+fn note(parts: &Parts, what: &str, result: Result<Result<(), StorageError>, String>) {
+    match result {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => parts.fail(what, &error),
+        Err(panic) => parts.fail(what, &panic),
+    }
+}

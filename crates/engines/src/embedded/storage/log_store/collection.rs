@@ -1,0 +1,222 @@
+//! Collecting segments: what is left in one is moved to the end of the log, and it is removed.
+//!
+//! A thread in the background reads a segment from its beginning to its end, and asks the index for
+//! each content in it whether the index still refers to it there. What it does is handed to the
+//! committer in portions, which puts a portion along with each group, unless the entry was written
+//! meanwhile. When all is moved, nothing in the segment can be referred to again: places are given
+//! only when something is appended.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::batch::LogBatch;
+use super::row;
+use super::{ALL, IndexRow, Parts};
+use crate::embedded::error::StorageError;
+use crate::embedded::files::folder::free_space;
+use crate::embedded::files::group_log::segment::Location;
+use crate::embedded::files::group_log::{LogUsage, SegmentUse, replay};
+use crate::embedded::storage::database::Table;
+
+/// The log is collected when it has so many hundredths of the bytes that the index refers to.
+const MAX_PERCENT: u64 = 190;
+
+/// Bytes that are moved along with one group.
+const PORTION: usize = 1 << 20;
+
+/// Portions that are ready. They bound the memory that collecting takes.
+const MAX_READY: usize = 2;
+
+/// How long the collector waits at once for the committer.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Room that has to be left on the disk beside what is moved.
+const MIN_ROOM: u64 = 16 << 20;
+
+/// What is to be moved.
+#[derive(Debug, Default)]
+pub(super) struct Collection {
+    state: Mutex<Moves>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Moves {
+    ready: VecDeque<Vec<Move>>,
+    /// Portions that were handed over and are not written yet.
+    handed_over: usize,
+    /// Segments that are damaged.
+    skipped: Vec<u32>,
+    stopped: bool,
+}
+
+/// Content that the index refers to.
+#[derive(Debug)]
+struct Move {
+    key: Bytes,
+    from: Location,
+    /// The row in the log.
+    row: Bytes,
+}
+
+impl Collection {
+    pub(super) fn has_moves(&self) -> bool {
+        !self.state().ready.is_empty()
+    }
+
+    /// Says that what was handed over is written.
+    pub(super) fn moved(&self) {
+        let mut state = self.state();
+        state.handed_over = state.handed_over.saturating_sub(1);
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    pub(super) fn stop(&self) {
+        self.state().stopped = true;
+        self.changed.notify_all();
+    }
+
+    fn skip(&self, segment: u32) {
+        self.state().skipped.push(segment);
+    }
+
+    fn state(&self) -> MutexGuard<'_, Moves> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take(&self) -> Option<Vec<Move>> {
+        let mut state = self.state();
+        let portion = state.ready.pop_front()?;
+        state.handed_over += 1;
+        Some(portion)
+    }
+
+    /// Makes a portion ready, once there is room. False where the store is closed.
+    fn offer(&self, portion: Vec<Move>) -> bool {
+        let is_open = self.wait_until(|moves| moves.ready.len() < MAX_READY);
+        if is_open {
+            self.state().ready.push_back(portion);
+        }
+        is_open
+    }
+
+    /// Waits until everything that was made ready is written. False where the store is closed.
+    fn finish(&self) -> bool {
+        self.wait_until(|moves| moves.ready.is_empty() && moves.handed_over == 0)
+    }
+
+    fn wait_until(&self, is_so: impl Fn(&Moves) -> bool) -> bool {
+        let mut state = self.state();
+        while !state.stopped && !is_so(&state) {
+            let waited = self.changed.wait_timeout(state, PAUSE);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        !state.stopped
+    }
+}
+
+impl Parts {
+    /// Adds what is to be moved to a group, and says whether there was something.
+    pub(super) fn add_moves(&self, batch: &mut LogBatch) -> Result<bool, StorageError> {
+        let Some(portion) = self.collection.take() else {
+            return Ok(false);
+        };
+        let written: HashSet<Bytes> = batch
+            .rows
+            .iter()
+            .filter(|row| row.table == Table::Entries)
+            .map(|row| row.key.clone())
+            .collect();
+        for Move { key, from, row } in portion {
+            if written.contains(&key) {
+                continue;
+            }
+            // It may have been written since the segment was read.
+            let indexed = self.index.get(Table::Entries, &key, ALL)?;
+            if let Some(indexed) = indexed
+                && row::location(&indexed) == Some(from)
+            {
+                batch.move_entry(key.to_vec(), &indexed, &row);
+                batch.ceased.push(from);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Collects segments as long as that is worth it.
+    pub(super) fn collect(&self) -> Result<(), StorageError> {
+        while !self.work.is_stopped()
+            && let Some(segment) = self.choose()
+        {
+            match self.empty(&segment) {
+                Ok(true) => self.log.remove(segment.segment.number())?,
+                Ok(false) => return Ok(()),
+                // What is left in it stays where it is, and reading it tells of the damage.
+                Err(StorageError::Damaged { file, how }) => {
+                    tracing::error!(file, how, "a damaged segment can't be collected");
+                    self.collection.skip(segment.segment.number());
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// The segment in which the least is left, if collecting it is worth it.
+    fn choose(&self) -> Option<SegmentUse> {
+        let LogUsage {
+            bytes,
+            live,
+            finished,
+        } = self.log.usage();
+        let skipped = self.collection.state().skipped.clone();
+        let emptiest = finished
+            .into_iter()
+            .filter(|segment| !skipped.contains(&segment.segment.number()))
+            .min_by_key(|segment| segment.live * 1_000 / u64::from(segment.end.max(1)))?;
+        let is_worth_it = emptiest.live == 0 || bytes > live / 100 * MAX_PERCENT;
+        let room = free_space(&self.folder).unwrap_or_default();
+        (is_worth_it && emptiest.live < emptiest.end.into() && room >= emptiest.live + MIN_ROOM)
+            .then_some(emptiest)
+    }
+
+    /// Has everything moved that is left in a segment. False where the store is closed meanwhile.
+    fn empty(&self, segment: &SegmentUse) -> Result<bool, StorageError> {
+        let mut portion = Vec::new();
+        let mut bytes = 0;
+        let mut is_open = true;
+        replay::visit(&segment.segment, segment.end, &mut |group, appended| {
+            for logged in crate::embedded::files::group_log::format::rows(group.bytes) {
+                let row = logged.as_ref().and_then(IndexRow::from_log);
+                let (Some(logged), Some(row)) = (logged, row) else {
+                    return Err(replay::damaged(segment.segment.number(), group.offset));
+                };
+                let key = row.key.clone();
+                let (_, Some(location)) = row.at(appended) else {
+                    continue;
+                };
+                let indexed = self.index.get(Table::Entries, &key, ALL)?;
+                if indexed.and_then(|indexed| row::location(&indexed)) != Some(location) {
+                    continue;
+                }
+                let row = Bytes::copy_from_slice(logged.content.unwrap_or_default());
+                bytes += row.len();
+                let from = location;
+                portion.push(Move { key, from, row });
+                if bytes >= PORTION {
+                    is_open &= self.collection.offer(std::mem::take(&mut portion));
+                    bytes = 0;
+                }
+            }
+            Ok(is_open)
+        })?;
+        if !portion.is_empty() {
+            is_open &= self.collection.offer(portion);
+        }
+        Ok(is_open && self.collection.finish())
+    }
+}

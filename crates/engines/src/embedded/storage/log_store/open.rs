@@ -1,0 +1,158 @@
+//! Opening the store: the trees, and the groups that they lack.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
+
+use super::background::{Background, Work};
+use super::batch::IndexRow;
+use super::collection::Collection;
+use super::index::Index;
+use super::state::States;
+use super::{ALL, Limits, LogStore, Pace, Parts, row};
+use crate::embedded::error::{OpenError, StorageError};
+use crate::embedded::files::creation;
+use crate::embedded::files::folder::Folder;
+use crate::embedded::files::group_log::replay::{self, Group};
+use crate::embedded::files::group_log::{self, Appended, GroupLog, Opened, format};
+use crate::embedded::files::verification::{self, Unsound};
+use crate::embedded::options::Tuning;
+use crate::embedded::panics::no_panic;
+use crate::embedded::storage::database::Table;
+
+/// Bytes of the log that may not be in the files of the trees. It bounds what is read again after a
+/// crash, and with it how long that takes: about a second.
+const MAX_LOG_BYTES: u64 = 256 << 20;
+
+/// Blocks that the trees keep in memory while a store is made.
+const CACHE_BYTES: u64 = 1 << 20;
+
+/// Makes an empty store.
+fn create(store: &Path) -> Result<(), StorageError> {
+    std::fs::create_dir(store)?;
+    Index::open(store, CACHE_BYTES)?;
+    Ok(group_log::create(store)?)
+}
+
+impl LogStore {
+    /// Opens the store in a folder. It blocks.
+    pub(in crate::embedded) fn open(folder: &Folder, tuning: Tuning) -> Result<Self, OpenError> {
+        let failed = |error| OpenError::from_storage(folder.path().to_owned(), error);
+        let store = folder.store();
+        creation::ensure(folder, create).map_err(failed)?;
+        verification::examine_index(folder)?;
+        let opened = no_panic(|| Index::open(&store, tuning.cache_bytes));
+        let index = match opened {
+            Ok(Ok(index)) => index,
+            // Neither the trees' errors nor their panics say which file it is.
+            Ok(Err(error)) => {
+                let error = failed(error.into());
+                return Err(verification::blame(folder).unwrap_or(error));
+            }
+            Err(panic) => {
+                let cause = panic.into();
+                let error = OpenError::Damaged {
+                    folder: folder.path().to_owned(),
+                    cause,
+                };
+                return Err(verification::blame(folder).unwrap_or(error));
+            }
+        };
+        let in_files = index.highest_in_files().unwrap_or_default();
+        let mut reader = Reader {
+            index: &index,
+            begun: Vec::new(),
+            ceased: Vec::new(),
+            pace: Pace::default(),
+        };
+        let opened = GroupLog::open(&store, tuning.segment_bytes, &mut |group| reader.put(group));
+        let Opened { log, sequence, .. } =
+            opened.map_err(|unsound| unsound.into_open_error(folder))?;
+        let Reader {
+            begun,
+            ceased,
+            pace,
+            ..
+        } = reader;
+        if in_files > sequence {
+            let how = format!(
+                "its last group has the sequence number {sequence}, and the index holds rows of \
+                 group {in_files}: the end of the log is missing"
+            );
+            let file = replay::file(log.position().segment);
+            return Err(Unsound::damaged(file, how).into_open_error(folder));
+        }
+        log.account(&begun, &ceased);
+        index.pass_sequence(sequence);
+        let states = States::new(index.visible(), log.segments());
+        let parts = Arc::new(Parts {
+            folder: store,
+            index,
+            states,
+            pace: Mutex::new(pace),
+            limits: Limits {
+                memtables: tuning.memtable_bytes,
+                log: MAX_LOG_BYTES,
+            },
+            work: Work::default(),
+            collection: Collection::default(),
+            failed: AtomicBool::new(false),
+            log,
+        });
+        let background = Background::start(&parts)
+            .map_err(|error| OpenError::from_io(folder.path().to_owned(), error))?;
+        Ok(Self { parts, background })
+    }
+}
+
+/// Puts groups that are read again into the memtables. A tree may have their rows in files already;
+/// then it gets the same rows with the same numbers once more.
+struct Reader<'a> {
+    index: &'a Index,
+    begun: Vec<group_log::segment::Location>,
+    ceased: Vec<group_log::segment::Location>,
+    pace: Pace,
+}
+
+impl Reader<'_> {
+    fn put(&mut self, group: &Group<'_>) -> Result<(), Unsound> {
+        let appended = Appended {
+            segment: group.header.segment,
+            offset: group.offset,
+        };
+        for row in format::rows(group.bytes) {
+            let Some(row) = row.as_ref().and_then(IndexRow::from_log) else {
+                let how = format!(
+                    "a group has rows that make no sense (at byte {})",
+                    group.offset
+                );
+                return Err(Unsound::damaged(replay::file(appended.segment), how));
+            };
+            let (table, key) = (row.table, row.key.clone());
+            if table == Table::Entries {
+                let before = self.index.get(table, &key, ALL).map_err(broken)?;
+                self.ceased
+                    .extend(before.and_then(|before| row::location(&before)));
+            }
+            let (row, location) = row.at(appended);
+            self.begun.extend(location);
+            let sequence = group.header.sequence;
+            let bytes = match row {
+                Some(row) => self.index.put(table, key.into(), row, sequence),
+                None => self.index.remove(table, key.into(), sequence),
+            };
+            self.pace.memtables[usize::from(table.number())] = bytes;
+        }
+        self.pace.log += group.bytes.len() as u64;
+        Ok(())
+    }
+}
+
+/// A tree that can't be read.
+fn broken(error: lsm_tree::Error) -> Unsound {
+    match error {
+        lsm_tree::Error::Io(cause) => Unsound::Io(cause),
+        other => Unsound::damaged("store/index", format!("the trees can't be read: {other:?}")),
+    }
+}

@@ -196,7 +196,7 @@ impl LogStore {
             crate::embedded::error::read_failed(error.into())
         })?;
         parts.rotate();
-        if self.background.is_idle_soon(parts) {
+        if self.background.is_idle_soon() {
             return Ok(());
         }
         let reason = "the storage engine has stopped, as it does on a full disk";
@@ -206,7 +206,7 @@ impl LogStore {
     /// Closes the store, and notes that it ended cleanly if it did.
     pub(in crate::embedded) fn close(self) -> std::io::Result<()> {
         let Self { parts, background } = self;
-        background.stop(&parts);
+        drop(background);
         if parts.has_failed() {
             return Ok(());
         }

@@ -37,8 +37,10 @@ struct Tasks {
     stopped: bool,
 }
 
-/// The threads.
+/// The threads. They end before this is gone: what becomes of the folder next, such as being renamed,
+/// must not meet them at work.
 pub(super) struct Background {
+    parts: Arc<Parts>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -93,6 +95,7 @@ impl Background {
     /// Starts the threads.
     pub(super) fn start(parts: &Arc<Parts>) -> std::io::Result<Self> {
         let background = Self {
+            parts: Arc::clone(parts),
             threads: Mutex::default(),
         };
         let start = |name: &str, run: fn(&Parts)| {
@@ -102,25 +105,15 @@ impl Background {
                 .spawn(move || run(&shared));
             thread.map(|thread| background.threads().push(thread))
         };
-        start("flusher", flush)
-            .and_then(|()| start("compactor", compact))
-            .inspect_err(|_| background.stop(parts))?;
+        start("flusher", flush)?;
+        start("compactor", compact)?;
         Ok(background)
     }
 
-    /// Ends the threads, once what they are at is done.
-    pub(super) fn stop(&self, parts: &Parts) {
-        parts.work.stop();
-        parts.collection.stop();
-        for thread in self.threads().drain(..) {
-            // A panic has been noted by the thread itself.
-            let _ = thread.join();
-        }
-    }
-
     /// Waits until nothing is left to be written out. False where that fails or takes too long.
-    pub(super) fn is_idle_soon(&self, parts: &Parts) -> bool {
+    pub(super) fn is_idle_soon(&self) -> bool {
         let deadline = Instant::now() + IDLE_WAIT;
+        let parts = &*self.parts;
         let mut tasks = parts.work.tasks();
         while tasks.checkpoint.is_some() || tasks.is_writing_out {
             if tasks.stopped || Instant::now() >= deadline {
@@ -134,6 +127,18 @@ impl Background {
 
     fn threads(&self) -> MutexGuard<'_, Vec<JoinHandle<()>>> {
         self.threads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Background {
+    /// Ends the threads, once what they are at is done.
+    fn drop(&mut self) {
+        self.parts.work.stop();
+        self.parts.collection.stop();
+        for thread in self.threads().drain(..) {
+            // A panic has been noted by the thread itself.
+            let _ = thread.join();
+        }
     }
 }
 

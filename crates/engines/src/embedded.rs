@@ -52,6 +52,7 @@ pub use admin::backup::{BackupError, BackupSummary, RestoreError, restore, verif
 pub use admin::check;
 pub use admin::namespaces::{Namespaces, Ranking};
 pub use admin::offline::OfflineStore;
+pub use admin::upgrade::{UpgradeError, Upgraded, upgrade};
 pub use error::OpenError;
 pub use options::Options;
 pub use write::queue::Counters;

@@ -6,3 +6,4 @@ pub(super) mod backup;
 pub mod check;
 pub(super) mod namespaces;
 pub(super) mod offline;
+pub(super) mod upgrade;

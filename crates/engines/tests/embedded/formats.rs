@@ -14,7 +14,7 @@ use prominence_engines::embedded::{restore, verify};
 
 use crate::fixture::{END, describe, open};
 
-fn formats() -> Vec<PathBuf> {
+pub(crate) fn formats() -> Vec<PathBuf> {
     let all = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
     let mut formats: Vec<_> = fs::read_dir(all)
         .unwrap()
@@ -25,7 +25,7 @@ fn formats() -> Vec<PathBuf> {
     formats
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();

@@ -19,5 +19,6 @@ mod opening;
 mod power;
 mod rot;
 mod support;
+mod upgrade;
 mod upkeep;
 mod writing;

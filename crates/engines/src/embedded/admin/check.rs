@@ -115,6 +115,14 @@ fn damaged_file(file: String, how: String) -> Finding {
     }
 }
 
+/// Checks everything in a snapshot.
+pub(in crate::embedded) fn of(
+    snapshot: &Snapshot<'_>,
+    on_progress: &mut dyn FnMut(u64),
+) -> Result<CheckReport, StoreError> {
+    check(snapshot, CheckReport::default(), on_progress)
+}
+
 fn check(
     snapshot: &Snapshot<'_>,
     report: CheckReport,

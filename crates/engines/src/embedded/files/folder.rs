@@ -9,14 +9,17 @@
 //! | `store/` | the storage engine's own |
 //! | `store.new/` | a store that is being made |
 //! | `restore.draft/` | there while a backup is restored |
+//! | `store.upgraded/` | a store of a later format that is being made, see `upgrade` |
 
 mod draft;
 mod format;
+mod upgrade;
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::embedded::error::OpenError;
@@ -56,7 +59,7 @@ pub(in crate::embedded) struct Folder {
     layout: Layout,
     age: format::Age,
     /// The lock goes when the file is closed.
-    _lock: File,
+    lock: Arc<File>,
 }
 
 impl Folder {
@@ -69,7 +72,13 @@ impl Folder {
         let lock = lock(path)?;
         refuse_foreign(path)?;
         let (layout, age) = match read_text(&path.join(FORMAT_FILE)) {
-            Ok(found) => format::check(path, &found)?,
+            Ok(found) => {
+                let (layout, age) = format::check(path, &found)?;
+                if layout == Layout::Log {
+                    upgrade::finish(path).map_err(failed)?;
+                }
+                (layout, age)
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let layout = Layout::of_new_stores();
                 write_format(path, layout).map_err(failed)?;
@@ -88,7 +97,7 @@ impl Folder {
             store: STORE_FOLDER.into(),
             layout,
             age,
-            _lock: lock,
+            lock: Arc::new(lock),
         })
     }
 

@@ -58,7 +58,7 @@ pub(crate) fn restore_watched(
 }
 
 /// Puts all records into a new database, and closes it.
-fn fill<R: Read>(
+pub(in crate::embedded) fn fill<R: Read>(
     folder: &Arc<Folder>,
     records: &mut Records<R>,
     step: &mut dyn FnMut(),

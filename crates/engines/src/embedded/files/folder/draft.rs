@@ -12,6 +12,7 @@ use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::format::{Age, Layout};
 use super::{
@@ -40,7 +41,7 @@ impl Folder {
             store: Path::new(DRAFT_FOLDER).join(STORE_FOLDER),
             layout: Layout::of_new_stores(),
             age: Age::Latest,
-            _lock: lock,
+            lock: Arc::new(lock),
         };
         let clear = || {
             folder.abandon_restore()?;
@@ -99,7 +100,7 @@ fn refuse_used(path: &Path) -> Result<(), RestoreError> {
     Ok(())
 }
 
-fn remove_tree(path: &Path) -> io::Result<()> {
+pub(super) fn remove_tree(path: &Path) -> io::Result<()> {
     match fs::remove_dir_all(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         done => done,
@@ -107,7 +108,7 @@ fn remove_tree(path: &Path) -> io::Result<()> {
 }
 
 /// Makes everything below a folder survive a power cut.
-fn sync_tree(path: &Path) -> io::Result<()> {
+pub(super) fn sync_tree(path: &Path) -> io::Result<()> {
     for entry in fs::read_dir(path)? {
         let entry = entry?;
         if entry.file_type()?.is_dir() {

@@ -60,6 +60,10 @@ pub struct BrokenEncoding;
 /// name another key than the caller meant.
 pub fn decode(text: &str) -> Result<Cow<'_, [u8]>, BrokenEncoding> {
     let bytes = text.as_bytes();
+    // Most keys have nothing to decode.
+    if !bytes.contains(&b'%') {
+        return Ok(Cow::Borrowed(bytes));
+    }
     for (at, _) in text.match_indices('%') {
         let digits = bytes.get(at + 1..at + 3).ok_or(BrokenEncoding)?;
         if !digits.iter().all(u8::is_ascii_hexdigit) {

@@ -1,5 +1,6 @@
 //! Durations and instants as text.
 
+use std::cell::Cell;
 use std::time::{Duration, UNIX_EPOCH};
 
 use prominence_core::Timestamp;
@@ -96,11 +97,60 @@ pub fn format_duration(duration: Duration) -> String {
     text
 }
 
+/// Seconds of a day. Instants have no leap seconds.
+pub const DAY_SECONDS: u64 = 86_400;
+
+/// Bytes of a date in RFC 3339, such as `2023-11-14`.
+const DATE_BYTES: usize = 10;
+
+thread_local! {
+    /// The day that this thread wrote last, in days since 1970, and its date. Nearly all instants that
+    /// are written are of one day, and finding the date of a day costs more than all the rest.
+    static LAST_DATE: Cell<(u64, [u8; DATE_BYTES])> = const { Cell::new((u64::MAX, [0; DATE_BYTES])) };
+}
+
 /// An instant as RFC 3339 with milliseconds, in UTC.
 #[must_use]
 pub fn rfc3339(instant: Timestamp) -> String {
-    let time = UNIX_EPOCH + Duration::from_millis(instant.as_millis());
-    humantime::format_rfc3339_millis(time).to_string()
+    let day = instant.as_secs() / DAY_SECONDS;
+    let (last, mut date) = LAST_DATE.get();
+    if last != day {
+        let midnight = UNIX_EPOCH + Duration::from_secs(day * DAY_SECONDS);
+        let text = humantime::format_rfc3339_seconds(midnight).to_string();
+        // An instant's year has four digits, so its date has this many bytes.
+        date.copy_from_slice(&text.as_bytes()[..DATE_BYTES]);
+        LAST_DATE.set((day, date));
+    }
+    let mut text = *b"0000-00-00T00:00:00.000Z";
+    text[..DATE_BYTES].copy_from_slice(&date);
+    text[11..19].copy_from_slice(&time_of_day(instant));
+    let millis = instant.as_millis() % 1_000;
+    text[20] = digit(millis / 100);
+    text[21] = digit(millis / 10);
+    text[22] = digit(millis);
+    String::from_utf8(text.to_vec()).unwrap_or_default()
+}
+
+/// The time of day of an instant in UTC, to the second: `22:13:20`.
+#[must_use]
+pub fn time_of_day(instant: Timestamp) -> [u8; 8] {
+    let seconds = instant.as_secs();
+    let (hours, minutes) = (seconds / 3_600 % 24, seconds / 60 % 60);
+    [
+        digit(hours / 10),
+        digit(hours),
+        b':',
+        digit(minutes / 10),
+        digit(minutes),
+        b':',
+        digit(seconds % 60 / 10),
+        digit(seconds),
+    ]
+}
+
+/// The last decimal digit of a number.
+fn digit(number: u64) -> u8 {
+    b"0123456789"[(number % 10) as usize]
 }
 
 /// Reads an RFC 3339 instant in UTC.
@@ -188,5 +238,17 @@ mod tests {
         assert_eq!(rfc3339(instant), "2023-11-14T22:13:20.123Z");
         assert_eq!(parse_rfc3339(&rfc3339(instant)), Some(instant));
         assert_eq!(rfc3339(Timestamp::MAX), "9999-12-31T23:59:59.999Z");
+    }
+
+    #[test]
+    fn instants_are_written_as_the_library_writes_them_whichever_day_was_written_before() {
+        // Two steps that are no multiples of a day, one within a day and one over many.
+        let seconds = (0..3 * DAY_SECONDS).step_by(1_013);
+        let years = (0..Timestamp::MAX.as_millis()).step_by(86_461_234_567);
+        for millis in seconds.map(|second| second * 1_000 + 7).chain(years) {
+            let time = UNIX_EPOCH + Duration::from_millis(millis);
+            let expected = humantime::format_rfc3339_millis(time).to_string();
+            assert_eq!(rfc3339(Timestamp::from_millis(millis)), expected);
+        }
     }
 }

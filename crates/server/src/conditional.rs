@@ -7,11 +7,13 @@
 mod tags;
 mod write_id;
 
+use std::cell::Cell;
 use std::time::{Duration, UNIX_EPOCH};
 
 use axum::http::header::{IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_UNMODIFIED_SINCE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use prominence_api::ErrorCode;
+use prominence_api::time::{DAY_SECONDS, time_of_day};
 use prominence_core::error::Mismatch;
 use prominence_core::{Entry, Metadata, Precondition, Revision, StoreError, Timestamp};
 
@@ -28,17 +30,52 @@ const CONDITIONS: [(HeaderName, &str); 4] = [
     (IF_UNMODIFIED_SINCE, "If-Unmodified-Since"),
 ];
 
+/// The most bytes of an entity tag: a number of 20 digits in quotes.
+const TAG_BYTES: usize = 22;
+
+/// Bytes of the part of a date before the time of day, such as `Tue, 14 Nov 2023 `.
+const DATE_BYTES: usize = 17;
+
+thread_local! {
+    /// The day that this thread wrote last, in days since 1970, and its date: nearly all dates that are
+    /// written are of one day, and the calendar costs more than all the rest.
+    static LAST_DATE: Cell<(u64, [u8; DATE_BYTES])> = const { Cell::new((u64::MAX, [0; DATE_BYTES])) };
+}
+
 /// The entity tag of a revision.
 pub(crate) fn etag(revision: Revision) -> HeaderValue {
+    let mut digits = itoa::Buffer::new();
+    let digits = digits.format(revision.get()).as_bytes();
+    let mut tag = [b'"'; TAG_BYTES];
+    let end = 1 + digits.len();
+    tag[1..end].copy_from_slice(digits);
     // Digits and quotes are always a valid header.
-    HeaderValue::from_str(&format!("\"{revision}\"")).unwrap_or(HeaderValue::from_static("\"\""))
+    HeaderValue::from_bytes(&tag[..=end]).unwrap_or(HeaderValue::from_static("\"\""))
 }
 
 /// An instant as HTTP writes dates, to the second.
 pub(crate) fn http_date(instant: Timestamp) -> HeaderValue {
-    let time = UNIX_EPOCH + Duration::from_secs(instant.as_secs());
-    // Dates up to the year 9999 are plain ASCII, and no later one is ever stored.
-    HeaderValue::try_from(httpdate::fmt_http_date(time)).unwrap_or(HeaderValue::from_static(""))
+    let day = instant.as_secs() / DAY_SECONDS;
+    let (last, mut date) = LAST_DATE.get();
+    if last != day {
+        let midnight = UNIX_EPOCH + Duration::from_secs(day * DAY_SECONDS);
+        let text = httpdate::fmt_http_date(midnight);
+        // An instant's year has four digits, so its date has this many bytes.
+        date.copy_from_slice(&text.as_bytes()[..DATE_BYTES]);
+        LAST_DATE.set((day, date));
+    }
+    let mut text = *b"Thu, 01 Jan 1970 00:00:00 GMT";
+    text[..DATE_BYTES].copy_from_slice(&date);
+    text[DATE_BYTES..DATE_BYTES + 8].copy_from_slice(&time_of_day(instant));
+    // Letters and digits are always a valid header.
+    HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static(""))
+}
+
+/// Whether a request has any of the headers that make it conditional. Most have none, and looking at each
+/// of their names once costs less than looking for each of these.
+fn has_conditions(headers: &HeaderMap) -> bool {
+    let is_condition = |name: &HeaderName| CONDITIONS.iter().any(|(other, _)| name == other);
+    headers.keys().any(is_condition)
 }
 
 /// Refuses every condition of a request that can't be conditional; `why` completes a sentence that
@@ -70,6 +107,9 @@ impl WriteCondition {
     /// # Errors
     /// 400 where a header is malformed, or where this write can't be made to depend on it.
     pub(crate) fn of(headers: &HeaderMap) -> Result<Option<Self>, Failure> {
+        if !has_conditions(headers) {
+            return Ok(None);
+        }
         let matches = Tags::of(headers, IF_MATCH, "If-Match")?;
         let none_match = Tags::of(headers, IF_NONE_MATCH, "If-None-Match")?;
         if matches.is_none() && headers.contains_key(IF_UNMODIFIED_SINCE) {
@@ -153,6 +193,9 @@ impl ReadConditions {
     /// # Errors
     /// 400 where a header that counts is malformed.
     pub(crate) fn of(headers: &HeaderMap) -> Result<Self, Failure> {
+        if !has_conditions(headers) {
+            return Ok(Self::default());
+        }
         let matches = Tags::of(headers, IF_MATCH, "If-Match")?;
         let none_match = Tags::of(headers, IF_NONE_MATCH, "If-None-Match")?;
         let unmodified_since = match matches {

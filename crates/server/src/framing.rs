@@ -22,8 +22,11 @@ pub(crate) fn names_one_host(version: Version, headers: &HeaderMap) -> bool {
 
 /// Whether these bytes can be a host with an optional port (RFC 3986, section 3.2.2), or are none.
 fn is_host(text: &[u8]) -> bool {
-    text.iter()
-        .all(|byte| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=:[]".contains(byte))
+    text.iter().all(|byte| {
+        matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9'
+            | b'-' | b'.' | b'_' | b'~' | b'%' | b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*'
+            | b'+' | b',' | b';' | b'=' | b':' | b'[' | b']')
+    })
 }
 
 /// Whether the connection can't be used after this request, because where it ends is known from one

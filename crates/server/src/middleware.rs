@@ -4,7 +4,6 @@
 //! its future and clones what is below it, and together they cost more than a handler does.
 
 use std::convert::Infallible;
-use std::fmt::Write as _;
 use std::hash::{BuildHasher as _, RandomState};
 use std::panic::AssertUnwindSafe;
 use std::sync::OnceLock;
@@ -23,6 +22,8 @@ use crate::failure::Failure;
 use crate::hold::Patience;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static(name::REQUEST_ID);
+
+const HEX_DIGITS: &[u8; 16] = b"0123456789abcdef";
 
 /// A caller's own name for a request is used up to this length.
 const MAX_REQUEST_ID: usize = 128;
@@ -193,7 +194,11 @@ fn new_id() -> HeaderValue {
     // The standard library seeds its hash maps at random; that is random enough for a name.
     let start = START.get_or_init(|| RandomState::new().hash_one("request"));
     let number = start.wrapping_add(COUNT.fetch_add(1, Ordering::Relaxed));
-    let mut id = String::with_capacity(16);
-    let _ = write!(id, "{number:016x}");
-    HeaderValue::try_from(id).unwrap_or(HeaderValue::from_static("unnamed"))
+    // The number's 16 hexadecimal digits, two for each byte.
+    let mut id = [0; 16];
+    for (pair, byte) in id.chunks_exact_mut(2).zip(number.to_be_bytes()) {
+        pair[0] = HEX_DIGITS[usize::from(byte >> 4)];
+        pair[1] = HEX_DIGITS[usize::from(byte & 15)];
+    }
+    HeaderValue::from_bytes(&id).unwrap_or(HeaderValue::from_static("unnamed"))
 }

@@ -209,3 +209,21 @@ fn a_malformed_condition_of_a_read_is_named_with_what_would_be_right() {
     let refused = ReadConditions::of(&headers(&[("if-match", &long)])).unwrap_err();
     assert!(refused.message().len() < 300);
 }
+
+#[test]
+fn dates_are_written_as_the_library_writes_them_whichever_day_was_written_before() {
+    // Two steps that are no multiples of a day, one within a day and one over many.
+    let near = (0..3 * DAY_SECONDS).step_by(1_013);
+    let far = (0..Timestamp::MAX.as_secs()).step_by(86_461_234);
+    for second in near.chain(far) {
+        let expected = httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(second));
+        assert_eq!(http_date(Timestamp::from_secs(second)), expected);
+    }
+}
+
+#[test]
+fn an_entity_tag_is_the_revision_in_quotes() {
+    for revision in [1, 10, u64::MAX] {
+        assert_eq!(etag(Revision::new(revision)), format!("\"{revision}\""));
+    }
+}

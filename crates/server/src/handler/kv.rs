@@ -1,6 +1,7 @@
 //! GET: a value, a listing, a count, the usage.
 
 use axum::Json;
+use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -22,6 +23,18 @@ use crate::openapi::answers::{AnyBytes, ListingCountOrUsage, ListingOrCount};
 use crate::openapi::{parameters, responses};
 use crate::query::Query;
 use crate::target::{Headers, Target};
+
+const CREATED: HeaderName = HeaderName::from_static(name::CREATED);
+const MODIFIED: HeaderName = HeaderName::from_static(name::MODIFIED);
+const EXPIRES: HeaderName = HeaderName::from_static(name::EXPIRES);
+const JOB: HeaderName = HeaderName::from_static(name::JOB);
+const CLAIMED_UNTIL: HeaderName = HeaderName::from_static(name::CLAIMED_UNTIL);
+const CLAIMED_BY: HeaderName = HeaderName::from_static(name::CLAIMED_BY);
+const CLAIMS: HeaderName = HeaderName::from_static(name::CLAIMS);
+
+/// As many headers as the answer to a usual read has, those of every answer included, so that their map
+/// is made once.
+const USUAL_HEADERS: usize = 12;
 
 /// Reads a key, or lists the keys that begin with a prefix.
 ///
@@ -153,7 +166,7 @@ pub(crate) fn render(
 ) -> Result<Response, Failure> {
     let Entry { value, metadata } = entry;
     conditions.hold(&metadata)?;
-    let mut headers = HeaderMap::with_capacity(10);
+    let mut headers = HeaderMap::with_capacity(USUAL_HEADERS);
     headers.insert(header::ETAG, conditional::etag(metadata.revision));
     if metadata.modified.as_secs() < wall.as_secs() {
         headers.insert(
@@ -167,32 +180,39 @@ pub(crate) fn render(
         headers.insert(header::DATE, date.clone());
         headers.insert(header::LAST_MODIFIED, date);
     }
-    let mut optional = |name, value: Option<String>| {
-        if let Some(value) = value.and_then(|value| HeaderValue::from_bytes(value.as_bytes()).ok())
-        {
-            headers.insert(HeaderName::from_static(name), value);
+    let mut insert = |name, value: String| {
+        if let Ok(value) = HeaderValue::try_from(value) {
+            headers.insert(name, value);
         }
     };
-    optional(name::CREATED, Some(rfc3339(metadata.created)));
-    optional(name::MODIFIED, Some(rfc3339(metadata.modified)));
-    optional(name::EXPIRES, metadata.expires.map(rfc3339));
-    optional(
-        name::JOB,
-        metadata.job.as_ref().map(|job| job.as_str().to_owned()),
-    );
-    optional(name::CLAIMED_UNTIL, metadata.claimed_until.map(rfc3339));
-    if metadata.claimed_by.is_some() {
-        let holder = metadata.holder(clock.now());
-        optional(name::CLAIMED_BY, holder.map(|job| job.as_str().to_owned()));
+    insert(CREATED, rfc3339(metadata.created));
+    insert(MODIFIED, rfc3339(metadata.modified));
+    if let Some(expires) = metadata.expires {
+        insert(EXPIRES, rfc3339(expires));
+    }
+    if let Some(job) = &metadata.job {
+        insert(JOB, job.as_str().to_owned());
+    }
+    if let Some(until) = metadata.claimed_until {
+        insert(CLAIMED_UNTIL, rfc3339(until));
+    }
+    if metadata.claimed_by.is_some()
+        && let Some(holder) = metadata.holder(clock.now())
+    {
+        insert(CLAIMED_BY, holder.as_str().to_owned());
     }
     if metadata.claims > 0 {
-        optional(name::CLAIMS, Some(metadata.claims.to_string()));
+        insert(CLAIMS, metadata.claims.to_string());
     }
     if conditions.unchanged(&metadata) {
         return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
     }
-    let is_text = std::str::from_utf8(value.as_bytes()).is_ok();
+    // Most texts are plain ASCII, which is checked several times as fast.
+    let bytes = value.as_bytes();
+    let is_text = bytes.is_ascii() || std::str::from_utf8(bytes).is_ok();
     let media_type = if is_text { name::TEXT } else { name::BINARY };
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
-    Ok((headers, value.into_bytes()).into_response())
+    let mut response = Response::new(Body::from(value.into_bytes()));
+    *response.headers_mut() = headers;
+    Ok(response)
 }

@@ -1,6 +1,7 @@
-//! Looks for the headers that say where a body ends, byte by byte as they arrive.
+//! Looks for the headers that say where a body ends, line by line as they arrive.
 
 use axum::http::Method;
+use memchr::memchr;
 
 /// Bytes that are kept of each line: the longer of the two names, and a number with more digits than any
 /// that can be counted.
@@ -93,19 +94,33 @@ impl Scan {
         if self.progress != Progress::Reading {
             return false;
         }
-        for part in bytes.split_inclusive(|byte| *byte == b'\n') {
-            let (text, ends) = match part.strip_suffix(b"\n") {
-                Some(text) => (text.strip_suffix(b"\r").unwrap_or(text), true),
-                None => (part, false),
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let end = memchr(b'\n', rest);
+            let (text, after) = match end {
+                Some(end) => (&rest[..end], &rest[end + 1..]),
+                None => (rest, &[][..]),
             };
-            let room = self.line.len() - self.filled;
-            let kept = &text[..text.len().min(room)];
-            self.line[self.filled..self.filled + kept.len()].copy_from_slice(kept);
-            self.filled += kept.len();
+            let text = match end {
+                Some(_) => text.strip_suffix(b"\r").unwrap_or(text),
+                None => text,
+            };
+            rest = after;
             if !self.has_lines {
                 self.keep_end(text);
             }
-            if ends && self.end_line() {
+            let room = self.line.len() - self.filled;
+            let kept = &text[..text.len().min(room)];
+            let is_end = if end.is_some() && self.filled == 0 {
+                // Nearly every line arrives whole, and is looked at where it is.
+                self.end_line(kept)
+            } else {
+                self.line[self.filled..self.filled + kept.len()].copy_from_slice(kept);
+                self.filled += kept.len();
+                let line = self.line;
+                end.is_some() && self.end_line(&line[..self.filled])
+            };
+            if is_end {
                 self.progress = Progress::Done;
                 return true;
             }
@@ -118,16 +133,14 @@ impl Scan {
         for byte in &text[text.len().saturating_sub(VERSION_1_0.len())..] {
             // The line's end may arrive later than its `\r`.
             if *byte != b'\r' {
-                self.end.rotate_left(1);
-                self.end[VERSION_1_0.len() - 1] = *byte;
+                let [_, second, third, fourth] = self.end;
+                self.end = [second, third, fourth, *byte];
             }
         }
     }
 
     /// Ends a line; answers whether it was the empty one after the headers.
-    fn end_line(&mut self) -> bool {
-        let line = self.line;
-        let line = &line[..self.filled];
+    fn end_line(&mut self, line: &[u8]) -> bool {
         if let Some(value) = after(line, CONTENT_LENGTH) {
             self.end_length(value);
         } else if let Some(value) = after(line, TRANSFER_ENCODING) {
@@ -187,9 +200,9 @@ impl Scan {
 /// The value of the header with this name, without white space around it; `None` of any other line.
 fn after<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
     let begin = line.get(..name.len())?;
-    begin
-        .eq_ignore_ascii_case(name)
-        .then(|| line[name.len()..].trim_ascii())
+    // The first letter rules most lines out.
+    let may_be = begin.first()?.eq_ignore_ascii_case(name.first()?);
+    (may_be && begin.eq_ignore_ascii_case(name)).then(|| line[name.len()..].trim_ascii())
 }
 
 #[cfg(test)]

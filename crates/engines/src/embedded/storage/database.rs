@@ -275,6 +275,11 @@ impl Batch<'_> {
         self.database.backend.put(&mut self.rows, table, key, row);
     }
 
+    /// Whether a row of the log may hold the changes of several commits.
+    pub(in crate::embedded) fn takes_rows_of_many_changes(&self) -> bool {
+        matches!(self.rows, BatchRows::Log(_))
+    }
+
     /// Writes an entry.
     pub(in crate::embedded) fn put_entry(&mut self, key: Vec<u8>, entry: &Entry) {
         self.database.backend.put_entry(&mut self.rows, key, entry);

@@ -1,11 +1,15 @@
 //! What stands in the rows of each table. What they have in common is in [`crate::row`].
 
+mod group;
+
 use prominence_core::{
     Change, ChangeKind, Cursor, Job, Key, Namespace, Prefix, Put, Revision, StoreError, Timestamp,
     Usage,
 };
 
 use crate::embedded::storage::keys;
+pub(in crate::embedded) use group::encode_group;
+use group::{GROUP, read_group};
 use crate::row::{Row, read_state, readable, write_state};
 
 pub(in crate::embedded) use crate::row::{Body, Kind, damaged, decode_entry, encode_entry};
@@ -81,7 +85,7 @@ pub(in crate::embedded) fn encode_deletions(
     row.finish(Kind::Change, key)
 }
 
-/// The changes in a row of the log, of which only deletions of one commit share a row.
+/// The changes in a row of the log. In a store of format 2 only deletions of one commit share a row.
 pub(in crate::embedded) fn decode_changes(
     key: &[u8],
     row: &[u8],
@@ -90,6 +94,9 @@ pub(in crate::embedded) fn decode_changes(
     let read = || {
         let at = keys::read_change(key)?;
         let kind = body.u8()?;
+        if kind == GROUP {
+            return read_group(&mut body, at);
+        }
         let size = usize::try_from(body.u64()?).ok()?;
         let time = body.instant()?;
         let job = body.optional_job()?;

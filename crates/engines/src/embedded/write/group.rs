@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use prominence_core::entry::Metadata;
 use prominence_core::rules::{self, Circumstances};
-use prominence_core::{Commit, Committed, Key, Namespace, Quota, StoreError, Timestamp};
+use prominence_core::{Change, Commit, Committed, Key, Namespace, Quota, StoreError, Timestamp};
 
 use crate::Retention;
 use crate::embedded::options::{MAX_GROUP_BYTES, MAX_TRIMMED_AT_ONCE};
@@ -19,6 +19,9 @@ use crate::embedded::write::space::{Author, CHANGE_OVERHEAD, Space, load, put_en
 use crate::embedded::write::view::SpaceView;
 use crate::hub::Hub;
 use crate::taken::Taken;
+
+/// Changes in one row of the log. Readers take in whole rows, and logs are trimmed by rows.
+const MAX_CHANGES_IN_A_ROW: usize = 128;
 
 /// Commits that will be written together.
 pub(in crate::embedded) struct Group<'a> {
@@ -173,10 +176,11 @@ impl<'a> Group<'a> {
             let is_old = changes
                 .first()
                 .is_some_and(|change| change.time.after(retention.age) <= now);
-            if count >= most || (count >= surplus && !is_old) {
+            let trimmed = changes.len().max(1) as u64;
+            // A row goes as a whole, so it stays as long as one of its changes has to.
+            if count >= most || (count + trimmed > surplus && !is_old) {
                 break;
             }
-            let trimmed = changes.len().max(1) as u64;
             space.trimmed.push(place);
             space.row.log_floor = place;
             space.row.log_rows = space.row.log_rows.saturating_sub(trimmed);
@@ -243,11 +247,7 @@ impl<'a> Group<'a> {
                 let expires = put_entry(batch, namespace, key, slot)?;
                 earliest = [earliest, expires].into_iter().flatten().min();
             }
-            for change in &space.changes {
-                let key = keys::change(namespace, change.at);
-                let row = format::encode_change(&key, change);
-                batch.put(Table::Log, key, row);
-            }
+            put_changes(batch, namespace, &space.changes);
             for place in &space.trimmed {
                 batch.remove(Table::Log, keys::change(namespace, *place));
             }
@@ -296,5 +296,24 @@ impl<'a> Group<'a> {
         let raised = self.expiry_floor.unwrap_or(known);
         let floor = earliest.map_or(raised, |earliest| raised.min(earliest));
         (stored.is_err() || floor != known).then_some(floor)
+    }
+}
+
+/// Writes changes into the log: one row for each, or for many where the store's format has such rows.
+fn put_changes(batch: &mut Batch<'_>, namespace: &Namespace, changes: &[Change]) {
+    if !batch.takes_rows_of_many_changes() {
+        for change in changes {
+            let key = keys::change(namespace, change.at);
+            let row = format::encode_change(&key, change);
+            batch.put(Table::Log, key, row);
+        }
+        return;
+    }
+    for changes in changes.chunks(MAX_CHANGES_IN_A_ROW) {
+        if let Some(last) = changes.last() {
+            let key = keys::change(namespace, last.at);
+            let row = format::encode_group(&key, changes);
+            batch.put(Table::Log, key, row);
+        }
     }
 }

@@ -1,23 +1,25 @@
-//! The short way for the commonest request: reading one key.
+//! The short way for the commonest requests: reading one key, and setting one.
 //!
-//! Most requests are plain reads: the router's layers, extractors and boxed futures would cost
+//! Most requests are plain reads and sets: the router's layers, extractors and boxed futures would cost
 //! more than the answer itself costs. A plain `GET` of a key that exists, with a token that was
-//! verified lately, is answered here where the store can do it at once. Whatever is unusual about
-//! a request, errors included, goes on to the router, which answers the same to all that could
-//! have been answered here.
+//! verified lately, is answered here where the store can do it at once. A plain `POST` or `PUT` with such a
+//! token and a small body of known length is done here by the same functions that the router's handlers
+//! call. Whatever is unusual about a request goes on to the router before a byte of its body is read, errors
+//! of its head included; the router answers the same to all that could have been answered here.
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::body::Body;
-use axum::http::{HeaderValue, Method, Request, Response, header};
+use axum::body::{Body, HttpBody};
+use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, header};
 use axum::response::IntoResponse as _;
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Either};
-use hyper::body::{Body as _, Incoming};
+use hyper::body::Incoming;
+use prominence_core::{Principal, Timestamp};
 use tower_service::Service as _;
 
 use crate::app::App;
@@ -26,7 +28,9 @@ use crate::conditional::ReadConditions;
 use crate::exchange::{Answering, Exchange, Framing, Returned};
 use crate::framing;
 use crate::handler::kv;
-use crate::middleware;
+use crate::handler::write::SetRequest;
+use crate::middleware::{self, InFlight};
+use crate::query::Query;
 use crate::router::router;
 use crate::target::Target;
 use crate::telemetry::Connected;
@@ -63,8 +67,7 @@ impl Front {
     }
 
     /// The answer to a plain read, where all that it takes is at hand.
-    fn quick(&self, request: &Request<Incoming>) -> Option<Response<Body>> {
-        let started = Instant::now();
+    fn quick(&self, started: Instant, request: &Request<Incoming>) -> Option<Response<Body>> {
         if request.method() != Method::GET || !request.body().is_end_stream() {
             return None;
         }
@@ -73,20 +76,52 @@ impl Front {
         }
         let target = Target::of_plain_key(request.uri())?;
         let headers = request.headers();
-        let token = auth::bearer(headers).ok()?;
         let wall = self.app.clock.wall();
-        let who = self.app.verifier.remembered(token, wall)?;
+        let who = self.known_caller(headers, wall)?;
         let conditions = ReadConditions::of(headers).ok()?;
         let entry = self.app.gate.read_at_once(&who, &target.key().ok()?)?;
-        let mut response = kv::render(entry, &conditions, &*self.app.clock, wall).ok()?;
+        let response = kv::render(entry, &conditions, &*self.app.clock, wall).ok()?;
         // Last of what may fail, because the router would take from the rate once more.
         auth::admit(&self.app, &who).ok()?;
-        middleware::keep_private(&mut response);
-        middleware::sign(&mut response, middleware::request_id(headers));
-        let telemetry = &self.app.telemetry;
-        telemetry.answered(request.method(), response.status(), started.elapsed());
-        Some(response)
+        let in_flight = InFlight::since(started, request);
+        Some(in_flight.complete(&self.app, Ok(response), Duration::ZERO))
     }
+
+    /// A set without parameters whose value is small and has a known length, where its head has no fault.
+    fn plain_set<B: HttpBody>(&self, request: &Request<B>, framing: Framing) -> Option<PlainSet> {
+        if !matches!(*request.method(), Method::POST | Method::PUT) {
+            return None;
+        }
+        let length = request.body().size_hint().exact()?;
+        if length > self.app.bounds.value_bytes as u64 {
+            return None;
+        }
+        let headers = request.headers();
+        // Whoever waits to be told to send the body may be refused before that.
+        if headers.contains_key(header::EXPECT) {
+            return None;
+        }
+        framing::check(request, framing).ok()?;
+        let target = Target::of_plain_key(request.uri())?;
+        let who = self.known_caller(headers, self.app.clock.wall())?;
+        let query = Query::parse(target.query()).ok()?;
+        let request = SetRequest::parse(&self.app, &who, &target, query, headers).ok()?;
+        // Last of what may fail, because the router would take from the rate once more.
+        auth::admit(&self.app, &who).ok()?;
+        Some(PlainSet { who, request })
+    }
+
+    /// The caller, where its token was verified lately and is still good.
+    fn known_caller(&self, headers: &HeaderMap, wall: Timestamp) -> Option<Arc<Principal>> {
+        let token = auth::bearer(headers).ok()?;
+        self.app.verifier.remembered(token, wall)
+    }
+}
+
+/// A set that takes the short way, but for its value.
+struct PlainSet {
+    who: Arc<Principal>,
+    request: SetRequest,
 }
 
 /// The service as one connection calls it.
@@ -111,18 +146,46 @@ impl hyper::service::Service<Request<Incoming>> for Served {
     >;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let started = Instant::now();
         let framing = self.exchange.begin();
         let exchange = Arc::clone(&self.exchange);
-        if let Some(response) = self.front.quick(&request) {
+        if let Some(response) = self.front.quick(started, &request) {
             let response = response.map(|body| Answering::new(body, exchange));
             return Either::Left(ready(Ok(response)));
         }
-        let answer = answer(self.front.clone(), request, exchange, framing);
-        Either::Right(answer.map(Ok).boxed())
+        Either::Right(match self.front.plain_set(&request, framing) {
+            Some(plain) => {
+                let in_flight = InFlight::since(started, &request);
+                let app = self.front.app.clone();
+                let answer = set(app, plain, in_flight, request, exchange);
+                answer.map(Ok).boxed()
+            }
+            None => {
+                let answer = answer(self.front.clone(), request, exchange, framing);
+                answer.map(Ok).boxed()
+            }
+        })
     }
 }
 
-/// The router's answer, and what becomes of a body that it did not read.
+/// Does a set that takes the short way.
+async fn set(
+    app: App,
+    plain: PlainSet,
+    in_flight: InFlight,
+    request: Request<Incoming>,
+    exchange: Arc<Exchange>,
+) -> Response<Answering> {
+    let (parts, body) = request.into_parts();
+    let PlainSet { who, request } = plain;
+    let body = Returned::new(body, Arc::clone(&exchange));
+    let head = (&parts.method, &parts.headers);
+    let answer = request.answer(&app, &who, head, body);
+    let response = middleware::answer_at_once(&app, in_flight, answer).await;
+    finish(response, exchange, AfterAnswer::default()).await
+}
+
+/// The router's answer.
 async fn answer(
     front: Front,
     request: Request<Incoming>,
@@ -131,8 +194,10 @@ async fn answer(
 ) -> Response<Answering> {
     let Front { app, mut router } = front;
     let clear = framing::check(&request, framing);
-    let is_unclear = framing::is_unclear(&request, framing);
-    let sends_anyway = !unread::awaits_continue(request.headers());
+    let after = AfterAnswer {
+        ends: framing::is_unclear(&request, framing),
+        awaits_continue: unread::awaits_continue(request.headers()),
+    };
     let request = request.map(|body| {
         if body.is_end_stream() {
             Body::empty()
@@ -140,14 +205,32 @@ async fn answer(
             Body::new(Returned::new(body, Arc::clone(&exchange)))
         }
     });
-    let mut response = middleware::answer(app, request, async move |request| match clear {
+    let response = middleware::answer(app, request, async move |request| match clear {
         Ok(()) => router.call(request).await,
         Err(failure) => Ok(failure.into_response()),
     })
     .await;
-    let mut ends = is_unclear;
+    finish(response, exchange, after).await
+}
+
+/// What the head of a request says about its connection after the answer.
+#[derive(Default)]
+struct AfterAnswer {
+    /// It can't be used again.
+    ends: bool,
+    /// The client sends the body only when it is told to, and so does not send one that nobody read.
+    awaits_continue: bool,
+}
+
+/// Sees to a body that nobody read, and ends the connection where it can't be used again.
+async fn finish(
+    mut response: Response<Body>,
+    exchange: Arc<Exchange>,
+    after: AfterAnswer,
+) -> Response<Answering> {
+    let mut ends = after.ends;
     if let Some(body) = exchange.take_unread() {
-        ends |= !(sends_anyway && unread::drain(body).await);
+        ends |= after.awaits_continue || !unread::drain(body).await;
         if ends {
             exchange.linger();
         }
@@ -158,3 +241,6 @@ async fn answer(
     }
     response.map(|body| Answering::new(body, exchange))
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,7 @@
 //! | `exchange` | the state of a connection that its stream and its service share |
 //! | `framing` | refuses requests whose head is ambiguous |
 //! | `unread` | bodies that no handler read |
-//! | `front` | the short way for reads that memory can answer |
+//! | `front` | the short way for plain reads and sets |
 //! | `router` | every route on one screen |
 //! | `middleware` | what happens to every request: its name, its deadline, its headers |
 //! | `auth` | `Authorization` becomes a principal |

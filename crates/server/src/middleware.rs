@@ -28,43 +28,89 @@ const HEX_DIGITS: &[u8; 16] = b"0123456789abcdef";
 /// A caller's own name for a request is used up to this length.
 const MAX_REQUEST_ID: usize = 128;
 
-/// Has a request answered by `handle`: names and counts it, sees to its deadline and to panics, and
-/// writes what depends on its name or is the same for all answers.
+/// A request that is being answered: what its answer is named, judged and counted by.
+pub(crate) struct InFlight {
+    started: Instant,
+    method: Method,
+    id: HeaderValue,
+    is_private: bool,
+}
+
+impl InFlight {
+    /// Names a request that is being answered since then.
+    pub(crate) fn since<B>(started: Instant, request: &axum::http::Request<B>) -> Self {
+        Self {
+            started,
+            method: request.method().clone(),
+            id: request_id(request.headers()),
+            is_private: request.uri().path().starts_with(name::BASE),
+        }
+    }
+
+    /// Completes and counts an answer: writes out a failure, and the headers that depend on the request's
+    /// name or are the same for all answers. The time that the request was held does not count.
+    pub(crate) fn complete(
+        self,
+        app: &App,
+        handled: Result<Response, Failure>,
+        held_for: Duration,
+    ) -> Response {
+        let Self {
+            started,
+            method,
+            id,
+            is_private,
+        } = self;
+        let mut response = match handled {
+            Ok(mut response) => match response.extensions_mut().remove::<Failure>() {
+                Some(failure) => {
+                    let allow = response.headers_mut().remove(header::ALLOW);
+                    let mut response = refuse(failure, &method, &id);
+                    if let Some(allow) = allow {
+                        response.headers_mut().insert(header::ALLOW, allow);
+                    }
+                    response
+                }
+                None => response,
+            },
+            Err(failure) => refuse(failure, &method, &id),
+        };
+        if is_private {
+            keep_private(&mut response);
+        }
+        // What a caller chose to wait for says nothing about how fast the server is.
+        let took = started.elapsed().saturating_sub(held_for);
+        app.telemetry.answered(&method, response.status(), took);
+        sign(&mut response, id);
+        response
+    }
+}
+
+/// Has a request answered by `handle`: names and counts it, and sees to its deadline and to panics.
 pub(crate) async fn answer<H, F>(app: App, mut request: Request, handle: H) -> Response
 where
     H: FnOnce(Request) -> F,
     F: Future<Output = Result<Response, Infallible>>,
 {
-    let started = Instant::now();
-    let method = request.method().clone();
-    let id = request_id(request.headers());
-    let is_private = request.uri().path().starts_with(name::BASE);
+    let in_flight = InFlight::since(Instant::now(), &request);
     let patience = Patience::default();
     request.extensions_mut().insert(patience.clone());
+    let within = app.bounds.answer_within;
+    let handled = handle(request).map(|Ok(response)| Ok(response));
+    let handled = in_time(handled, within, || patience.ends(within)).await;
+    in_flight.complete(&app, handled, patience.held_for())
+}
 
-    let handled = in_time(handle(request), &patience, app.bounds.answer_within).await;
-    let mut response = match handled {
-        Ok(mut response) => match response.extensions_mut().remove::<Failure>() {
-            Some(failure) => {
-                let allow = response.headers_mut().remove(header::ALLOW);
-                let mut response = refuse(failure, &method, &id);
-                if let Some(allow) = allow {
-                    response.headers_mut().insert(header::ALLOW, allow);
-                }
-                response
-            }
-            None => response,
-        },
-        Err(failure) => refuse(failure, &method, &id),
-    };
-    if is_private {
-        keep_private(&mut response);
-    }
-    // What a caller chose to wait for says nothing about how fast the server is.
-    let took = started.elapsed().saturating_sub(patience.held_for());
-    app.telemetry.answered(&method, response.status(), took);
-    sign(&mut response, id);
-    response
+/// Has a request answered that is never held: sees to its deadline and to panics.
+pub(crate) async fn answer_at_once(
+    app: &App,
+    in_flight: InFlight,
+    answer: impl Future<Output = Result<Response, Failure>>,
+) -> Response {
+    let within = app.bounds.answer_within;
+    let end = tokio::time::Instant::now() + within;
+    let handled = in_time(answer, within, || end).await;
+    in_flight.complete(app, handled, Duration::ZERO)
 }
 
 /// The answer that says what went wrong.
@@ -81,7 +127,7 @@ fn refuse(failure: Failure, method: &Method, id: &HeaderValue) -> Response {
 }
 
 /// The headers that every answer has.
-pub(crate) fn sign(response: &mut Response, id: HeaderValue) {
+fn sign(response: &mut Response, id: HeaderValue) {
     let headers = response.headers_mut();
     headers.insert(REQUEST_ID, id);
     headers.insert(
@@ -99,22 +145,22 @@ pub(crate) fn request_id(headers: &HeaderMap) -> HeaderValue {
 /// time that it holds the request, and 500 where it panics: a bug costs its own request only.
 /// Bodies that are streamed may take longer.
 async fn in_time(
-    answer: impl Future<Output = Result<Response, Infallible>>,
-    patience: &Patience,
+    answer: impl Future<Output = Result<Response, Failure>>,
     within: Duration,
+    ends: impl Fn() -> tokio::time::Instant,
 ) -> Result<Response, Failure> {
     // Nothing that the handler shared with others is used again but through locks that know.
     let mut answer = std::pin::pin!(AssertUnwindSafe(answer).catch_unwind());
     loop {
-        let end = patience.ends(within);
+        let end = ends();
         match tokio::time::timeout_at(end, &mut answer).await {
-            Ok(Ok(Ok(response))) => return Ok(response),
+            Ok(Ok(answered)) => return answered,
             Ok(Err(_panic)) => {
                 let message = "the server failed; a write may or may not have happened";
                 return Err(Failure::new(ErrorCode::Internal, message).leaving_open());
             }
             // Where the request was held meanwhile, its time has not come.
-            Err(_elapsed) if patience.ends(within) > end => {}
+            Err(_elapsed) if ends() > end => {}
             Err(_elapsed) => {
                 let seconds = within.as_secs();
                 let message = format!(
@@ -170,7 +216,7 @@ fn is_namespace(path: &str) -> bool {
 }
 
 /// Says that a value is private, and that every use of a copy asks whether it is still the current one.
-pub(crate) fn keep_private(response: &mut Response) {
+fn keep_private(response: &mut Response) {
     let status = response.status();
     if status.is_success() || status == StatusCode::NOT_MODIFIED {
         let value = HeaderValue::from_static("private, no-cache");

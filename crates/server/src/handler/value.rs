@@ -1,6 +1,7 @@
 //! A request's body: read within its limits of size and time.
 
-use axum::body::Body;
+use axum::BoxError;
+use axum::body::{Body, HttpBody};
 use axum::http::{HeaderMap, header};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
@@ -11,11 +12,10 @@ use crate::app::Bounds;
 use crate::failure::Failure;
 
 /// Reads a body of at most the value limit.
-pub(super) async fn read(
-    headers: &HeaderMap,
-    body: Body,
-    bounds: &Bounds,
-) -> Result<Value, Failure> {
+pub(super) async fn read<B>(headers: &HeaderMap, body: B, bounds: &Bounds) -> Result<Value, Failure>
+where
+    B: HttpBody<Data = Bytes, Error: Into<BoxError>>,
+{
     let limit = bounds.value_bytes;
     let bytes = read_bytes(headers, body, bounds, ("value", limit)).await?;
     Value::new(bytes, limit)
@@ -28,12 +28,15 @@ pub(super) fn is_too_large(headers: &HeaderMap, bounds: &Bounds) -> bool {
 }
 
 /// Reads a body of what is named, of at most so many bytes.
-pub(super) async fn read_bytes(
+pub(super) async fn read_bytes<B>(
     headers: &HeaderMap,
-    body: Body,
+    body: B,
     bounds: &Bounds,
     what: (&str, usize),
-) -> Result<Bytes, Failure> {
+) -> Result<Bytes, Failure>
+where
+    B: HttpBody<Data = Bytes, Error: Into<BoxError>>,
+{
     let within = bounds.body_within;
     match tokio::time::timeout(within, read_up_to(headers, body, what)).await {
         Ok(bytes) => bytes,
@@ -47,11 +50,14 @@ pub(super) async fn read_bytes(
     }
 }
 
-async fn read_up_to(
+async fn read_up_to<B>(
     headers: &HeaderMap,
-    body: Body,
+    body: B,
     (what, limit): (&str, usize),
-) -> Result<Bytes, Failure> {
+) -> Result<Bytes, Failure>
+where
+    B: HttpBody<Data = Bytes, Error: Into<BoxError>>,
+{
     let declared = declared(headers);
     if declared.is_some_and(|bytes| bytes > limit as u64) {
         return Err(Failure::too_large(what, limit, declared));

@@ -1,16 +1,17 @@
 //! POST and PUT to a key: a value set, a number added; what is done with claims is in `claim`.
 
-use axum::Json;
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::{BoxError, Json};
 use bytes::Bytes;
 use prominence_api::name::parameter;
 use prominence_api::time::{DurationError, parse_duration};
 use prominence_api::{Added, Set};
 use prominence_core::{
-    Committed, Key, Lifetime, Operation, Outcome, Precondition, Principal, Timestamp, Value,
+    Committed, Key, Lifetime, Operation, Outcome, Precondition, Principal, Revision, Timestamp,
+    Value,
 };
 
 use super::commit::{self, Expected};
@@ -76,9 +77,9 @@ pub(crate) async fn post(
         return add(&app, &who, target.key()?, by, &headers, body).await;
     }
     let request = SetRequest::parse(&app, &who, &target, query, &headers)?;
-    let (answer, _) = request.apply(&app, &who, &headers, body).await?;
-    // The existing client takes nothing but 201 for success.
-    Ok((StatusCode::CREATED, answer).into_response())
+    request
+        .answer(&app, &who, (&Method::POST, &headers), body)
+        .await
 }
 
 /// Sets a value.
@@ -108,24 +109,24 @@ pub(crate) async fn put(
 ) -> Result<Response, Failure> {
     let query = Query::parse(target.query())?;
     let request = SetRequest::parse(&app, &who, &target, query, &headers)?;
-    let (answer, created) = request.apply(&app, &who, &headers, body).await?;
-    let status = if created {
-        StatusCode::CREATED
-    } else {
-        StatusCode::OK
-    };
-    Ok((status, answer).into_response())
+    request
+        .answer(&app, &who, (&Method::PUT, &headers), body)
+        .await
 }
 
 /// A value to be set, but for the value.
-struct SetRequest {
+pub(crate) struct SetRequest {
     key: Key,
     expected: Expected,
     lifetime: Lifetime,
 }
 
 impl SetRequest {
-    fn parse(
+    /// Reads the head of a set.
+    ///
+    /// # Errors
+    /// 400 where the key, a parameter or a condition is malformed.
+    pub(crate) fn parse(
         app: &App,
         who: &Principal,
         target: &Target,
@@ -162,14 +163,20 @@ impl SetRequest {
         })
     }
 
-    /// Reads the value, sets it, and says whether the key is new.
-    async fn apply(
+    /// Reads the value, sets it, and answers as this method does.
+    ///
+    /// # Errors
+    /// Where the value does not arrive, or may not or can't be set.
+    pub(crate) async fn answer<B>(
         self,
         app: &App,
         who: &Principal,
-        headers: &HeaderMap,
-        body: Body,
-    ) -> Result<(Response, bool), Failure> {
+        (method, headers): (&Method, &HeaderMap),
+        body: B,
+    ) -> Result<Response, Failure>
+    where
+        B: HttpBody<Data = Bytes, Error: Into<BoxError>>,
+    {
         let Self {
             key,
             expected,
@@ -195,15 +202,28 @@ impl SetRequest {
             Some(Outcome::AlreadySet { created, revision }) => (*created, *revision),
             _ => return Err(Failure::surprised()),
         };
-        let answer = Json(Set {
-            key: key.to_string(),
-            revision: revision.get(),
-        });
-        Ok((
-            ([(header::ETAG, conditional::etag(revision))], answer).into_response(),
-            created,
-        ))
+        // The existing client takes nothing but 201 for the success of a POST.
+        let status = if created || *method == Method::POST {
+            StatusCode::CREATED
+        } else {
+            StatusCode::OK
+        };
+        Ok(stored(status, &key, revision))
     }
+}
+
+/// The answer to a set that was done.
+fn stored(status: StatusCode, key: &Key, revision: Revision) -> Response {
+    let answer = Json(Set {
+        key: key.to_string(),
+        revision: revision.get(),
+    });
+    (
+        status,
+        [(header::ETAG, conditional::etag(revision))],
+        answer,
+    )
+        .into_response()
 }
 
 async fn add(

@@ -100,18 +100,25 @@ fn a_full_namespace_says_what_there_is_and_may_be() {
 
 #[test]
 fn too_many_requests_of_one_user_do_not_hinder_another() {
-    let mut setup = Setup::default();
-    setup.bounds.requests_per_second = 5;
-    let server = Server::with(setup);
-    let alice = server.user("alice");
-    let answers: Vec<_> = (0..50).map(|_| alice.get("/kv?list")).collect();
-    let limited = answers
-        .iter()
-        .find(|answer| answer.status == 429)
-        .expect("a limit");
-    assert!(limited.error(429, "rate_limited").contains('5'));
-    assert_eq!(limited.header("retry-after"), "1");
-    assert_eq!(server.user("bob").get("/kv?list").status, 200);
+    for (method, path) in [("GET", "/kv?list"), ("GET", "/kv/a"), ("PUT", "/kv/a")] {
+        let mut setup = Setup::default();
+        setup.bounds.requests_per_second = 5;
+        let server = Server::with(setup);
+        let (alice, bob) = (server.user("alice"), server.user("bob"));
+        for user in [&alice, &bob] {
+            user.set("/kv/a", "1");
+        }
+        let answers: Vec<_> = (0..50)
+            .map(|_| alice.send(method, path, &[], b""))
+            .collect();
+        let limited = answers
+            .iter()
+            .find(|answer| answer.status == 429)
+            .expect("a limit");
+        assert!(limited.error(429, "rate_limited").contains('5'));
+        assert_eq!(limited.header("retry-after"), "1");
+        assert_eq!(bob.send(method, path, &[], b"").status, 200);
+    }
 }
 
 #[test]

@@ -9,11 +9,7 @@ use prominence_core::{Quota, Store};
 use prominence_engines::EmbeddedStore;
 use prominence_engines::embedded::Options;
 
-use crate::support::options;
-
-/// Bytes of a memtable: so few that it is written out after every commit of some size, and that
-/// every case meets files, and compactions, as well as memory.
-const SMALL_MEMTABLE: u64 = 4 << 10;
+use crate::layout::Layout;
 
 struct Embedded {
     store: EmbeddedStore,
@@ -41,8 +37,7 @@ fn embedded(quota: Quota) -> Embedded {
     let clock = Arc::new(ManualClock::new(START));
     let options = Options {
         quota,
-        memtable_bytes: SMALL_MEMTABLE,
-        ..options(folder.path())
+        ..Layout::of_new_stores().smallest(folder.path())
     };
     Embedded {
         store: EmbeddedStore::open(options, clock.clone()).unwrap(),

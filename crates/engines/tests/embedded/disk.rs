@@ -9,6 +9,7 @@ use prominence_core::{
 use prominence_engines::EmbeddedStore;
 use prominence_engines::embedded::Options;
 
+use crate::layout::Layout;
 use crate::support::{
     SmallDisk, alice, clock, eventually, everything, get, key, open, options, put,
 };
@@ -18,7 +19,12 @@ use crate::support::{
 async fn write_until_refused(store: &EmbeddedStore, bytes: usize) -> (usize, StoreError) {
     let mut acknowledged = 0;
     loop {
-        match put(store, &format!("/full/{acknowledged}"), vec![b'v'; bytes]).await {
+        // It can't be compressed, so that files of trees take as much room as what is in them.
+        let mut random = fastrand::Rng::with_seed(acknowledged as u64);
+        let value: Vec<u8> = std::iter::repeat_with(|| random.u8(..))
+            .take(bytes)
+            .collect();
+        match put(store, &format!("/full/{acknowledged}"), value).await {
             Ok(_) => acknowledged += 1,
             Err(refused) => return (acknowledged, refused),
         }
@@ -102,32 +108,39 @@ async fn a_store_whose_writes_failed_goes_on_reading_and_comes_back_by_itself() 
     fs::remove_file(filler).unwrap();
     let written = eventually(async || put(&store, "/after", "2").await).await;
     store.ready().await.unwrap();
-    check_acknowledged(&store, acknowledged).await;
+    check_acknowledged(&store, acknowledged, 16_384).await;
     assert_eq!(get(&store, "/refused").await, None);
     let latest = store.usage(&alice()).await.unwrap().revision;
     assert_eq!(latest, written.revision);
     drop(store);
-    check_acknowledged(&open(&folder), acknowledged).await;
+    check_acknowledged(&open(&folder), acknowledged, 16_384).await;
 }
 
 #[tokio::test]
 async fn a_store_whose_background_work_failed_comes_back_by_itself() {
     let disk = SmallDisk::new(192);
     let folder = disk.path().join("data");
-    let store = EmbeddedStore::open(options(&folder), clock()).unwrap();
+    let shortage = Layout::of_new_stores().shortage();
+    let options = Options {
+        memtable_bytes: shortage.memtable,
+        ..options(&folder)
+    };
+    let store = EmbeddedStore::open(options, clock()).unwrap();
     put(&store, "/before", "1").await.unwrap();
-    // Room for the journal of what is kept in memory, but not for writing that out.
-    let filler = disk.fill(48 << 20);
-    let (acknowledged, refused) = write_until_refused(&store, 16_384).await;
-    assert_eq!(unavailable(&refused).0, "the disk is full");
-    assert!(acknowledged * 16_384 < 44 << 20, "the journal failed first");
-    check_acknowledged(&store, acknowledged).await;
+    // Room for the commits that are kept in memory, but not for writing that out.
+    let filler = disk.fill(shortage.free);
+    let (acknowledged, refused) = write_until_refused(&store, shortage.value).await;
+    assert_eq!(
+        unavailable(&refused),
+        ("the disk is full", Fate::NotApplied)
+    );
+    check_acknowledged(&store, acknowledged, shortage.value).await;
 
     fs::remove_file(filler).unwrap();
     eventually(async || put(&store, "/after", "2").await).await;
-    check_acknowledged(&store, acknowledged).await;
+    check_acknowledged(&store, acknowledged, shortage.value).await;
     drop(store);
-    check_acknowledged(&open(&folder), acknowledged).await;
+    check_acknowledged(&open(&folder), acknowledged, shortage.value).await;
 }
 
 #[tokio::test]
@@ -154,10 +167,10 @@ async fn a_watcher_goes_on_over_a_failure_of_the_disk() {
     assert_eq!(seen.last(), Some(&last));
 }
 
-async fn check_acknowledged(store: &EmbeddedStore, acknowledged: usize) {
+async fn check_acknowledged(store: &EmbeddedStore, acknowledged: usize, bytes: usize) {
     assert_eq!(get(store, "/before").await, Some(b"1".to_vec()));
     for n in 0..acknowledged {
         let found = get(store, &format!("/full/{n}")).await;
-        assert_eq!(found.map(|value| value.len()), Some(16_384), "/full/{n}");
+        assert_eq!(found.map(|value| value.len()), Some(bytes), "/full/{n}");
     }
 }

@@ -5,8 +5,12 @@
 //! same seed, so that the number of acknowledged ones says what has to be there. The seed is
 //! printed; `PROMINENCE_TEST_SEED` draws the same commits again and `PROMINENCE_TEST_KILLS` sets
 //! the number of kills.
+//!
+//! In the log, little is enough that memtables are written out and that segments follow one another
+//! and are collected; each of that has to happen between the kills.
 
 mod load;
+mod progress;
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -20,8 +24,9 @@ use prominence_engines::EmbeddedStore;
 use prominence_engines::embedded::Options;
 use prominence_engines::embedded::check::{CheckReport, check_folder};
 
-use crate::support::options;
+use crate::layout::Layout;
 use load::{State, Writer};
+use progress::Progress;
 
 const WRITERS: u64 = 6;
 const TEST: &str = "kill::commits_of_many_operations_are_whole_after_a_kill";
@@ -54,7 +59,7 @@ fn number(name: &str) -> Option<u64> {
 fn open(folder: &Path) -> EmbeddedStore {
     let options = Options {
         upkeep_every: Duration::from_millis(20),
-        ..options(folder)
+        ..Layout::of_new_stores().small(folder)
     };
     EmbeddedStore::open(options, Arc::new(TimeOfDay)).unwrap()
 }
@@ -136,8 +141,11 @@ fn commits_of_many_operations_are_whole_after_a_kill() {
     let mut random = fastrand::Rng::with_seed(seed);
     let mut known = vec![State::default(); usize::try_from(WRITERS).unwrap()];
     let mut acknowledged = 0;
+    let mut progress = Progress::default();
     for round in 0..kills {
+        let before = progress::look(&data);
         run_and_kill(folder.path(), seed, round, &mut random);
+        progress.add(&before, &progress::look(&data));
         if random.bool() {
             assert_clean(&check_folder(&data, &mut |_| {}).unwrap());
         }
@@ -160,8 +168,15 @@ fn commits_of_many_operations_are_whole_after_a_kill() {
         }
         store.close();
         if round % 50 == 49 {
-            println!("{} kills, {acknowledged} acknowledged commits", round + 1);
+            println!(
+                "{} kills, {acknowledged} acknowledged commits, {progress:?}",
+                round + 1
+            );
         }
+    }
+    println!("{progress:?}");
+    if Layout::of_new_stores() == Layout::Log {
+        progress.assert_everything_happened();
     }
     println!("{acknowledged} acknowledged commits, none lost or half there");
 }

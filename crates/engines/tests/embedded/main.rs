@@ -15,6 +15,7 @@ mod disk;
 mod fixture;
 mod formats;
 mod kill;
+mod layout;
 mod opening;
 mod power;
 mod rot;

@@ -13,6 +13,7 @@ use prominence_core::{
 use prominence_engines::EmbeddedStore;
 use prominence_engines::embedded::OpenError;
 
+use crate::layout::Layout;
 use crate::support::{
     START, SmallDisk, alice, clock, everything, get, key, open, options, put, set,
 };
@@ -111,6 +112,31 @@ fn a_store_of_a_later_format_is_refused_and_left_alone() {
     );
 }
 
+#[tokio::test]
+async fn a_store_is_not_taken_for_a_new_one_of_another_format_where_a_bit_of_its_number_flipped() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path());
+    put(&store, "/a", "1").await.unwrap();
+    store.close();
+    let format = folder.path().join("FORMAT");
+    let right = std::fs::read(&format).unwrap();
+    let mut flipped = right.clone();
+    // Format 2 becomes 3, and 3 becomes 2.
+    flipped[right.len() - 2] ^= 1;
+    std::fs::write(&format, &flipped).unwrap();
+    for _ in 0..2 {
+        let Err(refused) = EmbeddedStore::open(options(folder.path()), clock()) else {
+            panic!("another format was opened");
+        };
+        let OpenError::DamagedFile { file, .. } = refused else {
+            panic!("{refused}");
+        };
+        assert_eq!(file, "FORMAT");
+    }
+    std::fs::write(&format, right).unwrap();
+    assert_eq!(get(&open(folder.path()), "/a").await, Some(b"1".to_vec()));
+}
+
 #[test]
 fn a_read_only_file_system_is_refused_with_its_name() {
     let disk = SmallDisk::new(96);
@@ -130,12 +156,13 @@ fn a_read_only_file_system_is_refused_with_its_name() {
 fn a_damaged_database_is_refused_as_such() {
     let folder = tempfile::tempdir().unwrap();
     open(folder.path()).close();
-    std::fs::write(folder.path().join("store/version"), "nonsense").unwrap();
+    let first = Layout::of_new_stores().first_read();
+    std::fs::write(folder.path().join(first), "nonsense").unwrap();
     let Err(refused) = EmbeddedStore::open(options(folder.path()), clock()) else {
         panic!("a damaged database was opened");
     };
     assert!(
-        matches!(refused, OpenError::DamagedFile { ref file, .. } if file == "store/version"),
+        matches!(refused, OpenError::DamagedFile { ref file, .. } if file == first),
         "{refused}"
     );
 }

@@ -1,19 +1,20 @@
 //! What a power cut leaves, in the smallest cases.
 
 use std::fs::{self, OpenOptions};
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use prominence_engines::EmbeddedStore;
 use prominence_engines::embedded::OpenError;
 
+use crate::layout::Layout;
 use crate::support::{clock, get, open, options, put};
 
 /// Bytes of a value: several sectors.
 const VALUE: usize = 4_000;
 
 fn journal(folder: &Path) -> PathBuf {
-    folder.join("store/0.jnl")
+    folder.join(Layout::of_new_stores().first_commits())
 }
 
 fn used(folder: &Path) -> usize {
@@ -83,7 +84,7 @@ async fn a_commit_that_lacks_a_sector_and_has_another_behind_it_is_damage() {
     let OpenError::DamagedFile { file, .. } = refused else {
         panic!("{refused}");
     };
-    assert_eq!(file, "store/0.jnl");
+    assert_eq!(file, Layout::of_new_stores().first_commits());
 }
 
 #[tokio::test]
@@ -91,20 +92,22 @@ async fn a_store_that_was_half_made_is_made_anew() {
     let folder = tempfile::tempdir().unwrap();
     open(folder.path()).close();
     fs::rename(folder.path().join("store"), folder.path().join("store.new")).unwrap();
-    fs::remove_file(folder.path().join("store.new/version")).unwrap();
+    let missing = Layout::of_new_stores().first_read();
+    let missing = missing.replacen("store", "store.new", 1);
+    fs::remove_file(folder.path().join(missing)).unwrap();
 
     put(&open(folder.path()), "/x", "1").await.unwrap();
     assert!(!folder.path().join("store.new").exists());
 }
 
 #[tokio::test]
-async fn the_journal_is_renewed_after_an_end_that_was_not_clean_and_only_then() {
+async fn the_last_commits_are_written_again_after_an_end_that_was_not_clean_and_only_then() {
     let (folder, _) = killed(&["/x"]).await;
-    let inode = || fs::metadata(journal(folder.path())).unwrap().ino();
-    let left = inode();
+    let state = || Layout::of_new_stores().renewal(folder.path());
+    let left = state();
     open(folder.path()).close();
-    let renewed = inode();
+    let renewed = state();
     assert_ne!(renewed, left);
     open(folder.path()).close();
-    assert_eq!(inode(), renewed);
+    assert_eq!(state(), renewed);
 }

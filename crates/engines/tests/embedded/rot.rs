@@ -13,6 +13,7 @@ use prominence_engines::EmbeddedStore;
 use prominence_engines::embedded::OpenError;
 use prominence_engines::embedded::check::{FindingKind, Place, check_folder};
 
+use crate::layout::Layout;
 use crate::support::{clock, options};
 use template::Template;
 
@@ -43,32 +44,21 @@ fn flips() -> u64 {
     number("PROMINENCE_TEST_FLIPS").unwrap_or(FLIPS)
 }
 
-/// A kind of file, so that small ones have their turn as often as large ones.
-fn kind(file: &Path) -> String {
-    let name = file.file_name().unwrap().to_string_lossy();
-    let folder = file.parent().unwrap().file_name();
-    match folder.map(|name| name.to_string_lossy()) {
-        Some(folder) if folder == "tables" || folder == "blobs" => file.display().to_string(),
-        _ if name.ends_with(".jnl") => "journal".to_owned(),
-        _ if name.starts_with('v') && name != "version" => "manifest".to_owned(),
-        _ => name.into_owned(),
-    }
-}
-
 /// All files that are not empty, and one of them.
 fn draw(folder: &Path, random: &mut fastrand::Rng, wanted: impl Fn(&str) -> bool) -> PathBuf {
     let files: Vec<_> = template::files(folder)
         .into_iter()
         .filter(|file| fs::metadata(folder.join(file)).unwrap().len() > 0)
         .collect();
-    let mut kinds: Vec<_> = files.iter().map(|file| kind(file)).collect();
+    let layout = Layout::of_new_stores();
+    let mut kinds: Vec<_> = files.iter().map(|file| layout.kind(file)).collect();
     kinds.retain(|kind| wanted(kind));
     kinds.sort();
     kinds.dedup();
     let chosen = random.choice(kinds).unwrap();
     let of_kind: Vec<_> = files
         .into_iter()
-        .filter(|file| kind(file) == chosen)
+        .filter(|file| layout.kind(file) == chosen)
         .collect();
     random.choice(of_kind).unwrap()
 }
@@ -92,10 +82,11 @@ fn assert_named(error: &OpenError, file: &Path, what: &str) {
         OpenError::DamagedFile { file: named, .. } => {
             let same_folder = Path::new(named).parent() == file.parent();
             // `current` and the manifest that it names vouch for each other.
-            let vouch = ["current", "manifest"];
+            let vouch = ["current", "manifest of a tree"];
+            let layout = Layout::of_new_stores();
             let is_pair = same_folder
-                && vouch.contains(&kind(file).as_str())
-                && vouch.contains(&kind(Path::new(named)).as_str());
+                && vouch.contains(&layout.kind(file).as_str())
+                && vouch.contains(&layout.kind(Path::new(named)).as_str());
             assert!(Path::new(named) == file || is_pair, "{what}: {error}");
         }
         OpenError::UnknownFormat { .. }
@@ -122,7 +113,8 @@ async fn assert_right_or_corrupt(store: &EmbeddedStore, template: &Template, wha
                 right += 1;
             }
             Err(StoreError::Corrupt { what: told }) => {
-                assert!(told.contains("store/keyspaces/"), "{what}: {told}");
+                let is_named = Layout::of_new_stores().names_rows(&told);
+                assert!(is_named, "{what}: {told}");
                 corrupt += 1;
             }
             Err(error) => panic!("{what}: {question:?}: {error}"),
@@ -138,11 +130,10 @@ async fn flipped_bits_in_a_store_that_is_not_running_are_noticed_and_named() {
     let mut random = fastrand::Rng::with_seed(seed());
     let mut tally = Tally::default();
     for _ in 0..flips() {
-        let copy = template.copy();
-        if random.bool() {
-            // As after a crash.
-            fs::remove_file(copy.path().join("CLOSED")).unwrap();
-        }
+        let copy = match random.bool() {
+            true => template.copy_of_killed(),
+            false => template.copy(),
+        };
         let file = draw(copy.path(), &mut random, |_| true);
         let what = flip(&copy.path().join(&file), &mut random);
         match EmbeddedStore::open(options(copy.path()), clock()) {
@@ -198,13 +189,13 @@ async fn flipped_bits_under_a_running_store_are_noticed_and_named() {
 }
 
 #[tokio::test]
-async fn the_check_names_every_table_in_which_a_bit_flipped() {
+async fn the_check_names_every_file_of_rows_in_which_a_bit_flipped() {
     let template = Template::new().await;
     let mut random = fastrand::Rng::with_seed(seed());
     for _ in 0..flips() / 4 {
         let copy = template.copy();
-        let is_table = |kind: &str| kind.contains("/tables/") || kind.contains("/blobs/");
-        let file = draw(copy.path(), &mut random, is_table);
+        let holds_rows = |kind: &str| Layout::of_new_stores().holds_rows(kind);
+        let file = draw(copy.path(), &mut random, holds_rows);
         let what = flip(&copy.path().join(&file), &mut random);
         let report = check_folder(copy.path(), &mut |_| {}).unwrap();
         let named = report.findings.iter().any(|finding| {

@@ -92,6 +92,7 @@ impl Folder {
             }
             Err(error) => return Err(failed(error)),
         };
+        layout.demand(path, &path.join(STORE_FOLDER))?;
         Ok(Self {
             path: path.to_owned(),
             store: STORE_FOLDER.into(),

@@ -39,7 +39,7 @@ use replay::Group;
 use segment::{Location, Segment};
 
 /// The name of the log's folder, in that of the store.
-const FOLDER: &str = "log";
+pub(in crate::embedded) const FOLDER: &str = "log";
 
 /// The name of the folder of the trees, and theirs in it, by the numbers of the tables.
 const INDEX: &str = "index";

@@ -17,6 +17,8 @@ mod closed;
 mod journals;
 mod manifests;
 
+pub(in crate::embedded) use manifests::VERSION_FILE;
+
 use std::io;
 
 use crate::embedded::error::OpenError;

@@ -1,4 +1,4 @@
-//! A store whose content is known, with data in tables and in a journal.
+//! A store whose content is known, with data in tables and in a journal or a log.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,14 +11,18 @@ use prominence_core::{
 };
 use prominence_engines::EmbeddedStore;
 
-use crate::support::{eventually, everything, key, open, set};
+use crate::layout::{self, Layout};
+use crate::support::{clock, eventually, everything, key, open, set};
 
 const NAMESPACES: [&str; 3] = ["alice", "alice2", "bob é"];
 const KEYS: usize = 60;
 
-/// The store, closed, and what it answers.
+/// The store, and what it answers.
 pub(super) struct Template {
-    folder: tempfile::TempDir,
+    /// The store as a clean end leaves it.
+    closed: tempfile::TempDir,
+    /// The same as it is left when its process is killed.
+    killed: tempfile::TempDir,
     right: BTreeMap<Question, Seen>,
 }
 
@@ -42,15 +46,24 @@ pub(super) enum Seen {
 
 impl Template {
     pub(super) async fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let store = open(folder.path());
-        write(&store, 1).await;
-        store.close();
-        make_tables(folder.path()).await;
-        let store = open(folder.path());
+        let closed = tempfile::tempdir().unwrap();
+        match Layout::of_new_stores() {
+            Layout::Fjall => fill_keyspaces(closed.path()).await,
+            Layout::Log => fill_index(closed.path()).await,
+        }
+        for tree in Layout::of_new_stores().trees() {
+            let tables = closed.path().join(tree).join("tables");
+            assert!(
+                fs::read_dir(tables).unwrap().count() > 0,
+                "there are no tables in {tree}"
+            );
+        }
+        let store = open(closed.path());
         write(&store, 2).await;
+        let killed = copy(closed.path());
         let mut template = Self {
-            folder,
+            closed,
+            killed,
             right: BTreeMap::new(),
         };
         for (question, seen) in template.look(&store).await {
@@ -62,13 +75,12 @@ impl Template {
 
     /// A copy to damage.
     pub(super) fn copy(&self) -> tempfile::TempDir {
-        let copy = tempfile::tempdir().unwrap();
-        for file in files(self.folder.path()) {
-            let to = copy.path().join(&file);
-            fs::create_dir_all(to.parent().unwrap()).unwrap();
-            fs::copy(self.folder.path().join(&file), to).unwrap();
-        }
-        copy
+        copy(self.closed.path())
+    }
+
+    /// The same of a store whose process was killed.
+    pub(super) fn copy_of_killed(&self) -> tempfile::TempDir {
+        copy(self.killed.path())
     }
 
     /// What the store answered when it was sound.
@@ -135,8 +147,22 @@ async fn write(store: &EmbeddedStore, round: usize) {
     }
 }
 
-/// Has the journal written out into tables: with a newer one beside it, it counts as full.
-async fn make_tables(folder: &Path) {
+fn copy(folder: &Path) -> tempfile::TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    for file in files(folder) {
+        let to = copy.path().join(&file);
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        fs::copy(folder.join(&file), to).unwrap();
+    }
+    copy
+}
+
+/// Writes all keys, and has the journal written out into tables: with a newer one beside it, it
+/// counts as full.
+async fn fill_keyspaces(folder: &Path) {
+    let store = open(folder);
+    write(&store, 1).await;
+    store.close();
     let journals: Vec<u64> = files(folder)
         .iter()
         .filter(|file| file.extension().is_some_and(|found| found == "jnl"))
@@ -155,13 +181,30 @@ async fn make_tables(folder: &Path) {
     })
     .await;
     store.close();
-    for keyspace in 1..=4 {
-        let tables = folder.join(format!("store/keyspaces/{keyspace}/tables"));
-        assert!(
-            fs::read_dir(tables).unwrap().count() > 0,
-            "there are no tables"
-        );
-    }
+}
+
+/// Writes all keys with small memtables and segments, so that there are tables and finished segments.
+async fn fill_index(folder: &Path) {
+    let store = EmbeddedStore::open(Layout::Log.small(folder), clock()).unwrap();
+    write(&store, 1).await;
+    eventually(async || {
+        let segments = fs::read_dir(layout::log(folder)).unwrap().count();
+        let has_tables = |tree: &&str| {
+            let tables = fs::read_dir(folder.join(tree).join("tables"));
+            tables.unwrap().count() > 0
+        };
+        let with_tables = Layout::Log
+            .trees()
+            .iter()
+            .filter(|tree| has_tables(tree))
+            .count();
+        match segments > 4 && with_tables == Layout::Log.trees().len() {
+            true => Ok(()),
+            false => Err("there are too few segments and tables"),
+        }
+    })
+    .await;
+    store.close();
 }
 
 /// All files of a folder, by their paths within it.

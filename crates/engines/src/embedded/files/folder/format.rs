@@ -6,7 +6,9 @@
 
 use std::path::Path;
 
+use super::FORMAT_FILE;
 use crate::embedded::error::OpenError;
+use crate::embedded::files::{group_log, verification};
 
 /// What stands before the number.
 const NAME: &str = "prominence-kv ";
@@ -38,6 +40,25 @@ impl Layout {
         match std::env::var(NEW_FORMAT).as_deref() {
             Ok("3") => Self::Log,
             _ => Self::Fjall,
+        }
+    }
+
+    /// Demands that what is in the folder of the storage engine's files, if there is something, is of
+    /// this layout. One flipped bit makes the number of one layout that of the other, which would take
+    /// the folder for that of a new store.
+    pub(super) fn demand(self, folder: &Path, store: &Path) -> Result<(), OpenError> {
+        let of_another = match self {
+            Self::Fjall => group_log::FOLDER,
+            Self::Log => verification::VERSION_FILE,
+        };
+        match store.join(of_another).try_exists() {
+            Ok(false) => Ok(()),
+            Ok(true) => Err(OpenError::DamagedFile {
+                folder: folder.to_owned(),
+                file: FORMAT_FILE.to_owned(),
+                how: "it names a format that the folder \"store\" is not of".to_owned(),
+            }),
+            Err(cause) => Err(OpenError::from_io(folder.to_owned(), cause)),
         }
     }
 

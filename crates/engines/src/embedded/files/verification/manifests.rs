@@ -16,7 +16,8 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 use super::super::group_log;
 use super::{DamagedFile, Unsound};
 
-const VERSION_FILE: &str = "version";
+/// fjall makes it in every store.
+pub(in crate::embedded) const VERSION_FILE: &str = "version";
 const VERSION: &[u8] = b"FJL\x03";
 const KEYSPACES: &str = "keyspaces";
 const CURRENT: &str = "current";

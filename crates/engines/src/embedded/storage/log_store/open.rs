@@ -131,7 +131,10 @@ impl Reader<'_> {
             };
             let (table, key) = (row.table, row.key.clone());
             if table == Table::Entries {
-                let before = self.index.get(table, &key, ALL).map_err(broken)?;
+                // Only the accounts need it. Where a file of the tree is damaged, the rest of the store
+                // is opened all the same, and reading the damaged rows tells of it.
+                let before = no_panic(|| self.index.get(table, &key, ALL));
+                let before = before.ok().and_then(Result::ok).flatten();
                 self.ceased
                     .extend(before.and_then(|before| row::location(&before)));
             }
@@ -146,13 +149,5 @@ impl Reader<'_> {
         }
         self.pace.log += group.bytes.len() as u64;
         Ok(())
-    }
-}
-
-/// A tree that can't be read.
-fn broken(error: lsm_tree::Error) -> Unsound {
-    match error {
-        lsm_tree::Error::Io(cause) => Unsound::Io(cause),
-        other => Unsound::damaged("store/index", format!("the trees can't be read: {other:?}")),
     }
 }

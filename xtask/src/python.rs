@@ -8,30 +8,23 @@ use crate::sh;
 /// A virtual environment in the folder `target`.
 struct Environment {
     folder: &'static str,
-    /// Its package, with the version.
-    package: &'static str,
-    /// A module of the package, and the expression that is its version.
-    version: (&'static str, &'static str),
+    /// Its packages, each with the version.
+    packages: &'static [&'static str],
 }
 
 /// The existing client, which has to work unmodified, and `requests` with it.
 const PYPI_CLIENT: Environment = Environment {
     folder: "pypi-client",
-    package: "prominence==0.21.0",
-    version: ("prominence", "prominence.__version__"),
+    packages: &["prominence==0.21.0"],
 };
 
 /// It makes requests out of the OpenAPI document, and holds the answers against it.
 const SCHEMATHESIS: Environment = Environment {
     folder: "schemathesis",
-    package: "schemathesis==4.32.5",
-    version: (
-        "importlib.metadata",
-        "importlib.metadata.version('schemathesis')",
-    ),
+    packages: &["schemathesis==4.32.5"],
 };
 
-/// Prepares the environments that are missing; answers the Python of the existing client.
+/// Prepares the environments of tests that are missing; answers the Python of the existing client.
 pub(crate) fn install() -> anyhow::Result<PathBuf> {
     SCHEMATHESIS.install()?;
     PYPI_CLIENT.install()
@@ -49,16 +42,19 @@ impl Environment {
             sh::apt_install(&["python3-venv"])?;
             make(&folder)?;
         }
-        let install = ["-m", "pip", "install", "--quiet", self.package];
-        sh::run(Command::new(&python).args(install))?;
+        let install = ["-m", "pip", "install", "--quiet"];
+        sh::run(Command::new(&python).args(install).args(self.packages))?;
         Ok(python)
     }
 
+    /// Whether all packages are there in these versions.
     fn is_ready(&self, python: &Path) -> bool {
-        let wanted = self.package.rsplit('=').next().unwrap_or_default();
-        let (module, version) = self.version;
-        let check = format!("import {module}; assert {version} == '{wanted}'");
-        let output = Command::new(python).args(["-c", &check]).output();
+        let check = "import sys; from importlib.metadata import version
+for package in sys.argv[1:]:
+    name, wanted = package.split('==')
+    assert version(name) == wanted";
+        let mut command = Command::new(python);
+        let output = command.args(["-c", check]).args(self.packages).output();
         output.is_ok_and(|output| output.status.success())
     }
 }

@@ -1,6 +1,8 @@
 //! What is measured of processes, and what they need for it.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 
 use anyhow::Context as _;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -16,6 +18,27 @@ pub fn resident(pid: u32) -> anyhow::Result<u64> {
     let kibibytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
     let kibibytes: u64 = kibibytes.context("the process is gone")?.trim().parse()?;
     Ok(kibibytes * 1_024)
+}
+
+/// Bytes of disk taken by a folder, in the blocks that are really used.
+///
+/// # Errors
+/// Where the folder can't be read.
+pub fn disk(folder: &Path) -> anyhow::Result<u64> {
+    let mut bytes = 0;
+    for entry in fs::read_dir(folder).context("the data folder")? {
+        let entry = entry?;
+        // Background work removes files at any time; those are counted as gone.
+        let Ok(metadata) = entry.metadata() else {
+            continue;
+        };
+        bytes += if metadata.is_dir() {
+            disk(&entry.path()).unwrap_or(0)
+        } else {
+            metadata.blocks() * 512
+        };
+    }
+    Ok(bytes)
 }
 
 /// Lets this process have as many files open as it may.

@@ -3,12 +3,13 @@
 //!
 //! | module | its part |
 //! | --- | --- |
-//! | `catalogue` | every row, and every target, on one screen or two |
-//! | `rows` | how each row is measured, one file for each subject |
+//! | `rows.toml`, `catalogue`, `line` | every row: what it starts and asks, what is shown, and every target |
+//! | `sides` | carries out what a row says |
+//! | `custom` | what can't be said that way, one file for each subject |
 //! | `lab` | what all rows share: time, scale, scratch folders, programs |
 //! | `stores` | stores of up to ten million keys, prepared once |
-//! | `server`, `peers`, `process` | what is measured |
-//! | `wrk`, `http` | what asks |
+//! | `subjects`, `server`, `process`, `device` | what is measured |
+//! | `generators`, `http` | what asks |
 //! | `callgrind` | where instructions go |
 //! | `figures`, `report`, `machine` | medians, verdicts, the page |
 //!
@@ -17,23 +18,26 @@
 
 mod callgrind;
 mod catalogue;
+mod custom;
+mod device;
 mod figures;
+mod generators;
 mod http;
 mod lab;
+mod line;
 mod machine;
-mod peers;
 mod process;
 mod report;
-mod rows;
 mod server;
+mod sides;
 mod stores;
-mod wrk;
+mod subjects;
 
 use anyhow::ensure;
 
 use crate::sh;
-use catalogue::{Row, Turns};
-use figures::Samples;
+use catalogue::{Catalogue, Row};
+use figures::{Figures, Samples};
 use lab::{Lab, Scale};
 
 /// Options of `cargo xtask bench`.
@@ -62,52 +66,68 @@ pub(crate) struct Options {
     #[arg(long)]
     no_write: bool,
 
+    /// Measure nothing, and write docs/benchmarks.md again from what it holds, with today's targets.
+    #[arg(long, conflicts_with = "no_write")]
+    no_measure: bool,
+
     /// Use stores prepared earlier although the engine has changed since.
     #[arg(long)]
     keep_data: bool,
 }
 
+impl Options {
+    /// Small stores are for trying things out, so what they come to isn't written down.
+    fn writes(&self) -> bool {
+        self.scale == Scale::Full && !self.no_write
+    }
+}
+
 /// What one row came to.
-pub(crate) struct Outcome {
-    row: &'static Row,
+pub(crate) struct Outcome<'a> {
+    row: &'a Row,
     samples: Samples,
     failure: Option<anyhow::Error>,
 }
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
-    let rows: Vec<_> = catalogue::rows()
-        .filter(|row| wanted(row, options))
-        .collect();
+    let catalogue = Catalogue::read()?;
+    let rows = catalogue.rows.iter().filter(|row| wanted(row, options));
+    let rows: Vec<_> = rows.collect();
     if options.list {
         for row in rows {
             println!("{:<16} {}", row.name, row.about);
         }
         return Ok(());
     }
+    if options.no_measure {
+        return write(&catalogue, &[], options);
+    }
     ensure!(!rows.is_empty(), "no row has such a name; see --list");
     build()?;
-    let lab = Lab::new(options)?;
+    let lab = Lab::new(options, catalogue.stores.clone())?;
     let outcomes = measure(&lab, &rows, options.rounds);
-    let old = std::fs::read_to_string(report::path()).unwrap_or_default();
-    let page = report::page(options, &outcomes, &old)?;
-    println!("\n{}", report::table(&outcomes, report::Others::LeaveOut));
+    println!("\n{}", report::table(&outcomes));
     if options.scale == Scale::Small {
         println!("Stores held a hundredth of the keys that the lines speak of.");
     }
-    if options.scale == Scale::Full && !options.no_write {
-        std::fs::write(report::path(), page)?;
-        println!("wrote {}", report::path().display());
+    if options.writes() {
+        write(&catalogue, &outcomes, options)?;
     }
-    let failed: Vec<_> = outcomes
-        .iter()
-        .filter(|one| one.failure.is_some())
-        .collect();
-    for outcome in &failed {
-        if let Some(failure) = &outcome.failure {
-            println!("{}: {failure:#}", outcome.row.name);
-        }
-    }
-    ensure!(failed.is_empty(), "{} rows failed", failed.len());
+    let failed = outcomes.iter().filter_map(|outcome| {
+        let failure = outcome.failure.as_ref()?;
+        Some(format!("{}: {failure:#}", outcome.row.name))
+    });
+    let failed: Vec<_> = failed.collect();
+    ensure!(failed.is_empty(), "rows failed:\n{}", failed.join("\n"));
+    Ok(())
+}
+
+fn write(catalogue: &Catalogue, outcomes: &[Outcome<'_>], options: &Options) -> anyhow::Result<()> {
+    let old = std::fs::read_to_string(report::path()).unwrap_or_default();
+    let run = machine::describe(options.rounds, options.seconds)?;
+    let page = report::page(catalogue, outcomes, &run, &old)?;
+    std::fs::write(report::path(), page)?;
+    println!("wrote {}", report::path().display());
     Ok(())
 }
 
@@ -118,50 +138,41 @@ fn wanted(row: &Row, options: &Options) -> bool {
 
 /// The first two in one command, because what two packages share is built with the features of both.
 fn build() -> anyhow::Result<()> {
-    sh::run(sh::cargo().args([
-        "build",
-        "--release",
-        "-p",
-        "prominence",
-        "-p",
-        "prominence-bench",
-        "--features",
-        "prominence/etcd",
-    ]))?;
-    sh::run(sh::cargo().args([
-        "build",
-        "--release",
-        "-p",
-        "prominence-engines",
-        "--example",
-        "bare_etcd",
-        "--features",
-        "etcd",
-    ]))
+    let ours = ["-p", "prominence", "-p", "prominence-bench"];
+    let features = ["--features", "prominence/etcd"];
+    sh::run(
+        sh::cargo()
+            .args(["build", "--release"])
+            .args(ours)
+            .args(features),
+    )?;
+    let bare = ["-p", "prominence-engines", "--example", "bare_etcd"];
+    let features = ["--features", "etcd"];
+    sh::run(
+        sh::cargo()
+            .args(["build", "--release"])
+            .args(bare)
+            .args(features),
+    )
 }
 
 /// Measures the rows in turn. One that fails is left aside from then on; after an hour of
 /// measuring, the others are still wanted.
-fn measure(lab: &Lab, rows: &[&'static Row], rounds: u32) -> Vec<Outcome> {
-    let mut outcomes: Vec<_> = rows
-        .iter()
-        .map(|row| Outcome {
-            row,
-            samples: Samples::default(),
-            failure: None,
-        })
-        .collect();
+fn measure<'a>(lab: &Lab, rows: &[&'a Row], rounds: u32) -> Vec<Outcome<'a>> {
+    let outcomes = rows.iter().map(|row| Outcome {
+        row,
+        samples: Samples::default(),
+        failure: None,
+    });
+    let mut outcomes: Vec<_> = outcomes.collect();
     for round in 1..=rounds {
         for outcome in &mut outcomes {
-            let again = round == 1 || outcome.row.turns == Turns::EveryRound;
+            let again = round == 1 || !outcome.row.once;
             if outcome.failure.is_some() || !again {
                 continue;
             }
             println!("round {round}: {}", outcome.row.name);
-            // What others have written must not slow this one down.
-            let settled = stores::settle_disk();
-            let measured = settled.and_then(|()| (outcome.row.measure)(lab));
-            match measured.and_then(|figures| figures.complete(outcome.row, lab)) {
+            match measure_once(lab, outcome.row) {
                 Ok(figures) => {
                     println!("{figures}");
                     outcome.samples.push(figures);
@@ -174,4 +185,17 @@ fn measure(lab: &Lab, rows: &[&'static Row], rounds: u32) -> Vec<Outcome> {
         }
     }
     outcomes
+}
+
+fn measure_once(lab: &Lab, row: &Row) -> anyhow::Result<Figures> {
+    // What others have written must not slow this one down.
+    stores::settle_disk()?;
+    let mut figures = match &row.custom {
+        Some(custom) => custom::measure(lab, custom)?,
+        None => Figures::default(),
+    };
+    for side in &row.sides {
+        sides::measure(lab, side, &mut figures)?;
+    }
+    figures.complete(row)
 }

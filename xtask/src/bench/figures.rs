@@ -2,35 +2,14 @@
 
 use std::fmt;
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 
-use super::catalogue::{Row, Target};
-use super::lab::Lab;
+use super::catalogue::Row;
+use super::line::Line;
 
-/// What a figure counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Unit {
-    /// Requests, records or keys a second.
-    PerSecond,
-    /// Milliseconds.
-    Millis,
-    /// Microseconds.
-    Micros,
-    /// Kibibytes.
-    Kibibytes,
-    /// Mebibytes.
-    Mebibytes,
-    /// Bytes for each key.
-    BytesPerKey,
-    /// Bytes of disk for each byte of payload.
-    Times,
-    /// Instructions of the processor.
-    Instructions,
-}
-
-/// What one round of a row measured, by name.
+/// What one round of a row measured, by name; or why that could not be measured.
 #[derive(Debug, Default)]
-pub(crate) struct Figures(Vec<(&'static str, f64)>);
+pub(crate) struct Figures(Vec<(String, Result<f64, String>)>);
 
 /// The figures of every round.
 #[derive(Debug, Default)]
@@ -46,23 +25,28 @@ pub(crate) struct Spread {
 
 impl Figures {
     /// Adds a figure.
-    pub(crate) fn note(&mut self, name: &'static str, figure: f64) {
-        self.0.push((name, figure));
+    pub(crate) fn note(&mut self, name: impl Into<String>, figure: f64) {
+        self.0.push((name.into(), Ok(figure)));
     }
 
-    fn get(&self, name: &str) -> Option<f64> {
-        let found = self.0.iter().find(|(other, _)| *other == name);
-        found.map(|(_, figure)| *figure)
+    /// Notes why a figure can't be had.
+    pub(crate) fn lack(&mut self, name: impl Into<String>, reason: impl Into<String>) {
+        self.0.push((name.into(), Err(reason.into())));
     }
 
-    /// Demands every figure that the row's lines show; only what a missing program would have
-    /// measured may be left out.
-    pub(crate) fn complete(self, row: &Row, lab: &Lab) -> anyhow::Result<Self> {
-        for line in row.lines {
-            ensure!(self.get(line.ours).is_some(), "no figure \"{}\"", line.ours);
-            if let Some(peer) = line.peer {
-                let excused = lab.lacks_any(row.programs);
-                ensure!(excused || self.get(peer).is_some(), "no figure \"{peer}\"");
+    fn get(&self, name: &str) -> Option<&Result<f64, String>> {
+        let found = self.0.iter().find(|(other, _)| other == name);
+        found.map(|(_, figure)| figure)
+    }
+
+    /// Demands every figure that the row's lines show, or the reason why it can't be had.
+    pub(crate) fn complete(mut self, row: &Row) -> anyhow::Result<Self> {
+        for (name, reason) in &row.absent {
+            self.lack(name, reason);
+        }
+        for line in &row.lines {
+            for name in [Some(&line.ours), line.peer.as_ref()].into_iter().flatten() {
+                ensure!(self.get(name).is_some(), "no figure \"{name}\"");
             }
         }
         Ok(self)
@@ -71,9 +55,9 @@ impl Figures {
 
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lines = self.0.iter().map(|(name, figure)| {
-            let figure = show(*figure);
-            format!("    {name}: {figure}")
+        let lines = self.0.iter().map(|(name, figure)| match figure {
+            Ok(figure) => format!("    {name}: {}", show(*figure)),
+            Err(reason) => format!("    {name}: not available: {reason}"),
         });
         f.write_str(&lines.collect::<Vec<_>>().join("\n"))
     }
@@ -84,30 +68,33 @@ impl Samples {
         self.0.push(figures);
     }
 
-    /// What was measured under this name.
-    pub(crate) fn spread(&self, name: &str) -> Option<Spread> {
-        Spread::of(self.0.iter().filter_map(|round| round.get(name)).collect())
+    /// What was measured under this name, or why nothing was.
+    pub(crate) fn spread(&self, name: &str) -> Result<Spread, String> {
+        let found = self.0.iter().filter_map(|round| round.get(name));
+        let figures: Result<Vec<_>, String> = found.cloned().collect();
+        Spread::of(figures?)
+            .context("not measured")
+            .map_err(|error| error.to_string())
     }
 
     /// The ratio of two figures: the median of the ratios within each round, in which both
     /// sides saw the same machine.
     pub(crate) fn ratio(&self, ours: &str, peer: &str) -> Option<f64> {
-        let ratios = self
-            .0
-            .iter()
-            .filter_map(|round| Some(round.get(ours)? / round.get(peer)?));
+        let figure = |round: &Figures, name| round.get(name)?.as_ref().ok().copied();
+        let ratios = self.0.iter();
+        let ratios = ratios.filter_map(|round| Some(figure(round, ours)? / figure(round, peer)?));
         Spread::of(ratios.collect()).map(|spread| spread.median)
     }
 
-    /// Whether a target is met; `None` where there is none or nothing to compare with.
-    pub(crate) fn verdict(&self, ours: &str, peer: Option<&str>, target: Target) -> Option<bool> {
-        let ratio = || self.ratio(ours, peer?);
-        match target {
-            Target::None => None,
-            Target::AtMost(most) => Some(self.spread(ours)?.median <= most),
-            Target::RatioAtLeast(least) => Some(ratio()? >= least),
-            Target::RatioAtMost(most) => Some(ratio()? <= most),
-        }
+    /// Whether a line's target is met; `None` where there is none or nothing to compare with.
+    pub(crate) fn verdict(&self, line: &Line) -> Option<bool> {
+        let target = line.target?;
+        let figure = if target.is_ratio {
+            self.ratio(&line.ours, line.peer.as_ref()?)?
+        } else {
+            self.spread(&line.ours).ok()?.median
+        };
+        Some(target.met(figure))
     }
 }
 
@@ -159,21 +146,6 @@ pub(crate) fn show(figure: f64) -> String {
     grouped
 }
 
-impl fmt::Display for Unit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::PerSecond => "/s",
-            Self::Millis => " ms",
-            Self::Micros => " µs",
-            Self::Kibibytes => " KiB",
-            Self::Mebibytes => " MiB",
-            Self::BytesPerKey => " B/key",
-            Self::Times => " ×",
-            Self::Instructions => " instructions",
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -184,9 +156,15 @@ mod tests {
             let mut round = Figures::default();
             round.note("ours", *ours);
             round.note("peer", *peer);
+            round.lack("gone", "it is gone");
             samples.push(round);
         }
         samples
+    }
+
+    fn line(peer: &str, target: &str) -> Line {
+        let cells = ["what", "ours", "ms", peer, target].map(str::to_owned);
+        Line::try_from(cells.to_vec()).unwrap()
     }
 
     #[test]
@@ -200,22 +178,20 @@ mod tests {
             (ours.lowest, ours.median, ours.highest),
             (50.0, 60.0, 110.0)
         );
+        assert_eq!(samples.spread("gone").unwrap_err(), "it is gone");
     }
 
     #[test]
     fn verdicts_follow_the_target_and_are_none_without_a_peer() {
         let samples = rounds(&[(90.0, 100.0)]);
-        let verdict = |peer, target| samples.verdict("ours", peer, target);
-        assert_eq!(verdict(Some("peer"), Target::RatioAtLeast(0.9)), Some(true));
-        assert_eq!(
-            verdict(Some("peer"), Target::RatioAtLeast(0.91)),
-            Some(false)
-        );
-        assert_eq!(verdict(Some("peer"), Target::RatioAtMost(0.8)), Some(false));
-        assert_eq!(verdict(None, Target::AtMost(90.0)), Some(true));
-        assert_eq!(verdict(None, Target::AtMost(89.0)), Some(false));
-        assert_eq!(verdict(Some("nobody"), Target::RatioAtLeast(0.9)), None);
-        assert_eq!(verdict(None, Target::None), None);
+        let verdict = |peer, target| samples.verdict(&line(peer, target));
+        assert_eq!(verdict("peer", "≥ 0.9 ×"), Some(true));
+        assert_eq!(verdict("peer", "≥ 0.91 ×"), Some(false));
+        assert_eq!(verdict("peer", "≤ 0.8 ×"), Some(false));
+        assert_eq!(verdict("", "≤ 90"), Some(true));
+        assert_eq!(verdict("", "≤ 89"), Some(false));
+        assert_eq!(verdict("nobody", "≥ 0.9 ×"), None);
+        assert_eq!(verdict("gone", "≥ 0.9 ×"), None);
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! What all rows share: how long and how large, scratch folders, programs that are there.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::ensure;
 
 use super::Options;
+use super::catalogue::Contents;
 use crate::sh;
 
 /// How large the stores are.
@@ -27,6 +29,10 @@ pub(crate) enum OldStores {
 
 /// Where everything is measured.
 pub(crate) struct Lab {
+    /// What prepared stores hold, by their names.
+    pub(crate) stores: BTreeMap<String, Contents>,
+    /// A token for peers, which read as many headers as the server does.
+    pub(crate) token: String,
     /// Seconds for each measurement of a speed.
     pub(crate) seconds: u32,
     pub(crate) scale: Scale,
@@ -43,10 +49,14 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("redis-benchmark", "redis-tools"),
     ("etcd", "etcd-server"),
     ("valgrind", "valgrind"),
+    ("python3", "python3-venv"),
 ];
 
 impl Lab {
-    pub(crate) fn new(options: &Options) -> anyhow::Result<Self> {
+    pub(crate) fn new(
+        options: &Options,
+        stores: BTreeMap<String, Contents>,
+    ) -> anyhow::Result<Self> {
         let missing = install();
         ensure!(!missing.contains(&"wrk"), "nothing is measured without wrk");
         // Below the build folder, because a temporary folder may be in memory.
@@ -54,7 +64,11 @@ impl Lab {
         let scratch = tempfile::Builder::new()
             .prefix("bench-")
             .tempdir_in(target)?;
+        let mut sign = own("tokens");
+        let token = sh::output(sign.arg(scratch.path()))?;
         Ok(Self {
+            stores,
+            token: token.trim().to_owned(),
             seconds: options.seconds,
             scale: options.scale,
             old_stores: if options.keep_data {
@@ -89,22 +103,31 @@ impl Lab {
         !self.missing.contains(&program)
     }
 
-    pub(crate) fn lacks_any(&self, programs: &[&str]) -> bool {
-        programs.iter().any(|program| !self.has(program))
+    /// Seconds of a measurement that takes at least so many, at full scale.
+    pub(crate) fn at_least(&self, seconds: u32) -> u32 {
+        match self.scale {
+            Scale::Full => self.seconds.max(seconds),
+            Scale::Small => self.seconds,
+        }
     }
 
-    /// A program of this workspace, without anything that whoever measures has set for themselves.
+    /// A program of this workspace.
     pub(crate) fn own(&self, program: &str) -> Command {
-        let target = std::env::var_os("CARGO_TARGET_DIR");
-        let target = target.map_or_else(|| sh::root().join("target"), PathBuf::from);
-        let mut command = Command::new(target.join("release").join(program));
-        for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("PROMINENCE_") {
-                command.env_remove(name);
-            }
-        }
-        command
+        own(program)
     }
+}
+
+/// A program of this workspace, without anything that whoever measures has set for themselves.
+fn own(program: &str) -> Command {
+    let target = std::env::var_os("CARGO_TARGET_DIR");
+    let target = target.map_or_else(|| sh::root().join("target"), PathBuf::from);
+    let mut command = Command::new(target.join("release").join(program));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("PROMINENCE_") {
+            command.env_remove(name);
+        }
+    }
+    command
 }
 
 /// Installs what is missing, each by itself; answers what is missing still.

@@ -1,9 +1,11 @@
-//! What the figures were measured on.
+//! What the figures are measured on, and when.
 
-use std::path::Path;
+use std::process::Command;
 
-/// One sentence.
-pub(crate) fn describe() -> anyhow::Result<String> {
+use crate::sh;
+
+/// What a run of measurements has in common: the day, its options, the machine.
+pub(crate) fn describe(rounds: u32, seconds: u32) -> anyhow::Result<String> {
     let cpu = std::fs::read_to_string("/proc/cpuinfo")?;
     let model = cpu.lines().find_map(|line| line.strip_prefix("model name"));
     let model = model
@@ -16,9 +18,11 @@ pub(crate) fn describe() -> anyhow::Result<String> {
     let total = total.unwrap_or("0 kB").trim().trim_end_matches(" kB");
     let kibibytes: u64 = total.parse().unwrap_or_default();
     let cores = std::thread::available_parallelism()?;
-    let kernel = std::fs::read_to_string(Path::new("/proc/sys/kernel/osrelease"))?;
+    let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease")?;
+    let day = sh::output(Command::new("date").args(["-u", "+%F"]))?;
     Ok(format!(
-        "Machine: {cores} cores ({model}), {} GiB of memory, Linux {}.",
+        "{}, `--rounds {rounds} --seconds {seconds}`, {cores} cores ({model}), {} GiB of memory, Linux {}",
+        day.trim(),
         kibibytes >> 20,
         kernel.trim()
     ))

@@ -29,8 +29,6 @@ pub(crate) struct Spent {
     pub(crate) user: f64,
     /// Seconds of the processor, in the kernel on its behalf.
     pub(crate) system: f64,
-    /// Bytes that it has had written to disk.
-    pub(crate) written: f64,
 }
 
 /// A running server; it is ended when this is dropped.
@@ -124,20 +122,16 @@ impl Process {
 
     /// What it has used up to now.
     pub(crate) fn spent(&self) -> anyhow::Result<Spent> {
-        let of = |file| std::fs::read_to_string(format!("/proc/{}/{file}", self.child.id()));
-        let (times, traffic) = (of("stat")?, of("io")?);
+        let times = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
         // The name in the second field may have spaces, so it is counted from its end.
         let fields = times.rsplit(')').next().unwrap_or_default();
         let ticks = |place| -> anyhow::Result<f64> {
             let field = fields.split_whitespace().nth(place);
             Ok(field.context("/proc/PID/stat is short")?.parse::<f64>()?)
         };
-        let mut lines = traffic.lines();
-        let written = lines.find_map(|line| line.strip_prefix("write_bytes:"));
         Ok(Spent {
             user: ticks(11)? / TICKS_PER_SECOND,
             system: ticks(12)? / TICKS_PER_SECOND,
-            written: written.context("/proc/PID/io is short")?.trim().parse()?,
         })
     }
 

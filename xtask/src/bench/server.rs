@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 
+use super::generators::Wrk;
 use super::http::Caller;
 use super::lab::Lab;
 use super::process::Process;
-use super::wrk::Wrk;
 use crate::sh;
 
 /// Far above what any row stores in one namespace; otherwise the settings are the usual ones.
@@ -97,8 +97,20 @@ impl Server {
     }
 
     /// wrk as the user whose keys are measured.
-    pub(crate) fn wrk(&self, lab: &Lab, path: &str) -> Wrk {
-        Wrk::new(self.kv(path), lab.seconds).token(&self.token)
+    pub(crate) fn wrk(&self, lab: &Lab, path: &str, connections: u32) -> Wrk {
+        let mut wrk = Wrk::new(self.kv(path), lab.seconds, connections);
+        wrk.token = Some(self.token.clone());
+        wrk
+    }
+
+    /// Sets the one key of 1 KB.
+    pub(crate) fn set_hot(&self) -> anyhow::Result<()> {
+        let value = [b'x'; super::subjects::VALUE_BYTES];
+        self.caller().post(&self.kv("/hot"), &value).map(drop)
+    }
+
+    pub(crate) fn token(&self) -> &str {
+        &self.token
     }
 
     /// Somebody with that user's token.
@@ -115,12 +127,11 @@ impl Server {
         command
     }
 
-    /// The program that holds many requests at once, as that user.
-    pub(crate) fn holding(&self, lab: &Lab) -> Command {
-        let mut command = lab.own("held");
-        command
-            .args(["--url", &self.url, "--token", &self.token, "--pid"])
-            .arg(self.process.id().to_string());
+    /// A program of `benches` that asks it as that user, and looks at its process.
+    pub(crate) fn asked_by(&self, lab: &Lab, program: &str) -> Command {
+        let mut command = lab.own(program);
+        command.args(["--url", &self.url, "--token", &self.token, "--pid"]);
+        command.arg(self.process.id().to_string());
         command
     }
 

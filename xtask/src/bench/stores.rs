@@ -7,97 +7,24 @@ use std::process::Command;
 
 use anyhow::Context as _;
 
+use super::catalogue::{Contents, Shrinks};
 use super::lab::{Lab, OldStores, Scale};
 use crate::sh;
 
 /// Raised when what the loader writes changes.
 const LOADER_VERSION: u32 = 1;
 
-/// What a store holds, at full scale.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Contents {
-    name: &'static str,
-    pub(crate) users: u64,
-    /// Keys of each user.
-    pub(crate) keys: u64,
-    /// Bytes of each value.
-    pub(crate) bytes: u64,
-    /// Folders that the keys are spread over; 0 for none.
-    folders: u64,
-    shrinks: Shrinks,
-}
-
-/// What is a hundredth at small scale.
-#[derive(Clone, Copy, Debug)]
-enum Shrinks {
-    Keys,
-    Users,
-    Nothing,
-}
-
-const ONE_USER: Contents = Contents {
-    name: "",
-    users: 1,
-    keys: 0,
-    bytes: 100,
-    folders: 0,
-    shrinks: Shrinks::Keys,
-};
-
-/// A million entries of 1 KB.
-pub(crate) const KILOBYTES: Contents = Contents {
-    name: "million-of-1000-bytes",
-    keys: 1_000_000,
-    bytes: 1_000,
-    ..ONE_USER
-};
-
-/// Ten million entries of 100 bytes.
-pub(crate) const TEN_MILLION: Contents = Contents {
-    name: "ten-million",
-    keys: 10_000_000,
-    ..ONE_USER
-};
-
-/// Ten thousand entries of 100 bytes.
-pub(crate) const TEN_THOUSAND: Contents = Contents {
-    name: "ten-thousand",
-    keys: 10_000,
-    shrinks: Shrinks::Nothing,
-    ..ONE_USER
-};
-
-/// A million entries of 100 bytes in a hundred folders.
-pub(crate) const FOLDERS: Contents = Contents {
-    name: "hundred-folders",
-    keys: 1_000_000,
-    folders: 100,
-    ..ONE_USER
-};
-
-/// A hundred thousand users with a hundred entries of 100 bytes each.
-pub(crate) const MANY_USERS: Contents = Contents {
-    name: "many-users",
-    users: 100_000,
-    keys: 100,
-    shrinks: Shrinks::Users,
-    ..ONE_USER
-};
-
 impl Contents {
-    /// The same in the scale of this run.
-    pub(crate) fn scaled(self, lab: &Lab) -> Self {
-        match self.shrinks {
-            Shrinks::Keys => Self {
-                keys: lab.scaled(self.keys),
-                ..self
-            },
-            Shrinks::Users => Self {
-                users: lab.scaled(self.users),
-                ..self
-            },
-            Shrinks::Nothing => self,
+    /// What the store of this name holds in the scale of this run.
+    pub(crate) fn of(lab: &Lab, name: &str) -> anyhow::Result<Self> {
+        let store = lab.stores.get(name);
+        let mut contents = store.with_context(|| format!("no store {name}"))?.clone();
+        match contents.shrinks {
+            Shrinks::Keys => contents.keys = lab.scaled(contents.keys),
+            Shrinks::Users => contents.users = lab.scaled(contents.users),
+            Shrinks::Nothing => {}
         }
+        Ok(contents)
     }
 
     /// The command that fills `folder` with this.
@@ -118,17 +45,14 @@ impl Contents {
 }
 
 /// The folder of a store that is only read; filled where it is missing or out of date.
-pub(crate) fn prepared(lab: &Lab, contents: Contents) -> anyhow::Result<PathBuf> {
+pub(crate) fn prepared(lab: &Lab, name: &str) -> anyhow::Result<PathBuf> {
     let scale = match lab.scale {
         Scale::Full => "full",
         Scale::Small => "small",
     };
     let home = sh::root().join("target/bench-data").join(scale);
-    let (folder, stamp) = (
-        home.join(contents.name),
-        home.join(format!("{}.stamp", contents.name)),
-    );
-    let contents = contents.scaled(lab);
+    let (folder, stamp) = (home.join(name), home.join(format!("{name}.stamp")));
+    let contents = Contents::of(lab, name)?;
     let wanted = format!("{LOADER_VERSION} {contents:?} {}\n", engine()?);
     match std::fs::read_to_string(&stamp) {
         Ok(stamped) if stamped == wanted || lab.old_stores == OldStores::Use => return Ok(folder),
@@ -145,8 +69,8 @@ pub(crate) fn prepared(lab: &Lab, contents: Contents) -> anyhow::Result<PathBuf>
 }
 
 /// A copy of a store that may be changed; it goes away with what is answered.
-pub(crate) fn copied(lab: &Lab, contents: Contents) -> anyhow::Result<tempfile::TempDir> {
-    let from = prepared(lab, contents)?;
+pub(crate) fn copied(lab: &Lab, name: &str) -> anyhow::Result<tempfile::TempDir> {
+    let from = prepared(lab, name)?;
     let to = lab.folder()?;
     sh::output(
         Command::new("cp")

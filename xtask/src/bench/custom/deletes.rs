@@ -5,11 +5,15 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow, ensure};
 
+use crate::bench::catalogue::Contents;
 use crate::bench::figures::{Figures, percentile};
 use crate::bench::http::Caller;
 use crate::bench::lab::Lab;
 use crate::bench::server::{self, Server};
-use crate::bench::stores::{FOLDERS, copied};
+use crate::bench::stores::copied;
+
+/// What keys are deleted of.
+const STORE: &str = "hundred-folders";
 
 /// Others who get and set keys of their own meanwhile.
 const OTHERS: u32 = 8;
@@ -23,21 +27,17 @@ const VALUE: [u8; 1_000] = [b'x'; 1_000];
 /// A page where the deleted keys were.
 const PAGE: &str = "/k/?list&limit=100";
 
-/// A tenth of a million keys.
-pub(crate) fn tenth(lab: &Lab) -> anyhow::Result<Figures> {
-    delete(lab, "/k/0", FOLDERS.scaled(lab).keys / 10)
-}
-
-/// All of a million keys.
-pub(crate) fn everything(lab: &Lab) -> anyhow::Result<Figures> {
-    delete(lab, "/k/", FOLDERS.scaled(lab).keys)
-}
-
-fn delete(lab: &Lab, prefix: &str, keys: u64) -> anyhow::Result<Figures> {
+/// A prefix that has so large a part of a million keys.
+pub(super) fn delete(lab: &Lab, prefix: &str, part: u64) -> anyhow::Result<Figures> {
     let mut figures = Figures::default();
-    let data = copied(lab, FOLDERS)?;
+    let keys = Contents::of(lab, STORE)?.keys / part;
+    let data = copied(lab, STORE)?;
     let server = Server::start(lab, data.path())?;
-    let page = || server.wrk(lab, PAGE).connections(1).seconds(1);
+    let page = || {
+        let mut page = server.wrk(lab, PAGE, 1);
+        page.seconds = 1;
+        page
+    };
     let before = page().run()?;
     let others = server::token(lab, data.path(), "others")?;
 

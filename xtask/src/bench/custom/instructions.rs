@@ -15,31 +15,32 @@ const MANY: u32 = 2_200;
 
 const VALUE: [u8; 1_000] = [b'x'; 1_000];
 
-/// A part of the program, with what its figure is called for a get and for a set.
-type Named = (Part, &'static str, &'static str);
-
-const PARTS: &[Named] = &[
-    (Part::Http, "get: HTTP", "set: HTTP"),
-    (Part::Runtime, "get: runtime", "set: runtime"),
-    (Part::Storage, "get: storage", "set: storage"),
-    (Part::Allocator, "get: allocator", "set: allocator"),
-    (Part::Own, "get: own", "set: own"),
-    (Part::Rest, "get: rest", "set: rest"),
+/// The parts of the program, as their figures are called.
+const PARTS: &[(Part, &str)] = &[
+    (Part::Http, "HTTP"),
+    (Part::Runtime, "runtime"),
+    (Part::Storage, "storage"),
+    (Part::Allocator, "allocator"),
+    (Part::Own, "own"),
+    (Part::Rest, "rest"),
 ];
 
 /// A get of a hot key and a durable set, both of 1 KB over one connection.
-pub(crate) fn count(lab: &Lab) -> anyhow::Result<Figures> {
+pub(super) fn count(lab: &Lab) -> anyhow::Result<Figures> {
     if !lab.has("valgrind") {
         anyhow::bail!("valgrind is missing");
     }
     let get = Cost::measure(lab, |caller, url| caller.get(url))?;
     let set = Cost::measure(lab, |caller, url| caller.post(url, &VALUE))?;
     let mut figures = Figures::default();
-    figures.note("get", get.of(Profile::total)?);
-    figures.note("set", set.of(Profile::total)?);
-    for (part, of_get, of_set) in PARTS {
-        figures.note(of_get, get.of(|profile| profile.of(*part))?);
-        figures.note(of_set, set.of(|profile| profile.of(*part))?);
+    for (name, cost) in [("get", get), ("set", set)] {
+        figures.note(name, cost.of(Profile::total)?);
+        for (part, of) in PARTS {
+            figures.note(
+                format!("{name}: {of}"),
+                cost.of(|profile| profile.of(*part))?,
+            );
+        }
     }
     Ok(figures)
 }

@@ -1,43 +1,25 @@
-//! Listings: a page, one level, everything.
+//! Listings of everything and of one level.
 
 use anyhow::ensure;
 
+use crate::bench::catalogue::Contents;
 use crate::bench::figures::Figures;
 use crate::bench::lab::Lab;
 use crate::bench::server::Server;
-use crate::bench::stores::{Contents, FOLDERS, TEN_MILLION, TEN_THOUSAND, prepared, read_through};
+use crate::bench::stores::prepared;
 
-/// Folders of the store that is listed.
+/// The store that is listed, and its folders.
+const STORE: &str = "hundred-folders";
 const LEVEL_FOLDERS: u64 = 100;
 
 /// Keys on the largest page.
 const PAGE_KEYS: usize = 10_000;
 
-/// A page of 100 keys at a random place, one after the other.
-pub(crate) fn page(lab: &Lab) -> anyhow::Result<Figures> {
-    let mut figures = Figures::default();
-    figures.note("of many keys", median_page(lab, TEN_MILLION)?);
-    figures.note("of 10,000 keys", median_page(lab, TEN_THOUSAND)?);
-    Ok(figures)
-}
-
-fn median_page(lab: &Lab, contents: Contents) -> anyhow::Result<f64> {
-    let data = prepared(lab, contents)?;
-    // Whether the system has a file in its cache depends on the row before.
-    read_through(&data)?;
-    let server = Server::start(lab, &data)?;
-    let pages = server.wrk(lab, "").asks("page");
-    let pages = pages.with("BENCH_KEYS", contents.scaled(lab).keys);
-    let load = pages.connections(1).run()?;
-    server.stop()?;
-    Ok(load.median)
-}
-
 /// Every key of a million, streamed to one reader.
-pub(crate) fn listing(lab: &Lab) -> anyhow::Result<Figures> {
+pub(super) fn everything(lab: &Lab) -> anyhow::Result<Figures> {
     let mut figures = Figures::default();
-    let keys = FOLDERS.scaled(lab).keys;
-    let server = Server::start(lab, &prepared(lab, FOLDERS)?)?;
+    let keys = Contents::of(lab, STORE)?.keys;
+    let server = Server::start(lab, &prepared(lab, STORE)?)?;
     let (caller, url) = (server.caller(), server.kv("/k/?list"));
     read_in_pages(&server, keys)?;
     server.process().forget_peak()?;
@@ -71,9 +53,9 @@ fn read_in_pages(server: &Server, keys: u64) -> anyhow::Result<()> {
 }
 
 /// One level above a million keys in a hundred folders.
-pub(crate) fn level(lab: &Lab) -> anyhow::Result<Figures> {
+pub(super) fn level(lab: &Lab) -> anyhow::Result<Figures> {
     let mut figures = Figures::default();
-    let server = Server::start(lab, &prepared(lab, FOLDERS)?)?;
+    let server = Server::start(lab, &prepared(lab, STORE)?)?;
     let path = "/k/?list&delimiter=/";
     let streamed = server.caller().stream(&server.kv(path))?;
     let folders = streamed.lines;
@@ -81,9 +63,9 @@ pub(crate) fn level(lab: &Lab) -> anyhow::Result<Figures> {
         folders == LEVEL_FOLDERS,
         "{folders} of {LEVEL_FOLDERS} folders came"
     );
-    let load = server.wrk(lab, path).connections(1).run()?;
-    figures.note("ours", load.median);
-    figures.note("ours, p99", load.slowest);
+    let speed = server.wrk(lab, path, 1).run()?;
+    figures.note("ours", speed.median);
+    figures.note("ours, p99", speed.p99);
     server.stop()?;
     Ok(figures)
 }

@@ -15,7 +15,7 @@ const RUNS: usize = 100;
 const WARM_UP: usize = 10;
 
 /// `prominence kv get` from its start to its end, as a shell would see it.
-pub(crate) fn get(lab: &Lab) -> anyhow::Result<Figures> {
+pub(super) fn get(lab: &Lab) -> anyhow::Result<Figures> {
     let mut figures = Figures::default();
     let data = lab.folder()?;
     let server = Server::start(lab, data.path())?;
@@ -46,7 +46,7 @@ const BATCH: u64 = 100;
 
 /// `prominence kv load` of a table, and a client that sends the same batches one after another over one
 /// connection and reads no table.
-pub(crate) fn load(lab: &Lab) -> anyhow::Result<Figures> {
+pub(super) fn load(lab: &Lab) -> anyhow::Result<Figures> {
     let mut figures = Figures::default();
     let data = lab.folder()?;
     let server = Server::start(lab, data.path())?;

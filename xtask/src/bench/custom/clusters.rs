@@ -1,15 +1,13 @@
 //! The server over an etcd cluster, beside a client that asks the same cluster without a server in
 //! between: what the server costs.
 
-use anyhow::{Context as _, ensure};
 use prominence_cluster::etcd::{Cluster, Options, Place};
 
 use crate::bench::figures::Figures;
+use crate::bench::generators::{Generator, Running, Speed};
 use crate::bench::lab::Lab;
-use crate::bench::peers::VALUE_BYTES;
 use crate::bench::server::Server;
-use crate::bench::wrk::{Load, Running};
-use crate::sh;
+use crate::bench::subjects::VALUE_BYTES;
 
 /// Connections to the server, and tasks of the bare client.
 const CONNECTIONS: u32 = 64;
@@ -23,17 +21,8 @@ const BATCH: u64 = 100;
 /// The client without a server.
 const BARE: &str = "bare_etcd";
 
-/// A cluster of one node.
-pub(crate) fn one(lab: &Lab) -> anyhow::Result<Figures> {
-    beside(lab, 1)
-}
-
-/// A cluster of three, all on this machine.
-pub(crate) fn three(lab: &Lab) -> anyhow::Result<Figures> {
-    beside(lab, 3)
-}
-
-fn beside(lab: &Lab, nodes: u8) -> anyhow::Result<Figures> {
+/// A cluster of so many nodes, all on this machine.
+pub(super) fn beside(lab: &Lab, nodes: u8) -> anyhow::Result<Figures> {
     let mut figures = Figures::default();
     let folder = lab.folder()?;
     let options = Options {
@@ -59,8 +48,7 @@ fn measure(lab: &Lab, cluster: &Cluster, figures: &mut Figures) -> anyhow::Resul
         Server::start_with(lab, data.path(), &settings)
     };
     let asked = |server: &Server, asks: &'static str| {
-        let load = server.wrk(lab, "").asks(asks).with("BENCH_KEYS", KEYS);
-        load.connections(CONNECTIONS).run()
+        server.wrk(lab, "", CONNECTIONS).asks(asks, KEYS).run()
     };
     let server = start()?;
     let before = database_bytes(cluster)?;
@@ -77,19 +65,16 @@ fn measure(lab: &Lab, cluster: &Cluster, figures: &mut Figures) -> anyhow::Resul
     ];
     for (asks, ours, theirs, spent) in names {
         let before = server.process().spent()?;
-        let load = asked(&server, asks)?;
+        let speed = asked(&server, asks)?;
         let after = server.process().spent()?;
-        figures.note(ours, load.rate);
+        figures.note(ours, speed.rate);
         if let Some(spent) = spent {
             let seconds = after.user + after.system - before.user - before.system;
-            let requests = load.rate * f64::from(lab.seconds);
+            let requests = speed.rate * f64::from(lab.seconds);
             figures.note(spent, seconds * 1e6 / requests);
         }
-        if asks == "get" {
-            figures.note("ours, get, p99", load.slowest);
-        }
-        if asks == "set" {
-            figures.note("ours, set, p99", load.slowest);
+        if let "get" | "set" = asks {
+            figures.note(format!("ours, {asks}, p99"), speed.p99);
         }
         let bare = bare(lab, endpoints, if asks == "page" { "list" } else { asks })?;
         figures.note(theirs, bare.rate);
@@ -113,8 +98,8 @@ fn side_by_side(lab: &Lab, cluster: &Cluster, figures: &mut Figures) -> anyhow::
     let servers: Vec<_> = servers.into_iter().collect::<Result<_, _>>()?;
     let connections = CONNECTIONS / u32::try_from(servers.len())?;
     let start = |server: &Server| {
-        let load = server.wrk(lab, "").asks("set").with("BENCH_KEYS", KEYS);
-        load.connections(connections).start()
+        let sets = server.wrk(lab, "", connections).asks("set", KEYS);
+        sets.generator().start()
     };
     let loads: Vec<_> = servers.iter().map(start).collect::<Result<_, _>>()?;
     let loads = loads.into_iter().map(Running::finish);
@@ -125,7 +110,7 @@ fn side_by_side(lab: &Lab, cluster: &Cluster, figures: &mut Figures) -> anyhow::
         "three servers, least",
         rates().fold(f64::INFINITY, f64::min),
     );
-    let slowest = loads.iter().map(|load| load.slowest);
+    let slowest = loads.iter().map(|load| load.p99);
     figures.note("three servers, p99", slowest.fold(0.0, f64::max));
     servers.into_iter().try_for_each(Server::stop)
 }
@@ -153,20 +138,9 @@ fn fill(server: &Server) -> anyhow::Result<()> {
 }
 
 /// What the bare client reaches.
-fn bare(lab: &Lab, endpoints: &str, what: &str) -> anyhow::Result<Load> {
+fn bare(lab: &Lab, endpoints: &str, what: &str) -> anyhow::Result<Speed> {
     let mut bare = lab.own(&format!("examples/{BARE}"));
     bare.args([endpoints, what]);
     bare.args([CONNECTIONS.to_string(), lab.seconds.to_string()]);
-    let printed = sh::output(&mut bare).context("the bare client")?;
-    let mut figures = printed.split_whitespace().map(str::parse);
-    let (Some(rate), Some(slowest)) = (figures.next(), figures.next()) else {
-        anyhow::bail!("the bare client printed {printed}");
-    };
-    let load = Load {
-        rate: rate?,
-        median: f64::NAN,
-        slowest: slowest?,
-    };
-    ensure!(load.rate > 0.0, "the bare client got nowhere");
-    Ok(load)
+    Generator::new(bare).run()
 }

@@ -7,9 +7,10 @@ use anyhow::{Context as _, bail, ensure};
 
 use crate::bench::figures::Figures;
 use crate::bench::lab::Lab;
-use crate::bench::peers::VALUE_BYTES;
-use crate::bench::rows::reads::CONNECTIONS;
 use crate::bench::server::Server;
+
+/// Connections of plain reads.
+const READERS: u32 = 64;
 
 /// Room for ten thousand held requests of one user, and for plain ones beside them, within 20,000
 /// open files.
@@ -22,59 +23,27 @@ const ROOM: &[&str] = &[
     "12000",
 ];
 
-/// What `held` prints that the lines show.
-const PRINTED: &[&str] = &[
-    "memory of a wait",
-    "from a set to its waiter, median",
-    "from a set to its waiter, p99",
-    "memory of a watch",
-    "from a set to its event, median",
-    "from a set to its event, p99",
-    "sets",
-    "events",
-    "pieces",
-    "taking one, median",
-    "taking one, p99",
-    "setting one, median",
-    "memory of a worker",
-    "from a set to its worker, median",
-    "from a set to its worker, p99",
+/// How many workers, and pieces of work.
+pub(super) const CLAIMS: &[(&str, u64)] = &[
+    ("--workers", 500),
+    ("--pieces", 20_000),
+    ("--live", 1_000),
+    ("--waiting", 100_000),
 ];
 
-/// Requests that wait for a key each, of which a fifth is woken one by one.
-pub(crate) fn waits(lab: &Lab) -> anyhow::Result<Figures> {
-    let numbers = [("--requests", 10_000), ("--sets", 2_000)];
-    beside_reads(lab, "waits", &numbers)
-}
-
-/// Watches of busy prefixes.
-pub(crate) fn watches(lab: &Lab) -> anyhow::Result<Figures> {
-    let numbers = [("--watches", 1_000), ("--prefixes", 100)];
-    beside_reads(lab, "watches", &numbers)
-}
-
-/// Workers of one queue.
-pub(crate) fn claims(lab: &Lab) -> anyhow::Result<Figures> {
-    let numbers = [
-        ("--workers", 500),
-        ("--pieces", 20_000),
-        ("--live", 1_000),
-        ("--waiting", 100_000),
-    ];
-    beside_reads(lab, "claims", &numbers)
-}
-
 /// Reads one hot key alone, lets requests be held, and reads it beside them.
-fn beside_reads(lab: &Lab, what: &str, numbers: &[(&str, u64)]) -> anyhow::Result<Figures> {
+pub(super) fn beside_reads(
+    lab: &Lab,
+    what: &str,
+    numbers: &[(&str, u64)],
+) -> anyhow::Result<Figures> {
     let mut figures = Figures::default();
     let data = lab.folder()?;
     let server = Server::start_with(lab, data.path(), ROOM)?;
-    server
-        .caller()
-        .post(&server.kv("/hot"), &[b'x'; VALUE_BYTES])?;
-    let reads = || server.wrk(lab, "/hot").connections(CONNECTIONS);
+    server.set_hot()?;
+    let reads = || server.wrk(lab, "/hot", READERS);
     figures.note("reads alone", reads().run()?.rate);
-    let mut command = server.holding(lab);
+    let mut command = server.asked_by(lab, "held");
     command.arg(what);
     for (option, number) in numbers {
         command.args([*option, &lab.scaled(*number).to_string()]);
@@ -84,9 +53,9 @@ fn beside_reads(lab: &Lab, what: &str, numbers: &[(&str, u64)]) -> anyhow::Resul
     }
     let mut holding = Holding::start(&mut command)?;
     holding.measure(&mut figures)?;
-    let load = reads().run()?;
-    figures.note("reads beside", load.rate);
-    figures.note("reads beside, p99", load.slowest);
+    let speed = reads().run()?;
+    figures.note("reads beside", speed.rate);
+    figures.note("reads beside, p99", speed.p99);
     holding.finish()?;
     server.stop()?;
     Ok(figures)
@@ -118,10 +87,7 @@ impl Holding {
                 return Ok(());
             }
             let (name, figure) = line.rsplit_once(' ').context("no figure")?;
-            let known = PRINTED.iter().find(|known| **known == name);
-            if let Some(known) = known {
-                figures.note(known, figure.parse()?);
-            }
+            figures.note(name, figure.parse()?);
         }
         bail!("what holds the requests has failed: {}", self.child.wait()?)
     }

@@ -1,0 +1,156 @@
+//! hyper with next to nothing behind it: the limit for a server.
+//!
+//! It answers every GET with the same kilobyte from memory. With a folder it also answers every POST
+//! and PUT, once the body is appended to a growing file there and synced, together with whatever other
+//! bodies wait. Answers have the headers that the server has, so that as many bytes are made and read.
+#![expect(clippy::print_stdout, reason = "says where it listens")]
+
+use std::convert::Infallible;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{SyncSender, sync_channel};
+
+use anyhow::Context as _;
+use clap::Parser;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{HeaderName, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use prominence_bench::append::{Appender, Record};
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Bodies that may wait for the appender: as many as the store lets wait.
+const MAX_WAITING: usize = 4_096;
+
+/// Of an answer with a value, besides those of every answer. `Date` and `Content-Length` are hyper's.
+const VALUE_HEADERS: &[(&str, &str)] = &[
+    ("content-type", "text/plain; charset=utf-8"),
+    ("last-modified", "Mon, 30 Nov 2026 15:10:16 GMT"),
+    ("prominence-created", "2026-11-30T15:10:16.596Z"),
+    ("prominence-modified", "2026-11-30T15:10:16.596Z"),
+];
+
+/// Of the answer to a write, and its body.
+const WRITE_HEADERS: &[(&str, &str)] = &[("content-type", "application/json")];
+const WRITE_BODY: &str = r#"{"key":"/k/00012345","revision":123456}"#;
+
+/// Of every answer.
+const HEADERS: &[(&str, &str)] = &[
+    ("etag", "\"123456\""),
+    ("cache-control", "private, no-cache"),
+    ("x-request-id", "f494c44f9b996df3"),
+    ("x-content-type-options", "nosniff"),
+];
+
+/// Serves until it is killed.
+#[derive(Parser)]
+struct Arguments {
+    /// Where to append what is sent.
+    #[arg(long)]
+    folder: Option<PathBuf>,
+}
+
+type Appends = SyncSender<Record<Bytes, oneshot::Sender<()>>>;
+
+fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    let folder = arguments.folder.as_deref();
+    let appends = folder.map(|folder| appender(&folder.join("append"), runtime.handle()));
+    runtime.block_on(serve(appends.transpose()?))
+}
+
+/// Starts the thread that appends. Whoever waits is answered an error once it has ended.
+fn appender(path: &Path, runtime: &Handle) -> anyhow::Result<Appends> {
+    let mut file = Appender::create(path)?;
+    let (appends, received) = sync_channel(MAX_WAITING);
+    let runtime = runtime.clone();
+    std::thread::spawn(move || {
+        file.append_groups(&received, |waiters: Vec<oneshot::Sender<()>>| {
+            // From the runtime, which is so woken once for a group.
+            runtime.spawn(async move {
+                for waiter in waiters {
+                    // Who has gone away need not be told.
+                    let _ = waiter.send(());
+                }
+            });
+        })
+    });
+    Ok(appends)
+}
+
+async fn serve(appends: Option<Appends>) -> anyhow::Result<()> {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    println!("http://{}/", listener.local_addr()?);
+    let value = Bytes::from("x".repeat(1_000));
+    loop {
+        let (stream, _) = listener.accept().await.context("accepting")?;
+        stream.set_nodelay(true)?;
+        let (appends, value) = (appends.clone(), value.clone());
+        tokio::spawn(async move {
+            let service = service_fn(|request| answer(request, appends.as_ref(), &value));
+            let connection = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .serve_connection(TokioIo::new(stream), service);
+            // The load generator ends connections as it likes.
+            let _ = connection.await;
+        });
+    }
+}
+
+async fn answer(
+    request: Request<Incoming>,
+    appends: Option<&Appends>,
+    value: &Bytes,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    Ok(match (request.method(), appends) {
+        (&Method::GET, _) => render(StatusCode::OK, value.clone(), VALUE_HEADERS),
+        (&Method::POST | &Method::PUT, Some(appends)) => {
+            let status = append(request.into_body(), appends).await;
+            render(
+                status,
+                Bytes::from_static(WRITE_BODY.as_bytes()),
+                WRITE_HEADERS,
+            )
+        }
+        _ => render(StatusCode::METHOD_NOT_ALLOWED, Bytes::new(), &[]),
+    })
+}
+
+async fn append(body: Incoming, appends: &Appends) -> StatusCode {
+    let Ok(body) = body.collect().await else {
+        return StatusCode::BAD_REQUEST;
+    };
+    let (waiter, is_written) = oneshot::channel();
+    let value = body.to_bytes();
+    if appends.try_send(Record { value, waiter }).is_err() {
+        return StatusCode::SERVICE_UNAVAILABLE;
+    }
+    match is_written.await {
+        Ok(()) => StatusCode::CREATED,
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+fn render(
+    status: StatusCode,
+    body: Bytes,
+    special: &[(&'static str, &'static str)],
+) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    for (name, value) in special.iter().chain(HEADERS) {
+        let name = HeaderName::from_static(name);
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    response
+}

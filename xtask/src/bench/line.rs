@@ -1,0 +1,132 @@
+//! A line of the table: what it says, which figures it shows, and what they have to reach.
+
+use serde::Deserialize;
+
+use super::figures::show;
+
+/// A line of the table: a figure, and what it is compared with.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "Vec<String>")]
+pub(crate) struct Line {
+    /// Stands in one line of the whole table only.
+    pub(crate) what: String,
+    /// The figure's name.
+    pub(crate) ours: String,
+    /// What follows the figure.
+    pub(crate) unit: String,
+    /// The name of a figure of the same row.
+    pub(crate) peer: Option<String>,
+    pub(crate) target: Option<Target>,
+}
+
+/// What a line has to reach.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Target {
+    pub(crate) bound: Bound,
+    pub(crate) figure: f64,
+    /// It is one of the ratio to the peer.
+    pub(crate) is_ratio: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bound {
+    AtLeast,
+    AtMost,
+}
+
+impl Line {
+    /// The cell of the table that says what it has to reach.
+    pub(crate) fn target(&self) -> String {
+        let Some(target) = self.target else {
+            return String::new();
+        };
+        let bound = match target.bound {
+            Bound::AtLeast => '≥',
+            Bound::AtMost => '≤',
+        };
+        let unit = if target.is_ratio {
+            " × the peer".to_owned()
+        } else {
+            self.unit()
+        };
+        format!("{bound} {}{unit}", show(target.figure))
+    }
+
+    /// The unit as it is written after a figure.
+    pub(crate) fn unit(&self) -> String {
+        let space = if self.unit.starts_with('/') { "" } else { " " };
+        format!("{space}{}", self.unit)
+    }
+}
+
+impl TryFrom<Vec<String>> for Line {
+    type Error = String;
+
+    fn try_from(cells: Vec<String>) -> Result<Self, String> {
+        let wrong = format!("a line is [what, figure, unit, peer, target], not {cells:?}");
+        let mut cells = cells.into_iter();
+        let (Some(what), Some(ours), Some(unit)) = (cells.next(), cells.next(), cells.next())
+        else {
+            return Err(wrong);
+        };
+        let peer = cells.next().filter(|peer| !peer.is_empty());
+        let target = cells.next().map(|target| Target::parse(&target));
+        let target = target.transpose()?;
+        let needs_peer = target.is_some_and(|target| target.is_ratio);
+        if cells.next().is_some() || (needs_peer && peer.is_none()) || what.contains('|') {
+            return Err(wrong);
+        }
+        Ok(Self {
+            what,
+            ours,
+            unit,
+            peer,
+            target,
+        })
+    }
+}
+
+impl Target {
+    fn parse(text: &str) -> Result<Self, String> {
+        let wrong = || format!("a target is \"≥ 0.9 ×\" or \"≤ 25\", not {text:?}");
+        let (bound, rest) = match text.split_once(' ') {
+            Some(("≥", rest)) => (Bound::AtLeast, rest),
+            Some(("≤", rest)) => (Bound::AtMost, rest),
+            _ => return Err(wrong()),
+        };
+        let figure = rest.trim_end_matches(" ×");
+        Ok(Self {
+            bound,
+            figure: figure.parse().map_err(|_| wrong())?,
+            is_ratio: figure.len() < rest.len(),
+        })
+    }
+
+    /// Whether a figure, or a ratio where it is one of that, reaches it.
+    pub(crate) fn met(self, figure: f64) -> bool {
+        match self.bound {
+            Bound::AtLeast => figure >= self.figure,
+            Bound::AtMost => figure <= self.figure,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_is_read_and_shown_with_what_it_is_of() {
+        let line = |target: &str| {
+            let cells = ["what", "ours", "ms", "peer", target].map(str::to_owned);
+            Line::try_from(cells.to_vec())
+        };
+        assert_eq!(line("≥ 0.9 ×").unwrap().target(), "≥ 0.90 × the peer");
+        assert_eq!(line("≤ 25").unwrap().target(), "≤ 25.0 ms");
+        assert!(line("< 25").is_err());
+        let alone = ["what", "ours", "ms", "", "≥ 0.9 ×"].map(str::to_owned);
+        assert!(Line::try_from(alone.to_vec()).is_err());
+        let target = Target::parse("≤ 2 ×").unwrap();
+        assert!(target.met(2.0) && !target.met(2.01));
+    }
+}

@@ -170,10 +170,11 @@ pub(in crate::embedded) fn create(store: &Path) -> io::Result<()> {
 
 impl GroupLog {
     /// Opens the log in the folder of a store, and shows the groups that the trees may lack. What a
-    /// crash tore is cut off.
+    /// crash tore is cut off. `in_files` is the highest sequence number that the trees have in files.
     pub(in crate::embedded) fn open(
         store: &Path,
         segment_bytes: u32,
+        in_files: u64,
         visit: &mut dyn FnMut(&Group<'_>) -> Result<(), Unsound>,
     ) -> Result<Opened, Unsound> {
         let folder = store.join(FOLDER);
@@ -196,6 +197,15 @@ impl GroupLog {
                 end.position.group, closed.group
             );
             return Err(Unsound::damaged(replay::file(closed.segment), how));
+        }
+        // Rows get into the trees only when their group is durable, so this is no torn group. It is
+        // noticed before anything is cut off.
+        if in_files > sequence {
+            let how = format!(
+                "its last group has the sequence number {sequence}, and the index holds rows of \
+                 group {in_files}: the end of the log is missing"
+            );
+            return Err(Unsound::damaged(replay::file(end.position.segment), how));
         }
         let segment = writable(&folder, &segments, &end)?;
         if manifest.closed.is_none() {
@@ -593,3 +603,6 @@ fn renew_last(segment: &Segment, end: &replay::End) -> io::Result<()> {
     }
     segment.sync()
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,9 +8,9 @@ use prominence_core::{
 };
 
 use crate::embedded::storage::keys;
+use crate::row::{Row, read_state, readable, write_state};
 pub(in crate::embedded) use group::encode_group;
 use group::{GROUP, read_group};
-use crate::row::{Row, read_state, readable, write_state};
 
 pub(in crate::embedded) use crate::row::{Body, Kind, damaged, decode_entry, encode_entry};
 

@@ -52,6 +52,13 @@ pub(super) fn replay(
     let mut later = segments.range(from.segment..).peekable();
     while let Some((number, segment)) = later.next() {
         let length = segment.length()?;
+        if *number == from.segment && length < u64::from(from.offset) {
+            let how = format!(
+                "it has {length} bytes, and the index holds groups up to byte {}",
+                from.offset
+            );
+            return Err(Unsound::damaged(file(*number), how));
+        }
         // A segment is made before it is needed, so that empty ones can stand at the end.
         if *number != from.segment {
             if length == 0 {
@@ -213,26 +220,31 @@ impl Rest {
 
     /// Whether a crash may have left this: one group of which something is missing.
     fn is_torn(&self) -> bool {
-        if self.has_another() {
-            return false;
-        }
+        let length = self.bytes.len() as u64;
         match Header::read(&self.bytes) {
+            Some(header) if !self.is_next(&header) => false,
             // It is as long as it should be, or longer: then only a sector that was never written
             // tells a torn group from one with a flipped bit.
-            Some(header) if header.whole() <= self.bytes.len() as u64 => {
-                header.whole() == self.bytes.len() as u64 && self.has_hole()
-            }
+            Some(header) if header.whole() <= length => header.whole() == length && self.has_hole(),
             Some(_) => true,
-            None => self.bytes.len() < HEADER || self.has_hole(),
+            None if length < HEADER as u64 => true,
+            None => self.has_hole() && !self.has_another(),
         }
     }
 
-    /// Whether a later group stands in it: nothing is written behind a group that was not synced.
+    fn is_next(&self, header: &Header) -> bool {
+        header.segment == self.segment && header.group == self.position.group + 1
+    }
+
+    /// Whether a later group stands in it: none is written before this one was synced. A value can
+    /// contain the bytes of a header, so one counts only where its numbers can be right.
     fn has_another(&self) -> bool {
+        let first = self.position.group + 2;
+        let last = first + (self.bytes.len() / HEADER) as u64;
         let starts = (1..self.bytes.len()).filter(|at| self.bytes[*at..].starts_with(&MAGIC));
         starts
             .filter_map(|at| Header::read(&self.bytes[at..]))
-            .any(|header| header.group > self.position.group)
+            .any(|header| header.segment == self.segment && (first..=last).contains(&header.group))
     }
 
     /// Whether there is a sector that may never have been written. The first one may be shared with

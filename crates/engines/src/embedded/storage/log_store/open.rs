@@ -66,7 +66,9 @@ impl LogStore {
             ceased: Vec::new(),
             pace: Pace::default(),
         };
-        let opened = GroupLog::open(&store, tuning.segment_bytes, &mut |group| reader.put(group));
+        let opened = GroupLog::open(&store, tuning.segment_bytes, in_files, &mut |group| {
+            reader.put(group)
+        });
         let Opened { log, sequence, .. } =
             opened.map_err(|unsound| unsound.into_open_error(folder))?;
         let Reader {
@@ -75,14 +77,6 @@ impl LogStore {
             pace,
             ..
         } = reader;
-        if in_files > sequence {
-            let how = format!(
-                "its last group has the sequence number {sequence}, and the index holds rows of \
-                 group {in_files}: the end of the log is missing"
-            );
-            let file = replay::file(log.position().segment);
-            return Err(Unsound::damaged(file, how).into_open_error(folder));
-        }
         log.account(&begun, &ceased);
         index.pass_sequence(sequence);
         let states = States::new(index.visible(), log.segments());

@@ -11,7 +11,7 @@
 //! | `subjects`, `server`, `process`, `device` | what is measured |
 //! | `generators`, `http` | what asks |
 //! | `callgrind` | where instructions go |
-//! | `figures`, `report`, `machine` | medians, verdicts, the page |
+//! | `figures`, `report`, `plot`, `machine` | medians, verdicts, the page |
 //!
 //! Speeds on shared machines drift; what counts is the ratio within one round. The rows take
 //! turns, and the median of all rounds is written down.
@@ -26,6 +26,7 @@ mod http;
 mod lab;
 mod line;
 mod machine;
+mod plot;
 mod process;
 mod report;
 mod server;
@@ -43,7 +44,7 @@ use lab::{Lab, Scale};
 /// Options of `cargo xtask bench`.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Rows whose name contains one of these words; all where there is none.
+    /// Rows whose name contains one of these words; where there is none, all but those that take long.
     names: Vec<String>,
 
     /// List the rows and measure nothing.
@@ -57,6 +58,10 @@ pub(crate) struct Options {
     /// Seconds for each measurement of a speed.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     seconds: u32,
+
+    /// Minutes of the row `long-run`, after the one that finds the rate.
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..))]
+    minutes: u32,
 
     /// How large the stores are; small ones are for trying this out and are not written down.
     #[arg(long, value_enum, default_value_t)]
@@ -133,7 +138,10 @@ fn write(catalogue: &Catalogue, outcomes: &[Outcome<'_>], options: &Options) -> 
 
 fn wanted(row: &Row, options: &Options) -> bool {
     let names = &options.names;
-    names.is_empty() || names.iter().any(|word| row.name.contains(word.as_str()))
+    if names.is_empty() {
+        return options.list || !row.by_name_only;
+    }
+    names.iter().any(|word| row.name.contains(word.as_str()))
 }
 
 /// The first two in one command, because what two packages share is built with the features of both.

@@ -28,6 +28,9 @@ pub(crate) struct Row {
     /// It takes many minutes, or comes out the same every time, so one round is enough.
     #[serde(default)]
     pub(crate) once: bool,
+    /// It takes so long that it is left out where no row is named.
+    #[serde(default)]
+    pub(crate) by_name_only: bool,
     #[serde(default)]
     pub(crate) sides: Vec<Side>,
     pub(crate) custom: Option<String>,

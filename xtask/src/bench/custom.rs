@@ -7,6 +7,7 @@ mod deletes;
 mod held;
 mod instructions;
 mod listings;
+mod long_run;
 mod space;
 
 use anyhow::bail;
@@ -31,6 +32,7 @@ pub(crate) fn measure(lab: &Lab, name: &str) -> anyhow::Result<Figures> {
         "claims" => held::beside_reads(lab, name, held::CLAIMS),
         "disk" => space::overwritten(lab),
         "open-killed" => space::open_killed(lab),
+        "long-run" => long_run::measure(lab),
         _ => bail!("there is no measurement {name}"),
     }
 }

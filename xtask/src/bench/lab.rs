@@ -31,6 +31,10 @@ pub(crate) enum OldStores {
 pub(crate) struct Lab {
     /// What prepared stores hold, by their names.
     pub(crate) stores: BTreeMap<String, Contents>,
+    /// What is measured is to be written down.
+    pub(crate) writes: bool,
+    /// Minutes of the long run.
+    pub(crate) minutes: u32,
     /// A token for peers, which read as many headers as the server does.
     pub(crate) token: String,
     /// Seconds for each measurement of a speed.
@@ -68,6 +72,8 @@ impl Lab {
         let token = sh::output(sign.arg(scratch.path()))?;
         Ok(Self {
             stores,
+            writes: options.writes(),
+            minutes: options.minutes,
             token: token.trim().to_owned(),
             seconds: options.seconds,
             scale: options.scale,

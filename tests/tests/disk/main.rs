@@ -8,6 +8,7 @@
 )]
 
 mod io_errors;
+mod log_errors;
 mod power_cut;
 mod recording;
 mod slow_disk;

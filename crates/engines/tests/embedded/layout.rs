@@ -179,3 +179,9 @@ pub(crate) fn manifest(folder: &Path) -> Option<Manifest> {
     }
     Some(manifest)
 }
+
+/// Makes a folder that becomes a store of format 3, whichever new stores get.
+pub(crate) fn new_log(folder: &Path) {
+    fs::create_dir_all(folder).unwrap();
+    fs::write(folder.join("FORMAT"), "prominence-kv 3\n").unwrap();
+}

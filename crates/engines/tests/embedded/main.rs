@@ -9,6 +9,7 @@
 
 mod backup;
 mod claims;
+mod collection;
 mod conformance;
 mod deletion;
 mod disk;

@@ -1,0 +1,218 @@
+//! Segments of the log are collected while the store is used.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+
+use prominence_core::error::Fate;
+use prominence_core::{Commit, Operation, Store, StoreError};
+use prominence_engines::EmbeddedStore;
+use prominence_engines::embedded::{Options, restore};
+
+use crate::layout::{self, Layout};
+use crate::support::{SmallDisk, alice, clock, eventually, get, key, open, put};
+
+const KEYS: usize = 60;
+
+/// Bytes of a value: it stands in the log alone.
+const VALUE: usize = 4_000;
+
+fn path(number: usize) -> String {
+    format!("/k{number}")
+}
+
+/// A value that can't be compressed, of a key in a round.
+fn value(number: usize, round: u64) -> Vec<u8> {
+    let mut random = fastrand::Rng::with_seed(round << 32 | number as u64);
+    std::iter::repeat_with(|| random.u8(..))
+        .take(VALUE)
+        .collect()
+}
+
+fn small_log(folder: &Path) -> EmbeddedStore {
+    layout::new_log(folder);
+    EmbeddedStore::open(Layout::Log.small(folder), clock()).unwrap()
+}
+
+fn segments(folder: &Path) -> Vec<u32> {
+    layout::manifest(folder).unwrap().segments
+}
+
+async fn write_all(store: &EmbeddedStore, round: u64) {
+    for number in 0..KEYS {
+        put(store, &path(number), value(number, round))
+            .await
+            .unwrap();
+    }
+}
+
+async fn assert_all(store: &EmbeddedStore, round: u64) {
+    for number in 0..KEYS {
+        let found = get(store, &path(number)).await;
+        assert!(
+            found == Some(value(number, round)),
+            "{} in round {round}",
+            path(number)
+        );
+    }
+}
+
+/// Writes all keys again until the first segments are gone, and answers the last round.
+async fn write_until_collected(store: &EmbeddedStore, folder: &Path, first: u64) -> u64 {
+    let before = segments(folder);
+    for round in first..first + 1_000 {
+        write_all(store, round).await;
+        let left = segments(folder);
+        if before
+            .iter()
+            .all(|segment| *segment == *before.last().unwrap() || !left.contains(segment))
+        {
+            return round;
+        }
+    }
+    panic!("nothing is collected");
+}
+
+/// Takes what a backup writes, once it is let through.
+#[derive(Clone)]
+struct SlowReceiver {
+    begun: Sender<()>,
+    let_through: Arc<Mutex<Option<Receiver<()>>>>,
+    written: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Write for SlowReceiver {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if let Some(wait) = self.let_through.lock().unwrap().take() {
+            self.begun.send(()).unwrap();
+            wait.recv().unwrap();
+        }
+        self.written.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_that_takes_long_has_what_stood_in_segments_that_were_removed_meanwhile() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("store");
+    let store = Arc::new(small_log(&folder));
+    write_all(&store, 1).await;
+    let (begun, has_begun) = channel();
+    let (let_through, wait) = channel();
+    let receiver = SlowReceiver {
+        begun,
+        let_through: Arc::new(Mutex::new(Some(wait))),
+        written: Arc::default(),
+    };
+    let backup = tokio::spawn({
+        let (store, receiver) = (Arc::clone(&store), receiver.clone());
+        async move { store.backup(receiver).await.unwrap() }
+    });
+    tokio::task::spawn_blocking(move || has_begun.recv().unwrap())
+        .await
+        .unwrap();
+    let last = write_until_collected(&store, &folder, 2).await;
+    let_through.send(()).unwrap();
+    backup.await.unwrap();
+    assert_all(&store, last).await;
+
+    let restored = place.path().join("restored");
+    restore(&restored, receiver.written.lock().unwrap().as_slice()).unwrap();
+    assert_all(&open(&restored), 1).await;
+}
+
+#[tokio::test]
+async fn what_is_left_in_collected_segments_is_there_and_also_after_the_store_is_opened_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = small_log(folder.path());
+    // Every tenth key is never written again, so that it has to be moved, again and again.
+    let lasting = |number: usize| number.is_multiple_of(10);
+    write_all(&store, 1).await;
+    let first = segments(folder.path());
+    let mut round = 1;
+    while segments(folder.path())
+        .iter()
+        .any(|left| *left <= first.last().unwrap() + 20)
+    {
+        round += 1;
+        for number in (0..KEYS).filter(|number| !lasting(*number)) {
+            put(&store, &path(number), value(number, round))
+                .await
+                .unwrap();
+        }
+        assert!(round < 1_000, "nothing is collected");
+    }
+    let check = async |store: &EmbeddedStore| {
+        for number in 0..KEYS {
+            let round = if lasting(number) { 1 } else { round };
+            let found = get(store, &path(number)).await;
+            assert!(found == Some(value(number, round)), "{}", path(number));
+        }
+        assert!(store.check(&mut |_| {}).unwrap().is_clean());
+    };
+    check(&store).await;
+    store.close();
+    check(&open(folder.path())).await;
+}
+
+fn free(disk: &SmallDisk) -> u64 {
+    let stat = rustix::fs::statvfs(disk.path()).unwrap();
+    stat.f_bavail * stat.f_frsize
+}
+
+#[tokio::test]
+async fn on_a_full_disk_deletions_are_taken_and_collecting_makes_room_for_writes() {
+    let disk = SmallDisk::new(96);
+    let folder = disk.path().join("data");
+    layout::new_log(&folder);
+    let options = Options {
+        min_free_disk: 32 << 20,
+        memtable_bytes: 64 << 10,
+        segment_bytes: 1 << 20,
+        ..Layout::Log.small(&folder)
+    };
+    let store = EmbeddedStore::open(options, clock()).unwrap();
+    let is_full = |error: &StoreError| {
+        matches!(error, StoreError::Unavailable { reason, fate: Fate::NotApplied, .. }
+            if reason == "the disk is full")
+    };
+    let mut written = 0;
+    for _ in 0..3 {
+        // Until the disk is full.
+        let first = written;
+        loop {
+            match put(&store, &path(written), vec![b'v'; 16_000]).await {
+                Ok(_) => written += 1,
+                Err(error) => break assert!(is_full(&error), "{error}"),
+            }
+        }
+        let before = free(&disk);
+        assert!(before > 16 << 20, "the store leaves room for its own work");
+        for number in first..written {
+            let delete = Operation::Delete {
+                key: key(&path(number)),
+            };
+            store
+                .commit(&alice(), None, Commit::single(None, delete))
+                .await
+                .unwrap();
+        }
+        // What the segments held comes back, also where nobody writes.
+        eventually(async || {
+            store.sweep().await.map_err(|error| error.to_string())?;
+            match free(&disk) > before + (8 << 20) {
+                true => Ok(()),
+                false => Err("there is no more room than before".to_owned()),
+            }
+        })
+        .await;
+        store.ready().await.unwrap();
+    }
+    assert!(written > 3 * 1_000, "{written}");
+    assert!(store.check(&mut |_| {}).unwrap().is_clean());
+}

@@ -59,9 +59,11 @@ pub use write::queue::Counters;
 
 use crate::hub::Listener;
 use crate::queued::QueuedBytes;
-use error::unavailable;
+use error::{ReadError, Wait, unavailable};
 use files::folder::Folder;
-use options::{MAX_AUDITS, MAX_LOOKS, MAX_SCANS, MAX_WAITING_SCANS, RETRY_LATER, RETRY_SOON};
+use options::{
+    MAX_AUDITS, MAX_DISK_READS, MAX_LOOKS, MAX_SCANS, MAX_WAITING_SCANS, RETRY_LATER, RETRY_SOON,
+};
 use read::log::{self, LogRead};
 use read::scan;
 use shared::Shared;
@@ -84,6 +86,7 @@ pub struct EmbeddedStore {
     /// Those that run and those that wait to.
     all_scans: Semaphore,
     looks: Arc<Semaphore>,
+    disk_reads: Arc<Semaphore>,
     audits: Arc<Semaphore>,
 }
 
@@ -115,6 +118,7 @@ impl EmbeddedStore {
             scans: Arc::new(Semaphore::new(MAX_SCANS)),
             all_scans: Semaphore::new(MAX_WAITING_SCANS),
             looks: Arc::new(Semaphore::new(MAX_LOOKS)),
+            disk_reads: Arc::new(Semaphore::new(MAX_DISK_READS)),
             audits: Arc::new(Semaphore::new(MAX_AUDITS)),
         })
     }
@@ -222,6 +226,31 @@ impl EmbeddedStore {
         }
     }
 
+    /// Reads an entry whose value is not in memory, where it holds nobody up.
+    async fn get_from_disk(
+        &self,
+        namespace: &Namespace,
+        row: Vec<u8>,
+    ) -> Result<Option<Entry>, StoreError> {
+        let permit = Arc::clone(&self.disk_reads).acquire_owned().await;
+        let permit = permit.map_err(|_| gone())?;
+        let namespace = namespace.clone();
+        let shared = Arc::clone(&self.shared);
+        let read = move |database: &Database, now| match shared.entry(
+            database,
+            &namespace,
+            &row,
+            now,
+            Wait::Allowed,
+        ) {
+            Ok(entry) => Ok(entry),
+            Err(ReadError::Failed(error)) => Err(error),
+            // It waits for whatever it has to.
+            Err(ReadError::WouldWait) => Err(busy("the disk is slow")),
+        };
+        self.read_with(permit, read).await
+    }
+
     /// The same for scans, of which only so many may wait.
     async fn read_many<T: Send + 'static>(
         &self,
@@ -250,7 +279,12 @@ impl Store for EmbeddedStore {
         let database = self.shared.slot.get().await?;
         let row = keys::entry(namespace, key);
         let now = self.shared.clock.now();
-        self.shared.entry(&database, namespace, &row, now)
+        let shared = &self.shared;
+        match shared.entry(&database, namespace, &row, now, Wait::Refused) {
+            Ok(entry) => Ok(entry),
+            Err(ReadError::Failed(error)) => Err(error),
+            Err(ReadError::WouldWait) => self.get_from_disk(namespace, row).await,
+        }
     }
 
     fn get_at_once(&self, namespace: &Namespace, key: &Key) -> Option<Entry> {
@@ -261,7 +295,9 @@ impl Store for EmbeddedStore {
             return entry.metadata.is_live(now).then_some(entry);
         }
         let database = self.shared.slot.open()?;
-        self.shared.entry(&database, namespace, &row, now).ok()?
+        let shared = &self.shared;
+        let entry = shared.entry(&database, namespace, &row, now, Wait::Refused);
+        entry.ok()?
     }
 
     async fn scan(&self, namespace: &Namespace, scan: &Scan) -> Result<Page, StoreError> {

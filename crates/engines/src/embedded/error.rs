@@ -297,6 +297,27 @@ impl WriteError {
     }
 }
 
+/// Why an entry was not read.
+#[derive(Debug)]
+pub(super) enum ReadError {
+    /// It is on the disk alone, and the caller can't wait for that.
+    WouldWait,
+    Failed(StoreError),
+}
+
+impl From<StoreError> for ReadError {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// Whether a read may wait for the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wait {
+    Allowed,
+    Refused,
+}
+
 /// What a failed read of the storage engine means.
 pub(super) fn read_failed(error: StorageError) -> StoreError {
     use fjall::Error::{KeyspaceDeleted, Locked, Poisoned};

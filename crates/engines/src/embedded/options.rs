@@ -61,6 +61,12 @@ impl Options {
         self.cache_bytes / 4
     }
 
+    /// What places of entries in the log take beside the cache, at the most: they make up for the
+    /// blocks that the cache would have to hold.
+    pub(super) fn places_bytes(&self) -> u64 {
+        self.cache_bytes - self.cache_bytes / 4
+    }
+
     /// What the storage engine gets.
     pub(super) fn tuning(&self) -> Tuning {
         Tuning {
@@ -134,6 +140,9 @@ pub(super) const MAX_AUDITS: usize = 2;
 /// Looks into the log that run at once, apart from scans so that long ones don't delay watchers.
 /// How many wait is bounded by the hub.
 pub(super) const MAX_LOOKS: usize = 4;
+
+/// Values that are read from the disk at once, for gets. More would only wait for each other there.
+pub(super) const MAX_DISK_READS: usize = 16;
 
 /// Changes in the log looked at before others get a turn.
 pub(super) const MAX_CHANGES_PER_READ: usize = 10_000;

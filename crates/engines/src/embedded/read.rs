@@ -2,4 +2,5 @@
 
 pub(super) mod entry_cache;
 pub(super) mod log;
+mod places;
 pub(super) mod scan;

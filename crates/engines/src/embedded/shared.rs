@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use prominence_core::{Clock, Entry, Namespace, StoreError, Timestamp};
+use prominence_core::{Clock, Entry, Namespace, Timestamp};
 
-use super::files::folder::Folder;
+use super::error::{ReadError, Wait};
+use super::files::folder::{Folder, Layout};
 use super::options::Options;
 use super::read::entry_cache::EntryCache;
 use super::read::scan;
@@ -40,8 +41,9 @@ impl Shared {
     ) -> Self {
         let time_floor = TimeFloor::open(folder.path());
         clock.not_before(time_floor.noted());
+        let places = (folder.layout() == Layout::Log).then(|| options.places_bytes());
         Self {
-            entry_cache: EntryCache::new(options.entry_cache_bytes()),
+            entry_cache: EntryCache::new(options.entry_cache_bytes(), places),
             options,
             clock,
             time_floor,
@@ -60,17 +62,22 @@ impl Shared {
         }
     }
 
-    /// A live entry. It is read on the caller's thread, although that may take a block from the
-    /// disk: most come from memory in a few microseconds, and handing each over to another thread
-    /// would cost more than that.
+    /// A live entry. It is read on the caller's thread: most come from memory in a few microseconds,
+    /// and handing each over to another thread would cost more than that. Blocks of the index may be
+    /// read from the disk; where a value would have to be and that is refused, the answer says so.
     pub(super) fn entry(
         &self,
         database: &Database,
         namespace: &Namespace,
         row: &[u8],
         now: Timestamp,
-    ) -> Result<Option<Entry>, StoreError> {
-        let read = || database.snapshot_of(namespace).entry_row(row);
+        wait: Wait,
+    ) -> Result<Option<Entry>, ReadError> {
+        let read = |lately| {
+            database
+                .snapshot_of(namespace)
+                .find_entry(row, lately, wait)
+        };
         let entry = self.entry_cache.get_or_read(row, read)?;
         if entry
             .as_ref()

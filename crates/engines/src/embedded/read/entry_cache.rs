@@ -19,10 +19,13 @@ use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use prominence_core::{Entry, StoreError, Value};
+use prominence_core::{Entry, Value};
 use quick_cache::Weighter;
 use quick_cache::sync::{Cache, GuardResult};
 use xxhash_rust::xxh3::xxh3_64;
+
+use super::places::Places;
+use crate::embedded::files::group_log::segment::Location;
 
 /// Marks; keys share them by their hash. With the largest group of commits under way a quarter of
 /// all reads meets a mark of another key, which costs them a snapshot and nothing else.
@@ -49,7 +52,12 @@ pub(in crate::embedded) struct EntryCache {
     all_marked: AtomicU32,
     /// A part of the hash of the key that was read last of those that share the place.
     read_lately: Box<[AtomicU8]>,
+    /// Where the entries are that were read before.
+    places: Option<Places>,
 }
+
+/// An entry, if there is one, and where in the log it is.
+pub(in crate::embedded) type Found = (Option<Entry>, Option<Location>);
 
 /// Keys that are being written. Dropping it, whatever became of the write, removes them from the
 /// cache.
@@ -71,14 +79,16 @@ impl Weighter<Vec<u8>, Entry> for ByBytes {
 }
 
 impl EntryCache {
-    /// Keeps entries of about so many bytes altogether.
-    pub(in crate::embedded) fn new(bytes: u64) -> Self {
+    /// Keeps entries of about so many bytes altogether, and places of so many where the store has
+    /// such.
+    pub(in crate::embedded) fn new(bytes: u64, places: Option<u64>) -> Self {
         let usual = usize::try_from(bytes / USUAL_BYTES).unwrap_or(usize::MAX);
         Self {
             entries: Cache::with_weighter(usual, bytes, ByBytes),
             marks: (0..MARKS).map(|_| AtomicU32::new(0)).collect(),
             all_marked: AtomicU32::new(0),
             read_lately: (0..READ_LATELY).map(|_| AtomicU8::new(0)).collect(),
+            places: places.map(Places::new),
         }
     }
 
@@ -91,27 +101,27 @@ impl EntryCache {
     }
 
     /// The entry from here or else from `read`, which must look at a state that it takes after
-    /// it was called.
-    pub(in crate::embedded) fn get_or_read(
+    /// it was called. It is given the place where the entry was lately, and answers where it is.
+    pub(in crate::embedded) fn get_or_read<E>(
         &self,
         row: &[u8],
-        read: impl FnOnce() -> Result<Option<Entry>, StoreError>,
-    ) -> Result<Option<Entry>, StoreError> {
+        read: impl FnOnce(Option<Location>) -> Result<Found, E>,
+    ) -> Result<Option<Entry>, E> {
         if self.is_marked(row) {
-            return read();
+            return Ok(read(None)?.0);
         }
         if !self.was_read_lately(row) {
             return match self.entries.get(row) {
                 Some(entry) => Ok(Some(entry)),
-                None => read(),
+                None => self.read(row, read),
             };
         }
         // Nobody waits for another's read: two that read the same are quicker than one that waits.
         match self.entries.get_value_or_guard(row, Some(Duration::ZERO)) {
             GuardResult::Value(entry) => Ok(Some(entry)),
-            GuardResult::Timeout => read(),
+            GuardResult::Timeout => self.read(row, read),
             GuardResult::Guard(place) => {
-                let entry = read()?;
+                let entry = self.read(row, read)?;
                 if let Some(entry) = &entry {
                     // Refused where the committer has removed the key meanwhile.
                     let _ = place.insert(detached(entry));
@@ -119,6 +129,24 @@ impl EntryCache {
                 Ok(entry)
             }
         }
+    }
+
+    /// Reads an entry, with the place that is known, and keeps the place.
+    fn read<E>(
+        &self,
+        row: &[u8],
+        read: impl FnOnce(Option<Location>) -> Result<Found, E>,
+    ) -> Result<Option<Entry>, E> {
+        let Some(places) = &self.places else {
+            return Ok(read(None)?.0);
+        };
+        let hash = xxh3_64(row);
+        let (lately, seen) = places.find(hash);
+        let (entry, location) = read(lately)?;
+        if let Some(location) = location.filter(|_| location != lately) {
+            places.keep(hash, location, seen);
+        }
+        Ok(entry)
     }
 
     /// Says which rows are about to change.
@@ -144,6 +172,9 @@ impl EntryCache {
     /// Forgets everything.
     pub(in crate::embedded) fn clear(&self) {
         self.entries.clear();
+        if let Some(places) = &self.places {
+            places.clear();
+        }
     }
 
     fn mark(&self, row: &[u8]) -> &AtomicU32 {
@@ -173,6 +204,9 @@ impl Drop for Writing<'_> {
         };
         for row in rows {
             self.cache.entries.remove(row);
+            if let Some(places) = &self.cache.places {
+                places.forget(xxh3_64(row));
+            }
             self.cache.mark(row).fetch_sub(1, Ordering::SeqCst);
         }
     }
@@ -196,7 +230,7 @@ fn detached(entry: &Entry) -> Entry {
 mod tests {
     use super::*;
     use prominence_core::entry::Metadata;
-    use prominence_core::{Revision, Timestamp};
+    use prominence_core::{Revision, StoreError, Timestamp};
 
     fn entry(revision: u64, bytes: usize) -> Entry {
         let instant = Timestamp::from_millis(1);
@@ -217,21 +251,25 @@ mod tests {
         }
     }
 
+    fn found(entry: Option<Entry>) -> Result<Found, StoreError> {
+        Ok((entry, None))
+    }
+
     /// A cache that has seen the key before, so that it keeps the entry that is read next.
     fn knowing_a() -> EntryCache {
-        let cache = EntryCache::new(1 << 20);
+        let cache = EntryCache::new(1 << 20, None);
         assert_eq!(read(&cache, b"a", 0), 0);
         cache
     }
 
     fn read(cache: &EntryCache, row: &[u8], revision: u64) -> u64 {
-        let found = cache.get_or_read(row, || Ok(Some(entry(revision, 3))));
+        let found = cache.get_or_read(row, |_| found(Some(entry(revision, 3))));
         found.unwrap().unwrap().metadata.revision.get()
     }
 
     #[test]
     fn what_is_read_once_is_not_kept() {
-        let cache = EntryCache::new(1 << 20);
+        let cache = EntryCache::new(1 << 20, None);
         for number in 0..1_000_u32 {
             read(&cache, &number.to_be_bytes(), 1);
         }
@@ -274,9 +312,9 @@ mod tests {
         let one = || drop(cache.writing(vec![b"a".to_vec()]));
         let many = || drop(cache.writing_many());
         for write in [&one as &dyn Fn(), &many] {
-            let old = cache.get_or_read(b"a", || {
+            let old = cache.get_or_read(b"a", |_| {
                 write();
-                Ok(Some(entry(1, 3)))
+                found(Some(entry(1, 3)))
             });
             assert_eq!(old.unwrap().unwrap().metadata.revision.get(), 1);
             assert_eq!(cache.get(b"a"), None);
@@ -297,22 +335,22 @@ mod tests {
     #[test]
     fn absence_and_errors_are_not_kept() {
         let cache = knowing_a();
-        assert_eq!(cache.get_or_read(b"a", || Ok(None)).unwrap(), None);
+        assert_eq!(cache.get_or_read(b"a", |_| found(None)).unwrap(), None);
         let damaged = || StoreError::Corrupt {
             what: "it".to_owned(),
         };
-        assert!(cache.get_or_read(b"a", || Err(damaged())).is_err());
+        assert!(cache.get_or_read(b"a", |_| Err(damaged())).is_err());
         assert_eq!(read(&cache, b"a", 1), 1);
     }
 
     #[test]
     fn its_memory_is_bounded() {
         let bytes = 1 << 20;
-        let cache = EntryCache::new(bytes);
+        let cache = EntryCache::new(bytes, None);
         for number in 0..10_000_u32 {
             let row = number.to_be_bytes();
             for _ in 0..2 {
-                drop(cache.get_or_read(&row, || Ok(Some(entry(1, 1_000)))));
+                drop(cache.get_or_read(&row, |_| found(Some(entry(1, 1_000)))));
             }
         }
         assert!(

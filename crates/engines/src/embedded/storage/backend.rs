@@ -15,8 +15,9 @@ use super::database::{Table, WriteFailure};
 use super::fjall_store::FjallStore;
 use super::format;
 use super::log_store::{self, LogStore, MIN_LOCATED_VALUE, TreeRows};
-use crate::embedded::error::{OpenError, StorageError, read_failed};
+use crate::embedded::error::{OpenError, ReadError, StorageError, Wait, read_failed};
 use crate::embedded::files::folder::{Folder, Layout};
+use crate::embedded::files::group_log::segment::Location;
 use crate::embedded::options::Tuning;
 use crate::embedded::panics::answer;
 
@@ -38,6 +39,10 @@ pub(super) enum RowIter {
     Fjall(fjall::Iter),
     Log(TreeRows),
 }
+
+/// Where a stored entry is, for a batch that writes over it.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::embedded) struct StoredAt(pub(in crate::embedded) Option<Location>);
 
 /// Rows to write.
 pub(super) enum BatchRows {
@@ -142,18 +147,24 @@ impl Backend {
     }
 
     /// Notes that a batch writes over a stored entry with so many bytes of value, or removes it.
+    /// Where it is has to be looked up unless that is known.
     pub(super) fn replace(
         &self,
         batch: &mut BatchRows,
         key: &[u8],
         value_bytes: usize,
+        at: Option<StoredAt>,
     ) -> Result<(), StoreError> {
-        match (self, batch) {
-            (Self::Log(store), BatchRows::Log(rows)) if value_bytes >= MIN_LOCATED_VALUE => {
-                store.replace(rows, key)
-            }
-            _ => Ok(()),
-        }
+        let (Self::Log(store), BatchRows::Log(rows)) = (self, batch) else {
+            return Ok(());
+        };
+        let location = match at {
+            Some(StoredAt(location)) => location,
+            None if value_bytes >= MIN_LOCATED_VALUE => store.location_of(key)?,
+            None => None,
+        };
+        rows.cease(location);
+        Ok(())
     }
 
     /// Writes a batch, all of it or nothing.
@@ -213,6 +224,27 @@ impl State {
             Self::Fjall(_) => format::decode_entry(key, row),
             Self::Log(state) => state.entry(key, row),
         }
+    }
+
+    /// The entry that is at a place in the log.
+    pub(super) fn entry_in(
+        &self,
+        key: &[u8],
+        location: Location,
+        wait: Wait,
+    ) -> Result<Entry, ReadError> {
+        match self {
+            Self::Fjall(_) => Err(read_failed(other_store()).into()),
+            Self::Log(state) => state.entry_in(key, location, wait),
+        }
+    }
+
+    /// Where the entry of a row is.
+    pub(super) fn stored_at(&self, row: &[u8]) -> StoredAt {
+        StoredAt(match self {
+            Self::Fjall(_) => None,
+            Self::Log(_) => log_store::location(row),
+        })
     }
 
     /// The metadata of the entry of a row.

@@ -14,6 +14,7 @@ use prominence_core::{Entry, Namespace, StoreError};
 use crate::embedded::error::{StorageError, unavailable};
 use crate::embedded::files::folder::Folder;
 use crate::embedded::options::RETRY_SOON;
+pub(in crate::embedded) use crate::embedded::storage::backend::StoredAt;
 use crate::embedded::storage::backend::{Backend, BatchRows, State};
 use crate::embedded::storage::empty_ranges::EmptyRanges;
 pub(in crate::embedded) use snapshot::{Rows, Snapshot, entry_of};
@@ -290,14 +291,16 @@ impl Batch<'_> {
         self.database.backend.remove(&mut self.rows, table, key);
     }
 
-    /// Notes that a stored entry with so many bytes of value is written over or removed.
+    /// Notes that a stored entry with so many bytes of value is written over or removed. It is looked
+    /// up where it is not known where it is.
     pub(in crate::embedded) fn replace(
         &mut self,
         key: &[u8],
         value_bytes: usize,
+        at: Option<StoredAt>,
     ) -> Result<(), StoreError> {
         let backend = &self.database.backend;
-        backend.replace(&mut self.rows, key, value_bytes)
+        backend.replace(&mut self.rows, key, value_bytes, at)
     }
 
     /// Writes everything, or nothing, and gives readers the state behind it. What is not to be

@@ -37,7 +37,7 @@ use bytes::Bytes;
 use prominence_core::entry::{Entry, Metadata};
 use prominence_core::{StoreError, error::Fate};
 
-use crate::embedded::error::{StorageError, unavailable};
+use crate::embedded::error::{ReadError, StorageError, Wait, unavailable};
 use crate::embedded::files::group_log::segment::Location;
 use crate::embedded::files::group_log::{Appended, GroupLog};
 use crate::embedded::options::RETRY_LATER;
@@ -48,7 +48,7 @@ pub(in crate::embedded) use batch::LogBatch;
 use collection::Collection;
 use index::Index;
 pub(in crate::embedded) use index::{TreeRows, next};
-pub(in crate::embedded) use row::MIN_LOCATED_VALUE;
+pub(in crate::embedded) use row::{MIN_LOCATED_VALUE, location};
 pub(in crate::embedded) use state::State;
 use state::States;
 
@@ -95,16 +95,16 @@ impl LogStore {
         LogBatch::new()
     }
 
-    /// Notes that a batch puts or removes an entry that was stored in the log alone.
-    pub(in crate::embedded) fn replace(
+    /// Where the stored entry under a key is, if it is in the log alone.
+    pub(in crate::embedded) fn location_of(
         &self,
-        batch: &mut LogBatch,
         key: &[u8],
-    ) -> Result<(), StoreError> {
-        if let Some(location) = self.parts.location_of(key)? {
-            batch.ceased.push(location);
-        }
-        Ok(())
+    ) -> Result<Option<Location>, StoreError> {
+        let row = crate::embedded::panics::answer(|| {
+            let row = self.parts.index.get(Table::Entries, key, ALL);
+            row.map_err(StorageError::from)
+        });
+        Ok(row?.and_then(|row| row::location(&row)))
     }
 
     /// Writes a batch: all of it is durable afterwards where a sync is wanted. Readers see it when the
@@ -118,7 +118,7 @@ impl LogStore {
         if parts.has_failed() {
             return Err(WriteFailure::Stopped);
         }
-        let moves = parts.add_moves(&mut batch).map_err(|error| {
+        let portions = parts.add_moves(&mut batch).map_err(|error| {
             parts.fail("read a row that is to be moved", &error);
             WriteFailure::Stopped
         })?;
@@ -133,9 +133,7 @@ impl LogStore {
         })?;
         let begun = parts.put_rows(batch.rows, appended, sequence);
         parts.log.account(&begun, &batch.ceased);
-        if moves {
-            parts.collection.moved();
-        }
+        parts.collection.moved(portions);
         parts.hand_over(bytes, sequence);
         Ok(())
     }
@@ -226,6 +224,16 @@ impl State {
         row::entry(&self.segments, key, row)
     }
 
+    /// The entry whose row is at a place in the log.
+    pub(in crate::embedded) fn entry_in(
+        &self,
+        key: &[u8],
+        location: Location,
+        wait: Wait,
+    ) -> Result<Entry, ReadError> {
+        row::entry_in(&self.segments, key, location, wait)
+    }
+
     /// The metadata of the entry of a row, without its value.
     pub(in crate::embedded) fn metadata(
         &self,
@@ -237,15 +245,6 @@ impl State {
 }
 
 impl Parts {
-    /// Where the stored entry under a key is, if it is in the log alone.
-    fn location_of(&self, key: &[u8]) -> Result<Option<Location>, StoreError> {
-        let row = crate::embedded::panics::answer(|| {
-            let row = self.index.get(Table::Entries, key, ALL);
-            row.map_err(StorageError::from)
-        });
-        Ok(row?.and_then(|row| row::location(&row)))
-    }
-
     /// Puts the rows of a group into the memtables; answers which content is in the log alone.
     fn put_rows(&self, rows: Vec<IndexRow>, appended: Appended, sequence: u64) -> Vec<Location> {
         let mut begun = Vec::new();

@@ -91,6 +91,7 @@ impl<'a> Group<'a> {
             quota: self.quota,
         };
         let space = load(&mut self.spaces, &self.snapshot, namespace)?;
+        space.forget_read();
         let view = SpaceView {
             snapshot: &self.snapshot,
             namespace,

@@ -1,13 +1,14 @@
 //! One namespace in a group of commits: the entries that they change, and the rows to write for
 //! them.
 
+use std::cell::RefCell;
 use std::collections::hash_map::Entry as MapEntry;
 use std::collections::{BTreeMap, HashMap};
 
 use prominence_core::rules::Effect;
 use prominence_core::{Change, Cursor, Entry, Job, Key, Namespace, StoreError, Timestamp, Usage};
 
-use crate::embedded::storage::database::{Batch, Snapshot, Table};
+use crate::embedded::storage::database::{Batch, Snapshot, StoredAt, Table};
 use crate::embedded::storage::format::{self, NamespaceRow};
 use crate::embedded::storage::keys;
 
@@ -24,16 +25,26 @@ pub(in crate::embedded) struct Space {
     pub(super) changes: Vec<Change>,
     /// Places of changes to remove.
     pub(super) trimmed: Vec<Cursor>,
+    /// Where the entries are that the planning of the present commit has read.
+    read: RefCell<HashMap<Key, StoredAt>>,
 }
 
 /// A key that the group touches.
 pub(in crate::embedded) struct Slot {
     /// Where the stored entry stands in the expiry index.
     indexed: Option<Timestamp>,
-    /// Bytes of the stored entry's value, where there is one.
-    stored: Option<usize>,
+    /// The stored entry, where there is one.
+    stored: Option<Stored>,
     /// What will be stored.
     pub(in crate::embedded) entry: Option<Entry>,
+}
+
+/// A stored entry that is written over.
+struct Stored {
+    /// Bytes of its value.
+    bytes: usize,
+    /// Where it is, if planning has read it by itself.
+    at: Option<StoredAt>,
 }
 
 /// Who commits, and when.
@@ -67,7 +78,11 @@ impl Space {
             });
             let before = effect.before.as_ref();
             let indexed = before.and_then(|metadata| metadata.expires);
-            let stored = before.map(|metadata| metadata.size);
+            let at = self.read.get_mut().remove(&effect.key);
+            let stored = before.map(|metadata| Stored {
+                bytes: metadata.size,
+                at,
+            });
             let slot = self.entries.entry(effect.key).or_insert(Slot {
                 indexed,
                 stored,
@@ -78,6 +93,16 @@ impl Space {
         }
         self.row.usage = usage;
         weight
+    }
+
+    /// Notes where an entry is that was read to plan a commit, so that it isn't looked up again.
+    pub(in crate::embedded) fn note_read(&self, key: &Key, at: StoredAt) {
+        self.read.borrow_mut().insert(key.clone(), at);
+    }
+
+    /// Begins to plan the next commit.
+    pub(super) fn forget_read(&mut self) {
+        self.read.get_mut().clear();
     }
 }
 
@@ -94,6 +119,7 @@ pub(super) fn load<'s>(
             entries: BTreeMap::new(),
             changes: Vec::new(),
             trimmed: Vec::new(),
+            read: RefCell::default(),
         })),
     }
 }
@@ -106,8 +132,8 @@ pub(super) fn put_entry(
     slot: &Slot,
 ) -> Result<Option<Timestamp>, StoreError> {
     let row_key = keys::entry(namespace, key);
-    if let Some(bytes) = slot.stored {
-        batch.replace(&row_key, bytes)?;
+    if let Some(Stored { bytes, at }) = &slot.stored {
+        batch.replace(&row_key, *bytes, *at)?;
     }
     let mut expires = None;
     match &slot.entry {

@@ -24,14 +24,26 @@ impl View for SpaceView<'_, '_> {
     fn get(&self, key: &Key) -> Result<Option<Entry>, StoreError> {
         match self.space.entries.get(key) {
             Some(slot) => Ok(slot.entry.clone()),
-            None => self.snapshot.entry(self.namespace, key),
+            None => {
+                let found = self.snapshot.entry_at(self.namespace, key)?;
+                Ok(found.map(|(entry, at)| {
+                    self.space.note_read(key, at);
+                    entry
+                }))
+            }
         }
     }
 
     fn metadata(&self, key: &Key) -> Result<Option<Metadata>, StoreError> {
         match self.space.entries.get(key) {
             Some(slot) => Ok(slot.entry.as_ref().map(|entry| entry.metadata.clone())),
-            None => self.snapshot.metadata(self.namespace, key),
+            None => {
+                let found = self.snapshot.metadata_at(self.namespace, key)?;
+                Ok(found.map(|(metadata, at)| {
+                    self.space.note_read(key, at);
+                    metadata
+                }))
+            }
         }
     }
 

@@ -17,8 +17,9 @@
 //! trees refer to, about. `closed` is there where the store was closed: it names the last group and
 //! where it ends.
 
-use std::fs::{self, File};
+use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use xxhash_rust::xxh3::xxh3_128;
@@ -74,7 +75,12 @@ impl Manifest {
     /// Replaces the manifest, wholly or not at all, also in a power cut.
     pub(in crate::embedded) fn write(&self, folder: &Path) -> io::Result<()> {
         let draft = folder.join(DRAFT);
-        let mut file = File::create(&draft)?;
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&draft)?;
         file.write_all(self.text().as_bytes())?;
         file.sync_all()?;
         fs::rename(&draft, folder.join(FILE))?;

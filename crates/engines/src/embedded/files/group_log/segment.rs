@@ -1,9 +1,11 @@
 //! A segment: one file of the log, which grows until it is full and is read at any place.
 
 use std::fs::{File, OpenOptions};
-use std::io;
+use std::io::{self, IoSliceMut};
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+
+use rustix::io::{Errno, ReadWriteFlags, preadv2};
 
 use super::super::folder::sync_folder;
 
@@ -67,6 +69,23 @@ impl Segment {
         let mut bytes = vec![0; length];
         self.file.read_exact_at(&mut bytes, offset)?;
         Ok(bytes)
+    }
+
+    /// The same if the bytes are in memory. `None` where the disk would have to be waited for.
+    pub(in crate::embedded) fn read_at_once(
+        &self,
+        offset: u64,
+        length: usize,
+    ) -> io::Result<Option<Vec<u8>>> {
+        let mut bytes = vec![0; length];
+        let mut parts = [IoSliceMut::new(&mut bytes)];
+        match preadv2(&self.file, &mut parts, offset, ReadWriteFlags::NOWAIT) {
+            Ok(read) if read == length => Ok(Some(bytes)),
+            Ok(_) | Err(Errno::AGAIN) => Ok(None),
+            // The file system can't tell, as one in memory, where nothing is waited for.
+            Err(Errno::OPNOTSUPP | Errno::NOSYS) => self.read(offset, length).map(Some),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Writes without a sync.

@@ -9,8 +9,9 @@ use prominence_core::entry::Metadata;
 use prominence_core::error::Fate;
 use prominence_core::{Entry, Key, Namespace, StoreError, Timestamp};
 
-use super::{Database, Table};
-use crate::embedded::error::unavailable;
+use super::{Database, StoredAt, Table};
+use crate::embedded::error::{ReadError, Wait, unavailable};
+use crate::embedded::files::group_log::segment::Location;
 use crate::embedded::options::RETRY_SOON;
 use crate::embedded::storage::backend::{RowIter, State};
 use crate::embedded::storage::empty_ranges::EmptyRanges;
@@ -42,24 +43,60 @@ pub(in crate::embedded) struct Rows<'a> {
 }
 
 impl<'a> Snapshot<'a> {
-    /// One stored entry, whether live or expired.
-    pub(in crate::embedded) fn entry(
+    /// One stored entry by the key of its row, and where it is in the log; first it is looked for where
+    /// it was lately, if that is known.
+    pub(in crate::embedded) fn find_entry(
+        &self,
+        row_key: &[u8],
+        lately: Option<Location>,
+        wait: Wait,
+    ) -> Result<(Option<Entry>, Option<Location>), ReadError> {
+        if let Some(location) = lately {
+            match self.at.entry_in(row_key, location, wait) {
+                Ok(entry) => return Ok((Some(entry), lately)),
+                Err(ReadError::WouldWait) => return Err(ReadError::WouldWait),
+                // It is another key's, or its segment is gone: the index knows.
+                Err(ReadError::Failed(_)) => {}
+            }
+        }
+        let Some(row) = self.get(Table::Entries, row_key)? else {
+            return Ok((None, None));
+        };
+        let StoredAt(location) = self.at.stored_at(&row);
+        let entry = match location {
+            Some(location) => self.at.entry_in(row_key, location, wait)?,
+            None => self.decode_entry(row_key, &row)?,
+        };
+        Ok((Some(entry), location))
+    }
+
+    /// One stored entry, and where it is.
+    pub(in crate::embedded) fn entry_at(
         &self,
         namespace: &Namespace,
         key: &Key,
-    ) -> Result<Option<Entry>, StoreError> {
-        self.entry_row(&keys::entry(namespace, key))
+    ) -> Result<Option<(Entry, StoredAt)>, StoreError> {
+        let row_key = keys::entry(namespace, key);
+        let row = self.get(Table::Entries, &row_key)?;
+        let decode = |row| Ok((self.decode_entry(&row_key, &row)?, self.at.stored_at(&row)));
+        row.map(decode).transpose()
     }
 
-    /// The same by the key of its row.
-    pub(in crate::embedded) fn entry_row(
+    /// The metadata of one stored entry, and where it is.
+    pub(in crate::embedded) fn metadata_at(
         &self,
-        row_key: &[u8],
-    ) -> Result<Option<Entry>, StoreError> {
-        match self.get(Table::Entries, row_key)? {
-            Some(row) => self.decode_entry(row_key, &row).map(Some),
-            None => Ok(None),
-        }
+        namespace: &Namespace,
+        key: &Key,
+    ) -> Result<Option<(Metadata, StoredAt)>, StoreError> {
+        let row_key = keys::entry(namespace, key);
+        let row = self.get(Table::Entries, &row_key)?;
+        let decode = |row| {
+            Ok((
+                self.decode_metadata(&row_key, &row)?,
+                self.at.stored_at(&row),
+            ))
+        };
+        row.map(decode).transpose()
     }
 
     /// The metadata of one stored entry, whether live or expired.
@@ -68,11 +105,8 @@ impl<'a> Snapshot<'a> {
         namespace: &Namespace,
         key: &Key,
     ) -> Result<Option<Metadata>, StoreError> {
-        let row_key = keys::entry(namespace, key);
-        match self.get(Table::Entries, &row_key)? {
-            Some(row) => self.decode_metadata(&row_key, &row).map(Some),
-            None => Ok(None),
-        }
+        let found = self.metadata_at(namespace, key)?;
+        Ok(found.map(|(metadata, _)| metadata))
     }
 
     /// The entry of a row of the table of entries. Its value may be elsewhere.

@@ -73,6 +73,11 @@ impl LogBatch {
         self.push(table, key, content);
     }
 
+    /// Notes that the index will not refer to this content any more.
+    pub(in crate::embedded) fn cease(&mut self, location: Option<Location>) {
+        self.ceased.extend(location);
+    }
+
     /// Puts the row of an entry once more, unchanged, so that it is here from now on.
     pub(super) fn move_entry(&mut self, key: Vec<u8>, index_row: &[u8], entry_row: &[u8]) {
         let table = Table::Entries;

@@ -24,11 +24,13 @@ use crate::embedded::storage::database::Table;
 /// The log is collected when it has so many hundredths of the bytes that the index refers to.
 const MAX_PERCENT: u64 = 190;
 
-/// Bytes that are moved along with one group.
-const PORTION: usize = 1 << 20;
+/// Bytes of a portion. One is moved along with a small group, which then takes a millisecond longer;
+/// with a large group as much as the group has, so that what is written is never ahead of what is
+/// collected.
+const PORTION: usize = 256 << 10;
 
 /// Portions that are ready. They bound the memory that collecting takes.
-const MAX_READY: usize = 2;
+const MAX_READY: usize = 16;
 
 /// How long the collector waits at once for the committer.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -67,10 +69,13 @@ impl Collection {
         !self.state().ready.is_empty()
     }
 
-    /// Says that what was handed over is written.
-    pub(super) fn moved(&self) {
+    /// Says that so many portions that were handed over are written.
+    pub(super) fn moved(&self, portions: usize) {
+        if portions == 0 {
+            return;
+        }
         let mut state = self.state();
-        state.handed_over = state.handed_over.saturating_sub(1);
+        state.handed_over = state.handed_over.saturating_sub(portions);
         drop(state);
         self.changed.notify_all();
     }
@@ -120,10 +125,10 @@ impl Collection {
 }
 
 impl Parts {
-    /// Adds what is to be moved to a group, and says whether there was something.
-    pub(super) fn add_moves(&self, batch: &mut LogBatch) -> Result<bool, StorageError> {
-        let Some(portion) = self.collection.take() else {
-            return Ok(false);
+    /// Adds what is to be moved to a group, and says how many portions these are.
+    pub(super) fn add_moves(&self, batch: &mut LogBatch) -> Result<usize, StorageError> {
+        let Some(first) = self.collection.take() else {
+            return Ok(0);
         };
         let written: HashSet<Bytes> = batch
             .rows
@@ -131,6 +136,24 @@ impl Parts {
             .filter(|row| row.table == Table::Entries)
             .map(|row| row.key.clone())
             .collect();
+        let own_bytes = batch.group.len();
+        let mut portions = 0;
+        let mut next = Some(first);
+        while let Some(portion) = next {
+            self.add_portion(batch, &written, portion)?;
+            portions += 1;
+            let is_behind = batch.group.len() - own_bytes < own_bytes;
+            next = is_behind.then(|| self.collection.take()).flatten();
+        }
+        Ok(portions)
+    }
+
+    fn add_portion(
+        &self,
+        batch: &mut LogBatch,
+        written: &HashSet<Bytes>,
+        portion: Vec<Move>,
+    ) -> Result<(), StorageError> {
         for Move { key, from, row } in portion {
             if written.contains(&key) {
                 continue;
@@ -144,7 +167,7 @@ impl Parts {
                 batch.ceased.push(from);
             }
         }
-        Ok(true)
+        Ok(())
     }
 
     /// Collects segments as long as that is worth it.

@@ -17,6 +17,7 @@ use bytes::Bytes;
 use prominence_core::StoreError;
 use prominence_core::entry::{Entry, Metadata};
 
+use crate::embedded::error::{ReadError, Wait, read_failed};
 use crate::embedded::files::group_log::Segments;
 use crate::embedded::files::group_log::segment::{Location, name};
 use crate::row::{AROUND_ENTRY, Body, Kind, damaged, decode_entry, read_metadata, readable};
@@ -60,7 +61,7 @@ pub(super) fn locate(row: &mut [u8], location: Location) {
 }
 
 /// Where the row is, if it is elsewhere.
-pub(super) fn location(row: &[u8]) -> Option<Location> {
+pub(in crate::embedded) fn location(row: &[u8]) -> Option<Location> {
     let row = row.strip_prefix(&[LOCATED])?;
     let number = |at: usize| Some(u32::from_be_bytes(*row.get(at..)?.first_chunk()?));
     Some(Location {
@@ -89,27 +90,50 @@ pub(super) fn metadata(key: &[u8], row: &Bytes) -> Result<Metadata, StoreError> 
 pub(super) fn entry(segments: &Segments, key: &[u8], row: &Bytes) -> Result<Entry, StoreError> {
     match location(row) {
         None => decode_entry(key, row),
-        Some(location) => {
-            let row = read(segments, key, location)?;
-            decode_entry(key, &row).map_err(|error| in_segment(error, location))
-        }
+        Some(location) => match entry_in(segments, key, location, Wait::Allowed) {
+            Ok(entry) => Ok(entry),
+            Err(ReadError::Failed(error)) => Err(error),
+            Err(ReadError::WouldWait) => Err(damaged(Kind::Entry, key, "was not read")),
+        },
     }
 }
 
+/// The entry whose row is at a place.
+pub(super) fn entry_in(
+    segments: &Segments,
+    key: &[u8],
+    location: Location,
+    wait: Wait,
+) -> Result<Entry, ReadError> {
+    let row = read(segments, key, location, wait)?;
+    let entry = decode_entry(key, &row);
+    Ok(entry.map_err(|error| in_segment(error, location))?)
+}
+
 /// The row that is at a place.
-fn read(segments: &Segments, key: &[u8], location: Location) -> Result<Bytes, StoreError> {
+fn read(
+    segments: &Segments,
+    key: &[u8],
+    location: Location,
+    wait: Wait,
+) -> Result<Bytes, ReadError> {
     let Some(segment) = segments.get(&location.segment) else {
         let error = damaged(Kind::Entry, key, "is in a segment that is not there");
-        return Err(in_segment(error, location));
+        return Err(in_segment(error, location).into());
     };
     let length = usize::try_from(location.length).unwrap_or(usize::MAX);
-    match segment.read(location.offset.into(), length) {
-        Ok(row) => Ok(row.into()),
+    let read = match wait {
+        Wait::Allowed => segment.read(location.offset.into(), length).map(Some),
+        Wait::Refused => segment.read_at_once(location.offset.into(), length),
+    };
+    match read {
+        Ok(Some(row)) => Ok(row.into()),
+        Ok(None) => Err(ReadError::WouldWait),
         Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
             let error = damaged(Kind::Entry, key, "is behind the end of its segment");
-            Err(in_segment(error, location))
+            Err(in_segment(error, location).into())
         }
-        Err(error) => Err(crate::embedded::error::read_failed(error.into())),
+        Err(error) => Err(read_failed(error.into()).into()),
     }
 }
 

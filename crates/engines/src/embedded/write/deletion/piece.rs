@@ -99,7 +99,7 @@ impl Written {
         let progress = &self.progress;
         for key in &self.keys {
             let row_key = keys::entry(&progress.namespace, key);
-            batch.replace(&row_key, usize::MAX)?;
+            batch.replace(&row_key, usize::MAX, None)?;
             batch.remove(Table::Entries, row_key);
         }
         for row in &self.expiry {

@@ -52,6 +52,11 @@ impl Format {
         }
     }
 
+    /// The text of `FORMAT` in a folder of it.
+    pub(crate) fn line(self) -> String {
+        format!("prominence-kv {}\n", self.number())
+    }
+
     /// The file to which the first commits are appended, in the folder of the store.
     pub(crate) fn first_commits(self) -> &'static [&'static str] {
         match self {

@@ -18,6 +18,7 @@ mod formats;
 mod kill;
 mod layout;
 mod opening;
+mod places;
 mod power;
 mod rot;
 mod support;

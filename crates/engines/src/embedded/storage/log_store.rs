@@ -3,7 +3,8 @@
 //! ```text
 //! write ── batch ─▶ log (append, sync) ─▶ index (memtables) ─▶ state for readers
 //!                    │                      │ flusher: memtables → files, then the manifest
-//!                    ◀── moves ── collector ◀ compactor: files → fewer files
+//!                    │                      │ compactor: files → fewer files
+//!                    ◀─── moves ── collector: what is left in the emptiest segment
 //! ```
 //!
 //! | module | what it holds |
@@ -194,7 +195,7 @@ impl LogStore {
             crate::embedded::error::read_failed(error.into())
         })?;
         parts.rotate();
-        if self.background.is_idle_soon() {
+        if self.background.wait_until_written_out() {
             return Ok(());
         }
         let reason = "the storage engine has stopped, as it does on a full disk";

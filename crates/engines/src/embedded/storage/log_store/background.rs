@@ -1,7 +1,8 @@
 //! The threads that write memtables out, compact the trees and collect segments.
 //!
-//! One thread writes out and makes segments, so that commits never wait for a compaction; another
-//! compacts, and then looks whether a segment should be collected.
+//! One thread writes out and makes segments, so that memtables never wait for a compaction to end;
+//! another compacts; and a third collects, since it waits for the committer, which in turn may wait
+//! for a compaction.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -13,10 +14,10 @@ use crate::embedded::files::group_log::Checkpoint;
 use crate::embedded::panics::no_panic;
 use crate::embedded::storage::database::Table;
 
-/// How often the second thread looks for something to do by itself.
+/// How often compactor and collector look for something to do by themselves.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// How long [`Background::is_idle_soon`] waits: a restored store may have gigabytes to write out.
+/// How long [`Background::wait_until_written_out`] waits: a restored store may have gigabytes to write out.
 const IDLE_WAIT: Duration = Duration::from_mins(10);
 
 /// What there is to do.
@@ -34,6 +35,7 @@ struct Tasks {
     is_writing_out: bool,
     segment: bool,
     compact: bool,
+    collect: bool,
     stopped: bool,
 }
 
@@ -87,6 +89,7 @@ impl Work {
                 .unwrap_or_else(PoisonError::into_inner);
             tasks = woken;
             tasks.compact |= timeout.timed_out();
+            tasks.collect |= timeout.timed_out();
         }
     }
 }
@@ -107,11 +110,12 @@ impl Background {
         };
         start("flusher", flush)?;
         start("compactor", compact)?;
+        start("collector", collect)?;
         Ok(background)
     }
 
     /// Waits until nothing is left to be written out. False where that fails or takes too long.
-    pub(super) fn is_idle_soon(&self) -> bool {
+    pub(super) fn wait_until_written_out(&self) -> bool {
         let deadline = Instant::now() + IDLE_WAIT;
         let parts = &*self.parts;
         let mut tasks = parts.work.tasks();
@@ -168,12 +172,13 @@ fn flush(parts: &Parts) {
         let mut tasks = parts.work.tasks();
         tasks.is_writing_out = false;
         tasks.compact = true;
+        tasks.collect = true;
         drop(tasks);
         parts.work.changed.notify_all();
     }
 }
 
-/// Compacts the trees, and collects segments.
+/// Compacts the trees.
 fn compact(parts: &Parts) {
     let wanted = |tasks: &mut Tasks| std::mem::take(&mut tasks.compact).then_some(());
     while parts.work.next(wanted).is_some() {
@@ -183,9 +188,17 @@ fn compact(parts: &Parts) {
                     && parts.index.compact(table, parts.states.oldest())?
                 {}
             }
-            parts.collect()
+            Ok(())
         });
         note(parts, "compact", compacted);
+    }
+}
+
+/// Collects segments.
+fn collect(parts: &Parts) {
+    let wanted = |tasks: &mut Tasks| std::mem::take(&mut tasks.collect).then_some(());
+    while parts.work.next(wanted).is_some() {
+        note(parts, "collect a segment", no_panic(|| parts.collect()));
     }
 }
 

@@ -1,9 +1,8 @@
 //! Appends to a growing file and syncs, as fast as the disk does it: the limit for a durable write.
 //!
-//! With one writer it writes a record, syncs the data, and begins again. With several, each is a
-//! thread that hands a fresh value to one appender and waits for it to be durable; the appender
-//! takes whatever waits, writes it in one go and syncs once, as a store's committer does. It
-//! prints the records a second and the 99th percentile of their times in milliseconds.
+//! Each of some threads hands a fresh value to one appender and waits for it to be durable; the appender
+//! takes whatever waits, writes it in one go and syncs once, as a store's committer does. It prints the
+//! records a second and the 99th percentile of their times in milliseconds.
 #![expect(clippy::print_stdout, reason = "prints its measurement")]
 
 use std::path::{Path, PathBuf};
@@ -36,11 +35,7 @@ fn main() -> anyhow::Result<()> {
     let path = arguments.folder.join("append");
     let started = Instant::now();
     let until = started + Duration::from_secs(arguments.seconds);
-    let times = if arguments.writers == 1 {
-        alone(&path, arguments.bytes, until)
-    } else {
-        together(&path, &arguments, until)
-    };
+    let times = append(&path, &arguments, until);
     let seconds = started.elapsed().as_secs_f64();
     std::fs::remove_file(&path)?;
     let mut times = times?;
@@ -55,14 +50,8 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// One record after the other, on this thread.
-fn alone(path: &Path, bytes: usize, until: Instant) -> anyhow::Result<Vec<Duration>> {
-    let mut file = Appender::create(path)?;
-    time_writes(0, bytes, until, |value| Ok(file.append(&value)?))
-}
-
 /// Many writers and one appender.
-fn together(path: &Path, arguments: &Arguments, until: Instant) -> anyhow::Result<Vec<Duration>> {
+fn append(path: &Path, arguments: &Arguments, until: Instant) -> anyhow::Result<Vec<Duration>> {
     let mut file = Appender::create(path)?;
     let (records, received) = sync_channel(usize::from(arguments.writers));
     std::thread::scope(|threads| {
@@ -70,14 +59,7 @@ fn together(path: &Path, arguments: &Arguments, until: Instant) -> anyhow::Resul
             .map(|number| {
                 let records = records.clone();
                 let bytes = arguments.bytes;
-                threads.spawn(move || {
-                    let (written, is_written) = sync_channel(1);
-                    time_writes(u64::from(number), bytes, until, |value| {
-                        let waiter = written.clone();
-                        records.send(Record { value, waiter })?;
-                        Ok(is_written.recv()?)
-                    })
-                })
+                threads.spawn(move || write(u64::from(number), bytes, until, &records))
             })
             .collect();
         drop(records);
@@ -96,19 +78,22 @@ fn together(path: &Path, arguments: &Arguments, until: Instant) -> anyhow::Resul
     })
 }
 
-/// Writes fresh values one after the other, and says how long each took.
-fn time_writes(
+/// Hands over fresh values one after the other, and says how long each took.
+fn write(
     seed: u64,
     bytes: usize,
     until: Instant,
-    mut write: impl FnMut(Vec<u8>) -> anyhow::Result<()>,
+    records: &SyncSender<Record<Vec<u8>, SyncSender<()>>>,
 ) -> anyhow::Result<Vec<Duration>> {
+    let (written, is_written) = sync_channel(1);
     let mut random = Random::new(seed);
     let mut times = Vec::new();
     while Instant::now() < until {
         let value = random.value(bytes);
+        let waiter = written.clone();
         let started = Instant::now();
-        write(value)?;
+        records.send(Record { value, waiter })?;
+        is_written.recv()?;
         times.push(started.elapsed());
     }
     Ok(times)

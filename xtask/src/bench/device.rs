@@ -4,8 +4,9 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use rustix::fs::{major, minor};
 
 /// The kernel's unit in the statistics of a device, whatever the device's own is
@@ -14,6 +15,13 @@ const SECTOR_BYTES: f64 = 512.0;
 
 /// The place of the written sectors in those statistics.
 const SECTORS_WRITTEN: usize = 6;
+
+/// How long it is watched before it counts as quiet, and the mebibytes a second that others may write: a few
+/// hundredths of what a measurement writes.
+const WATCHED: Duration = Duration::from_secs(2);
+const OTHERS_MOST: f64 = 1.0;
+
+const MEBIBYTE: f64 = 1_048_576.0;
 
 /// A block device.
 pub(crate) struct Device(PathBuf);
@@ -26,8 +34,20 @@ impl Device {
         let number = format!("{}:{}", major(number), minor(number));
         let statistics = PathBuf::from(format!("/sys/dev/block/{number}/stat"));
         let is_there = statistics.exists();
-        anyhow::ensure!(is_there, "{} is not on a block device", folder.display());
+        ensure!(is_there, "{} is not on a block device", folder.display());
         Ok(Self(statistics))
+    }
+
+    /// The same, once it has been watched for a moment and seen to be quiet. It counts what anybody writes,
+    /// so its figures say nothing where others write as well.
+    pub(crate) fn quiet(folder: &Path) -> anyhow::Result<Self> {
+        let device = Self::of(folder)?;
+        let before = device.written()?;
+        std::thread::sleep(WATCHED);
+        let by_others = (device.written()? - before) / WATCHED.as_secs_f64() / MEBIBYTE;
+        let is_quiet = by_others <= OTHERS_MOST;
+        ensure!(is_quiet, "others write {by_others:.1} MiB/s to the device");
+        Ok(device)
     }
 
     /// Bytes that it has been given to write since it is there, by whomever.

@@ -53,7 +53,6 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("redis-benchmark", "redis-tools"),
     ("etcd", "etcd-server"),
     ("valgrind", "valgrind"),
-    ("python3", "python3-venv"),
 ];
 
 impl Lab {

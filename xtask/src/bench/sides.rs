@@ -32,14 +32,15 @@ struct Bench<'a> {
     contents: Option<Contents>,
     /// A file with a token for each user.
     tokens: Option<PathBuf>,
+    /// The device below its folder, or why that can't be counted; where a load wants it.
+    device: Option<Result<Device, String>>,
 }
 
 /// Measures a side.
 pub(crate) fn measure(lab: &Lab, side: &Side, figures: &mut Figures) -> anyhow::Result<()> {
-    let mut programs = subjects::programs(side.of).iter();
-    if let Some(missing) = programs.find(|program| !lab.has(program)) {
+    if let Some(reason) = subjects::lacking(lab, side.of) {
         for name in side.names() {
-            figures.lack(name, format!("{missing} is missing"));
+            figures.lack(name, &*reason);
         }
         return Ok(());
     }
@@ -84,6 +85,12 @@ impl<'a> Bench<'a> {
         let tokens = users
             .map(|users| sign_tokens(lab, data, users))
             .transpose()?;
+        let mut notes = side.loads.iter().map(|load| &load.note);
+        let counts = notes.any(|note| note.contains_key(&Measure::Device));
+        let device = counts.then(|| {
+            let device = settle_disk().and_then(|()| Device::quiet(data));
+            device.map_err(|reason| format!("{reason:#}"))
+        });
         let subject = match side.of {
             Subject::Ours => Started::Ours(Server::start(lab, data)?),
             other => Started::peer(lab, other)?,
@@ -99,6 +106,7 @@ impl<'a> Bench<'a> {
             data,
             contents,
             tokens,
+            device,
         })
     }
 
@@ -232,10 +240,13 @@ struct Counted {
 impl Counted {
     fn take(bench: &Bench<'_>, notes: &Notes) -> anyhow::Result<Self> {
         let wants = |measure| notes.contains_key(&measure);
-        let written = wants(Measure::Device).then(|| {
+        let device = bench.device.as_ref().filter(|_| wants(Measure::Device));
+        let written = device.map(|device| {
             // What is still in the operating system's cache counts as well.
-            let written = settle_disk().and_then(|()| Device::of(bench.data)?.written());
-            written.map_err(|reason| format!("{reason:#}"))
+            let written = device
+                .as_ref()
+                .map(|device| settle_disk().and_then(|()| device.written()));
+            written?.map_err(|error| error.to_string())
         });
         let times = wants(Measure::User) || wants(Measure::System);
         let spent = times.then(|| bench.subject.process()?.spent());

@@ -78,15 +78,17 @@ impl Started {
     }
 }
 
-/// Programs without which a subject can't be measured.
-pub(crate) fn programs(subject: Subject) -> &'static [&'static str] {
-    match subject {
+/// Why a subject can't be measured here, where that is so.
+pub(crate) fn lacking(lab: &Lab, subject: Subject) -> Option<String> {
+    let programs: &[_] = match subject {
         Subject::Ours | Subject::Bare | Subject::BareAppending | Subject::Nobody => &[],
         Subject::Nginx => &["nginx"],
         Subject::Etcd => &["etcd"],
         Subject::Redis => &["redis-server", "redis-benchmark"],
-        Subject::Nats => &["python3"],
-    }
+        Subject::Nats => return python::nats().err().map(|error| error.to_string()),
+    };
+    let missing = programs.iter().find(|program| !lab.has(program))?;
+    Some(format!("{missing} is missing"))
 }
 
 /// hyper with nothing behind it, or with grouped appends behind its POST and PUT.

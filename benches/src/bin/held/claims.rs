@@ -15,7 +15,7 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 use tokio::time::interval;
 
-use super::{Setting, keep_up, milliseconds, note, note_delays, soon};
+use super::{Setting, keep_up, milliseconds, note, note_delays, soon, tell_if_it_fails};
 
 /// Pieces that are taken one by one where many are taken already.
 const TAKEN_SINGLY: usize = 300;
@@ -126,12 +126,7 @@ async fn as_they_come(setting: &Setting, options: &Options) -> anyhow::Result<()
     let (tell, mut told) = unbounded_channel();
     for _ in 0..options.workers {
         let working = work(setting.client.clone(), tell.clone());
-        let tell = tell.clone();
-        tokio::spawn(async move {
-            if let Err(error) = working.await {
-                let _ = tell.send(Err(error));
-            }
-        });
+        tell_if_it_fails(tell.clone(), working);
     }
     setting.holds("claim", options.workers).await?;
     note(

@@ -15,6 +15,7 @@ use clap::{Parser, Subcommand};
 use prominence_bench::client::Client;
 use prominence_bench::measure;
 use tokio::io::AsyncReadExt as _;
+use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::{sleep, timeout};
 
 /// How long something that has to happen may take before the measurement has failed.
@@ -126,6 +127,19 @@ async fn soon<T>(what: &str, happens: impl Future<Output = T>) -> anyhow::Result
     timeout(PATIENCE, happens)
         .await
         .with_context(|| format!("{what} does not happen"))
+}
+
+/// Lets something go on beside the measurement, which hears of its failure.
+fn tell_if_it_fails<T: Send + 'static>(
+    tell: UnboundedSender<anyhow::Result<T>>,
+    happens: impl Future<Output = anyhow::Result<()>> + Send + 'static,
+) {
+    tokio::spawn(async move {
+        if let Err(error) = happens.await {
+            // Where nobody listens any more, the measurement is over.
+            let _ = tell.send(Err(error));
+        }
+    });
 }
 
 /// Says that the load is there, and waits until it is not wanted any more.

@@ -9,7 +9,7 @@ use prominence_bench::measure;
 use prominence_bench::random::shuffled;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
-use super::{Setting, keep_up, milliseconds, note, note_delays, soon};
+use super::{Setting, keep_up, milliseconds, note, note_delays, soon, tell_if_it_fails};
 
 /// How many there are.
 #[derive(clap::Args)]
@@ -36,12 +36,7 @@ pub(super) async fn run(setting: &Setting, options: Options) -> anyhow::Result<(
     let (tell, mut told) = unbounded_channel();
     for number in 0..requests {
         let waiting = wait(setting.client.clone(), number, tell.clone());
-        let tell = tell.clone();
-        tokio::spawn(async move {
-            if let Err(error) = waiting.await {
-                let _ = tell.send(Err(error));
-            }
-        });
+        tell_if_it_fails(tell.clone(), waiting);
     }
     setting.holds("wait", requests).await?;
     note("memory of a wait", setting.added(before, requests)?);

@@ -12,7 +12,7 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::{Setting, keep_up, milliseconds, note, note_delays, soon};
+use super::{Setting, keep_up, milliseconds, note, note_delays, soon, tell_if_it_fails};
 
 /// Bytes of each value that is set; watches don't tell them.
 const VALUE_BYTES: usize = 100;
@@ -78,12 +78,7 @@ pub(super) async fn run(setting: &Setting, options: Options) -> anyhow::Result<(
     let (tell, mut told) = unbounded_channel();
     for number in 0..watches {
         let watching = watch(setting.client.clone(), number % prefixes, tell.clone());
-        let tell = tell.clone();
-        tokio::spawn(async move {
-            if let Err(error) = watching.await {
-                let _ = tell.send(Err(error));
-            }
-        });
+        tell_if_it_fails(tell.clone(), watching);
     }
     setting.holds("watch", watches).await?;
     note("memory of a watch", setting.added(before, watches)?);

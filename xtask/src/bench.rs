@@ -109,7 +109,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     }
     ensure!(!rows.is_empty(), "no row has such a name; see --list");
     build()?;
-    let lab = Lab::new(options, catalogue.stores.clone())?;
+    let lab = Lab::new(options, &catalogue.stores)?;
     let outcomes = measure(&lab, &rows, options.rounds);
     println!("\n{}", report::table(&outcomes));
     if options.scale == Scale::Small {

@@ -20,27 +20,15 @@ pub(crate) enum Scale {
     Small,
 }
 
-/// What becomes of stores that an earlier version of the engine has prepared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum OldStores {
-    Prepare,
-    Use,
-}
-
 /// Where everything is measured.
-pub(crate) struct Lab {
+pub(crate) struct Lab<'a> {
+    pub(crate) options: &'a Options,
     /// What prepared stores hold, by their names.
-    pub(crate) stores: BTreeMap<String, Contents>,
-    /// What is measured is to be written down.
-    pub(crate) writes: bool,
-    /// Minutes of the long run.
-    pub(crate) minutes: u32,
+    pub(crate) stores: &'a BTreeMap<String, Contents>,
     /// A token for peers, which read as many headers as the server does.
     pub(crate) token: String,
     /// Seconds for each measurement of a speed.
     pub(crate) seconds: u32,
-    pub(crate) scale: Scale,
-    pub(crate) old_stores: OldStores,
     scratch: tempfile::TempDir,
     missing: Vec<&'static str>,
 }
@@ -55,10 +43,10 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("valgrind", "valgrind"),
 ];
 
-impl Lab {
+impl<'a> Lab<'a> {
     pub(crate) fn new(
-        options: &Options,
-        stores: BTreeMap<String, Contents>,
+        options: &'a Options,
+        stores: &'a BTreeMap<String, Contents>,
     ) -> anyhow::Result<Self> {
         let missing = install();
         ensure!(!missing.contains(&"wrk"), "nothing is measured without wrk");
@@ -70,17 +58,10 @@ impl Lab {
         let mut sign = own("tokens");
         let token = sh::output(sign.arg(scratch.path()))?;
         Ok(Self {
+            options,
             stores,
-            writes: options.writes(),
-            minutes: options.minutes,
             token: token.trim().to_owned(),
             seconds: options.seconds,
-            scale: options.scale,
-            old_stores: if options.keep_data {
-                OldStores::Use
-            } else {
-                OldStores::Prepare
-            },
             scratch,
             missing,
         })
@@ -88,7 +69,7 @@ impl Lab {
 
     /// A number of keys or users in the scale of this run.
     pub(crate) fn scaled(&self, number: u64) -> u64 {
-        match self.scale {
+        match self.options.scale {
             Scale::Full => number,
             Scale::Small => number / 100,
         }
@@ -110,7 +91,7 @@ impl Lab {
 
     /// Seconds of a measurement that takes at least so many, at full scale.
     pub(crate) fn at_least(&self, seconds: u32) -> u32 {
-        match self.scale {
+        match self.options.scale {
             Scale::Full => self.seconds.max(seconds),
             Scale::Small => self.seconds,
         }

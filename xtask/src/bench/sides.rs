@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
-use super::catalogue::{Contents, Load, Measure, Notes, Side, Subject};
+use super::catalogue::{Contents, Load, Measure, Notes, Side};
 use super::device::Device;
 use super::figures::Figures;
 use super::generators::{Generator, Speed, Wrk};
@@ -25,7 +25,7 @@ const IDLE: Duration = Duration::from_secs(2);
 
 /// A side that runs.
 struct Bench<'a> {
-    lab: &'a Lab,
+    lab: &'a Lab<'a>,
     subject: Started,
     data: &'a Path,
     /// What is in its store.
@@ -70,7 +70,7 @@ pub(crate) fn measure(lab: &Lab, side: &Side, figures: &mut Figures) -> anyhow::
 }
 
 impl<'a> Bench<'a> {
-    fn start(lab: &'a Lab, side: &Side, data: &'a Path) -> anyhow::Result<Self> {
+    fn start(lab: &'a Lab<'a>, side: &Side, data: &'a Path) -> anyhow::Result<Self> {
         let contents = side.data.as_ref().map(|name| Contents::of(lab, name));
         let contents = contents.transpose()?;
         if side.cached {
@@ -91,10 +91,7 @@ impl<'a> Bench<'a> {
             let device = settle_disk().and_then(|()| Device::quiet(data));
             device.map_err(|reason| format!("{reason:#}"))
         });
-        let subject = match side.of {
-            Subject::Ours => Started::Ours(Server::start(lab, data)?),
-            other => Started::peer(lab, other)?,
-        };
+        let subject = Started::start(lab, side.of, data)?;
         if let Started::Ours(server) = &subject
             && side.hot
         {

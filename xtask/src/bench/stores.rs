@@ -8,7 +8,7 @@ use std::process::Command;
 use anyhow::Context as _;
 
 use super::catalogue::{Contents, Shrinks};
-use super::lab::{Lab, OldStores, Scale};
+use super::lab::{Lab, Scale};
 use crate::sh;
 
 /// Raised when what the loader writes changes.
@@ -46,7 +46,7 @@ impl Contents {
 
 /// The folder of a store that is only read; filled where it is missing or out of date.
 pub(crate) fn prepared(lab: &Lab, name: &str) -> anyhow::Result<PathBuf> {
-    let scale = match lab.scale {
+    let scale = match lab.options.scale {
         Scale::Full => "full",
         Scale::Small => "small",
     };
@@ -55,7 +55,7 @@ pub(crate) fn prepared(lab: &Lab, name: &str) -> anyhow::Result<PathBuf> {
     let contents = Contents::of(lab, name)?;
     let wanted = format!("{LOADER_VERSION} {contents:?} {}\n", engine()?);
     match std::fs::read_to_string(&stamp) {
-        Ok(stamped) if stamped == wanted || lab.old_stores == OldStores::Use => return Ok(folder),
+        Ok(stamped) if stamped == wanted || lab.options.keep_data => return Ok(folder),
         _ => {}
     }
     if folder.exists() {

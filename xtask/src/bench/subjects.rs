@@ -1,5 +1,6 @@
 //! What is measured: the server, and beside it a bare one, nginx, etcd, Redis and NATS.
 
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, ensure};
@@ -38,10 +39,11 @@ pub(crate) struct Peer {
 }
 
 impl Started {
-    /// A peer in a folder of its own.
-    pub(crate) fn peer(lab: &Lab, subject: Subject) -> anyhow::Result<Self> {
+    /// The server on a data folder, or a peer in a folder of its own.
+    pub(crate) fn start(lab: &Lab, subject: Subject, data: &Path) -> anyhow::Result<Self> {
         Ok(Self::Peer(match subject {
-            Subject::Ours | Subject::Nobody => return Ok(Self::Nobody),
+            Subject::Ours => return Ok(Self::Ours(Server::start(lab, data)?)),
+            Subject::Nobody => return Ok(Self::Nobody),
             Subject::Bare => bare(lab, false)?,
             Subject::BareAppending => bare(lab, true)?,
             Subject::Nginx => nginx(lab)?,

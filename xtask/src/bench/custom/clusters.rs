@@ -57,27 +57,22 @@ fn measure(lab: &Lab, cluster: &Cluster, figures: &mut Figures) -> anyhow::Resul
     let grown = database_bytes(cluster)? - before;
     figures.note("database", grown / f64::from(keys));
     // Each pair is measured together: clusters grow and compact meanwhile.
-    let names = [
-        ("get", "ours, get", "bare, get", Some("server, get")),
-        ("set", "ours, set", "bare, set", Some("server, set")),
-        ("page", "ours, list", "bare, list", None),
-        ("add", "ours, add", "bare, add", None),
-    ];
-    for (asks, ours, theirs, spent) in names {
+    for (asks, name) in [
+        ("get", "get"),
+        ("set", "set"),
+        ("page", "list"),
+        ("add", "add"),
+    ] {
         let before = server.process().spent()?;
         let speed = asked(&server, asks)?;
         let after = server.process().spent()?;
-        figures.note(ours, speed.rate);
-        if let Some(spent) = spent {
-            let seconds = after.user + after.system - before.user - before.system;
-            let requests = speed.rate * f64::from(lab.seconds);
-            figures.note(spent, seconds * 1e6 / requests);
-        }
-        if let "get" | "set" = asks {
-            figures.note(format!("ours, {asks}, p99"), speed.p99);
-        }
-        let bare = bare(lab, endpoints, if asks == "page" { "list" } else { asks })?;
-        figures.note(theirs, bare.rate);
+        let seconds = after.user + after.system - before.user - before.system;
+        let requests = speed.rate * f64::from(lab.seconds);
+        figures.note(format!("ours, {name}"), speed.rate);
+        figures.note(format!("ours, {name}, p99"), speed.p99);
+        figures.note(format!("server, {name}"), seconds * 1e6 / requests);
+        let bare = bare(lab, endpoints, name)?;
+        figures.note(format!("bare, {name}"), bare.rate);
     }
     server.stop()?;
     // One that knows nothing of the keys has to read each before it replaces it.

@@ -32,7 +32,7 @@ pub(super) fn measure(lab: &Lab) -> anyhow::Result<Figures> {
     let server = Server::start(lab, data.path())?;
     let mut command = server.asked_by(lab, "long-run");
     command.arg("--folder").arg(data.path());
-    command.args(["--seconds", &(lab.minutes * 60).to_string()]);
+    command.args(["--seconds", &(lab.options.minutes * 60).to_string()]);
     command.args(["--keys", &lab.scaled(KEYS).to_string()]);
     let mut child = command.stdout(Stdio::piped()).spawn()?;
     let output = child.stdout.take().context("standard output")?;
@@ -95,12 +95,12 @@ fn draw(lab: &Lab, steps: &[Step]) -> anyhow::Result<()> {
         curve("memory, MiB", |step| step.memory),
         curve("disk, MiB", |step| step.disk),
     ];
-    let file = if lab.writes {
+    let file = if lab.options.writes() {
         report::path().with_file_name(report::PLOT)
     } else {
         sh::root().join("target").join(report::PLOT)
     };
-    std::fs::write(&file, plot(lab.minutes, &curves))?;
+    std::fs::write(&file, plot(lab.options.minutes, &curves))?;
     println!("    drew {}", file.display());
     Ok(())
 }

@@ -1,12 +1,18 @@
 //! Segments of the log are collected while the store is used.
 
+use std::collections::BTreeMap;
+use std::fs;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
 
 use prominence_core::error::Fate;
-use prominence_core::{Commit, Operation, Store, StoreError};
+use prominence_core::{
+    Commit, Depth, Item, Operation, PageLimit, Prefix, Projection, Scan, Store, StoreError,
+};
 use prominence_engines::EmbeddedStore;
 use prominence_engines::embedded::{Options, restore};
 
@@ -17,6 +23,13 @@ const KEYS: usize = 60;
 
 /// Bytes of a value: it stands in the log alone.
 const VALUE: usize = 4_000;
+
+/// How long a folder must not change until nothing is at work in it: the background threads look for
+/// something to do every second.
+const QUIET: Duration = Duration::from_millis(300);
+
+/// Copies that are made as a killed process leaves the folder.
+const KILLS: usize = 8;
 
 fn path(number: usize) -> String {
     format!("/k{number}")
@@ -158,6 +171,120 @@ async fn what_is_left_in_collected_segments_is_there_and_also_after_the_store_is
     check(&store).await;
     store.close();
     check(&open(folder.path())).await;
+}
+
+/// Every file below a folder with its length and the time of its last change.
+fn files(folder: &Path) -> BTreeMap<PathBuf, (u64, SystemTime)> {
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else if let Ok(metadata) = path.metadata() {
+            found.insert(path, (metadata.len(), metadata.modified().unwrap()));
+        }
+    }
+    found
+}
+
+/// Copies a folder once nothing changes in it any more, as a process that is killed then leaves it.
+async fn copy_when_quiet(folder: &Path) -> tempfile::TempDir {
+    let mut before = BTreeMap::new();
+    loop {
+        let now = files(folder);
+        if now == before {
+            break;
+        }
+        before = now;
+        tokio::time::sleep(QUIET).await;
+    }
+    let copy = tempfile::tempdir().unwrap();
+    let mut cp = Command::new("cp");
+    cp.args(["--recursive", "--no-target-directory"]);
+    assert!(cp.arg(folder).arg(copy.path()).status().unwrap().success());
+    copy
+}
+
+#[tokio::test]
+async fn what_waits_for_the_next_commit_to_be_moved_is_there_if_the_process_is_killed() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = small_log(folder.path());
+    write_all(&store, 1).await;
+    let lasting = |number: usize| number.is_multiple_of(4);
+    let mut latest = 1;
+    for _ in 0..KILLS {
+        for round in latest + 1..latest + 3 {
+            for number in (0..KEYS).filter(|number| !lasting(*number)) {
+                put(&store, &path(number), value(number, round))
+                    .await
+                    .unwrap();
+            }
+        }
+        latest += 2;
+        let copy = copy_when_quiet(folder.path()).await;
+        let killed = open(copy.path());
+        for number in 0..KEYS {
+            let round = if lasting(number) { 1 } else { latest };
+            let found = get(&killed, &path(number)).await;
+            assert!(found == Some(value(number, round)), "{}", path(number));
+        }
+    }
+    let segments = segments(folder.path());
+    assert!(segments[0] > 5, "segments were collected: {segments:?}");
+}
+
+/// The values below a prefix, by way of the index.
+async fn list(store: &EmbeddedStore, prefix: &str) -> Vec<Vec<u8>> {
+    let scan = Scan {
+        prefix: Prefix::parse(prefix).unwrap(),
+        after: None,
+        limit: PageLimit::MAX,
+        depth: Depth::All,
+        projection: Projection::Entries,
+    };
+    let page = store.scan(&alice(), &scan).await.unwrap();
+    let values = page.items.into_iter().map(|item| match item {
+        Item::Entry(_, entry) => entry.value.as_bytes().to_vec(),
+        other => panic!("{other:?}"),
+    });
+    values.collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_written_while_its_segment_is_collected_is_not_overwritten_by_what_was_there() {
+    const WRITERS: usize = 4;
+    const OWN: usize = 8;
+    let folder = tempfile::tempdir().unwrap();
+    layout::new_log(folder.path());
+    let options = Options {
+        // So much is read at once that it is written over meanwhile.
+        segment_bytes: 256 << 10,
+        ..Layout::Log.small(folder.path())
+    };
+    let store = Arc::new(EmbeddedStore::open(options, clock()).unwrap());
+    let writers = (0..WRITERS).map(|writer| {
+        let store = Arc::clone(&store);
+        tokio::spawn(async move {
+            let mut latest = vec![Vec::new(); OWN];
+            for round in 0..800 {
+                let own = round % OWN;
+                latest[own] = value(writer * OWN + own, round as u64);
+                let path = format!("/w{writer}/{own}");
+                put(&store, &path, latest[own].clone()).await.unwrap();
+                let written = latest.iter().filter(|value| !value.is_empty());
+                let listed = list(&store, &format!("/w{writer}/")).await;
+                assert!(
+                    listed.iter().eq(written),
+                    "writer {writer} in round {round}"
+                );
+            }
+        })
+    });
+    for writer in writers.collect::<Vec<_>>() {
+        writer.await.unwrap();
+    }
+    let segments = segments(folder.path());
+    assert!(segments[0] > 5, "segments were collected: {segments:?}");
 }
 
 fn free(disk: &SmallDisk) -> u64 {

@@ -1,5 +1,9 @@
 //! Opening and closing a store.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +17,7 @@ use prominence_core::{
 use prominence_engines::EmbeddedStore;
 use prominence_engines::embedded::OpenError;
 
-use crate::layout::Layout;
+use crate::layout::{self, Layout};
 use crate::support::{
     START, SmallDisk, alice, clock, everything, get, key, open, options, put, set,
 };
@@ -244,4 +248,77 @@ async fn time_goes_on_after_a_clean_end_although_the_clock_was_set_back() {
     let ahead = Arc::new(ManualClock::new(later));
     let _store = EmbeddedStore::open(options(folder.path()), ahead.clone()).unwrap();
     assert_eq!(ahead.now(), later);
+}
+
+/// Tells the process, which is this test once more as another user, which folder to open.
+const FOLDER_OF_ANOTHER: &str = "PROMINENCE_TEST_FOLDER_OF_ANOTHER";
+
+/// The user of other people's files.
+const NOBODY: u32 = 65_534;
+
+/// Opens a store whose files are another user's in a process of NOBODY.
+fn open_as_nobody(folder: &Path) -> std::process::Output {
+    let test = "opening::files_of_another_owner_are_refused_as_such_and_left_alone";
+    let mut process = Command::new(std::env::current_exe().unwrap());
+    process
+        .args(["--exact", test])
+        .env(FOLDER_OF_ANOTHER, folder);
+    process.uid(NOBODY).gid(NOBODY).output().unwrap()
+}
+
+/// All files and folders below one, itself included.
+fn everything_below(folder: &Path) -> Vec<PathBuf> {
+    let mut found = vec![folder.to_owned()];
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => found.extend(everything_below(&path)),
+            false => found.push(path),
+        }
+    }
+    found
+}
+
+#[tokio::test]
+async fn files_of_another_owner_are_refused_as_such_and_left_alone() {
+    if let Some(folder) = std::env::var_os(FOLDER_OF_ANOTHER) {
+        match EmbeddedStore::open(options(Path::new(&folder)), clock()) {
+            Err(OpenError::NoPermission { .. }) => return,
+            Err(error) => panic!("{error}"),
+            Ok(_) => panic!("it was opened"),
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    layout::new_log(folder.path());
+    let store = EmbeddedStore::open(Layout::Log.small(folder.path()), clock()).unwrap();
+    for n in 0..200 {
+        put(&store, &format!("/k{n}"), vec![7; 2_000])
+            .await
+            .unwrap();
+    }
+    store.close();
+    let all = everything_below(folder.path());
+    let own = |path: &Path, uid| {
+        let owned = std::os::unix::fs::chown(path, Some(uid), Some(uid));
+        owned.expect("this test has to be run as root");
+    };
+    all.iter().for_each(|path| own(path, NOBODY));
+    let store = folder.path().join("store");
+    let files = all
+        .iter()
+        .filter(|path| path.is_file() && path.starts_with(&store));
+    let mut refused = 0;
+    for file in files {
+        let before = std::fs::read(file).unwrap();
+        own(file, 0);
+        std::fs::set_permissions(file, Permissions::from_mode(0o600)).unwrap();
+        let output = open_as_nobody(folder.path());
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{}: {said}", file.display());
+        assert_eq!(std::fs::read(file).unwrap(), before);
+        own(file, NOBODY);
+        refused += 1;
+    }
+    assert!(refused > 10, "{refused}");
+    assert_eq!(get(&open(folder.path()), "/k0").await, Some(vec![7; 2_000]));
 }

@@ -117,6 +117,10 @@ fn compare(trees: Vec<Tree>, found: &mut dyn FnMut(DamagedFile)) -> Result<(), U
             let how = match checksum(&tree.folder.join(&file)) {
                 Ok(found) if found == sum => continue,
                 Ok(_) => NOT_AS_WRITTEN.to_owned(),
+                // Somebody else's file is not a damaged one.
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                    return Err(error.into());
+                }
                 // Also where a sector can't be read.
                 Err(error) => format!("it can't be read: {error}"),
             };

@@ -50,6 +50,19 @@ fn settings_that_make_no_sense_are_2_and_a_folder_in_use_is_1() {
 }
 
 #[test]
+fn an_address_that_another_server_listens_on_is_refused() {
+    let server = Server::start();
+    let address = server.url.split('/').nth(2).unwrap().to_owned();
+    let home = tempfile::tempdir().unwrap();
+    let mut second = clean(PROGRAM, home.path());
+    let complaint = run(second.args(["serve", "--dev", "--listen", &address])).complaint(1);
+    assert!(
+        complaint.contains(&format!("cannot listen on {address}")),
+        "{complaint}"
+    );
+}
+
+#[test]
 fn the_log_can_be_made_quieter_but_not_by_a_misspelt_word() {
     let home = tempfile::tempdir().unwrap();
     let mut serve = clean(PROGRAM, home.path());

@@ -1,15 +1,18 @@
 //! The id by which a conditional set that is sent again is recognized.
 
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, HeaderName};
 use prominence_api::name;
 use prominence_core::WriteId;
 use prominence_core::limits::MAX_WRITE_ID_BYTES;
 
 use crate::failure::Failure;
 
+/// Parsed once, and not for every set.
+const WRITE_ID: HeaderName = HeaderName::from_static(name::WRITE_ID);
+
 /// Reads the id of a set.
 pub(crate) fn write_id(headers: &HeaderMap) -> Result<Option<WriteId>, Failure> {
-    let mut values = headers.get_all(name::WRITE_ID).iter();
+    let mut values = headers.get_all(WRITE_ID).iter();
     let Some(first) = values.next() else {
         return Ok(None);
     };
@@ -29,7 +32,7 @@ pub(crate) fn write_id(headers: &HeaderMap) -> Result<Option<WriteId>, Failure> 
 
 /// Demands that there be no write id, where nothing would be recognized by it.
 pub(crate) fn no_write_id(headers: &HeaderMap, what: &str) -> Result<(), Failure> {
-    if !headers.contains_key(name::WRITE_ID) {
+    if !headers.contains_key(WRITE_ID) {
         return Ok(());
     }
     Err(Failure::bad_request(format!(

@@ -435,3 +435,29 @@ fn a_tree_whose_new_manifest_is_not_synced_is_survived() {
         Acknowledged::BetweenFailures,
     );
 }
+
+/// One sector that can't be read any more must not stop all writes for ever.
+#[test]
+fn a_segment_that_cant_be_read_is_not_collected_and_writes_go_on() {
+    let mut writing = Writing::start();
+    writing.wait_for("segments are collected", |writing| {
+        writing.count("written") > 300 && writing.newest_segment() > 5
+    });
+    let newest = writing.newest_segment();
+    let paths: Vec<_> = (newest.saturating_sub(9)..=newest)
+        .map(|number| writing.log().join(format!("{number:08}.log")))
+        .collect();
+    let paths: Vec<&Path> = paths.iter().map(PathBuf::as_path).collect();
+    let fault = Fault::inject(writing.process.id(), "pread64", &paths, "error=EIO");
+    let written = writing.count("written");
+    writing.wait_for(
+        "writes go on, and later segments are collected",
+        |writing| {
+            writing.count("written") > written + 500 && writing.newest_segment() > newest + 20
+        },
+    );
+    assert_eq!(writing.count("refused"), 0, "writes were refused");
+    assert!(paths.iter().any(|path| path.exists()), "they are all gone");
+    drop(fault);
+    writing.check();
+}

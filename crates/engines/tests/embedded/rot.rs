@@ -143,14 +143,18 @@ async fn flipped_bits_in_a_store_that_is_not_running_are_noticed_and_named() {
             }
             Ok(store) => {
                 let corrupt = assert_right_or_corrupt(&store, &template, &what).await;
+                let report = store.check(&mut |_| {}).unwrap();
+                store.close();
                 if corrupt > 0 {
                     tally.partly += 1;
-                    let report = store.check(&mut |_| {}).unwrap();
-                    assert!(!report.is_clean(), "{what}: the check finds nothing");
+                    // A walk over all rows does not need the filters of the tables, which reads of
+                    // single keys do; they are compared where the store is not running.
+                    let is_found = !report.is_clean()
+                        || !check_folder(copy.path(), &mut |_| {}).unwrap().is_clean();
+                    assert!(is_found, "{what}: the check finds nothing");
                 } else {
                     tally.unhurt += 1;
                 }
-                store.close();
             }
         }
     }

@@ -119,10 +119,7 @@ impl LogStore {
         if parts.has_failed() {
             return Err(WriteFailure::Stopped);
         }
-        let portions = parts.add_moves(&mut batch).map_err(|error| {
-            parts.fail("read a row that is to be moved", &error);
-            WriteFailure::Stopped
-        })?;
+        let portions = parts.add_moves(&mut batch);
         let bytes = batch.group.len() as u64;
         let sequence = parts.index.next_sequence();
         // Before this succeeds, no row may get into a memtable: it could be written out, and a group

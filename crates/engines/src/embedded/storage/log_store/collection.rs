@@ -50,7 +50,7 @@ struct Moves {
     ready: VecDeque<Vec<Move>>,
     /// Portions that were handed over and are not written yet.
     handed_over: usize,
-    /// Segments that are damaged.
+    /// Segments that can't be emptied, as something that is needed for it can't be read.
     skipped: Vec<u32>,
     stopped: bool,
 }
@@ -87,6 +87,10 @@ impl Collection {
 
     fn skip(&self, segment: u32) {
         self.state().skipped.push(segment);
+    }
+
+    fn is_skipped(&self, segment: u32) -> bool {
+        self.state().skipped.contains(&segment)
     }
 
     fn state(&self) -> MutexGuard<'_, Moves> {
@@ -126,9 +130,9 @@ impl Collection {
 
 impl Parts {
     /// Adds what is to be moved to a group, and says how many portions these are.
-    pub(super) fn add_moves(&self, batch: &mut LogBatch) -> Result<usize, StorageError> {
+    pub(super) fn add_moves(&self, batch: &mut LogBatch) -> usize {
         let Some(first) = self.collection.take() else {
-            return Ok(0);
+            return 0;
         };
         let written: HashSet<Bytes> = batch
             .rows
@@ -140,26 +144,28 @@ impl Parts {
         let mut portions = 0;
         let mut next = Some(first);
         while let Some(portion) = next {
-            self.add_portion(batch, &written, portion)?;
+            self.add_portion(batch, &written, portion);
             portions += 1;
             let is_behind = batch.group.len() - own_bytes < own_bytes;
             next = is_behind.then(|| self.collection.take()).flatten();
         }
-        Ok(portions)
+        portions
     }
 
-    fn add_portion(
-        &self,
-        batch: &mut LogBatch,
-        written: &HashSet<Bytes>,
-        portion: Vec<Move>,
-    ) -> Result<(), StorageError> {
+    fn add_portion(&self, batch: &mut LogBatch, written: &HashSet<Bytes>, portion: Vec<Move>) {
         for Move { key, from, row } in portion {
             if written.contains(&key) {
                 continue;
             }
             // It may have been written since the segment was read.
-            let indexed = self.index.get(Table::Entries, &key, ALL)?;
+            let indexed = match self.index.get(Table::Entries, &key, ALL) {
+                Ok(indexed) => indexed,
+                Err(error) => {
+                    // It stays where it is, and so does its segment.
+                    self.give_up(from.segment, &error);
+                    continue;
+                }
+            };
             if let Some(indexed) = indexed
                 && row::location(&indexed) == Some(from)
             {
@@ -167,7 +173,6 @@ impl Parts {
                 batch.ceased.push(from);
             }
         }
-        Ok(())
     }
 
     /// Collects segments as long as that is worth it.
@@ -175,18 +180,22 @@ impl Parts {
         while !self.work.is_stopped()
             && let Some(segment) = self.choose()
         {
+            let number = segment.segment.number();
             match self.empty(&segment) {
-                Ok(true) => self.log.remove(segment.segment.number())?,
+                Ok(true) if self.collection.is_skipped(number) => {}
+                Ok(true) => self.log.remove(number)?,
                 Ok(false) => return Ok(()),
-                // What is left in it stays where it is, and reading it tells of the damage.
-                Err(StorageError::Damaged { file, how }) => {
-                    tracing::error!(file, how, "a damaged segment can't be collected");
-                    self.collection.skip(segment.segment.number());
-                }
-                Err(error) => return Err(error),
+                Err(error) => self.give_up(number, &error),
             }
         }
         Ok(())
+    }
+
+    /// Leaves a segment alone that can't be emptied. What is left in it stays where it is, and reading
+    /// it tells of the damage; the rest of the store goes on.
+    fn give_up(&self, segment: u32, error: &dyn std::fmt::Display) {
+        tracing::error!(segment, %error, "a segment can't be collected");
+        self.collection.skip(segment);
     }
 
     /// The segment in which the least is left, if collecting it is worth it.

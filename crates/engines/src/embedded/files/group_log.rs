@@ -349,6 +349,11 @@ impl Books {
     /// Notes how long the segments before the current one are, where a crash came before that was
     /// written down.
     fn settle_ends(&mut self, current: u32) {
+        // It may count as finished, where a crash came before the first group in the next one. It takes
+        // groups again, so its end is not known any more.
+        if let Some(line) = self.lines.get_mut(&current) {
+            line.end = 0;
+        }
         for (number, line) in &mut self.lines {
             if *number < current
                 && line.end == 0

@@ -154,3 +154,14 @@ fn numbers_go_on_where_they_were_after_each_opening() {
     assert_eq!(log.shown().unwrap(), (1..20).collect::<Vec<_>>());
     assert!(log.last().segment > 4, "segments followed one another");
 }
+
+#[test]
+fn a_segment_that_was_finished_goes_on_where_no_group_got_into_the_next() {
+    let log = Written::killed(3, LARGE);
+    let opened = log.open(LARGE).unwrap();
+    opened.log.change_segment(&mut opened.log.writer()).unwrap();
+    // The manifest says where the segment ends, and then the process is killed.
+    opened.log.write_manifest(None).unwrap();
+    drop(opened);
+    log.assert_goes_on_after(3, "with a finished segment");
+}

@@ -294,12 +294,22 @@ fn free(disk: &SmallDisk) -> u64 {
 
 #[tokio::test]
 async fn on_a_full_disk_deletions_are_taken_and_collecting_makes_room_for_writes() {
+    fill_and_delete(64 << 10).await;
+}
+
+/// Deletions take little memory, and memtables would not be written out for long.
+#[tokio::test]
+async fn on_a_full_disk_collecting_makes_room_although_memtables_are_far_from_full() {
+    fill_and_delete(32 << 20).await;
+}
+
+async fn fill_and_delete(memtable_bytes: u64) {
     let disk = SmallDisk::new(96);
     let folder = disk.path().join("data");
     layout::new_log(&folder);
     let options = Options {
         min_free_disk: 32 << 20,
-        memtable_bytes: 64 << 10,
+        memtable_bytes,
         segment_bytes: 1 << 20,
         ..Layout::Log.small(&folder)
     };

@@ -73,6 +73,8 @@ struct Parts {
     limits: Limits,
     work: Work,
     collection: Collection,
+    /// Set when the collector needs what is in memtables to be in files, before enough is in them.
+    wants_flush: AtomicBool,
     failed: AtomicBool,
 }
 
@@ -260,7 +262,12 @@ impl Parts {
         begun
     }
 
+    /// Gives readers the state of now; and gives the memtables up to be written out where the collector
+    /// has asked for that. The committer does this after each group, and now and then without any.
     fn publish(&self) {
+        if self.wants_flush.swap(false, Ordering::AcqRel) {
+            self.rotate();
+        }
         // No group is under way, so every row below the next number is there.
         let visible = self.index.visible();
         self.states.publish(visible, self.log.segments());

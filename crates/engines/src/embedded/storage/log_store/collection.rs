@@ -7,6 +7,7 @@
 //! only when something is appended.
 
 use std::collections::{HashSet, VecDeque};
+use std::sync::atomic::Ordering;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -34,6 +35,9 @@ const MAX_READY: usize = 16;
 
 /// How long the collector waits at once for the committer.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// Room on the disk below which memtables are written out so that segments can go.
+const LOW_ROOM: u64 = 512 << 20;
 
 /// Room that has to be left on the disk beside what is moved.
 const MIN_ROOM: u64 = 16 << 20;
@@ -205,15 +209,30 @@ impl Parts {
             live,
             finished,
         } = self.log.usage();
+        let is_wasteful = bytes > live / 100 * MAX_PERCENT;
+        let room = free_space(&self.folder).unwrap_or_default();
+        if is_wasteful && room < LOW_ROOM && self.has_unwritten() {
+            // Only segments whose groups are in the files of the trees can go, and on a disk that is
+            // nearly full nothing may be written that would bring that about.
+            self.wants_flush.store(true, Ordering::Release);
+        }
         let skipped = self.collection.state().skipped.clone();
         let emptiest = finished
             .into_iter()
             .filter(|segment| !skipped.contains(&segment.segment.number()))
             .min_by_key(|segment| segment.live * 1_000 / u64::from(segment.end.max(1)))?;
-        let is_worth_it = emptiest.live == 0 || bytes > live / 100 * MAX_PERCENT;
-        let room = free_space(&self.folder).unwrap_or_default();
-        (is_worth_it && emptiest.live < emptiest.end.into() && room >= emptiest.live + MIN_ROOM)
-            .then_some(emptiest)
+        let is_worth_it = emptiest.live == 0 || is_wasteful;
+        let needed = match emptiest.live {
+            0 => 0,
+            live => live + MIN_ROOM,
+        };
+        (is_worth_it && emptiest.live < emptiest.end.into() && room >= needed).then_some(emptiest)
+    }
+
+    /// Whether there are groups behind those that the trees have in files, or will have soon.
+    fn has_unwritten(&self) -> bool {
+        let pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
+        pace.log > 0
     }
 
     /// Has everything moved that is left in a segment. False where the store is closed meanwhile.

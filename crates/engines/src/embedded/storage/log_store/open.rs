@@ -91,6 +91,7 @@ impl LogStore {
             },
             work: Work::default(),
             collection: Collection::default(),
+            wants_flush: AtomicBool::new(false),
             failed: AtomicBool::new(false),
             log,
         });

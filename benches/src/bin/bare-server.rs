@@ -78,7 +78,7 @@ fn appender(path: &Path, runtime: &Handle) -> anyhow::Result<Appends> {
             // From the runtime, which is so woken once for a group.
             runtime.spawn(async move {
                 for waiter in waiters {
-                    // Who has gone away need not be told.
+                    // The client has closed the connection.
                     let _ = waiter.send(());
                 }
             });

@@ -1,4 +1,4 @@
-//! The embedded engine: one process, one folder, an LSM tree (fjall).
+//! The embedded engine: one process, one folder, LSM trees.
 //!
 //! ```text
 //! get ──── entries read lately ────┐
@@ -10,12 +10,12 @@
 //!
 //! | module | what it holds |
 //! | --- | --- |
-//! | `options`, `error`, `panics` | how to open a store, every limit, every failure, and panics of fjall as errors |
+//! | `options`, `error`, `panics` | how to open a store, every limit, every failure, and panics of the storage libraries as errors |
 //! | `files` | the data folder: its format, the creation and the verification of its files |
 //! | `storage` | the database: rows, batches, snapshots, and the slot where readers find it |
 //! | `write` | the queue, the committer, deletions in pieces, upkeep, recovery from failed writes |
 //! | `read` | the cache of entries, listings and counts, the change log |
-//! | `admin` | backups, the check of a store, usage by namespace, stores that are not running |
+//! | `admin` | backups, the check of a store, usage by namespace, stores that are not running, upgrades of old ones |
 //! | `shared` | the parts that readers and the committer share |
 //!
 //! `admin` and `write` use `read` and `storage`; `read` uses `storage`; `storage` uses `files`. None uses a

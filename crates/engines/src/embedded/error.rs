@@ -60,6 +60,12 @@ pub enum OpenError {
         /// The format's number.
         found: u32,
     },
+    /// The environment wants a format for a new store that there is not.
+    #[error("PROMINENCE_STORE_FORMAT is {found:?}; give 2 or 3, or leave it out for 2")]
+    NoSuchFormat {
+        /// The content of the variable.
+        found: String,
+    },
     /// `FORMAT` says something that no version of this program writes.
     #[error("{} says in its file FORMAT {found:?}, which no version of this program writes; \
         restore a backup into a new folder, or choose another", .folder.display())]
@@ -198,13 +204,12 @@ impl StorageError {
     /// The same by value.
     fn into_disk(self) -> Result<io::Error, Self> {
         use fjall::Error::Storage;
-        if self.disk().is_none() {
-            return Err(self);
-        }
         match self {
             Self::Io(cause)
             | Self::Tree(lsm_tree::Error::Io(cause))
-            | Self::Fjall(fjall::Error::Io(cause) | Storage(fjall::LsmError::Io(cause))) => {
+            | Self::Fjall(fjall::Error::Io(cause) | Storage(fjall::LsmError::Io(cause)))
+                if is_disk(&cause) =>
+            {
                 Ok(cause)
             }
             other => Err(other),
@@ -341,9 +346,6 @@ pub(super) fn read_failed(error: StorageError) -> StoreError {
         ),
         // All others are what the storage engine says about data that it can't make sense of.
         // Its messages are made for its developers, so they go to the log as they are.
-        StorageError::Fjall(error) => StoreError::Corrupt {
-            what: format!("the storage engine found {error:?}"),
-        },
         error => StoreError::Corrupt {
             what: format!("the storage engine found {error:?}"),
         },

@@ -76,7 +76,7 @@ async fn an_old_store_is_written_in_the_latest_format_which_earlier_programs_ref
     }
 }
 
-async fn content(folder: &Path) -> String {
+pub(crate) async fn content(folder: &Path) -> String {
     let store = open(folder, END).unwrap();
     let content = describe(&store).await.unwrap();
     store.close();

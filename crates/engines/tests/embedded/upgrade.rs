@@ -6,8 +6,8 @@ use std::path::Path;
 use prominence_engines::embedded::check::check_folder;
 use prominence_engines::embedded::{OpenError, UpgradeError, Upgraded, upgrade};
 
-use crate::fixture::{END, describe, open};
-use crate::formats::{copy, formats};
+use crate::fixture::{END, open};
+use crate::formats::{content, copy, formats};
 
 /// The line of the latest format.
 const LATEST: &str = "prominence-kv 3\n";
@@ -25,13 +25,6 @@ fn earlier() -> Vec<(tempfile::TempDir, String)> {
 
 fn line(folder: &Path) -> String {
     fs::read_to_string(folder.join("FORMAT")).unwrap()
-}
-
-async fn content(folder: &Path) -> String {
-    let store = open(folder, END).unwrap();
-    let content = describe(&store).await.unwrap();
-    store.close();
-    content
 }
 
 #[tokio::test]

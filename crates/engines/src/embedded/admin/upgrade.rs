@@ -65,7 +65,7 @@ pub enum UpgradeError {
     Differs {
         /// Which folder.
         folder: PathBuf,
-        /// What is different.
+        /// The first difference that was found.
         how: String,
     },
 }

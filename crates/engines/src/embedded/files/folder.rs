@@ -80,7 +80,7 @@ impl Folder {
                 (layout, age)
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let layout = Layout::of_new_stores();
+                let layout = Layout::of_new_stores()?;
                 write_format(path, layout).map_err(failed)?;
                 // Somebody else may have made the folder and not cared.
                 match sync_entry(path) {
@@ -235,18 +235,27 @@ fn lock(folder: &Path) -> Result<File, OpenError> {
     Ok(file)
 }
 
-/// A reader finds the whole line or no file, also after a power cut.
 fn write_format(folder: &Path, layout: Layout) -> io::Result<()> {
-    let draft = folder.join(FORMAT_DRAFT);
+    replace_file(folder, FORMAT_FILE, layout.line().as_bytes())
+}
+
+/// Writes a file of this name, or replaces it. A reader finds the old or the new content as a whole,
+/// also after a power cut.
+pub(in crate::embedded) fn replace_file(
+    folder: &Path,
+    name: &str,
+    content: &[u8],
+) -> io::Result<()> {
+    let draft = folder.join(format!("{name}.new"));
     let mut file = OpenOptions::new()
         .write(true)
         .create(true)
         .truncate(true)
         .mode(0o600)
         .open(&draft)?;
-    file.write_all(layout.line().as_bytes())?;
+    file.write_all(content)?;
     file.sync_all()?;
-    fs::rename(&draft, folder.join(FORMAT_FILE))?;
+    fs::rename(&draft, folder.join(name))?;
     sync_folder(folder)
 }
 

@@ -65,7 +65,7 @@ struct Writer {
     position: Position,
 }
 
-/// What is known of the segments. The lock is held for moments only, never over a sync.
+/// The accounts of the segments. The lock is never held over a sync.
 #[derive(Debug)]
 struct Books {
     segments: Arc<Segments>,

@@ -94,7 +94,7 @@ impl EntryCache {
 
     /// The entry, expired or not, if it is here and nobody is about to change it.
     pub(in crate::embedded) fn get(&self, row: &[u8]) -> Option<Entry> {
-        if self.is_marked(row) {
+        if self.is_marked(xxh3_64(row)) {
             return None;
         }
         self.entries.get(row)
@@ -107,21 +107,22 @@ impl EntryCache {
         row: &[u8],
         read: impl FnOnce(Option<Location>) -> Result<Found, E>,
     ) -> Result<Option<Entry>, E> {
-        if self.is_marked(row) {
+        let hash = xxh3_64(row);
+        if self.is_marked(hash) {
             return Ok(read(None)?.0);
         }
-        if !self.was_read_lately(row) {
+        if !self.was_read_lately(hash) {
             return match self.entries.get(row) {
                 Some(entry) => Ok(Some(entry)),
-                None => self.read(row, read),
+                None => self.read(hash, read),
             };
         }
         // Nobody waits for another's read: two that read the same are quicker than one that waits.
         match self.entries.get_value_or_guard(row, Some(Duration::ZERO)) {
             GuardResult::Value(entry) => Ok(Some(entry)),
-            GuardResult::Timeout => self.read(row, read),
+            GuardResult::Timeout => self.read(hash, read),
             GuardResult::Guard(place) => {
-                let entry = self.read(row, read)?;
+                let entry = self.read(hash, read)?;
                 if let Some(entry) = &entry {
                     // Refused where the committer has removed the key meanwhile.
                     let _ = place.insert(detached(entry));
@@ -134,13 +135,12 @@ impl EntryCache {
     /// Reads an entry, with the place that is known, and keeps the place.
     fn read<E>(
         &self,
-        row: &[u8],
+        hash: u64,
         read: impl FnOnce(Option<Location>) -> Result<Found, E>,
     ) -> Result<Option<Entry>, E> {
         let Some(places) = &self.places else {
             return Ok(read(None)?.0);
         };
-        let hash = xxh3_64(row);
         let (lately, seen) = places.find(hash);
         let (entry, location) = read(lately)?;
         if let Some(location) = location.filter(|_| location != lately) {
@@ -152,7 +152,7 @@ impl EntryCache {
     /// Says which rows are about to change.
     pub(in crate::embedded) fn writing(&self, rows: Vec<Vec<u8>>) -> Writing<'_> {
         for row in &rows {
-            self.mark(row).fetch_add(1, Ordering::SeqCst);
+            self.mark(xxh3_64(row)).fetch_add(1, Ordering::SeqCst);
         }
         Writing {
             cache: self,
@@ -177,21 +177,20 @@ impl EntryCache {
         }
     }
 
-    fn mark(&self, row: &[u8]) -> &AtomicU32 {
-        &self.marks[place(xxh3_64(row), MARKS)]
+    fn mark(&self, hash: u64) -> &AtomicU32 {
+        &self.marks[place(hash, MARKS)]
     }
 
     /// Whether this key was read some reads ago, and that it is read now.
-    fn was_read_lately(&self, row: &[u8]) -> bool {
-        let hash = xxh3_64(row);
+    fn was_read_lately(&self, hash: u64) -> bool {
         // The highest bits, which the place does not depend on; 0 stands for no key.
         let [.., highest] = (hash | 1 << 56).to_le_bytes();
         let before = self.read_lately[place(hash, READ_LATELY)].swap(highest, Ordering::Relaxed);
         before == highest
     }
 
-    fn is_marked(&self, row: &[u8]) -> bool {
-        self.all_marked.load(Ordering::SeqCst) > 0 || self.mark(row).load(Ordering::SeqCst) > 0
+    fn is_marked(&self, hash: u64) -> bool {
+        self.all_marked.load(Ordering::SeqCst) > 0 || self.mark(hash).load(Ordering::SeqCst) > 0
     }
 }
 
@@ -203,11 +202,12 @@ impl Drop for Writing<'_> {
             return;
         };
         for row in rows {
+            let hash = xxh3_64(row);
             self.cache.entries.remove(row);
             if let Some(places) = &self.cache.places {
-                places.forget(xxh3_64(row));
+                places.forget(hash);
             }
-            self.cache.mark(row).fetch_sub(1, Ordering::SeqCst);
+            self.cache.mark(hash).fetch_sub(1, Ordering::SeqCst);
         }
     }
 }

@@ -72,10 +72,7 @@ impl Backend {
     pub(super) fn now(&self) -> State {
         match self {
             Self::Fjall(store) => State::Fjall(store.snapshot()),
-            Self::Log(store) => {
-                store.publish();
-                State::Log(store.latest())
-            }
+            Self::Log(store) => State::Log(store.publish()),
         }
     }
 
@@ -147,7 +144,7 @@ impl Backend {
     }
 
     /// Notes that a batch writes over a stored entry with so many bytes of value, or removes it.
-    /// Where it is has to be looked up unless that is known.
+    /// Its place is looked up unless `at` gives it.
     pub(super) fn replace(
         &self,
         batch: &mut BatchRows,

@@ -291,8 +291,8 @@ impl Batch<'_> {
         self.database.backend.remove(&mut self.rows, table, key);
     }
 
-    /// Notes that a stored entry with so many bytes of value is written over or removed. It is looked
-    /// up where it is not known where it is.
+    /// Notes that a stored entry with so many bytes of value is written over or removed. Its place is
+    /// looked up unless `at` gives it.
     pub(in crate::embedded) fn replace(
         &mut self,
         key: &[u8],

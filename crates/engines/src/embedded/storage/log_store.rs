@@ -138,15 +138,10 @@ impl LogStore {
         Ok(())
     }
 
-    /// The state behind the latest batch.
-    pub(in crate::embedded) fn latest(&self) -> Arc<State> {
-        self.parts.states.latest()
-    }
-
-    /// Makes a new state behind the latest batch, so that the trees can give up what only an earlier
-    /// one needs. Only the committer may call it.
-    pub(in crate::embedded) fn publish(&self) {
-        self.parts.publish();
+    /// The state behind the latest batch. Only the committer may ask for it, between two batches; the
+    /// trees give up what only an earlier one needs when nobody has that any more.
+    pub(in crate::embedded) fn publish(&self) -> Arc<State> {
+        self.parts.publish()
     }
 
     /// One row.
@@ -262,15 +257,15 @@ impl Parts {
         begun
     }
 
-    /// Gives readers the state of now; and gives the memtables up to be written out where the collector
+    /// The state of now, for readers; and gives the memtables up to be written out where the collector
     /// has asked for that. The committer does this after each group, and now and then without any.
-    fn publish(&self) {
+    fn publish(&self) -> Arc<State> {
         if self.wants_flush.swap(false, Ordering::AcqRel) {
             self.rotate();
         }
         // No group is under way, so every row below the next number is there.
         let visible = self.index.visible();
-        self.states.publish(visible, self.log.segments());
+        self.states.publish(visible, self.log.segments())
     }
 
     /// Gives the memtables up to be written out where enough is in them, or in the log.

@@ -27,6 +27,7 @@ pub(super) const DRAFT_FOLDER: &str = "restore.draft";
 impl Folder {
     /// Takes a folder that is empty or missing, or in which a restore was broken off.
     pub(in crate::embedded) fn take_for_restore(path: &Path) -> Result<Self, RestoreError> {
+        let layout = Layout::of_new_stores()?;
         let failed = |cause| OpenError::from_io(path.to_owned(), cause);
         DirBuilder::new()
             .recursive(true)
@@ -39,7 +40,7 @@ impl Folder {
         let folder = Self {
             path: path.to_owned(),
             store: Path::new(DRAFT_FOLDER).join(STORE_FOLDER),
-            layout: Layout::of_new_stores(),
+            layout,
             age: Age::Latest,
             lock: Arc::new(lock),
         };

@@ -36,10 +36,18 @@ pub(in crate::embedded) enum Layout {
 
 impl Layout {
     /// That of new stores.
-    pub(super) fn of_new_stores() -> Self {
-        match std::env::var(NEW_FORMAT).as_deref() {
-            Ok("3") => Self::Log,
-            _ => Self::Fjall,
+    pub(super) fn of_new_stores() -> Result<Self, OpenError> {
+        let wanted = std::env::var_os(NEW_FORMAT).unwrap_or_default();
+        Self::of_setting(&wanted.to_string_lossy())
+    }
+
+    fn of_setting(wanted: &str) -> Result<Self, OpenError> {
+        match wanted {
+            "" | "2" => Ok(Self::Fjall),
+            "3" => Ok(Self::Log),
+            _ => Err(OpenError::NoSuchFormat {
+                found: wanted.to_owned(),
+            }),
         }
     }
 
@@ -113,6 +121,21 @@ mod tests {
 
     fn refused(text: &str) -> OpenError {
         check(Path::new("/d"), text).unwrap_err()
+    }
+
+    #[test]
+    fn the_format_of_new_stores_is_one_that_is_known() {
+        for (wanted, layout) in [
+            ("", Layout::Fjall),
+            ("2", Layout::Fjall),
+            ("3", Layout::Log),
+        ] {
+            assert_eq!(Layout::of_setting(wanted).unwrap(), layout);
+        }
+        for wanted in ["1", "4", "03", "log", " 3"] {
+            let refused = Layout::of_setting(wanted).unwrap_err().to_string();
+            assert!(refused.contains(&format!("{wanted:?}")), "{refused}");
+        }
     }
 
     #[test]

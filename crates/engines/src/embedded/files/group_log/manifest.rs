@@ -17,18 +17,16 @@
 //! trees refer to, about. `closed` is there where the store was closed: it names the last group and
 //! where it ends.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs;
+use std::io;
 use std::path::Path;
 
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::super::folder::sync_folder;
+use super::super::folder::replace_file;
 
 /// The name of the file, in the folder of the log.
 pub(in crate::embedded) const FILE: &str = "manifest";
-const DRAFT: &str = "manifest.new";
 
 const TITLE: &str = "prominence-kv log 1";
 
@@ -43,7 +41,7 @@ pub(in crate::embedded) struct Position {
     pub(in crate::embedded) offset: u32,
 }
 
-/// What the manifest says of a segment.
+/// A segment, as the manifest lists it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::embedded) struct SegmentLine {
     pub(in crate::embedded) number: u32,
@@ -74,17 +72,7 @@ impl Manifest {
 
     /// Replaces the manifest, wholly or not at all, also in a power cut.
     pub(in crate::embedded) fn write(&self, folder: &Path) -> io::Result<()> {
-        let draft = folder.join(DRAFT);
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&draft)?;
-        file.write_all(self.text().as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&draft, folder.join(FILE))?;
-        sync_folder(folder)
+        replace_file(folder, FILE, self.text().as_bytes())
     }
 
     fn text(&self) -> String {

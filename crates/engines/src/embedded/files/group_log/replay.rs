@@ -49,7 +49,7 @@ pub(super) fn replay(
         position: from,
         ..End::default()
     };
-    let mut later = segments.range(from.segment..).peekable();
+    let mut later = segments.range(from.segment..);
     while let Some((number, segment)) = later.next() {
         let length = segment.length()?;
         if *number == from.segment && length < u64::from(from.offset) {
@@ -247,8 +247,8 @@ impl Rest {
             .any(|header| header.segment == self.segment && (first..=last).contains(&header.group))
     }
 
-    /// Whether there is a sector that may never have been written. The first one may be shared with
-    /// the group before.
+    /// Whether a sector is all zeros, as one is that was never written. The first sector may also hold
+    /// the end of the group before.
     fn has_hole(&self) -> bool {
         let in_sector = self.position.offset as usize % SECTOR;
         let (first, others) = self

@@ -5,17 +5,16 @@
 //! and checksum, and a last line with the checksum of those. It goes as soon as the store is
 //! opened, and without it nothing is lost but this.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::path::Path;
 
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::Unsound;
-use crate::embedded::files::folder::sync_folder;
+use crate::embedded::files::folder::{replace_file, sync_folder};
 
 const CLOSED_FILE: &str = "CLOSED";
-const CLOSED_DRAFT: &str = "CLOSED.new";
 
 /// What a journal was.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,12 +80,9 @@ pub(super) fn write(folder: &Path, sums: &[JournalSum]) -> io::Result<()> {
         .map(|JournalSum { file, end, sum }| format!("{file} {end} {sum:032x}"))
         .collect();
     let lines = lines.join("\n");
-    let draft = folder.join(CLOSED_DRAFT);
-    let mut file = File::create(&draft)?;
-    writeln!(file, "{lines}\n{:032x}", xxh3_128(lines.as_bytes()))?;
-    file.sync_all()?;
-    fs::rename(&draft, folder.join(CLOSED_FILE))?;
-    sync_folder(folder)
+    let sum = xxh3_128(lines.as_bytes());
+    let content = format!("{lines}\n{sum:032x}\n");
+    replace_file(folder, CLOSED_FILE, content.as_bytes())
 }
 
 /// Removes the file for good: were it back after a power cut, it would speak of other journals.

@@ -20,7 +20,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long [`Background::wait_until_written_out`] waits: a restored store may have gigabytes to write out.
 const IDLE_WAIT: Duration = Duration::from_mins(10);
 
-/// What there is to do.
+/// The tasks of the threads.
 #[derive(Debug, Default)]
 pub(super) struct Work {
     tasks: Mutex<Tasks>,

@@ -19,7 +19,7 @@ use super::{ALL, IndexRow, Parts};
 use crate::embedded::error::StorageError;
 use crate::embedded::files::folder::free_space;
 use crate::embedded::files::group_log::segment::Location;
-use crate::embedded::files::group_log::{LogUsage, SegmentUse, replay};
+use crate::embedded::files::group_log::{LogUsage, SegmentUse, format, replay};
 use crate::embedded::storage::database::Table;
 
 /// The log is collected when it has so many hundredths of the bytes that the index refers to.
@@ -241,7 +241,7 @@ impl Parts {
         let mut bytes = 0;
         let mut is_open = true;
         replay::visit(&segment.segment, segment.end, &mut |group, appended| {
-            for logged in crate::embedded::files::group_log::format::rows(group.bytes) {
+            for logged in format::rows(group.bytes) {
                 let row = logged.as_ref().and_then(IndexRow::from_log);
                 let (Some(logged), Some(row)) = (logged, row) else {
                     return Err(replay::damaged(segment.segment.number(), group.offset));

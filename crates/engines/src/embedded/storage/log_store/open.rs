@@ -69,8 +69,7 @@ impl LogStore {
         let opened = GroupLog::open(&store, tuning.segment_bytes, in_files, &mut |group| {
             reader.put(group)
         });
-        let Opened { log, sequence, .. } =
-            opened.map_err(|unsound| unsound.into_open_error(folder))?;
+        let Opened { log, sequence } = opened.map_err(|unsound| unsound.into_open_error(folder))?;
         let Reader {
             begun,
             ceased,
@@ -79,11 +78,10 @@ impl LogStore {
         } = reader;
         log.account(&begun, &ceased);
         index.pass_sequence(sequence);
-        let states = States::new(index.visible(), log.segments());
         let parts = Arc::new(Parts {
             folder: store,
             index,
-            states,
+            states: States::default(),
             pace: Mutex::new(pace),
             limits: Limits {
                 memtables: tuning.memtable_bytes,

@@ -1,7 +1,7 @@
 //! What readers are given: everything up to a group, and the segments that its rows refer to.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use crate::embedded::files::group_log::Segments;
 
@@ -17,12 +17,9 @@ pub(in crate::embedded) struct State {
     pub(super) segments: Arc<Segments>,
 }
 
-/// The state behind the latest group, and which earlier ones somebody still has.
+/// The states that somebody still has.
 #[derive(Debug)]
-pub(super) struct States {
-    latest: RwLock<Arc<State>>,
-    used: Mutex<Used>,
-}
+pub(super) struct States(Mutex<Used>);
 
 #[derive(Debug)]
 struct Used {
@@ -33,39 +30,28 @@ struct Used {
     limit: usize,
 }
 
-impl States {
-    pub(super) fn new(visible: u64, segments: Arc<Segments>) -> Self {
-        let latest = Arc::new(State { visible, segments });
-        let used = Used {
-            states: VecDeque::from([(visible, Arc::downgrade(&latest))]),
+impl Default for States {
+    fn default() -> Self {
+        Self(Mutex::new(Used {
+            states: VecDeque::new(),
             limit: MIN_LIMIT,
-        };
-        Self {
-            latest: RwLock::new(latest),
-            used: Mutex::new(used),
-        }
+        }))
     }
+}
 
-    pub(super) fn latest(&self) -> Arc<State> {
-        Arc::clone(&self.latest.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Gives readers everything below a number from now on.
-    pub(super) fn publish(&self, visible: u64, segments: Arc<Segments>) {
+impl States {
+    /// A state of everything below a number, for readers. It is in the list as long as somebody has it.
+    pub(super) fn publish(&self, visible: u64, segments: Arc<Segments>) -> Arc<State> {
         let state = Arc::new(State { visible, segments });
-        {
-            // Noted first: nobody may read a state that is not in the list.
-            let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-            used.states.push_back((visible, Arc::downgrade(&state)));
-            used.forget();
-        }
-        let mut latest = self.latest.write().unwrap_or_else(PoisonError::into_inner);
-        let _before = std::mem::replace(&mut *latest, state);
+        let mut used = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        used.states.push_back((visible, Arc::downgrade(&state)));
+        used.forget();
+        state
     }
 
-    /// The lowest number that a reader has.
+    /// The lowest number that a reader has; 0 where nobody has a state.
     pub(super) fn oldest(&self) -> u64 {
-        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut used = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         used.forget();
         used.states.front().map_or(0, |(visible, _)| *visible)
     }
@@ -91,16 +77,17 @@ mod tests {
 
     #[test]
     fn the_oldest_state_that_somebody_has_is_known() {
-        let states = States::new(1, Arc::default());
-        states.publish(2, Arc::default());
-        assert_eq!(states.oldest(), 2);
-        let kept = states.latest();
+        let states = States::default();
+        assert_eq!(states.oldest(), 0);
+        let mut latest = states.publish(1, Arc::default());
+        let kept = states.publish(2, Arc::default());
         for visible in 3..10_000 {
-            states.publish(visible, Arc::default());
+            latest = states.publish(visible, Arc::default());
             assert_eq!(states.oldest(), 2);
         }
-        assert!(states.used.lock().unwrap().states.len() <= MIN_LIMIT + 1);
+        assert!(states.0.lock().unwrap().states.len() <= MIN_LIMIT + 1);
         drop(kept);
         assert_eq!(states.oldest(), 9_999);
+        drop(latest);
     }
 }

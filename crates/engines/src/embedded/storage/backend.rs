@@ -85,7 +85,7 @@ impl Backend {
     ) -> Result<Option<Bytes>, StoreError> {
         answer(|| match (self, state) {
             (Self::Fjall(store), State::Fjall(at)) => store.get(at, table, key),
-            (Self::Log(store), State::Log(at)) => store.get(at, table, key),
+            (Self::Log(_), State::Log(at)) => at.get(table, key),
             _ => Err(other_store()),
         })
     }
@@ -101,7 +101,7 @@ impl Backend {
             (Self::Fjall(store), State::Fjall(at)) => {
                 Ok(RowIter::Fjall(store.range(at, table, bounds)))
             }
-            (Self::Log(store), State::Log(at)) => Ok(RowIter::Log(store.range(at, table, bounds))),
+            (Self::Log(_), State::Log(at)) => Ok(RowIter::Log(at.range(table, bounds))),
             _ => Err(other_store()),
         })
     }
@@ -259,7 +259,7 @@ impl RowIter {
         answer(|| {
             let row = match self {
                 Self::Fjall(rows) => rows.next().map(fjall::Guard::into_inner).transpose()?,
-                Self::Log(rows) => log_store::next(rows)?,
+                Self::Log(rows) => rows.next().transpose()?,
             };
             Ok(row.map(|(key, row)| (key.into(), row.into())))
         })

@@ -32,7 +32,7 @@ mod state;
 use std::ops::Bound;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use prominence_core::entry::{Entry, Metadata};
@@ -48,10 +48,9 @@ use batch::IndexRow;
 pub(in crate::embedded) use batch::LogBatch;
 use collection::Collection;
 use index::Index;
-pub(in crate::embedded) use index::{TreeRows, next};
+pub(in crate::embedded) use index::TreeRows;
 pub(in crate::embedded) use row::{MIN_LOCATED_VALUE, location};
 pub(in crate::embedded) use state::State;
-use state::States;
 
 /// Every sequence number is lower.
 const ALL: u64 = u64::MAX >> 1;
@@ -68,7 +67,6 @@ struct Parts {
     folder: PathBuf,
     index: Index,
     log: GroupLog,
-    states: States,
     pace: Mutex<Pace>,
     limits: Limits,
     work: Work,
@@ -92,6 +90,22 @@ struct Pace {
     log: u64,
 }
 
+impl Limits {
+    /// What there may be at most while memtables are being written out.
+    fn twice(self) -> Self {
+        Self {
+            memtables: 2 * self.memtables,
+            log: 2 * self.log,
+        }
+    }
+}
+
+impl Pace {
+    fn reaches(&self, limits: Limits) -> bool {
+        self.memtables.iter().sum::<u64>() >= limits.memtables || self.log >= limits.log
+    }
+}
+
 impl LogStore {
     /// An empty batch.
     pub(in crate::embedded) fn batch(&self) -> LogBatch {
@@ -104,7 +118,7 @@ impl LogStore {
         key: &[u8],
     ) -> Result<Option<Location>, StoreError> {
         let row = crate::embedded::panics::answer(|| {
-            let row = self.parts.index.get(Table::Entries, key, ALL);
+            let row = self.parts.index.latest(Table::Entries, key);
             row.map_err(StorageError::from)
         });
         Ok(row?.and_then(|row| row::location(&row)))
@@ -138,31 +152,9 @@ impl LogStore {
         Ok(())
     }
 
-    /// The state behind the latest batch. Only the committer may ask for it, between two batches; the
-    /// trees give up what only an earlier one needs when nobody has that any more.
+    /// The state behind the latest batch. Only the committer may ask for it, between two batches.
     pub(in crate::embedded) fn publish(&self) -> Arc<State> {
         self.parts.publish()
-    }
-
-    /// One row.
-    pub(in crate::embedded) fn get(
-        &self,
-        state: &State,
-        table: Table,
-        key: &[u8],
-    ) -> Result<Option<Bytes>, StorageError> {
-        let row = self.parts.index.get(table, key, state.visible)?;
-        Ok(row.map(Bytes::from))
-    }
-
-    /// The rows of a range.
-    pub(in crate::embedded) fn range(
-        &self,
-        state: &State,
-        table: Table,
-        bounds: (Bound<Vec<u8>>, Bound<Vec<u8>>),
-    ) -> TreeRows {
-        self.parts.index.range(table, bounds, state.visible)
     }
 
     /// Whether something failed that only opening the store again can mend.
@@ -172,7 +164,7 @@ impl LogStore {
 
     /// Whether a batch should wait for the background threads.
     pub(in crate::embedded) fn is_behind(&self) -> bool {
-        self.parts.index.is_behind()
+        self.parts.is_behind()
     }
 
     /// Whether there is something to move, which is done with the next batch.
@@ -188,8 +180,8 @@ impl LogStore {
             parts.fail("sync the log", &error);
             crate::embedded::error::read_failed(error.into())
         })?;
-        parts.rotate();
-        if self.background.wait_until_written_out() {
+        let is_written_out = || self.background.wait_until_written_out();
+        if is_written_out() && parts.rotate() && is_written_out() {
             return Ok(());
         }
         let reason = "the storage engine has stopped, as it does on a full disk";
@@ -214,6 +206,25 @@ impl LogStore {
 }
 
 impl State {
+    /// One row.
+    pub(in crate::embedded) fn get(
+        &self,
+        table: Table,
+        key: &[u8],
+    ) -> Result<Option<Bytes>, StorageError> {
+        let row = self.index.get(table, key, self.visible)?;
+        Ok(row.map(Bytes::from))
+    }
+
+    /// The rows of a range.
+    pub(in crate::embedded) fn range(
+        &self,
+        table: Table,
+        bounds: (Bound<Vec<u8>>, Bound<Vec<u8>>),
+    ) -> TreeRows {
+        self.index.range(table, bounds, self.visible)
+    }
+
     /// The entry of a row.
     pub(in crate::embedded) fn entry(&self, key: &[u8], row: &Bytes) -> Result<Entry, StoreError> {
         row::entry(&self.segments, key, row)
@@ -243,16 +254,14 @@ impl Parts {
     /// Puts the rows of a group into the memtables; answers which content is in the log alone.
     fn put_rows(&self, rows: Vec<IndexRow>, appended: Appended, sequence: u64) -> Vec<Location> {
         let mut begun = Vec::new();
-        let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
+        let index = self.index.state();
+        let mut pace = self.pace();
         for row in rows {
             let (table, key) = (row.table, row.key.clone());
             let (row, location) = row.at(appended);
             begun.extend(location);
-            let bytes = match row {
-                Some(row) => self.index.put(table, key.into(), row, sequence),
-                None => self.index.remove(table, key.into(), sequence),
-            };
-            pace.memtables[usize::from(table.number())] = bytes;
+            pace.memtables[usize::from(table.number())] =
+                index.put(table, key.into(), row, sequence);
         }
         begun
     }
@@ -260,23 +269,26 @@ impl Parts {
     /// The state of now, for readers; and gives the memtables up to be written out where the collector
     /// has asked for that. The committer does this after each group, and now and then without any.
     fn publish(&self) -> Arc<State> {
-        if self.wants_flush.swap(false, Ordering::AcqRel) {
-            self.rotate();
+        if self.wants_flush.load(Ordering::Acquire) && self.rotate() {
+            self.wants_flush.store(false, Ordering::Release);
         }
         // No group is under way, so every row below the next number is there.
-        let visible = self.index.visible();
-        self.states.publish(visible, self.log.segments())
+        Arc::new(State {
+            visible: self.index.visible(),
+            index: self.index.state(),
+            segments: self.log.segments(),
+        })
     }
 
     /// Gives the memtables up to be written out where enough is in them, or in the log.
     fn hand_over(&self, bytes: u64, sequence: u64) {
         let is_full = {
-            let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut pace = self.pace();
             pace.log += bytes;
-            pace.memtables.iter().sum::<u64>() >= self.limits.memtables
-                || pace.log >= self.limits.log
+            pace.reaches(self.limits)
         };
         if is_full {
+            // While earlier ones are being written out, these take more rows.
             self.rotate_at(sequence);
         }
         if self.log.wants_segment() {
@@ -284,15 +296,30 @@ impl Parts {
         }
     }
 
-    fn rotate(&self) {
-        self.rotate_at(self.index.visible().saturating_sub(1));
+    /// Gives the memtables up to be written out; false where earlier ones are not written out yet.
+    fn rotate(&self) -> bool {
+        self.rotate_at(self.index.visible().saturating_sub(1))
     }
 
-    fn rotate_at(&self, sequence: u64) {
-        *self.pace.lock().unwrap_or_else(PoisonError::into_inner) = Pace::default();
-        let checkpoint = self.log.checkpoint(sequence);
-        self.index.rotate();
-        self.work.write_out(checkpoint);
+    fn rotate_at(&self, sequence: u64) -> bool {
+        if !self.index.rotate() {
+            return false;
+        }
+        *self.pace() = Pace::default();
+        // No group is under way: the memtables that were given up have everything up to here.
+        self.work.write_out(self.log.checkpoint(sequence));
+        true
+    }
+
+    /// Whether commits should wait until memtables are written out, or files compacted.
+    fn is_behind(&self) -> bool {
+        let has_too_much =
+            || self.index.is_writing_out() && self.pace().reaches(self.limits.twice());
+        self.index.is_behind() || has_too_much()
+    }
+
+    fn pace(&self) -> MutexGuard<'_, Pace> {
+        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn has_failed(&self) -> bool {

@@ -55,7 +55,7 @@ impl Work {
 
     /// Asks to write out the memtables that take no more rows, up to an end of the log.
     pub(super) fn write_out(&self, checkpoint: Checkpoint) {
-        // It stands for an earlier one that is not begun: its memtables are written out as well.
+        // There is no earlier one: its memtables would keep these from being given up.
         self.tasks().checkpoint = Some(checkpoint);
         self.changed.notify_all();
     }
@@ -162,7 +162,7 @@ fn flush(parts: &Parts) {
                 parts.log.prepare_segment()?;
             }
             if let Some(checkpoint) = checkpoint {
-                parts.index.flush(parts.states.oldest())?;
+                parts.index.flush()?;
                 // Every tree has the groups in files now, and these are synced.
                 parts.log.indexed(checkpoint)?;
             }
@@ -184,10 +184,10 @@ fn compact(parts: &Parts) {
     while parts.work.next(wanted).is_some() {
         let compacted = no_panic(|| {
             for table in Table::ALL {
-                while !parts.work.is_stopped()
-                    && parts.index.compact(table, parts.states.oldest())?
-                {}
+                parts.index.release();
+                while !parts.work.is_stopped() && parts.index.compact(table)? {}
             }
+            parts.index.release();
             Ok(())
         });
         note(parts, "compact", compacted);

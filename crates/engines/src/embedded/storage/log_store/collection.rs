@@ -15,7 +15,7 @@ use bytes::Bytes;
 
 use super::batch::LogBatch;
 use super::row;
-use super::{ALL, IndexRow, Parts};
+use super::{IndexRow, Parts};
 use crate::embedded::error::StorageError;
 use crate::embedded::files::folder::free_space;
 use crate::embedded::files::group_log::segment::Location;
@@ -162,7 +162,7 @@ impl Parts {
                 continue;
             }
             // It may have been written since the segment was read.
-            let indexed = match self.index.get(Table::Entries, &key, ALL) {
+            let indexed = match self.index.latest(Table::Entries, &key) {
                 Ok(indexed) => indexed,
                 Err(error) => {
                     // It stays where it is, and so does its segment.
@@ -231,8 +231,7 @@ impl Parts {
 
     /// Whether there are groups behind those that the trees have in files, or will have soon.
     fn has_unwritten(&self) -> bool {
-        let pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
-        pace.log > 0
+        self.pace().log > 0
     }
 
     /// Has everything moved that is left in a segment. False where the store is closed meanwhile.
@@ -250,7 +249,7 @@ impl Parts {
                 let (_, Some(location)) = row.at(appended) else {
                     continue;
                 };
-                let indexed = self.index.get(Table::Entries, &key, ALL)?;
+                let indexed = self.index.latest(Table::Entries, &key)?;
                 if indexed.and_then(|indexed| row::location(&indexed)) != Some(location) {
                     continue;
                 }

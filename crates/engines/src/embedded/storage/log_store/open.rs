@@ -9,8 +9,7 @@ use super::background::{Background, Work};
 use super::batch::IndexRow;
 use super::collection::Collection;
 use super::index::Index;
-use super::state::States;
-use super::{ALL, Limits, LogStore, Pace, Parts, row};
+use super::{Limits, LogStore, Pace, Parts, row};
 use crate::embedded::error::{OpenError, StorageError};
 use crate::embedded::files::creation;
 use crate::embedded::files::folder::Folder;
@@ -81,7 +80,6 @@ impl LogStore {
         let parts = Arc::new(Parts {
             folder: store,
             index,
-            states: States::default(),
             pace: Mutex::new(pace),
             limits: Limits {
                 memtables: tuning.memtable_bytes,
@@ -114,6 +112,7 @@ impl Reader<'_> {
             segment: group.header.segment,
             offset: group.offset,
         };
+        let index = self.index.state();
         for row in format::rows(group.bytes) {
             let Some(row) = row.as_ref().and_then(IndexRow::from_log) else {
                 let how = format!(
@@ -126,7 +125,7 @@ impl Reader<'_> {
             if table == Table::Entries {
                 // Only the accounts need it. Where a file of the tree is damaged, the rest of the store
                 // is opened all the same, and reading the damaged rows tells of it.
-                let before = no_panic(|| self.index.get(table, &key, ALL));
+                let before = no_panic(|| self.index.latest(table, &key));
                 let before = before.ok().and_then(Result::ok).flatten();
                 self.ceased
                     .extend(before.and_then(|before| row::location(&before)));
@@ -134,11 +133,8 @@ impl Reader<'_> {
             let (row, location) = row.at(appended);
             self.begun.extend(location);
             let sequence = group.header.sequence;
-            let bytes = match row {
-                Some(row) => self.index.put(table, key.into(), row, sequence),
-                None => self.index.remove(table, key.into(), sequence),
-            };
-            self.pace.memtables[usize::from(table.number())] = bytes;
+            self.pace.memtables[usize::from(table.number())] =
+                index.put(table, key.into(), row, sequence);
         }
         self.pace.log += group.bytes.len() as u64;
         Ok(())

@@ -18,7 +18,7 @@ use crate::error::StoreError;
 use crate::key::{Key, Prefix};
 use crate::limits::{MAX_CHANGES, MAX_PAGE_BYTES, Quota};
 use crate::namespace::{Job, Namespace};
-use crate::rules::{self, Circumstances, FirstFree, Plan, View};
+use crate::rules::{self, Circumstances, FirstFree, Plan, View, Visit};
 use crate::scan::{Count, Depth, Item, Page, Scan, Visibility};
 use crate::store::{Store, Usage};
 use crate::time::Timestamp;
@@ -304,10 +304,22 @@ impl Space {
 }
 
 impl View for Space {
+    type Error = StoreError;
+
     fn get(&self, key: &Key) -> Result<Option<Entry>, StoreError> {
         Ok(self.entries.get(key).cloned())
     }
 
+    fn first_free(&self, prefix: &Prefix, now: Timestamp) -> Result<FirstFree, StoreError> {
+        rules::first_free(self, prefix, now)
+    }
+
+    fn usage(&self) -> Usage {
+        self.usage
+    }
+}
+
+impl Visit for Space {
     fn visit(
         &self,
         prefix: &Prefix,
@@ -319,14 +331,6 @@ impl View for Space {
             }
         }
         Ok(())
-    }
-
-    fn first_free(&self, prefix: &Prefix, now: Timestamp) -> Result<FirstFree, StoreError> {
-        rules::first_free(self, prefix, now)
-    }
-
-    fn usage(&self) -> Usage {
-        self.usage
     }
 }
 

@@ -4,11 +4,12 @@
 //! to write; the engine's part is to write it atomically and durably.
 
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 use crate::change::{Cause, ChangeKind, Put};
 use crate::commit::{Commit, Condition, Operation, Outcome, Precondition};
 use crate::entry::{Entry, Metadata};
-use crate::error::{Mismatch, StoreError};
+use crate::error::{Fate, Mismatch, StoreError};
 use crate::key::{Key, Prefix};
 use crate::limits::Quota;
 use crate::namespace::Job;
@@ -20,40 +21,46 @@ use crate::write_id::WriteId;
 
 /// One namespace as it is stored, entries that have expired but are not yet removed included.
 pub trait View {
+    /// Why the view can't answer. A refusal of the commit is passed on in it.
+    type Error: From<StoreError>;
+
     /// One stored entry.
     ///
     /// # Errors
-    /// When the engine can't tell.
-    fn get(&self, key: &Key) -> Result<Option<Entry>, StoreError>;
+    /// When the view can't answer.
+    fn get(&self, key: &Key) -> Result<Option<Entry>, Self::Error>;
 
     /// The metadata of one stored entry. An engine may know it where it would have to read the
     /// value.
     ///
     /// # Errors
-    /// When the engine can't tell.
-    fn metadata(&self, key: &Key) -> Result<Option<Metadata>, StoreError> {
+    /// When the view can't answer.
+    fn metadata(&self, key: &Key) -> Result<Option<Metadata>, Self::Error> {
         Ok(self.get(key)?.map(|entry| entry.metadata))
     }
-
-    /// Visits every stored key that begins with the prefix, in byte order, until told to stop.
-    ///
-    /// # Errors
-    /// When the engine can't tell.
-    fn visit(
-        &self,
-        prefix: &Prefix,
-        visitor: &mut dyn FnMut(Key, Metadata) -> ControlFlow<()>,
-    ) -> Result<(), StoreError>;
 
     /// The first entry, in byte order, that the prefix shows, that is live and that nobody holds
     /// a live claim on. [`first_free`] finds it by visiting; an engine may know it faster.
     ///
     /// # Errors
-    /// When the engine can't tell.
-    fn first_free(&self, prefix: &Prefix, now: Timestamp) -> Result<FirstFree, StoreError>;
+    /// When the view can't answer.
+    fn first_free(&self, prefix: &Prefix, now: Timestamp) -> Result<FirstFree, Self::Error>;
 
     /// What is stored, and the latest revision.
     fn usage(&self) -> Usage;
+}
+
+/// A view that can also visit all keys under a prefix, which deletions of prefixes need.
+pub trait Visit: View {
+    /// Visits every stored key that begins with the prefix, in byte order, until told to stop.
+    ///
+    /// # Errors
+    /// When the view can't answer.
+    fn visit(
+        &self,
+        prefix: &Prefix,
+        visitor: &mut dyn FnMut(Key, Metadata) -> ControlFlow<()>,
+    ) -> Result<(), Self::Error>;
 }
 
 /// What a claim finds.
@@ -107,11 +114,42 @@ pub struct Effect {
 ///
 /// # Errors
 /// Those of [`crate::Store::commit`]; then nothing is to be written.
-pub fn plan(
-    view: &impl View,
+pub fn plan<V: Visit>(
+    view: &V,
     commit: &Commit,
     circumstances: Circumstances<'_>,
-) -> Result<Plan, StoreError> {
+) -> Result<Plan, V::Error> {
+    plan_with(view, commit, circumstances, |planner, prefix| {
+        planner.delete_prefix(prefix)
+    })
+}
+
+/// Plans a commit that deletes no prefix, which a view can answer without visiting keys.
+///
+/// # Errors
+/// Those of [`plan`], and [`StoreError::Unavailable`] for a deletion of a prefix.
+pub fn plan_without_visit<V: View>(
+    view: &V,
+    commit: &Commit,
+    circumstances: Circumstances<'_>,
+) -> Result<Plan, V::Error> {
+    plan_with(view, commit, circumstances, |_, _| {
+        let refused = StoreError::Unavailable {
+            reason: "a deletion of a prefix was planned like other commits".to_owned(),
+            fate: Fate::NotApplied,
+            retry_after: Duration::from_secs(1),
+            cause: None,
+        };
+        Err(refused.into())
+    })
+}
+
+fn plan_with<'a, V: View>(
+    view: &'a V,
+    commit: &'a Commit,
+    circumstances: Circumstances<'a>,
+    delete_prefix: impl Fn(&mut Planner<'a, V>, &Prefix) -> Result<Outcome, V::Error>,
+) -> Result<Plan, V::Error> {
     if let Some(plan) = already_set(view, commit, circumstances.now)? {
         return Ok(plan);
     }
@@ -126,7 +164,8 @@ pub fn plan(
         outcomes: Vec::with_capacity(commit.operations().len()),
     };
     for operation in commit.operations() {
-        planner.apply(operation)?;
+        let outcome = planner.apply(operation, &delete_prefix)?;
+        planner.outcomes.push(outcome);
     }
     let Planner {
         effects, outcomes, ..
@@ -135,11 +174,12 @@ pub fn plan(
     let grew = usage.keys > before.keys || usage.bytes > before.bytes;
     let quota = circumstances.quota;
     if grew && (usage.keys > quota.keys || usage.bytes > quota.bytes) {
-        return Err(StoreError::QuotaExceeded {
+        let exceeded = StoreError::QuotaExceeded {
             keys: usage.keys,
             bytes: usage.bytes,
             quota,
-        });
+        };
+        return Err(exceeded.into());
     }
     Ok(Plan {
         effects,
@@ -152,11 +192,11 @@ pub fn plan(
 ///
 /// This comes before the conditions, which the earlier commit made false in nearly every case.
 /// Where they still hold, setting the value once more would end a claim that was made since.
-fn already_set(
-    view: &impl View,
+fn already_set<V: View>(
+    view: &V,
     commit: &Commit,
     now: Timestamp,
-) -> Result<Option<Plan>, StoreError> {
+) -> Result<Option<Plan>, V::Error> {
     let (Some(id), [Operation::Set { key, .. }]) = (commit.write_id(), commit.operations()) else {
         return Ok(None);
     };
@@ -180,7 +220,7 @@ fn already_set(
 ///
 /// # Errors
 /// [`StoreError::PreconditionFailed`] for the first one that does not hold.
-pub fn check(view: &impl View, commit: &Commit, now: Timestamp) -> Result<(), StoreError> {
+pub fn check<V: View>(view: &V, commit: &Commit, now: Timestamp) -> Result<(), V::Error> {
     commit
         .conditions()
         .iter()
@@ -215,12 +255,12 @@ pub fn expire(
 /// Finds what [`View::first_free`] answers by visiting keys from the first one on.
 ///
 /// # Errors
-/// When the view can't tell.
-pub fn first_free(
-    view: &impl View,
+/// When the view can't answer.
+pub fn first_free<V: Visit>(
+    view: &V,
     prefix: &Prefix,
     now: Timestamp,
-) -> Result<FirstFree, StoreError> {
+) -> Result<FirstFree, V::Error> {
     let mut free = None;
     let mut until: Option<Timestamp> = None;
     view.visit(prefix, &mut |key, metadata| {
@@ -237,7 +277,7 @@ pub fn first_free(
     Ok(free.map_or(FirstFree::None { until }, FirstFree::Key))
 }
 
-fn check_one(view: &impl View, condition: &Condition, now: Timestamp) -> Result<(), StoreError> {
+fn check_one<V: View>(view: &V, condition: &Condition, now: Timestamp) -> Result<(), V::Error> {
     let key = &condition.key;
     let found = view
         .metadata(key)?
@@ -260,10 +300,11 @@ fn check_one(view: &impl View, condition: &Condition, now: Timestamp) -> Result<
             Mismatch::Value(revision)
         }
     };
-    Err(StoreError::PreconditionFailed {
+    let failed = StoreError::PreconditionFailed {
         key: condition.key.clone(),
         reason,
-    })
+    };
+    Err(failed.into())
 }
 
 /// Usage after the effects; the revision grows only where there are any.
@@ -302,9 +343,13 @@ struct Planner<'a, V> {
 }
 
 impl<V: View> Planner<'_, V> {
-    fn apply(&mut self, operation: &Operation) -> Result<(), StoreError> {
+    fn apply(
+        &mut self,
+        operation: &Operation,
+        delete_prefix: impl Fn(&mut Self, &Prefix) -> Result<Outcome, V::Error>,
+    ) -> Result<Outcome, V::Error> {
         let now = self.circumstances.now;
-        let outcome = match operation {
+        Ok(match operation {
             Operation::Set {
                 key,
                 value,
@@ -325,7 +370,7 @@ impl<V: View> Planner<'_, V> {
                     }
                 }
             }
-            Operation::DeletePrefix { prefix } => self.delete_prefix(prefix)?,
+            Operation::DeletePrefix { prefix } => delete_prefix(self, prefix)?,
             Operation::Claim { prefix, hold } => self.claim(prefix, now.after(*hold))?,
             Operation::Renew { key, hold } => {
                 let until = now.after(*hold);
@@ -336,12 +381,10 @@ impl<V: View> Planner<'_, V> {
                 self.change_claim(key, Cause::Release, None)?;
                 Outcome::Released
             }
-        };
-        self.outcomes.push(outcome);
-        Ok(())
+        })
     }
 
-    fn live(&self, key: &Key) -> Result<Option<Entry>, StoreError> {
+    fn live(&self, key: &Key) -> Result<Option<Entry>, V::Error> {
         let now = self.circumstances.now;
         Ok(self
             .view
@@ -383,7 +426,7 @@ impl<V: View> Planner<'_, V> {
         is_new
     }
 
-    fn add(&mut self, key: &Key, by: i64) -> Result<Outcome, StoreError> {
+    fn add(&mut self, key: &Key, by: i64) -> Result<Outcome, V::Error> {
         let refuse = |reason| StoreError::NotANumber {
             key: key.clone(),
             reason,
@@ -420,21 +463,7 @@ impl<V: View> Planner<'_, V> {
         });
     }
 
-    fn delete_prefix(&mut self, prefix: &Prefix) -> Result<Outcome, StoreError> {
-        let now = self.circumstances.now;
-        let view = self.view;
-        let mut deleted = 0;
-        view.visit(prefix, &mut |key, metadata| {
-            if metadata.is_live(now) {
-                self.remove(key, metadata);
-                deleted += 1;
-            }
-            ControlFlow::Continue(())
-        })?;
-        Ok(Outcome::Deleted(deleted))
-    }
-
-    fn claim(&mut self, prefix: &Prefix, until: Timestamp) -> Result<Outcome, StoreError> {
+    fn claim(&mut self, prefix: &Prefix, until: Timestamp) -> Result<Outcome, V::Error> {
         let key = match self.view.first_free(prefix, self.circumstances.now)? {
             FirstFree::Key(key) => key,
             FirstFree::None { until } => return Ok(Outcome::NoneFree { until }),
@@ -455,7 +484,7 @@ impl<V: View> Planner<'_, V> {
         key: &Key,
         cause: Cause,
         until: Option<Timestamp>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), V::Error> {
         let now = self.circumstances.now;
         let refuse = |reason| StoreError::PreconditionFailed {
             key: key.clone(),
@@ -463,7 +492,7 @@ impl<V: View> Planner<'_, V> {
         };
         let entry = self.live(key)?.ok_or_else(|| refuse(Mismatch::Missing))?;
         if entry.metadata.live_claim(now).is_none() {
-            return Err(refuse(Mismatch::NotClaimed));
+            return Err(refuse(Mismatch::NotClaimed).into());
         }
         self.hold(key, entry, cause, until);
         Ok(())
@@ -492,6 +521,22 @@ impl<V: View> Planner<'_, V> {
             after: Some(after.clone()),
         });
         after
+    }
+}
+
+impl<V: Visit> Planner<'_, V> {
+    fn delete_prefix(&mut self, prefix: &Prefix) -> Result<Outcome, V::Error> {
+        let now = self.circumstances.now;
+        let view = self.view;
+        let mut deleted = 0;
+        view.visit(prefix, &mut |key, metadata| {
+            if metadata.is_live(now) {
+                self.remove(key, metadata);
+                deleted += 1;
+            }
+            ControlFlow::Continue(())
+        })?;
+        Ok(Outcome::Deleted(deleted))
     }
 }
 

@@ -60,8 +60,8 @@ pub use options::{
     BadEndpoints, BadRoot, Endpoint, Endpoints, Identity, Login, Options, Root, Tls,
 };
 
+use crate::claim_index::ClaimIndex;
 use crate::hub::{Hub, Listener};
-use crate::taken::Taken;
 use error::{RETRY_LATER, busy, unavailable};
 use gets::Gets;
 use kept::Room;
@@ -115,7 +115,7 @@ struct Shared {
     members: Members,
     gets: Gets,
     hub: Hub,
-    taken: Taken,
+    claim_index: ClaimIndex,
     writers: Writers,
     /// Of what all writers keep.
     room: Arc<Room>,
@@ -188,7 +188,7 @@ impl EtcdStore {
             options,
             clock,
             hub: Hub::default(),
-            taken: Taken::default(),
+            claim_index: ClaimIndex::default(),
             removals: Arc::new(Semaphore::new(MAX_REMOVALS)),
             counters: Counting::default(),
             process,
@@ -231,7 +231,7 @@ impl EtcdStore {
             looks: read(&counters.looks),
             signals: read(&counters.signals),
             skewed: read(&counters.skewed),
-            claim_looks: self.shared.taken.looks(),
+            claim_looks: self.shared.claim_index.scanned(),
             gets: read(&counters.gets),
             get_transactions: read(&counters.get_transactions),
         }

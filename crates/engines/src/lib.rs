@@ -13,6 +13,18 @@
 //! and bytes. No other crate names a storage library.
 
 mod backup;
+#[cfg_attr(
+    not(feature = "etcd"),
+    allow(
+        dead_code,
+        reason = "only the etcd engine reverts effects that were not written"
+    )
+)]
+mod claim_index;
+/// The name of the claim index in parts of the embedded engine.
+mod taken {
+    pub(crate) use crate::claim_index::ClaimIndex as Taken;
+}
 pub mod embedded;
 #[cfg(feature = "etcd")]
 pub mod etcd;
@@ -29,14 +41,6 @@ mod retention;
     )
 )]
 mod row;
-#[cfg_attr(
-    not(feature = "etcd"),
-    allow(
-        dead_code,
-        reason = "only the etcd engine takes back what was not written"
-    )
-)]
-mod taken;
 
 pub use embedded::EmbeddedStore;
 #[cfg(feature = "etcd")]

@@ -11,21 +11,10 @@ const NOW: Timestamp = Timestamp::from_secs(100);
 struct Space(BTreeMap<Key, Entry>);
 
 impl View for Space {
+    type Error = StoreError;
+
     fn get(&self, key: &Key) -> Result<Option<Entry>, StoreError> {
         Ok(self.0.get(key).cloned())
-    }
-
-    fn visit(
-        &self,
-        prefix: &Prefix,
-        visitor: &mut dyn FnMut(Key, Metadata) -> ControlFlow<()>,
-    ) -> Result<(), StoreError> {
-        for (key, entry) in self.0.iter().filter(|(key, _)| prefix.matches(key)) {
-            if visitor(key.clone(), entry.metadata.clone()).is_break() {
-                break;
-            }
-        }
-        Ok(())
     }
 
     fn first_free(&self, prefix: &Prefix, now: Timestamp) -> Result<FirstFree, StoreError> {
@@ -42,6 +31,21 @@ impl View for Space {
             bytes: bytes.sum::<usize>() as u64,
             revision: Revision::new(7),
         }
+    }
+}
+
+impl Visit for Space {
+    fn visit(
+        &self,
+        prefix: &Prefix,
+        visitor: &mut dyn FnMut(Key, Metadata) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        for (key, entry) in self.0.iter().filter(|(key, _)| prefix.matches(key)) {
+            if visitor(key.clone(), entry.metadata.clone()).is_break() {
+                break;
+            }
+        }
+        Ok(())
     }
 }
 

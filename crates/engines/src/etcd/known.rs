@@ -15,8 +15,8 @@ use super::kept::{Kept, Room};
 use super::keys::{Keys, Range};
 use super::members::{Found, Read, RowContent, Wanted, range, row};
 use super::records::{Content, Head, Logged, Record};
+use crate::claim_index::ClaimIndex;
 use crate::row;
-use crate::taken::Taken;
 
 /// Rows that are read at once to find work. Values come with them, so this is some MiB at most.
 const CLAIM_CHUNK: usize = 128;
@@ -214,14 +214,14 @@ impl Known {
         namespace: &Namespace,
         need: &Need,
         read: Read,
-        taken: &Taken,
+        claim_index: &ClaimIndex,
     ) -> Result<Vec<Record>, StoreError> {
         let mut found = read.found.into_iter();
         let (head, log) = (
             found.next().unwrap_or_default(),
             found.next().unwrap_or_default(),
         );
-        let records = self.learn_head(keys, namespace, head, log, taken)?;
+        let records = self.learn_head(keys, namespace, head, log, claim_index)?;
         for key in &need.keys {
             let row_key = keys.entry(namespace, key);
             let row = found.next().and_then(|found| found.rows.into_iter().next());
@@ -255,7 +255,7 @@ impl Known {
         namespace: &Namespace,
         found: Found,
         log: Found,
-        taken: &Taken,
+        claim_index: &ClaimIndex,
     ) -> Result<Vec<Record>, StoreError> {
         let key = keys.head(namespace);
         let head = match found.rows.first() {
@@ -265,7 +265,7 @@ impl Known {
         self.is_fresh = true;
         let Some((before, known)) = self.head.replace(head) else {
             // Nothing says whether what is remembered of work is still true.
-            taken.forget(namespace);
+            claim_index.forget(namespace);
             self.kept.clear();
             self.chunk = None;
             return Ok(Vec::new());
@@ -284,13 +284,15 @@ impl Known {
                     self.kept.forget(&change.key);
                     self.chunk.take_if(|chunk| chunk.reaches(&change.key));
                 }
-                let standings = changes.iter().map(|change| (&change.key, change.standing));
-                taken.note_each(namespace, standings);
+                let states = changes
+                    .iter()
+                    .map(|change| (&change.key, change.claim_state));
+                claim_index.update(namespace, states);
             }
             None => {
                 self.kept.clear();
                 self.chunk = None;
-                taken.forget(namespace);
+                claim_index.forget(namespace);
             }
         }
         Ok(records)

@@ -150,7 +150,7 @@ impl Shared {
             commit.changes.extend(part.into_iter().map(|key| Logged {
                 key,
                 kind: ChangeKind::Delete,
-                standing: None,
+                claim_state: None,
             }));
         }
         if commit.changes.len() as u64 != deleted {

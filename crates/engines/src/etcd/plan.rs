@@ -14,9 +14,9 @@ use super::keys::Keys;
 use super::known::{Chunk, Known, Need};
 use super::records::{self, Content, Head, Logged, LoggedCommit, Record, Ticket};
 use super::turns;
-use super::view::{Seen, SpaceView, Touched};
+use super::view::{Seen, SpaceView, Touched, Unplanned};
+use crate::claim_index::{ClaimIndex, ClaimState};
 use crate::row;
-use crate::taken::{Standing, Taken};
 
 /// Bytes of values and keys in a transaction beyond which it does not also ask what stands where
 /// it would have written: etcd takes requests of 1.5 MiB.
@@ -53,7 +53,7 @@ pub(super) struct Setting<'a> {
     pub(super) namespace: &'a Namespace,
     pub(super) known: &'a Known,
     pub(super) head: Head,
-    pub(super) taken: &'a Taken,
+    pub(super) claim_index: &'a ClaimIndex,
     pub(super) now: Timestamp,
     pub(super) quota: Quota,
     pub(super) ticket: Ticket,
@@ -134,11 +134,11 @@ pub(super) fn plan(
         namespace,
         known,
         head,
-        taken,
+        claim_index,
         now,
         ..
     } = *setting;
-    let mut view = SpaceView::new(namespace, known, head.usage, taken, guessable);
+    let mut view = SpaceView::new(namespace, known, head.usage, claim_index, guessable);
     let mut answers = Vec::with_capacity(wishes.len());
     let mut effects = Vec::new();
     let mut commits = Vec::new();
@@ -148,11 +148,14 @@ pub(super) fn plan(
             author: wish.author,
             quota: setting.quota,
         };
-        let planned = rules::plan(&view, wish.commit, circumstances);
-        if let Some(need) = view.take_need() {
-            taken.take_back(namespace, &effects);
-            return Err(need);
-        }
+        let planned = match rules::plan_without_visit(&view, wish.commit, circumstances) {
+            Ok(planned) => Ok(planned),
+            Err(Unplanned::Refused(error)) => Err(error),
+            Err(Unplanned::Missing(need)) => {
+                claim_index.revert(namespace, &effects);
+                return Err(need);
+            }
+        };
         answers.push(planned.map(|plan| {
             view.apply(&plan.effects, plan.usage);
             if !plan.effects.is_empty() {
@@ -224,10 +227,10 @@ pub(super) fn logged(
     let changes = effects.iter().map(|effect| Logged {
         key: effect.key.clone(),
         kind: effect.kind.clone(),
-        standing: effect
+        claim_state: effect
             .after
             .as_ref()
-            .map(|entry| Standing::of(&entry.metadata)),
+            .map(|entry| ClaimState::of(&entry.metadata)),
     });
     LoggedCommit {
         revision,

@@ -2,17 +2,15 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashSet};
-use std::ops::{Bound, ControlFlow};
+use std::ops::Bound;
 
 use prominence_core::entry::Metadata;
-use prominence_core::error::Fate;
 use prominence_core::rules::{Effect, FirstFree, View};
 use prominence_core::{Entry, Key, Namespace, Prefix, StoreError, Timestamp, Usage};
 
-use super::error::{RETRY_SOON, unavailable};
 use super::kept;
 use super::known::{Known, Need};
-use crate::taken::{Known as KnownWork, Reach, Taken};
+use crate::claim_index::{ClaimIndex, PrefixIndex, ScannedTo};
 
 /// What the group did to keys.
 pub(super) type Touched = BTreeMap<Key, Option<Entry>>;
@@ -27,18 +25,31 @@ pub(super) struct Seen {
     pub(super) has_looked: bool,
 }
 
+/// Why a commit could not be planned.
+pub(super) enum Unplanned {
+    /// Something has to be read first.
+    Missing(Need),
+    /// The rules refuse the commit.
+    Refused(StoreError),
+}
+
+impl From<StoreError> for Unplanned {
+    fn from(error: StoreError) -> Self {
+        Self::Refused(error)
+    }
+}
+
 /// What is stored, as far as it was read, and what the group did on top of it.
 pub(super) struct SpaceView<'a> {
     pub(super) namespace: &'a Namespace,
     pub(super) known: &'a Known,
     pub(super) touched: Touched,
     pub(super) usage: Usage,
-    pub(super) taken: &'a Taken,
+    pub(super) claim_index: &'a ClaimIndex,
     /// Keys that are taken for absent where nothing is known of them, as new keys are common and
     /// asking would cost a round trip. The write checks it.
     pub(super) guessable: &'a HashSet<Key>,
     guessed: RefCell<HashSet<Key>>,
-    need: RefCell<Option<Need>>,
     /// Whether it was looked for work among what was read for that.
     has_looked: Cell<bool>,
 }
@@ -48,7 +59,7 @@ impl<'a> SpaceView<'a> {
         namespace: &'a Namespace,
         known: &'a Known,
         usage: Usage,
-        taken: &'a Taken,
+        claim_index: &'a ClaimIndex,
         guessable: &'a HashSet<Key>,
     ) -> Self {
         Self {
@@ -56,27 +67,21 @@ impl<'a> SpaceView<'a> {
             known,
             touched: Touched::new(),
             usage,
-            taken,
+            claim_index,
             guessable,
             guessed: RefCell::default(),
-            need: RefCell::default(),
             has_looked: Cell::default(),
         }
     }
 
     /// Applies what a commit does.
     pub(super) fn apply(&mut self, effects: &[Effect], usage: Usage) {
-        self.taken.note(self.namespace, effects);
+        self.claim_index.note(self.namespace, effects);
         for effect in effects {
             self.touched
                 .insert(effect.key.clone(), effect.after.clone());
         }
         self.usage = usage;
-    }
-
-    /// What has to be read before the rest can be planned, where the rules met it.
-    pub(super) fn take_need(&self) -> Option<Need> {
-        self.need.take()
     }
 
     /// What is left when everything is planned.
@@ -101,36 +106,18 @@ impl<'a> SpaceView<'a> {
         self.touched.contains_key(key) || self.known.entry(key).is_some()
     }
 
-    /// Stops the planning until a key has been read.
-    fn wait_for_key(&self, key: &Key) -> StoreError {
-        self.wait_for(Need {
-            keys: vec![key.clone()],
-            work: None,
-        })
-    }
-
-    /// Stops the planning until something has been read.
-    fn wait_for(&self, need: Need) -> StoreError {
-        *self.need.borrow_mut() = Some(need);
-        unavailable(
-            "something has to be read first",
-            Fate::NotApplied,
-            RETRY_SOON,
-        )
-    }
-
     /// Goes on looking for a key that nobody holds from where it was looked before, as far as was
     /// read; says what has to be read beyond.
     fn look_for_free(
         &self,
         prefix: &Prefix,
         now: Timestamp,
-        work: &mut KnownWork,
+        work: &mut PrefixIndex,
     ) -> Result<Option<Key>, Need> {
-        let from = match work.reach().clone() {
-            Reach::Nowhere => prefix.as_str().to_owned(),
-            Reach::Before(key) => key.as_str().to_owned(),
-            Reach::Everywhere => return Ok(None),
+        let from = match work.scanned_to().clone() {
+            ScannedTo::Nothing => prefix.as_str().to_owned(),
+            ScannedTo::Before(key) => key.as_str().to_owned(),
+            ScannedTo::End => return Ok(None),
         };
         let beyond = |from: &str| Need {
             keys: Vec::new(),
@@ -157,14 +144,14 @@ impl<'a> SpaceView<'a> {
             let Some(metadata) = metadata.filter(|metadata| metadata.is_live(now)) else {
                 continue;
             };
-            self.taken.count_look();
+            self.claim_index.count_scanned();
             if !prefix.shows(key) {
                 continue;
             }
             match metadata.live_claim(now) {
-                Some(until) => work.is_held(key.clone(), until, metadata.expires),
+                Some(until) => work.add_claimed(key.clone(), until, metadata.expires),
                 None => {
-                    work.reached(Reach::Before(key.clone()));
+                    work.set_scanned_to(ScannedTo::Before(key.clone()));
                     // A small value is read together with those of the keys that come next.
                     if kept::is_small(metadata.size) && !self.has_value(key) {
                         return Err(beyond(key.as_str()));
@@ -175,11 +162,11 @@ impl<'a> SpaceView<'a> {
         }
         match cut {
             None => {
-                work.reached(Reach::Everywhere);
+                work.set_scanned_to(ScannedTo::End);
                 Ok(None)
             }
             Some(cut) => {
-                work.reached(Reach::Before(cut.clone()));
+                work.set_scanned_to(ScannedTo::Before(cut.clone()));
                 Err(beyond(cut.as_str()))
             }
         }
@@ -187,7 +174,9 @@ impl<'a> SpaceView<'a> {
 }
 
 impl View for SpaceView<'_> {
-    fn get(&self, key: &Key) -> Result<Option<Entry>, StoreError> {
+    type Error = Unplanned;
+
+    fn get(&self, key: &Key) -> Result<Option<Entry>, Unplanned> {
         if let Some(entry) = self.touched.get(key) {
             return Ok(entry.clone());
         }
@@ -198,10 +187,10 @@ impl View for SpaceView<'_> {
         if self.known.metadata(key).is_none() && self.guess_absent(key) {
             return Ok(None);
         }
-        Err(self.wait_for_key(key))
+        Err(missing_key(key))
     }
 
-    fn metadata(&self, key: &Key) -> Result<Option<Metadata>, StoreError> {
+    fn metadata(&self, key: &Key) -> Result<Option<Metadata>, Unplanned> {
         if let Some(entry) = self.touched.get(key) {
             return Ok(entry.as_ref().map(|entry| entry.metadata.clone()));
         }
@@ -211,42 +200,32 @@ impl View for SpaceView<'_> {
         if self.guess_absent(key) {
             return Ok(None);
         }
-        Err(self.wait_for_key(key))
+        Err(missing_key(key))
     }
 
-    /// Deletions of prefixes, which alone need this, are planned by themselves: they may be of
-    /// more keys than should be held in memory with all that is known of them.
-    fn visit(
-        &self,
-        _: &Prefix,
-        _: &mut dyn FnMut(Key, Metadata) -> ControlFlow<()>,
-    ) -> Result<(), StoreError> {
-        Err(unavailable(
-            "a deletion of a prefix was planned together with other commits",
-            Fate::NotApplied,
-            RETRY_SOON,
-        ))
-    }
-
-    fn first_free(&self, prefix: &Prefix, now: Timestamp) -> Result<FirstFree, StoreError> {
-        let mut need = None;
-        let found = self.taken.first_free(self.namespace, prefix, now, |work| {
-            // What was found on the way is kept, also where more has to be read.
-            Ok::<_, StoreError>(
-                self.look_for_free(prefix, now, work)
-                    .unwrap_or_else(|beyond| {
-                        need = Some(beyond);
-                        None
-                    }),
-            )
-        })?;
-        match need {
-            Some(need) => Err(self.wait_for(need)),
-            None => Ok(found),
-        }
+    fn first_free(&self, prefix: &Prefix, now: Timestamp) -> Result<FirstFree, Unplanned> {
+        let mut missing = None;
+        // What was scanned is kept in the index, also where more has to be read.
+        let found = self
+            .claim_index
+            .first_free(self.namespace, prefix, now, |index| {
+                let found = self.look_for_free(prefix, now, index);
+                Ok::<_, Unplanned>(found.unwrap_or_else(|beyond| {
+                    missing = Some(beyond);
+                    None
+                }))
+            })?;
+        missing.map_or(Ok(found), |missing| Err(Unplanned::Missing(missing)))
     }
 
     fn usage(&self) -> Usage {
         self.usage
     }
+}
+
+fn missing_key(key: &Key) -> Unplanned {
+    Unplanned::Missing(Need {
+        keys: vec![key.clone()],
+        work: None,
+    })
 }

@@ -57,7 +57,7 @@ struct Writer {
 /// Serves the requests of one namespace until none has come for a while.
 async fn run(shared: Arc<Shared>, namespace: Namespace, mut requests: Receiver<Request>) {
     // Others may have written since this process did so last.
-    shared.taken.forget(&namespace);
+    shared.claim_index.forget(&namespace);
     let mut writer = Writer {
         known: Known::new(Arc::clone(&shared.room)),
         shared,
@@ -221,9 +221,13 @@ impl Writer {
 
     fn learn(&mut self, need: &Need, read: Read) -> Result<Vec<Record>, Refusal> {
         let shared = &self.shared;
-        let learned = self
-            .known
-            .learn(&shared.keys, &self.namespace, need, read, &shared.taken);
+        let learned = self.known.learn(
+            &shared.keys,
+            &self.namespace,
+            need,
+            read,
+            &shared.claim_index,
+        );
         learned.map_err(Refusal::Store)
     }
 

@@ -1,11 +1,9 @@
 //! One operation on one key, on the condition that its request's headers put on the key.
 
-use std::ops::ControlFlow;
-
 use prominence_core::permit::CommitError;
 use prominence_core::rules::{self, FirstFree, View};
 use prominence_core::{
-    Commit, Committed, Condition, Entry, Key, Metadata, Operation, Precondition, Prefix, Principal,
+    Commit, Committed, Condition, Entry, Key, Operation, Precondition, Prefix, Principal,
     StoreError, Timestamp, Usage, WriteId,
 };
 
@@ -127,16 +125,10 @@ impl Expected {
 struct OneKey(Option<Entry>);
 
 impl View for OneKey {
+    type Error = StoreError;
+
     fn get(&self, _: &Key) -> Result<Option<Entry>, StoreError> {
         Ok(self.0.clone())
-    }
-
-    fn visit(
-        &self,
-        _: &Prefix,
-        _: &mut dyn FnMut(Key, Metadata) -> ControlFlow<()>,
-    ) -> Result<(), StoreError> {
-        Ok(())
     }
 
     fn first_free(&self, _: &Prefix, _: Timestamp) -> Result<FirstFree, StoreError> {

@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use prominence_core::{Commit, Committed, Job, Namespace, StoreError};
 use tokio::sync::oneshot;
 
+use crate::claim_index::ClaimIndex;
 use crate::embedded::write::upkeep::Left;
 use crate::queued::Reserved;
-use crate::taken::Taken;
 
 /// What the committer is asked to do.
 pub(in crate::embedded) enum Request {
@@ -91,14 +91,14 @@ impl Counting {
         self.signals.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(in crate::embedded) fn read(&self, taken: &Taken) -> Counters {
+    pub(in crate::embedded) fn read(&self, taken: &ClaimIndex) -> Counters {
         Counters {
             commits: self.commits.load(Ordering::Relaxed),
             syncs: self.syncs.load(Ordering::Relaxed),
             counts: self.counts.load(Ordering::Relaxed),
             looks: self.looks.load(Ordering::Relaxed),
             signals: self.signals.load(Ordering::Relaxed),
-            claim_looks: taken.looks(),
+            claim_looks: taken.scanned(),
         }
     }
 }

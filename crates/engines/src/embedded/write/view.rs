@@ -4,23 +4,25 @@ use std::iter::Peekable;
 use std::ops::{Bound, ControlFlow};
 
 use prominence_core::entry::Metadata;
-use prominence_core::rules::{FirstFree, View};
+use prominence_core::rules::{FirstFree, View, Visit};
 use prominence_core::{Entry, Key, Namespace, Prefix, StoreError, Timestamp, Usage};
 
+use crate::claim_index::{ClaimIndex, PrefixIndex, ScannedTo};
 use crate::embedded::read::scan;
 use crate::embedded::storage::database::Snapshot;
 use crate::embedded::write::space::{Slot, Space};
-use crate::taken::{Known, Reach, Taken};
 
 /// What is stored, and what the group did on top of it.
 pub(in crate::embedded) struct SpaceView<'v, 'a> {
     pub(in crate::embedded) snapshot: &'v Snapshot<'a>,
     pub(in crate::embedded) namespace: &'v Namespace,
     pub(in crate::embedded) space: &'v Space,
-    pub(in crate::embedded) taken: &'v Taken,
+    pub(in crate::embedded) taken: &'v ClaimIndex,
 }
 
 impl View for SpaceView<'_, '_> {
+    type Error = StoreError;
+
     fn get(&self, key: &Key) -> Result<Option<Entry>, StoreError> {
         match self.space.entries.get(key) {
             Some(slot) => Ok(slot.entry.clone()),
@@ -47,22 +49,24 @@ impl View for SpaceView<'_, '_> {
         }
     }
 
+    fn first_free(&self, prefix: &Prefix, now: Timestamp) -> Result<FirstFree, StoreError> {
+        self.taken.first_free(self.namespace, prefix, now, |index| {
+            self.look_for_free(prefix, now, index)
+        })
+    }
+
+    fn usage(&self) -> Usage {
+        self.space.row.usage
+    }
+}
+
+impl Visit for SpaceView<'_, '_> {
     fn visit(
         &self,
         prefix: &Prefix,
         visitor: &mut dyn FnMut(Key, Metadata) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
         self.visit_from(prefix, prefix.as_str(), visitor)
-    }
-
-    fn first_free(&self, prefix: &Prefix, now: Timestamp) -> Result<FirstFree, StoreError> {
-        self.taken.first_free(self.namespace, prefix, now, |known| {
-            self.look_for_free(prefix, now, known)
-        })
-    }
-
-    fn usage(&self) -> Usage {
-        self.space.row.usage
     }
 }
 
@@ -72,21 +76,21 @@ impl SpaceView<'_, '_> {
         &self,
         prefix: &Prefix,
         now: Timestamp,
-        known: &mut Known,
+        index: &mut PrefixIndex,
     ) -> Result<Option<Key>, StoreError> {
-        let from = match known.reach().clone() {
-            Reach::Nowhere => prefix.as_str().to_owned(),
-            Reach::Before(key) => key.as_str().to_owned(),
-            Reach::Everywhere => return Ok(None),
+        let from = match index.scanned_to().clone() {
+            ScannedTo::Nothing => prefix.as_str().to_owned(),
+            ScannedTo::Before(key) => key.as_str().to_owned(),
+            ScannedTo::End => return Ok(None),
         };
         let mut free = None;
         self.visit_from(prefix, &from, &mut |key, metadata| {
-            self.taken.count_look();
+            self.taken.count_scanned();
             if !metadata.is_live(now) || !prefix.shows(&key) {
                 return ControlFlow::Continue(());
             }
             match metadata.live_claim(now) {
-                Some(until) => known.is_held(key, until, metadata.expires),
+                Some(until) => index.add_claimed(key, until, metadata.expires),
                 None => {
                     free = Some(key);
                     return ControlFlow::Break(());
@@ -94,7 +98,7 @@ impl SpaceView<'_, '_> {
             }
             ControlFlow::Continue(())
         })?;
-        known.reached(free.clone().map_or(Reach::Everywhere, Reach::Before));
+        index.set_scanned_to(free.clone().map_or(ScannedTo::End, ScannedTo::Before));
         Ok(free)
     }
 

@@ -3,8 +3,8 @@
 use prominence_core::{Change, ChangeKind, Cursor, Job, Key, Put, Revision, StoreError, Timestamp};
 
 use super::Ticket;
+use crate::claim_index::ClaimState;
 use crate::row::{Body, Kind, Row, read_state, readable, write_state};
-use crate::taken::Standing;
 
 /// How a change is told from the others.
 const PUT: u8 = 0;
@@ -27,7 +27,7 @@ pub(in crate::etcd) struct Logged {
     pub(in crate::etcd) key: Key,
     pub(in crate::etcd) kind: ChangeKind,
     /// How the key stands afterwards; `None` where it is gone.
-    pub(in crate::etcd) standing: Option<Standing>,
+    pub(in crate::etcd) claim_state: Option<ClaimState>,
 }
 
 /// One commit, as the log keeps it.
@@ -184,7 +184,7 @@ fn write_change(row: &mut Row, commit: &LoggedCommit, change: &Logged) {
             write_state(&mut row.0, state, commit.time, commit.author.as_ref());
         }
         ChangeKind::Put(Put { size, state: None }) => {
-            write_stateless(row, PUT, *size as u64, change.standing);
+            write_stateless(row, PUT, *size as u64, change.claim_state);
         }
         ChangeKind::Delete => write_stateless(row, DELETE, 0, None),
         ChangeKind::Expire => write_stateless(row, EXPIRE, 0, None),
@@ -193,11 +193,11 @@ fn write_change(row: &mut Row, commit: &LoggedCommit, change: &Logged) {
 }
 
 /// Writes a change as version 1 has it, up to its key.
-fn write_stateless(row: &mut Row, kind: u8, size: u64, standing: Option<Standing>) {
+fn write_stateless(row: &mut Row, kind: u8, size: u64, claim_state: Option<ClaimState>) {
     row.0.push(kind);
     row.u64(size);
-    let expires = standing.and_then(|standing| standing.expires);
-    let claimed = standing.and_then(|standing| standing.claimed_until);
+    let expires = claim_state.and_then(|claim_state| claim_state.expires);
+    let claimed = claim_state.and_then(|claim_state| claim_state.claimed_until);
     let flag = |instant: Option<Timestamp>, flag| instant.map_or(0, |_| flag);
     row.0
         .push(flag(expires, HAS_EXPIRES) | flag(claimed, HAS_CLAIM));
@@ -210,18 +210,18 @@ fn write_stateless(row: &mut Row, kind: u8, size: u64, standing: Option<Standing
 fn read_change(body: &mut Body<'_>, commit: &LoggedCommit) -> Option<Logged> {
     let kind = body.u8()?;
     let size = usize::try_from(body.u64()?).ok()?;
-    let (kind, standing) = if kind == PUT_WITH_STATE {
+    let (kind, claim_state) = if kind == PUT_WITH_STATE {
         let state = read_state(body, commit.time, commit.author.as_ref())?;
-        let standing = Standing {
-            claimed_until: state.claimed_until,
-            expires: state.expires,
-        };
+        let claim_state = ClaimState::of_put(&state);
         let state = Some(state);
-        (ChangeKind::Put(Put { size, state }), Some(standing))
+        (ChangeKind::Put(Put { size, state }), Some(claim_state))
     } else {
-        let standing = read_standing(body)?;
+        let claim_state = read_claim_state(body)?;
         match kind {
-            PUT => (ChangeKind::Put(Put { size, state: None }), Some(standing)),
+            PUT => (
+                ChangeKind::Put(Put { size, state: None }),
+                Some(claim_state),
+            ),
             DELETE => (ChangeKind::Delete, None),
             EXPIRE => (ChangeKind::Expire, None),
             _ => return None,
@@ -231,11 +231,11 @@ fn read_change(body: &mut Body<'_>, commit: &LoggedCommit) -> Option<Logged> {
     Some(Logged {
         key,
         kind,
-        standing,
+        claim_state,
     })
 }
 
-fn read_standing(body: &mut Body<'_>) -> Option<Standing> {
+fn read_claim_state(body: &mut Body<'_>) -> Option<ClaimState> {
     let flags = body.u8()?;
     if flags & !(HAS_EXPIRES | HAS_CLAIM) != 0 {
         return None;
@@ -246,7 +246,7 @@ fn read_standing(body: &mut Body<'_>) -> Option<Standing> {
     };
     let expires = instant(HAS_EXPIRES)?;
     let claimed_until = instant(HAS_CLAIM)?;
-    Some(Standing {
+    Some(ClaimState {
         claimed_until,
         expires,
     })
@@ -278,34 +278,31 @@ mod tests {
 
     #[test]
     fn a_record_is_read_back() {
-        let standing = |claimed: Option<u64>, expires: Option<u64>| {
-            Some(Standing {
+        let claim_state = |claimed: Option<u64>, expires: Option<u64>| {
+            Some(ClaimState {
                 claimed_until: claimed.map(Timestamp::from_secs),
                 expires: expires.map(Timestamp::from_secs),
             })
         };
         let changes = [
-            (put(3, None), standing(None, None)),
-            (put(0, None), standing(Some(5), None)),
-            (put(1, None), standing(Some(5), Some(6))),
+            (put(3, None), claim_state(None, None)),
+            (put(0, None), claim_state(Some(5), None)),
+            (put(1, None), claim_state(Some(5), Some(6))),
             (ChangeKind::Delete, None),
             (ChangeKind::Expire, None),
         ];
         let states = states(&Job::parse("42").unwrap()).into_iter();
         let with_states = states.map(|state| {
-            let standing = Standing {
-                claimed_until: state.claimed_until,
-                expires: state.expires,
-            };
-            (put(3, Some(state)), Some(standing))
+            let claim_state = ClaimState::of_put(&state);
+            (put(3, Some(state)), Some(claim_state))
         });
         let changes = changes
             .into_iter()
             .chain(with_states)
-            .map(|(kind, standing)| Logged {
+            .map(|(kind, claim_state)| Logged {
                 key: key("/a/é"),
                 kind,
-                standing,
+                claim_state,
             });
         let changes: Vec<_> = changes.collect();
         let count = changes.len() as u64;

@@ -129,7 +129,7 @@ impl<'a, W: Write> Export<'a, W> {
             commit.changes.extend(part.into_iter().map(|key| Logged {
                 key,
                 kind: ChangeKind::Delete,
-                standing: None,
+                claim_state: None,
             }));
         }
         if commit.changes.len() as u64 != deleted {

@@ -7,11 +7,11 @@ use prominence_core::{Change, Entry, Key, Namespace, StoreError, Timestamp};
 
 use super::batch::{Batches, Filling};
 use crate::backup::{Record, Records, RestoreError, Space};
+use crate::claim_index::ClaimState;
 use crate::etcd::keys::Keys;
 use crate::etcd::plan::is_internal;
 use crate::etcd::records::{self, Content, Head, Logged, LoggedCommit, Ticket};
 use crate::row;
-use crate::taken::Standing;
 
 /// Keys that one hint names. Hints are told apart by a number that no later commit may have, and
 /// that is at most the namespace's revision: a commit writes no more keys than this.
@@ -197,9 +197,9 @@ impl Filled {
             }));
         }
         commit.changes.push(Logged {
-            standing: match &change.kind {
+            claim_state: match &change.kind {
                 // A writer reads it only of commits after the first that it knows.
-                ChangeKind::Put(put) => Some(Standing {
+                ChangeKind::Put(put) => Some(ClaimState {
                     claimed_until: put.state.as_ref().and_then(|state| state.claimed_until),
                     expires: put.state.as_ref().and_then(|state| state.expires),
                 }),

@@ -142,7 +142,7 @@ impl Writer {
             namespace: &self.namespace,
             known: &self.known,
             head,
-            taken: &self.shared.taken,
+            claim_index: &self.shared.claim_index,
             now: self.now(head),
             quota: self.shared.options.quota,
             ticket,
@@ -176,7 +176,9 @@ impl Writer {
         }
         // What was not written is taken back before what others wrote is noted, which may be of
         // the same keys.
-        self.shared.taken.take_back(&self.namespace, &plan.effects);
+        self.shared
+            .claim_index
+            .revert(&self.namespace, &plan.effects);
         self.after_failure(plan.head, &asked, done, deadline).await
     }
 
@@ -207,7 +209,7 @@ impl Writer {
         {
             Some(true) => {
                 // What else is known was read after it.
-                self.shared.taken.forget(&self.namespace);
+                self.shared.claim_index.forget(&self.namespace);
                 Ok(Tried::Done)
             }
             Some(false) => Ok(Tried::Again),

@@ -29,7 +29,7 @@ use crate::etcd::members::{self, Wanted};
 use crate::etcd::plan;
 use crate::etcd::records::{Content, Head, Logged, LoggedCommit, Record};
 use crate::etcd::turns;
-use crate::etcd::view::SpaceView;
+use crate::etcd::view::{SpaceView, Unplanned};
 
 /// Keys that are read at once. Their values come with them, so it is some MiB.
 const PAGE: usize = 500;
@@ -141,15 +141,17 @@ impl Writer {
                 &self.namespace,
                 &self.known,
                 head.usage,
-                &self.shared.taken,
+                &self.shared.claim_index,
                 &none,
             );
-            let checked = rules::check(&view, commit, now);
-            if view.take_need().is_none() {
-                return checked.map_err(Refusal::Store);
+            match rules::check(&view, commit, now) {
+                Ok(()) => return Ok(()),
+                Err(Unplanned::Refused(error)) => return Err(Refusal::Store(error)),
+                Err(Unplanned::Missing(_)) => {
+                    let keys = keys.clone();
+                    self.read(&Need { keys, work: None }, deadline).await?;
+                }
             }
-            let keys = keys.clone();
-            self.read(&Need { keys, work: None }, deadline).await?;
         }
     }
 
@@ -282,13 +284,13 @@ impl Writer {
         match content {
             Content::Here(commits) => {
                 let changes = || commits.iter().flat_map(|commit| &commit.changes);
-                let standings = changes().map(|change| (&change.key, change.standing));
-                self.shared.taken.note_each(&self.namespace, standings);
+                let states = changes().map(|change| (&change.key, change.claim_state));
+                self.shared.claim_index.update(&self.namespace, states);
                 let gone = changes().map(|change| (change.key.clone(), None));
                 self.known.wrote(revision, after, gone);
             }
             Content::InParts { .. } => {
-                self.shared.taken.forget(&self.namespace);
+                self.shared.claim_index.forget(&self.namespace);
                 self.known.forget();
                 self.known.wrote(revision, after, []);
             }
@@ -309,7 +311,7 @@ fn deletion(key: &Key) -> Logged {
     Logged {
         key: key.clone(),
         kind: ChangeKind::Delete,
-        standing: None,
+        claim_state: None,
     }
 }
 

@@ -92,7 +92,7 @@ impl Writer {
             return Ok(Swept::Again);
         }
         if !plan.effects.is_empty() {
-            self.shared.taken.note(&self.namespace, &plan.effects);
+            self.shared.claim_index.note(&self.namespace, &plan.effects);
             let gone = plan.effects.into_iter().map(|effect| (effect.key, None));
             self.known.wrote(revision_of(&done.response), after, gone);
         }

@@ -1,166 +1,174 @@
-//! What is known of the keys under one prefix.
+//! The claim index of one prefix.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use prominence_core::entry::Metadata;
-use prominence_core::{Key, Timestamp};
+use prominence_core::{Key, PutState, Timestamp};
 
 use super::MAX_KEYS;
 
-/// What is known of the keys under a prefix.
+/// The keys under a prefix, as far as they were scanned.
 #[derive(Debug, Default)]
-pub(crate) struct Known {
-    /// Everything before it that can be taken, now or later, is in one of the maps.
-    reach: Reach,
-    /// Keys that somebody holds.
-    held: BTreeMap<Key, Held>,
+pub(crate) struct PrefixIndex {
+    /// Every key before it that can be claimed, now or later, is in one of the maps.
+    scanned_to: ScannedTo,
+    claimed: BTreeMap<Key, Claim>,
     /// The same keys by the end of their claims.
-    ends: BTreeSet<(Timestamp, Key)>,
-    /// Keys that nobody holds, and when they expire.
+    claim_ends: BTreeSet<(Timestamp, Key)>,
+    /// Keys without a claim, and when they expire.
     free: BTreeMap<Key, Option<Timestamp>>,
-    /// What a look met and could not remember: from where on, and when the first claim there ends.
-    beyond: Option<(Key, Timestamp)>,
+    /// Claimed keys that a scan met beyond [`MAX_KEYS`]: the first one, and the earliest end of
+    /// their claims.
+    overflow: Option<(Key, Timestamp)>,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Held {
+struct Claim {
     until: Timestamp,
     expires: Option<Timestamp>,
 }
 
-/// What matters of a stored key to those who look for work.
+/// The part of an entry's state that decides whether it can be claimed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Standing {
+pub(crate) struct ClaimState {
     pub(crate) claimed_until: Option<Timestamp>,
     pub(crate) expires: Option<Timestamp>,
 }
 
-impl Standing {
+impl ClaimState {
     pub(crate) fn of(metadata: &Metadata) -> Self {
         Self {
             claimed_until: metadata.claimed_until,
             expires: metadata.expires,
         }
     }
+
+    /// The state that the log keeps of a put.
+    pub(crate) fn of_put(state: &PutState) -> Self {
+        Self {
+            claimed_until: state.claimed_until,
+            expires: state.expires,
+        }
+    }
 }
 
-/// How far it has been looked.
+/// How far a prefix was scanned.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Reach {
+pub(crate) enum ScannedTo {
     #[default]
-    Nowhere,
-    /// Up to this key, which has not been looked at.
+    Nothing,
+    /// Up to this key, which was not scanned.
     Before(Key),
     /// To the end.
-    Everywhere,
+    End,
 }
 
-impl Known {
-    /// Where to go on looking.
-    pub(crate) fn reach(&self) -> &Reach {
-        &self.reach
+impl PrefixIndex {
+    /// Where to continue the scan.
+    pub(crate) fn scanned_to(&self) -> &ScannedTo {
+        &self.scanned_to
     }
 
-    /// Says, while it is looked, that a key can't be taken because somebody holds it until then.
-    pub(crate) fn is_held(&mut self, key: Key, until: Timestamp, expires: Option<Timestamp>) {
-        if let Some((_, end)) = &mut self.beyond {
+    /// Adds a key that a scan found claimed until then.
+    pub(crate) fn add_claimed(&mut self, key: Key, until: Timestamp, expires: Option<Timestamp>) {
+        if let Some((_, end)) = &mut self.overflow {
             *end = until.min(*end);
         } else if self.len() < MAX_KEYS {
-            self.hold(key, Held { until, expires });
+            self.insert_claimed(key, Claim { until, expires });
         } else {
-            self.beyond = Some((key, until));
+            self.overflow = Some((key, until));
         }
     }
 
-    /// Says how far it has been looked.
-    pub(crate) fn reached(&mut self, reach: Reach) {
-        let forgotten = self.beyond.as_ref().map(|(key, _)| key.clone());
-        self.reach = forgotten.map_or(reach, Reach::Before);
+    /// Sets how far a scan came.
+    pub(crate) fn set_scanned_to(&mut self, scanned_to: ScannedTo) {
+        let overflow = self.overflow.as_ref().map(|(key, _)| key.clone());
+        self.scanned_to = overflow.map_or(scanned_to, ScannedTo::Before);
     }
 
-    /// How many keys are remembered.
+    /// Keys in the index.
     pub(super) fn len(&self) -> usize {
-        self.held.len() + self.free.len()
+        self.claimed.len() + self.free.len()
     }
 
-    /// The first key of those that are known that nobody holds.
+    /// The first free key in the index.
     pub(super) fn first_free(&mut self, now: Timestamp) -> Option<Key> {
-        self.beyond = None;
-        while let Some((until, _)) = self.ends.first()
+        self.overflow = None;
+        while let Some((until, _)) = self.claim_ends.first()
             && *until <= now
-            && let Some((_, key)) = self.ends.pop_first()
-            && let Some(held) = self.held.remove(&key)
+            && let Some((_, key)) = self.claim_ends.pop_first()
+            && let Some(claim) = self.claimed.remove(&key)
         {
-            self.free.insert(key, held.expires);
+            self.free.insert(key, claim.expires);
         }
         while let Some(first) = self.free.first_entry() {
             if is_live(*first.get(), now) {
                 return Some(first.key().clone());
             }
-            // It is there again only when it is written.
+            // An expired key exists again only after a write, which adds it.
             first.remove();
         }
         None
     }
 
-    /// When the first claim ends, of all that were met.
-    pub(super) fn first_end(&self, now: Timestamp) -> Option<Timestamp> {
+    /// The earliest end of a claim, of all that were scanned.
+    pub(super) fn earliest_claim_end(&self, now: Timestamp) -> Option<Timestamp> {
         let live = |key| {
-            let held = self.held.get(key);
-            held.is_some_and(|held| is_live(held.expires, now))
+            let claim = self.claimed.get(key);
+            claim.is_some_and(|claim| is_live(claim.expires, now))
         };
-        let known = self.ends.iter().find(|(_, key)| live(key));
-        let known = known.map(|(until, _)| *until);
-        let beyond = self.beyond.as_ref().map(|(_, until)| *until);
-        [known, beyond].into_iter().flatten().min()
+        let indexed = self.claim_ends.iter().find(|(_, key)| live(key));
+        let indexed = indexed.map(|(until, _)| *until);
+        let overflow = self.overflow.as_ref().map(|(_, until)| *until);
+        [indexed, overflow].into_iter().flatten().min()
     }
 
-    /// Notes what becomes of a key.
-    pub(super) fn note(&mut self, key: &Key, after: Option<Standing>) {
-        let is_known = match &self.reach {
-            Reach::Nowhere => false,
-            Reach::Before(end) => key < end,
-            Reach::Everywhere => true,
+    /// Sets the current state of a key; `None` where it no longer exists.
+    pub(super) fn update(&mut self, key: &Key, state: Option<ClaimState>) {
+        let is_scanned = match &self.scanned_to {
+            ScannedTo::Nothing => false,
+            ScannedTo::Before(end) => key < end,
+            ScannedTo::End => true,
         };
-        if !is_known {
+        if !is_scanned {
             return;
         }
         self.remove(key);
-        let Some(standing) = after else {
+        let Some(state) = state else {
             return;
         };
-        let expires = standing.expires;
-        match standing.claimed_until {
-            Some(until) => self.hold(key.clone(), Held { until, expires }),
+        let expires = state.expires;
+        match state.claimed_until {
+            Some(until) => self.insert_claimed(key.clone(), Claim { until, expires }),
             None => {
                 self.free.insert(key.clone(), expires);
             }
         }
     }
 
-    /// Forgets the last keys, so many of them if there are; says how many there were.
-    pub(super) fn cut(&mut self, keys: usize) -> usize {
-        for cut in 0..keys {
-            let last = self.held.last_key_value().map(|(key, _)| key);
+    /// Drops up to `keys` of the last keys; returns how many it dropped.
+    pub(super) fn drop_last(&mut self, keys: usize) -> usize {
+        for dropped in 0..keys {
+            let last = self.claimed.last_key_value().map(|(key, _)| key);
             let last = last.max(self.free.last_key_value().map(|(key, _)| key));
             let Some(key) = last.cloned() else {
-                return cut;
+                return dropped;
             };
             self.remove(&key);
-            self.reach = Reach::Before(key);
+            self.scanned_to = ScannedTo::Before(key);
         }
         keys
     }
 
-    fn hold(&mut self, key: Key, held: Held) {
-        self.ends.insert((held.until, key.clone()));
-        self.held.insert(key, held);
+    fn insert_claimed(&mut self, key: Key, claim: Claim) {
+        self.claim_ends.insert((claim.until, key.clone()));
+        self.claimed.insert(key, claim);
     }
 
     fn remove(&mut self, key: &Key) {
         self.free.remove(key);
-        if let Some((key, held)) = self.held.remove_entry(key) {
-            self.ends.remove(&(held.until, key));
+        if let Some((key, claim)) = self.claimed.remove_entry(key) {
+            self.claim_ends.remove(&(claim.until, key));
         }
     }
 }
@@ -178,15 +186,15 @@ mod tests {
 
     use super::*;
 
-    /// What may happen to work.
+    /// A step of a test.
     #[derive(Clone, Debug)]
     enum Step {
-        /// A key is set, held or not, expiring or not, by what is added to the time.
+        /// Sets a key, claimed or not, expiring or not, each so many seconds from now.
         Set(u8, Option<u64>, Option<u64>),
         Delete(u8),
-        Take(u64),
+        Claim(u64),
         Pass(u64),
-        Cut(usize),
+        DropLast(usize),
     }
 
     fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -198,9 +206,9 @@ mod tests {
                 Step::Set(key, until, expires)
             }),
             2 => key.prop_map(Step::Delete),
-            4 => moment.clone().prop_map(Step::Take),
+            4 => moment.clone().prop_map(Step::Claim),
             2 => moment.prop_map(Step::Pass),
-            1 => (0..4_usize).prop_map(Step::Cut),
+            1 => (0..4_usize).prop_map(Step::DropLast),
         ];
         proptest::collection::vec(step, 1..60)
     }
@@ -224,11 +232,11 @@ mod tests {
         }
     }
 
-    /// A store of work, and what is known of it.
+    /// Stored entries, and the index of them.
     #[derive(Default)]
     struct Work {
         stored: BTreeMap<Key, Metadata>,
-        known: Known,
+        index: PrefixIndex,
         now: Timestamp,
     }
 
@@ -238,56 +246,57 @@ mod tests {
         }
 
         fn write(&mut self, key: Key, metadata: Option<Metadata>) {
-            self.known.note(&key, metadata.as_ref().map(Standing::of));
+            self.index
+                .update(&key, metadata.as_ref().map(ClaimState::of));
             match metadata {
                 Some(metadata) => self.stored.insert(key, metadata),
                 None => self.stored.remove(&key),
             };
         }
 
-        /// What is found by looking at everything.
+        /// The result of a scan of all entries.
         fn expected(&self) -> (Option<Key>, Option<Timestamp>) {
             let live: Vec<_> = self
                 .stored
                 .iter()
                 .filter(|(_, metadata)| metadata.is_live(self.now))
                 .collect();
-            let held = |metadata: &Metadata| metadata.live_claim(self.now);
-            let free = live.iter().find(|(_, metadata)| held(metadata).is_none());
-            let ends = live.iter().filter_map(|(_, metadata)| held(metadata));
+            let claim = |metadata: &Metadata| metadata.live_claim(self.now);
+            let free = live.iter().find(|(_, metadata)| claim(metadata).is_none());
+            let ends = live.iter().filter_map(|(_, metadata)| claim(metadata));
             (free.map(|(key, _)| (*key).clone()), ends.min())
         }
 
-        /// What is found by what is known, and a look at the rest.
+        /// The result of the index and a scan of the rest.
         fn found(&mut self) -> (Option<Key>, Option<Timestamp>) {
-            if let Some(key) = self.known.first_free(self.now) {
+            if let Some(key) = self.index.first_free(self.now) {
                 return (Some(key), None);
             }
-            let from = match self.known.reach() {
-                Reach::Nowhere => None,
-                Reach::Before(key) => Some(key.clone()),
-                Reach::Everywhere => return (None, self.known.first_end(self.now)),
+            let from = match self.index.scanned_to() {
+                ScannedTo::Nothing => None,
+                ScannedTo::Before(key) => Some(key.clone()),
+                ScannedTo::End => return (None, self.index.earliest_claim_end(self.now)),
             };
             for (key, metadata) in &self.stored {
                 if from.as_ref().is_some_and(|from| key < from) || !metadata.is_live(self.now) {
                     continue;
                 }
                 match metadata.live_claim(self.now) {
-                    Some(until) => self.known.is_held(key.clone(), until, metadata.expires),
+                    Some(until) => self.index.add_claimed(key.clone(), until, metadata.expires),
                     None => {
-                        self.known.reached(Reach::Before(key.clone()));
+                        self.index.set_scanned_to(ScannedTo::Before(key.clone()));
                         return (Some(key.clone()), None);
                     }
                 }
             }
-            self.known.reached(Reach::Everywhere);
-            (None, self.known.first_end(self.now))
+            self.index.set_scanned_to(ScannedTo::End);
+            (None, self.index.earliest_claim_end(self.now))
         }
     }
 
     proptest! {
         #[test]
-        fn nothing_that_is_free_is_overlooked_and_nothing_held_is_taken(steps in steps()) {
+        fn the_index_finds_the_same_free_key_as_a_full_scan(steps in steps()) {
             let mut work = Work::default();
             for step in steps {
                 match step {
@@ -298,12 +307,12 @@ mod tests {
                     }
                     Step::Delete(number) => work.write(key(number), None),
                     Step::Pass(seconds) => work.now = work.later(seconds),
-                    Step::Cut(keys) => {
-                        let before = work.known.len();
-                        let cut = work.known.cut(keys);
-                        prop_assert_eq!(before - cut, work.known.len());
+                    Step::DropLast(keys) => {
+                        let before = work.index.len();
+                        let dropped = work.index.drop_last(keys);
+                        prop_assert_eq!(before - dropped, work.index.len());
                     }
-                    Step::Take(seconds) => {
+                    Step::Claim(seconds) => {
                         let (free, until) = work.expected();
                         let found = work.found();
                         let expected = if free.is_some() { None } else { until };

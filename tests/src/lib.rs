@@ -322,6 +322,15 @@ fn launch(home: &Path, data: &Path, address: &str, how: &How) -> (Child, String)
     panic!("the server did not start: {complaint}");
 }
 
+/// The first so many segments of the log in a data folder, whether they are there or not.
+#[must_use]
+pub fn segments(data: &Path, count: u32) -> Vec<PathBuf> {
+    let log = data.join("store/log");
+    (1..=count)
+        .map(|number| log.join(format!("{number:08}.log")))
+        .collect()
+}
+
 /// Starts a server that is expected to refuse to start, and answers what it says.
 pub fn refused(home: &Path, data: &Path, arguments: &[&str]) -> (i32, String) {
     let mut command = clean(program(), home);

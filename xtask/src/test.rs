@@ -1,6 +1,6 @@
 //! Every test, after installing what they need.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::{python, sh};
 
@@ -35,9 +35,6 @@ const NEEDED: &[(&str, &[&str])] = &[
     ("go", &["golang-go"]),
     ("javac", &["default-jdk-headless"]),
 ];
-
-/// Where Linux has a file system in memory.
-const MEMORY: &str = "/dev/shm";
 
 /// Options of `cargo xtask test`.
 #[derive(clap::Args)]
@@ -83,24 +80,5 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
             .env("PROMINENCE_TEST_KILLS", options.kills.to_string())
             .env("PROMINENCE_TEST_HISTORY", &options.history)
             .env("PROMINENCE_TEST_WAITS", options.waits.to_string()),
-    )?;
-    if options.rest.is_empty() {
-        embedded_on_next_format(options)?;
-    }
-    Ok(())
-}
-
-/// The tests of the embedded engine once more, on the format that new stores will have.
-fn embedded_on_next_format(options: &Options) -> anyhow::Result<()> {
-    let mut cargo = sh::cargo();
-    cargo
-        .args(["test", "--workspace", "--all-features"])
-        .args(["--test", "embedded"])
-        .env("PROMINENCE_TEST_KILLS", options.kills.to_string())
-        .env("PROMINENCE_STORE_FORMAT", "3");
-    // Nothing in them depends on a sync reaching a disk, and they make some thousand stores.
-    if Path::new(MEMORY).exists() {
-        cargo.env("TMPDIR", MEMORY);
-    }
-    sh::run(&mut cargo)
+    )
 }

@@ -52,7 +52,7 @@ pub use admin::backup::{BackupError, BackupSummary, RestoreError, restore, verif
 pub use admin::check;
 pub use admin::namespaces::{Namespaces, Ranking};
 pub use admin::offline::OfflineStore;
-pub use admin::upgrade::{UpgradeError, Upgraded, upgrade};
+pub use admin::upgrade::{Copied, UpgradeError, Upgraded, upgrade};
 pub use error::OpenError;
 pub use options::Options;
 pub use write::queue::Counters;
@@ -99,7 +99,6 @@ impl EmbeddedStore {
     pub fn open(options: Options, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         let folder = Arc::new(Folder::take(&options.folder)?);
         let database = deletion::open_and_resume(&folder, options.tuning())?;
-        folder.raise_format()?;
         let (requests, received) = sync_channel(options.queue.max(1));
         let shared = Arc::new(Shared::new(options, clock, &folder, database));
         let committer = Committer::new(Arc::clone(&shared), folder, received);

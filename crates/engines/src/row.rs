@@ -11,9 +11,9 @@ mod put;
 use prominence_core::{Job, StoreError, Timestamp};
 use xxhash_rust::xxh3::Xxh3;
 
-pub(crate) use entry::{
-    AROUND_ENTRY, append_entry, decode_entry, encode_entry, read_metadata, write_metadata,
-};
+#[cfg(any(test, feature = "etcd"))]
+pub(crate) use entry::encode_entry;
+pub(crate) use entry::{AROUND_ENTRY, append_entry, decode_entry, read_metadata, write_metadata};
 #[cfg(test)]
 pub(crate) use put::tests::states;
 pub(crate) use put::{read_state, write_state};

@@ -9,21 +9,15 @@
     reason = "a part of a test"
 )]
 
-use std::collections::BTreeSet;
-use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use prominence_core::clock::ManualClock;
 use prominence_core::{Clock, Store as _};
 use prominence_engines::embedded::EmbeddedStore;
 use prominence_tests::power::load::{self, LATER, START, Script, Step, WRITERS};
-
-/// How long the next journal may take to be made.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 fn main() {
     let mut arguments = std::env::args().skip(1);
@@ -32,7 +26,7 @@ fn main() {
             .next()
             .unwrap_or_else(|| panic!("{what} is missing"))
     };
-    let mode = next("fill, write, crash or crash-in-next-journal");
+    let mode = next("fill, write or crash");
     let folder = PathBuf::from(next("the store's folder"));
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let clock = Arc::new(ManualClock::new(START));
@@ -43,8 +37,7 @@ fn main() {
             let bytes = next("the number of bytes").parse().unwrap();
             runtime.block_on(fill(&store, bytes));
         }
-        "write" | "crash" | "crash-in-next-journal" => {
-            let journals = journals(&folder);
+        "write" | "crash" => {
             let notes = next("the file for notes");
             let notes = OpenOptions::new().append(true).create(true).open(notes);
             let notes = Arc::new(notes.unwrap());
@@ -61,35 +54,14 @@ fn main() {
                     writer.await.unwrap();
                 }
             });
-            if mode == "crash-in-next-journal" {
-                await_another(&folder, &journals);
-            }
         }
         other => panic!("{other} is unknown"),
     }
-    if mode != "write" && mode != "fill" {
+    if mode == "crash" {
         // What a clean end would do is not done.
         std::process::exit(0);
     }
     store.close();
-}
-
-/// The names of the journals of a store.
-fn journals(folder: &Path) -> BTreeSet<OsString> {
-    let files = std::fs::read_dir(folder.join("store")).unwrap();
-    let names = files.map(|file| file.unwrap().file_name());
-    names
-        .filter(|name| Path::new(name).extension().is_some_and(|end| end == "jnl"))
-        .collect()
-}
-
-/// Waits until there is a journal that is none of these: it is made in the background.
-fn await_another(folder: &Path, known: &BTreeSet<OsString>) {
-    let deadline = Instant::now() + PATIENCE;
-    while journals(folder).is_subset(known) {
-        assert!(Instant::now() < deadline, "there is no next journal");
-        std::thread::sleep(Duration::from_millis(5));
-    }
 }
 
 async fn fill(store: &EmbeddedStore, bytes: usize) {

@@ -62,12 +62,12 @@ pub fn namespace(writer: usize) -> Namespace {
     .unwrap()
 }
 
-/// The namespace that fills a journal before a recording begins.
+/// The namespace that fills the log before a recording begins.
 pub fn filled() -> Namespace {
     Namespace::parse("filling").unwrap()
 }
 
-/// The commits that fill a journal with about so many bytes.
+/// The commits that fill the log with about so many bytes.
 pub fn filling(bytes: usize) -> impl Iterator<Item = Commit> {
     let mut random = fastrand::Rng::with_seed(0);
     let numbers: Vec<_> = (0..bytes.div_ceil(FILLING_BYTES)).collect();

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use prominence_tests::fault::{Fault, StopAtEnd};
-use prominence_tests::{Client, Server};
+use prominence_tests::{Client, Server, segments};
 
 const WRITERS: usize = 4;
 
@@ -33,7 +33,7 @@ fn write(client: &Client, writer: &str, answers: &Mutex<Answers>, stop: &AtomicB
             return;
         }
         let key = format!("/kv/{writer}/{number}");
-        // Longer than the storage engine's buffer, so that every write goes to the file at once.
+        // So long that it is in the log alone.
         let value = format!("{key} {}", "v".repeat(9_000));
         let (status, reason) = client.ask("POST", &key, &value);
         let mut answers = answers.lock().unwrap();
@@ -78,13 +78,11 @@ fn wait_for(what: &str, mut happened: impl FnMut() -> bool) {
     }
 }
 
-/// The files and folders that commits are written to.
-fn journals(server: &Server) -> Vec<PathBuf> {
-    let store = server.data().join("store");
-    let mut paths: Vec<_> = (0..4)
-        .map(|number| store.join(format!("{number}.jnl")))
-        .collect();
-    paths.push(store);
+/// The folder that commits are written to, and the files in it.
+fn log_files(server: &Server) -> Vec<PathBuf> {
+    let log = server.data().join("store/log");
+    let mut paths = segments(server.data(), 4);
+    paths.push(log);
     paths
 }
 
@@ -93,7 +91,7 @@ fn endure(call: &str, how: &str, words: &str) {
     let mut server = Server::start(&[]);
     let client = server.client("alice");
     assert_eq!(client.ask("POST", "/kv/before", "kept").0, 201);
-    let paths = journals(&server);
+    let paths = log_files(&server);
     let paths: Vec<&Path> = paths.iter().map(PathBuf::as_path).collect();
     let (answers, stop) = (Mutex::<Answers>::default(), AtomicBool::new(false));
     let count = || answers.lock().unwrap().acknowledged.len();
@@ -145,46 +143,44 @@ fn one_failed_sync_is_survived() {
 }
 
 #[test]
-fn while_journals_cant_be_written_writes_are_refused_and_afterwards_they_are_taken_again() {
-    endure("write", "error=EIO", "Input/output error");
+fn while_the_log_cant_be_written_writes_are_refused_and_afterwards_they_are_taken_again() {
+    endure("pwrite64", "error=EIO", "Input/output error");
 }
 
 #[test]
 fn a_write_that_finds_no_room_is_survived() {
-    endure("write", "error=ENOSPC:when=1..3", "the disk is full");
+    endure("pwrite64", "error=ENOSPC:when=1..3", "the disk is full");
 }
 
 #[test]
 fn while_the_disk_is_read_only_writes_are_refused_and_afterwards_they_are_taken_again() {
-    endure("write", "error=EROFS", "Read-only file system");
+    endure("pwrite64", "error=EROFS", "Read-only file system");
 }
 
 #[test]
-fn a_server_killed_after_a_failed_sync_renews_its_journal_before_it_trusts_it() {
-    use std::os::unix::fs::MetadataExt as _;
-
+fn a_server_killed_after_a_failed_sync_writes_the_end_of_its_log_again_before_it_trusts_it() {
     let mut server = Server::start(&[]);
     let client = server.client("alice");
-    let journal = server.data().join("store/0.jnl");
-    let inode = || journal.metadata().unwrap().ino();
+    let segment = segments(server.data(), 1).remove(0);
+    let written = || segment.metadata().unwrap().modified().unwrap();
     assert_eq!(client.ask("POST", "/kv/before", "kept").0, 201);
-    let made = inode();
+    let made = written();
 
     assert!(server.terminate().success());
     server.restart();
-    assert_eq!(inode(), made, "a clean end needs no copy");
+    assert_eq!(written(), made, "a clean end leaves nothing in doubt");
 
-    let paths = journals(&server);
+    let paths = log_files(&server);
     let paths: Vec<&Path> = paths.iter().map(PathBuf::as_path).collect();
     let client = client.moved(&server.url);
     let fault = Fault::inject(server.pid(), "fsync,fdatasync", &paths, "error=EIO");
     assert_eq!(client.ask("POST", "/kv/unknown", "x").0, 503);
     server.kill();
     drop(fault);
-    assert_eq!(inode(), made, "it could not be renewed while syncs failed");
+    let left = written();
 
     server.restart();
-    assert_ne!(inode(), made, "what the cache holds of it is not trusted");
+    assert_ne!(written(), left, "what the cache holds of it is not trusted");
     let client = client.moved(&server.url);
     assert_eq!(client.ask("GET", "/kv/before", ""), (200, "kept".into()));
     assert_eq!(client.ask("POST", "/kv/after", "x").0, 201);

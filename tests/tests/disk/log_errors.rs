@@ -153,7 +153,6 @@ impl Writing {
         let process = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", TEST])
             .env(FOLDER, home.path())
-            .env("PROMINENCE_STORE_FORMAT", "3")
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()

@@ -10,24 +10,18 @@ use std::path::{Path, PathBuf};
 use prominence_tests::power::check::Known;
 use prominence_tests::power::disk::{Cut, Disk};
 use prominence_tests::power::history::Change;
+use prominence_tests::segments;
 
-use crate::recording::{End, Format, Recording};
+use crate::recording::{End, Recording};
 
 /// Cuts that one test makes unless it is told otherwise: some 15 seconds.
 const CUTS: usize = 100;
-
-/// Of these, so many are made where there is much to replay in each.
-const FEW: usize = 10;
 
 /// What a cut leaves is checked here where there is such a place: nothing depends on its syncs.
 const MEMORY: &str = "/dev/shm";
 
 /// Steps of each writer in a run.
 const STEPS: usize = 200;
-
-/// Bytes of filling after which the first journal is soon followed by the next: that happens
-/// when a memtable is written out and the journal has more than 64 MB.
-const ALMOST_A_JOURNAL: usize = 62_000_000;
 
 /// The ways in which the power is cut at one moment.
 fn ways(seed: u64, moment: usize) -> [Cut; 4] {
@@ -177,35 +171,6 @@ fn count(recording: &Recording, wanted: impl Fn(&Change) -> bool) -> usize {
     run.filter(|change| wanted(change)).count()
 }
 
-#[test]
-fn a_power_cut_in_the_life_of_a_new_store_loses_nothing_acknowledged() {
-    let seed = seed();
-    let recording = record(|| Recording::run(Format::Fjall, seed, STEPS, 0, End::Close));
-    let made = |change: &Change| matches!(change, Change::Rename { to, .. } if to == "current");
-    assert!(count(&recording, made) > 20, "memtables were written out");
-    let is_table = |name: &str| name.bytes().all(|byte| byte.is_ascii_digit());
-    let gone = |change: &Change| matches!(change, Change::Leave { name, .. } if is_table(name));
-    assert!(count(&recording, gone) > 4, "tables were compacted");
-    cut_everywhere(
-        recording,
-        Known::new(seed, 0),
-        Choice::new(seed, CUTS),
-        |_| (),
-    );
-}
-
-#[test]
-fn a_power_cut_while_journals_follow_one_another_loses_nothing_acknowledged() {
-    let seed = seed();
-    let end = End::CrashInNextJournal;
-    let recording = record(|| Recording::run(Format::Fjall, seed, STEPS, ALMOST_A_JOURNAL, end));
-    let journal = |name: &str| name.ends_with(".jnl");
-    let next = |change: &Change| matches!(change, Change::Enter { name, .. } if journal(name));
-    assert!(count(&recording, next) > 0, "there was a next journal");
-    let known = Known::new(seed, ALMOST_A_JOURNAL);
-    cut_everywhere(recording, known, Choice::new(seed, FEW), |_| ());
-}
-
 /// How often files of a name appear in a run, go, or take the place of another.
 struct Files {
     made: usize,
@@ -240,55 +205,41 @@ fn assert_eventful(recording: &Recording) {
 }
 
 #[test]
-fn a_power_cut_in_the_life_of_a_new_log_loses_nothing_acknowledged() {
+fn a_power_cut_in_the_life_of_a_new_store_loses_nothing_acknowledged() {
     let seed = seed();
-    let recording = record(|| Recording::run(Format::Log, seed, STEPS, 0, End::Close));
+    let recording = record(|| Recording::run(seed, STEPS, 0, End::Close));
     assert_eventful(&recording);
     let choice = Choice::new(seed, CUTS);
     cut_everywhere(recording, Known::new(seed, 0), choice, |_| ());
 }
 
 #[test]
-fn a_power_cut_while_a_large_log_is_collected_loses_nothing_acknowledged() {
+fn a_power_cut_while_a_large_store_is_collected_loses_nothing_acknowledged() {
     let seed = seed();
     let filling = 2_000_000;
-    let recording = record(|| Recording::run(Format::Log, seed, STEPS, filling, End::Crash));
+    let recording = record(|| Recording::run(seed, STEPS, filling, End::Crash));
     assert_eventful(&recording);
     let choice = Choice::new(seed, CUTS);
     cut_everywhere(recording, Known::new(seed, filling), choice, |_| ());
 }
 
-#[test]
-fn what_only_the_cache_holds_of_a_journal_is_not_built_upon() {
-    only_in_the_cache(Format::Fjall);
-}
-
+/// What a failed sync leaves: a log that reads well from the cache, and whose end is not on the disk
+/// although the system thinks so. Its process was killed at once.
 #[test]
 fn what_only_the_cache_holds_of_a_log_is_not_built_upon() {
-    only_in_the_cache(Format::Log);
-}
-
-/// What a failed sync leaves: a journal or log that reads well from the cache, and whose end is not on
-/// the disk although the system thinks so. Its process was killed at once.
-fn only_in_the_cache(format: Format) {
     let seed = seed();
     // Little enough that no memtable is written out: what is not synced never is.
     let filling = 80_000;
     let recording = record(|| {
-        let first = Recording::run(format, seed, 0, filling, End::Crash);
+        let first = Recording::run(seed, 0, filling, End::Crash);
         let home = first.cleanup.expect("it was made just now");
         for old in ["trace", "notes"] {
             std::fs::remove_file(home.path().join(old)).unwrap();
         }
         std::fs::remove_dir_all(home.path().join("base")).unwrap();
-        Recording::go_on(format, home, seed, STEPS / 4, End::Crash)
+        Recording::go_on(home, seed, STEPS / 4, End::Crash)
     });
-    let path: Vec<_> = ["data"]
-        .iter()
-        .chain(format.first_commits())
-        .copied()
-        .collect();
-    let commits = recording.home.join("base").join(path.join("/"));
+    let commits = segments(&recording.home.join("base/data"), 1).remove(0);
     let bytes = std::fs::read(commits).unwrap();
     let used = bytes.iter().rposition(|byte| *byte != 0).unwrap();
     let known = Known::new(seed, filling);
@@ -298,6 +249,6 @@ fn only_in_the_cache(format: Format) {
         ..Choice::new(seed, CUTS)
     };
     cut_everywhere(recording, known, choice, |disk| {
-        disk.forget(&path, used - 1_000);
+        disk.forget(&["data", "store", "log", "00000001.log"], used - 1_000);
     });
 }

@@ -12,9 +12,6 @@ use prominence_tests::power::trace::{self, CALLS, MAX_TEXT};
 use prominence_tests::succeed;
 use tempfile::TempDir;
 
-/// Names the format of new stores.
-const FORMAT: &str = "PROMINENCE_STORE_FORMAT";
-
 const LOAD: &str = env!("CARGO_BIN_EXE_recorded-load");
 
 /// A run of the engine and all that it did to its folder.
@@ -34,38 +31,6 @@ pub(crate) struct Recording {
     pub(crate) cleanup: Option<TempDir>,
 }
 
-/// Where the store of a recorded run keeps its rows.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Format {
-    /// In keyspaces of fjall, with its journal: format 2.
-    Fjall,
-    /// In a log with trees as its index: format 3.
-    Log,
-}
-
-impl Format {
-    /// As the engine is told which format a new store gets.
-    fn number(self) -> &'static str {
-        match self {
-            Self::Fjall => "2",
-            Self::Log => "3",
-        }
-    }
-
-    /// The text of `FORMAT` in a folder of it.
-    pub(crate) fn line(self) -> String {
-        format!("prominence-kv {}\n", self.number())
-    }
-
-    /// The file to which the first commits are appended, in the folder of the store.
-    pub(crate) fn first_commits(self) -> &'static [&'static str] {
-        match self {
-            Self::Fjall => &["store", "0.jnl"],
-            Self::Log => &["store", "log", "00000001.log"],
-        }
-    }
-}
-
 /// How a recorded run ends.
 #[derive(Clone, Copy)]
 pub(crate) enum End {
@@ -73,27 +38,24 @@ pub(crate) enum End {
     Close,
     /// The process ends without closing it.
     Crash,
-    /// The same once there is another journal than at the beginning.
-    CrashInNextJournal,
 }
 
 impl Recording {
     /// Lets the writers do so many steps each, on a folder that holds so many bytes of filling
     /// or, with none, is made in the run.
-    pub(crate) fn run(format: Format, seed: u64, steps: usize, filling: usize, end: End) -> Self {
+    pub(crate) fn run(seed: u64, steps: usize, filling: usize, end: End) -> Self {
         let home = tempfile::tempdir().unwrap();
         fs::create_dir(home.path().join("root")).unwrap();
         if filling > 0 {
             let mut fill = Command::new(LOAD);
-            fill.env(FORMAT, format.number());
             fill.arg("fill").arg(home.path().join("root/data"));
             succeed(fill.arg(filling.to_string()));
         }
-        Self::go_on(format, home, seed, steps, end)
+        Self::go_on(home, seed, steps, end)
     }
 
     /// Lets them do so on what is in the folder `root` of `home`.
-    pub(crate) fn go_on(format: Format, home: TempDir, seed: u64, steps: usize, end: End) -> Self {
+    pub(crate) fn go_on(home: TempDir, seed: u64, steps: usize, end: End) -> Self {
         let path = |name: &str| home.path().join(name);
         let mut copy = Command::new("cp");
         copy.args(["--recursive", "--sparse=always", "--no-target-directory"]);
@@ -114,12 +76,10 @@ impl Recording {
             .arg(match end {
                 End::Close => "write",
                 End::Crash => "crash",
-                End::CrashInNextJournal => "crash-in-next-journal",
             })
             .arg(path("root/data"))
             .arg(path("notes"))
-            .args([seed.to_string(), steps.to_string()])
-            .env(FORMAT, format.number());
+            .args([seed.to_string(), steps.to_string()]);
         succeed(&mut strace);
         Self::read(home.path().to_owned(), Some(home))
     }
@@ -162,11 +122,8 @@ fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 #[test]
 fn all_recorded_changes_together_make_the_folder_that_the_engine_left() {
     let runs = [(300, 0, End::Close), (100, 1_000_000, End::Crash)];
-    let formats = [Format::Fjall, Format::Log];
-    for (format, (steps, filling, end)) in
-        formats.into_iter().flat_map(|it| runs.map(|run| (it, run)))
-    {
-        let recording = Recording::run(format, fastrand::u64(..), steps, filling, end);
+    for (steps, filling, end) in runs {
+        let recording = Recording::run(fastrand::u64(..), steps, filling, end);
         let root = recording.home.join("root");
         let again = recording.home.join("again");
         let mut disk = Disk::default();

@@ -3,10 +3,8 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use prominence_tests::Server;
 use prominence_tests::fault::{Fault, StopAtEnd};
-
-use crate::recording::Format;
+use prominence_tests::{Server, segments};
 
 /// How long each sync takes.
 const DELAY: Duration = Duration::from_secs(3);
@@ -40,13 +38,10 @@ fn on_a_slow_disk_writes_beyond_the_queue_are_refused_and_reads_stay_quick() {
     let client = server.client("alice");
     assert_eq!(client.ask("POST", "/kv/before", "kept").0, 201);
     let before = resident_kib(server.pid());
-    let store = server.data().join("store");
-    let journals: Vec<_> = (0..9)
-        .map(|number| store.join(format!("{number}.jnl")))
-        .collect();
-    let journals: Vec<_> = journals.iter().map(std::path::PathBuf::as_path).collect();
+    let segments = segments(server.data(), 9);
+    let segments: Vec<_> = segments.iter().map(std::path::PathBuf::as_path).collect();
     let delay = format!("delay_enter={}us", DELAY.as_micros());
-    let fault = Fault::inject(server.pid(), "fdatasync", &journals, &delay);
+    let fault = Fault::inject(server.pid(), "fdatasync", &segments, &delay);
 
     let stop = AtomicBool::new(false);
     let (taken, refused) = (AtomicUsize::new(0), AtomicUsize::new(0));
@@ -96,39 +91,27 @@ fn on_a_slow_disk_writes_beyond_the_queue_are_refused_and_reads_stay_quick() {
     assert!(started.elapsed() < DELAY, "the disk is quick again");
 }
 
-/// A server on a new folder of a format.
-fn start(format: Format) -> Server {
-    let home = tempfile::tempdir().unwrap();
-    let data = home.path().join("data");
-    std::fs::create_dir(&data).unwrap();
-    std::fs::write(data.join("FORMAT"), format.line()).unwrap();
-    Server::start_on(home, data, &[])
-}
-
 #[test]
 fn what_is_not_synced_yet_is_seen_by_nobody() {
-    for format in [Format::Fjall, Format::Log] {
-        let server = start(format);
-        let client = server.client("alice");
-        assert_eq!(client.ask("POST", "/kv/k", "before").0, 201);
-        let mut commits = server.data().to_owned();
-        commits.extend(format.first_commits());
-        let delay = format!("delay_enter={}us", DELAY.as_micros());
-        let fault = Fault::inject(server.pid(), "fdatasync", &[&commits], &delay);
-        let started = Instant::now();
-        std::thread::scope(|scope| {
-            let writer = scope.spawn(|| {
-                assert_eq!(client.ask("POST", "/kv/k", "after").0, 201);
-                started.elapsed()
-            });
-            while started.elapsed() < DELAY / 2 {
-                let found = client.ask("GET", "/kv/k", "");
-                assert_eq!(found, (200, "before".into()));
-                std::thread::sleep(Duration::from_millis(50));
-            }
-            assert!(writer.join().unwrap() >= DELAY, "the sync was delayed");
+    let server = Server::start(&[]);
+    let client = server.client("alice");
+    assert_eq!(client.ask("POST", "/kv/k", "before").0, 201);
+    let commits = segments(server.data(), 1).remove(0);
+    let delay = format!("delay_enter={}us", DELAY.as_micros());
+    let fault = Fault::inject(server.pid(), "fdatasync", &[&commits], &delay);
+    let started = Instant::now();
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            assert_eq!(client.ask("POST", "/kv/k", "after").0, 201);
+            started.elapsed()
         });
-        drop(fault);
-        assert_eq!(client.ask("GET", "/kv/k", ""), (200, "after".into()));
-    }
+        while started.elapsed() < DELAY / 2 {
+            let found = client.ask("GET", "/kv/k", "");
+            assert_eq!(found, (200, "before".into()));
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        assert!(writer.join().unwrap() >= DELAY, "the sync was delayed");
+    });
+    drop(fault);
+    assert_eq!(client.ask("GET", "/kv/k", ""), (200, "after".into()));
 }

@@ -39,7 +39,6 @@ const PARTS: &[(Part, &[&str])] = &[
     (
         Part::Storage,
         &[
-            "fjall",
             "lsm_tree",
             "crossbeam",
             "xxhash",

@@ -3,6 +3,7 @@
 
 pub(super) mod audit;
 pub(super) mod backup;
+mod batch_writer;
 pub mod check;
 pub(super) mod namespaces;
 pub(super) mod offline;

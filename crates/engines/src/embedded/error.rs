@@ -60,11 +60,15 @@ pub enum OpenError {
         /// The format's number.
         found: u32,
     },
-    /// The environment wants a format for a new store that there is not.
-    #[error("PROMINENCE_STORE_FORMAT is {found:?}; give 2 or 3, or leave it out for 2")]
-    NoSuchFormat {
-        /// The content of the variable.
-        found: String,
+    /// An earlier version of this program wrote it; it has to be upgraded first.
+    #[error("{} has the format {found} of an earlier version; back it up and run \"prominence admin \
+        migrate --data-dir {}\", or start the server with --migrate", .folder.display(),
+        .folder.display())]
+    EarlierFormat {
+        /// What was to be opened.
+        folder: PathBuf,
+        /// The format's number.
+        found: u32,
     },
     /// `FORMAT` says something that no version of this program writes.
     #[error("{} says in its file FORMAT {found:?}, which no version of this program writes; \
@@ -153,7 +157,6 @@ impl OpenError {
     pub(super) fn from_storage(folder: PathBuf, cause: StorageError) -> Self {
         match cause {
             StorageError::Damaged { file, how } => Self::DamagedFile { folder, file, how },
-            StorageError::Fjall(fjall::Error::Locked) => Self::Locked { folder, pid: None },
             cause => match cause.into_disk() {
                 Ok(cause) => Self::from_io(folder, cause),
                 Err(cause) => Self::Damaged {
@@ -174,9 +177,6 @@ pub(super) enum StorageError {
     /// A tree failed.
     #[error(transparent)]
     Tree(#[from] lsm_tree::Error),
-    /// fjall failed.
-    #[error(transparent)]
-    Fjall(#[from] fjall::Error),
     /// A file is not what was written.
     #[error("{file} is damaged: {how}")]
     Damaged {
@@ -189,12 +189,9 @@ pub(super) enum StorageError {
 impl StorageError {
     /// What the operating system said, where it is an error of the disk.
     fn disk(&self) -> Option<&io::Error> {
-        use fjall::Error::Storage;
         let cause = match self {
-            Self::Io(cause)
-            | Self::Tree(lsm_tree::Error::Io(cause))
-            | Self::Fjall(fjall::Error::Io(cause) | Storage(fjall::LsmError::Io(cause))) => cause,
-            Self::Tree(_) | Self::Fjall(_) | Self::Damaged { .. } => return None,
+            Self::Io(cause) | Self::Tree(lsm_tree::Error::Io(cause)) => cause,
+            Self::Tree(_) | Self::Damaged { .. } => return None,
         };
         // The others are the library's own, such as for a file that ends too soon, or the system's
         // answer to an offset that a damaged file gave.
@@ -203,13 +200,8 @@ impl StorageError {
 
     /// The same by value.
     fn into_disk(self) -> Result<io::Error, Self> {
-        use fjall::Error::Storage;
         match self {
-            Self::Io(cause)
-            | Self::Tree(lsm_tree::Error::Io(cause))
-            | Self::Fjall(fjall::Error::Io(cause) | Storage(fjall::LsmError::Io(cause)))
-                if is_disk(&cause) =>
-            {
+            Self::Io(cause) | Self::Tree(lsm_tree::Error::Io(cause)) if is_disk(&cause) => {
                 Ok(cause)
             }
             other => Err(other),
@@ -325,28 +317,18 @@ pub(super) enum Wait {
 
 /// What a failed read of the storage engine means.
 pub(super) fn read_failed(error: StorageError) -> StoreError {
-    use fjall::Error::{KeyspaceDeleted, Locked, Poisoned};
-    let error = match error.into_disk() {
+    match error.into_disk() {
         Ok(cause) => {
             let reason = disk_reason(&cause);
             let cause = Some(Box::new(cause) as _);
-            return unavailable_because(reason, Fate::NotApplied, RETRY_LATER, cause);
+            unavailable_because(reason, Fate::NotApplied, RETRY_LATER, cause)
         }
-        Err(error) => error,
-    };
-    match error {
-        StorageError::Damaged { file, how } => StoreError::Corrupt {
+        Err(StorageError::Damaged { file, how }) => StoreError::Corrupt {
             what: format!("{file}: {how}"),
         },
-        StorageError::Fjall(Poisoned | Locked | KeyspaceDeleted) => unavailable_because(
-            "the storage engine has stopped".to_owned(),
-            Fate::NotApplied,
-            RETRY_LATER,
-            Some(Box::new(error)),
-        ),
         // All others are what the storage engine says about data that it can't make sense of.
         // Its messages are made for its developers, so they go to the log as they are.
-        error => StoreError::Corrupt {
+        Err(error) => StoreError::Corrupt {
             what: format!("the storage engine found {error:?}"),
         },
     }
@@ -424,17 +406,13 @@ mod tests {
 
     #[test]
     fn data_that_makes_no_sense_is_corrupt_and_a_failed_disk_is_not() {
-        let tag = fjall::Error::InvalidTag(("block", 9));
+        let tag = lsm_tree::Error::InvalidTag(("block", 9));
         assert!(matches!(
             read_failed(tag.into()),
             StoreError::Corrupt { .. }
         ));
         let io = || io::Error::from_raw_os_error(5);
-        for error in [
-            StorageError::Io(io()),
-            lsm_tree::Error::Io(io()).into(),
-            fjall::Error::Io(io()).into(),
-        ] {
+        for error in [StorageError::Io(io()), lsm_tree::Error::Io(io()).into()] {
             assert!(matches!(read_failed(error), StoreError::Unavailable { .. }));
         }
     }

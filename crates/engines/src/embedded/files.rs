@@ -1,8 +1,7 @@
 //! The files of a data folder: the folder itself and its format, the creation of the database's
-//! files, the journal after a crash, and the verification of every file before it is opened.
+//! files, the log, and the verification of every file.
 
 pub(super) mod creation;
 pub(super) mod folder;
 pub(super) mod group_log;
-pub(super) mod journal;
 pub(super) mod verification;

@@ -153,8 +153,8 @@ pub(super) const REOPEN_WAIT: Duration = Duration::from_secs(5);
 /// How long readers get to finish before a reopening is put off.
 pub(super) const READERS_WAIT: Duration = Duration::from_secs(5);
 
-/// Room needed, beyond the current journal, before a database that failed is opened again:
-/// enough to replay its journal and flush something.
+/// Room needed before a database that failed is opened again: enough to write the last group once
+/// more and to write memtables out.
 pub(super) const REOPEN_ROOM: u64 = 16 << 20;
 
 /// The longest pause between attempts to open a failed database again.

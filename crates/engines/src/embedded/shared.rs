@@ -5,7 +5,7 @@ use std::sync::Arc;
 use prominence_core::{Clock, Entry, Namespace, Timestamp};
 
 use super::error::{ReadError, Wait};
-use super::files::folder::{Folder, Layout};
+use super::files::folder::Folder;
 use super::options::Options;
 use super::read::entry_cache::EntryCache;
 use super::read::scan;
@@ -41,9 +41,8 @@ impl Shared {
     ) -> Self {
         let time_floor = TimeFloor::open(folder.path());
         clock.not_before(time_floor.noted());
-        let places = (folder.layout() == Layout::Log).then(|| options.places_bytes());
         Self {
-            entry_cache: EntryCache::new(options.entry_cache_bytes(), places),
+            entry_cache: EntryCache::new(options.entry_cache_bytes(), options.places_bytes()),
             options,
             clock,
             time_floor,

@@ -1,10 +1,8 @@
 //! The database: how rows are encoded, written in batches and read from snapshots, and the slot
 //! in which readers find the open database.
 
-mod backend;
 pub(super) mod database;
 pub(super) mod empty_ranges;
-mod fjall_store;
 pub(super) mod format;
 pub(super) mod keys;
 mod log_store;

@@ -17,6 +17,7 @@ const HAS_CLAIMED_BY: u8 = 1 << 4;
 const HAS_WRITE_ID: u8 = 1 << 5;
 const ALL: u8 = (1 << 6) - 1;
 
+#[cfg(any(test, feature = "etcd"))]
 pub(crate) fn encode_entry(key: &[u8], entry: &Entry) -> Vec<u8> {
     let mut row = Vec::with_capacity(80 + entry.value.len());
     append_entry(&mut row, key, entry);

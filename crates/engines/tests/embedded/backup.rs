@@ -182,7 +182,7 @@ async fn only_an_empty_folder_or_one_of_a_broken_off_restore_is_restored_into() 
     // What the process leaves that dies just before the last step.
     let broken = place.path().join("broken");
     std::fs::create_dir_all(broken.join("restore.draft/store")).unwrap();
-    std::fs::create_dir_all(broken.join("store/keyspaces")).unwrap();
+    std::fs::create_dir_all(broken.join("store/index")).unwrap();
     let Err(unfinished) = EmbeddedStore::open(options(&broken), clock()) else {
         panic!("an unfinished restore was opened");
     };

@@ -16,7 +16,7 @@ use prominence_core::{
 use prominence_engines::EmbeddedStore;
 use prominence_engines::embedded::{Options, restore};
 
-use crate::layout::{self, Layout};
+use crate::layout;
 use crate::support::{SmallDisk, alice, clock, eventually, get, key, open, put};
 
 const KEYS: usize = 60;
@@ -44,8 +44,7 @@ fn value(number: usize, round: u64) -> Vec<u8> {
 }
 
 fn small_log(folder: &Path) -> EmbeddedStore {
-    layout::new_log(folder);
-    EmbeddedStore::open(Layout::Log.small(folder), clock()).unwrap()
+    EmbeddedStore::open(layout::small(folder), clock()).unwrap()
 }
 
 fn segments(folder: &Path) -> Vec<u32> {
@@ -255,11 +254,10 @@ async fn what_is_written_while_its_segment_is_collected_is_not_overwritten_by_wh
     const WRITERS: usize = 4;
     const OWN: usize = 8;
     let folder = tempfile::tempdir().unwrap();
-    layout::new_log(folder.path());
     let options = Options {
         // So much is read at once that it is written over meanwhile.
         segment_bytes: 256 << 10,
-        ..Layout::Log.small(folder.path())
+        ..layout::small(folder.path())
     };
     let store = Arc::new(EmbeddedStore::open(options, clock()).unwrap());
     let writers = (0..WRITERS).map(|writer| {
@@ -306,12 +304,11 @@ async fn on_a_full_disk_collecting_makes_room_although_memtables_are_far_from_fu
 async fn fill_and_delete(memtable_bytes: u64) {
     let disk = SmallDisk::new(96);
     let folder = disk.path().join("data");
-    layout::new_log(&folder);
     let options = Options {
         min_free_disk: 32 << 20,
         memtable_bytes,
         segment_bytes: 1 << 20,
-        ..Layout::Log.small(&folder)
+        ..layout::small(&folder)
     };
     let store = EmbeddedStore::open(options, clock()).unwrap();
     let is_full = |error: &StoreError| {

@@ -9,7 +9,7 @@ use prominence_core::{Quota, Store};
 use prominence_engines::EmbeddedStore;
 use prominence_engines::embedded::Options;
 
-use crate::layout::Layout;
+use crate::layout;
 
 struct Embedded {
     store: EmbeddedStore,
@@ -37,7 +37,7 @@ fn embedded(quota: Quota) -> Embedded {
     let clock = Arc::new(ManualClock::new(START));
     let options = Options {
         quota,
-        ..Layout::of_new_stores().smallest(folder.path())
+        ..layout::small(folder.path())
     };
     Embedded {
         store: EmbeddedStore::open(options, clock.clone()).unwrap(),

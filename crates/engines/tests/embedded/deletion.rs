@@ -274,14 +274,7 @@ fn copy(from: &Path, to: &Path) {
         if entry.file_type().unwrap().is_dir() {
             copy(&entry.path(), &to.join(entry.file_name()));
         } else {
-            let content = std::fs::read(entry.path()).unwrap();
-            let mut used = content.len();
-            if entry.path().extension().is_some_and(|found| found == "jnl") {
-                // Zeros are reserved at the end of a journal; leaving them out is quick.
-                let last = content.iter().rposition(|byte| *byte != 0);
-                used = last.map_or(0, |last| last + 1);
-            }
-            std::fs::write(to.join(entry.file_name()), &content[..used]).unwrap();
+            std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
         }
     }
 }

@@ -9,7 +9,6 @@ use prominence_core::{
 use prominence_engines::EmbeddedStore;
 use prominence_engines::embedded::Options;
 
-use crate::layout::Layout;
 use crate::support::{
     SmallDisk, alice, clock, eventually, everything, get, key, open, options, put,
 };
@@ -120,27 +119,28 @@ async fn a_store_whose_writes_failed_goes_on_reading_and_comes_back_by_itself() 
 async fn a_store_whose_background_work_failed_comes_back_by_itself() {
     let disk = SmallDisk::new(192);
     let folder = disk.path().join("data");
-    let shortage = Layout::of_new_stores().shortage();
+    // Small enough to be in the index.
+    let value_bytes = 400;
     let options = Options {
-        memtable_bytes: shortage.memtable,
+        memtable_bytes: 2 << 20,
         ..options(&folder)
     };
     let store = EmbeddedStore::open(options, clock()).unwrap();
     put(&store, "/before", "1").await.unwrap();
     // Room for the commits that are kept in memory, but not for writing that out.
-    let filler = disk.fill(shortage.free);
-    let (acknowledged, refused) = write_until_refused(&store, shortage.value).await;
+    let filler = disk.fill(2_500 << 10);
+    let (acknowledged, refused) = write_until_refused(&store, value_bytes).await;
     assert_eq!(
         unavailable(&refused),
         ("the disk is full", Fate::NotApplied)
     );
-    check_acknowledged(&store, acknowledged, shortage.value).await;
+    check_acknowledged(&store, acknowledged, value_bytes).await;
 
     fs::remove_file(filler).unwrap();
     eventually(async || put(&store, "/after", "2").await).await;
-    check_acknowledged(&store, acknowledged, shortage.value).await;
+    check_acknowledged(&store, acknowledged, value_bytes).await;
     drop(store);
-    check_acknowledged(&open(&folder), acknowledged, shortage.value).await;
+    check_acknowledged(&open(&folder), acknowledged, value_bytes).await;
 }
 
 #[tokio::test]

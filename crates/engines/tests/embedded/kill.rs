@@ -24,7 +24,7 @@ use prominence_engines::EmbeddedStore;
 use prominence_engines::embedded::Options;
 use prominence_engines::embedded::check::{CheckReport, check_folder};
 
-use crate::layout::Layout;
+use crate::layout;
 use load::{State, Writer};
 use progress::Progress;
 
@@ -59,7 +59,7 @@ fn number(name: &str) -> Option<u64> {
 fn open(folder: &Path) -> EmbeddedStore {
     let options = Options {
         upkeep_every: Duration::from_millis(20),
-        ..Layout::of_new_stores().small(folder)
+        ..layout::small(folder)
     };
     EmbeddedStore::open(options, Arc::new(TimeOfDay)).unwrap()
 }
@@ -175,8 +175,6 @@ fn commits_of_many_operations_are_whole_after_a_kill() {
         }
     }
     println!("{progress:?}");
-    if Layout::of_new_stores() == Layout::Log {
-        progress.assert_everything_happened();
-    }
+    progress.assert_everything_happened();
     println!("{acknowledged} acknowledged commits, none lost or half there");
 }

@@ -17,7 +17,7 @@ use prominence_core::{
 use prominence_engines::EmbeddedStore;
 use prominence_engines::embedded::OpenError;
 
-use crate::layout::{self, Layout};
+use crate::layout;
 use crate::support::{
     START, SmallDisk, alice, clock, everything, get, key, open, options, put, set,
 };
@@ -160,7 +160,7 @@ fn a_read_only_file_system_is_refused_with_its_name() {
 fn a_damaged_database_is_refused_as_such() {
     let folder = tempfile::tempdir().unwrap();
     open(folder.path()).close();
-    let first = Layout::of_new_stores().first_read();
+    let first = layout::FIRST_READ;
     std::fs::write(folder.path().join(first), "nonsense").unwrap();
     let Err(refused) = EmbeddedStore::open(options(folder.path()), clock()) else {
         panic!("a damaged database was opened");
@@ -289,8 +289,7 @@ async fn files_of_another_owner_are_refused_as_such_and_left_alone() {
         }
     }
     let folder = tempfile::tempdir().unwrap();
-    layout::new_log(folder.path());
-    let store = EmbeddedStore::open(Layout::Log.small(folder.path()), clock()).unwrap();
+    let store = EmbeddedStore::open(layout::small(folder.path()), clock()).unwrap();
     for n in 0..200 {
         put(&store, &format!("/k{n}"), vec![7; 2_000])
             .await

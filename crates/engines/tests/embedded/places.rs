@@ -7,7 +7,7 @@ use std::fs::{self, File};
 use prominence_core::{Commit, Operation, Store as _};
 use prominence_engines::EmbeddedStore;
 
-use crate::layout::{self, Layout};
+use crate::layout;
 use crate::support::{alice, clock, get, key, open, put};
 
 /// Bytes of the smallest value that is in the log alone.
@@ -22,8 +22,7 @@ async fn delete(store: &EmbeddedStore, name: &str) {
 #[tokio::test]
 async fn what_is_read_again_is_what_was_written_last_while_segments_are_collected() {
     let folder = tempfile::tempdir().unwrap();
-    layout::new_log(folder.path());
-    let store = EmbeddedStore::open(Layout::Log.small(folder.path()), clock()).unwrap();
+    let store = EmbeddedStore::open(layout::small(folder.path()), clock()).unwrap();
     let mut random = fastrand::Rng::with_seed(7);
     let mut expected = HashMap::new();
     for number in 0..3_000_u32 {
@@ -60,7 +59,6 @@ async fn what_is_read_again_is_what_was_written_last_while_segments_are_collecte
 async fn a_value_that_is_on_the_disk_alone_is_waited_for_elsewhere() {
     // Not where temporary files are: they may be in memory, which can't be taken from there.
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
-    layout::new_log(folder.path());
     let store = open(folder.path());
     let value = vec![b'v'; 2 * LARGE];
     for n in 0..100 {

@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 use prominence_engines::EmbeddedStore;
 use prominence_engines::embedded::OpenError;
 
-use crate::layout::Layout;
+use crate::layout;
 use crate::support::{clock, get, open, options, put};
 
 /// Bytes of a value: several sectors.
 const VALUE: usize = 4_000;
 
 fn journal(folder: &Path) -> PathBuf {
-    folder.join(Layout::of_new_stores().first_commits())
+    folder.join(layout::FIRST_COMMITS)
 }
 
 fn used(folder: &Path) -> usize {
@@ -84,7 +84,7 @@ async fn a_commit_that_lacks_a_sector_and_has_another_behind_it_is_damage() {
     let OpenError::DamagedFile { file, .. } = refused else {
         panic!("{refused}");
     };
-    assert_eq!(file, Layout::of_new_stores().first_commits());
+    assert_eq!(file, layout::FIRST_COMMITS);
 }
 
 #[tokio::test]
@@ -92,7 +92,7 @@ async fn a_store_that_was_half_made_is_made_anew() {
     let folder = tempfile::tempdir().unwrap();
     open(folder.path()).close();
     fs::rename(folder.path().join("store"), folder.path().join("store.new")).unwrap();
-    let missing = Layout::of_new_stores().first_read();
+    let missing = layout::FIRST_READ;
     let missing = missing.replacen("store", "store.new", 1);
     fs::remove_file(folder.path().join(missing)).unwrap();
 
@@ -103,7 +103,7 @@ async fn a_store_that_was_half_made_is_made_anew() {
 #[tokio::test]
 async fn the_last_commits_are_written_again_after_an_end_that_was_not_clean_and_only_then() {
     let (folder, _) = killed(&["/x"]).await;
-    let state = || Layout::of_new_stores().renewal(folder.path());
+    let state = || layout::renewal(folder.path());
     let left = state();
     open(folder.path()).close();
     let renewed = state();

@@ -13,7 +13,7 @@ use prominence_engines::EmbeddedStore;
 use prominence_engines::embedded::OpenError;
 use prominence_engines::embedded::check::{FindingKind, Place, check_folder};
 
-use crate::layout::Layout;
+use crate::layout;
 use crate::support::{clock, options};
 use template::Template;
 
@@ -50,15 +50,14 @@ fn draw(folder: &Path, random: &mut fastrand::Rng, wanted: impl Fn(&str) -> bool
         .into_iter()
         .filter(|file| fs::metadata(folder.join(file)).unwrap().len() > 0)
         .collect();
-    let layout = Layout::of_new_stores();
-    let mut kinds: Vec<_> = files.iter().map(|file| layout.kind(file)).collect();
+    let mut kinds: Vec<_> = files.iter().map(|file| layout::kind(file)).collect();
     kinds.retain(|kind| wanted(kind));
     kinds.sort();
     kinds.dedup();
     let chosen = random.choice(kinds).unwrap();
     let of_kind: Vec<_> = files
         .into_iter()
-        .filter(|file| layout.kind(file) == chosen)
+        .filter(|file| layout::kind(file) == chosen)
         .collect();
     random.choice(of_kind).unwrap()
 }
@@ -83,10 +82,9 @@ fn assert_named(error: &OpenError, file: &Path, what: &str) {
             let same_folder = Path::new(named).parent() == file.parent();
             // `current` and the manifest that it names vouch for each other.
             let vouch = ["current", "manifest of a tree"];
-            let layout = Layout::of_new_stores();
             let is_pair = same_folder
-                && vouch.contains(&layout.kind(file).as_str())
-                && vouch.contains(&layout.kind(Path::new(named)).as_str());
+                && vouch.contains(&layout::kind(file).as_str())
+                && vouch.contains(&layout::kind(Path::new(named)).as_str());
             assert!(Path::new(named) == file || is_pair, "{what}: {error}");
         }
         OpenError::UnknownFormat { .. }
@@ -113,7 +111,7 @@ async fn assert_right_or_corrupt(store: &EmbeddedStore, template: &Template, wha
                 right += 1;
             }
             Err(StoreError::Corrupt { what: told }) => {
-                let is_named = Layout::of_new_stores().names_rows(&told);
+                let is_named = layout::names_rows(&told);
                 assert!(is_named, "{what}: {told}");
                 corrupt += 1;
             }
@@ -198,7 +196,7 @@ async fn the_check_names_every_file_of_rows_in_which_a_bit_flipped() {
     let mut random = fastrand::Rng::with_seed(seed());
     for _ in 0..flips() / 4 {
         let copy = template.copy();
-        let holds_rows = |kind: &str| Layout::of_new_stores().holds_rows(kind);
+        let holds_rows = |kind: &str| layout::holds_rows(kind);
         let file = draw(copy.path(), &mut random, holds_rows);
         let what = flip(&copy.path().join(&file), &mut random);
         let report = check_folder(copy.path(), &mut |_| {}).unwrap();

@@ -71,14 +71,13 @@ fn damage_to_stored_data_is_found_without_a_server() {
         server.data(),
     ));
     server.kill();
-    // A restored store has its data in tables, where bits rot unseen by the journal.
     let new = server.home().join("new");
     succeed(&mut admin(
         server.home(),
         &["restore", file.to_str().unwrap()],
         &new,
     ));
-    let table = largest_file(&new.join("store/keyspaces"));
+    let table = largest_file(&new.join("store"));
     let mut bytes = fs::read(&table).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 0x10;

@@ -9,7 +9,6 @@ mod restore;
 mod write;
 
 pub use crate::backup::{BackupError, BackupSummary, RestoreError, verify};
-pub(in crate::embedded) use restore::fill;
 pub use restore::restore;
 #[cfg(feature = "etcd")]
 pub(crate) use restore::restore_watched;

@@ -37,7 +37,7 @@ use walk::{At, Walker, shown};
 
 /// Sorts after every key of a table that this program could have written, and after most of
 /// those that it could not.
-const END: &[u8] = &[u8::MAX; 16];
+pub(in crate::embedded) const END: &[u8] = &[u8::MAX; 16];
 
 /// Bytes of blocks that a check of a folder keeps in memory. It reads almost everything once.
 const CACHE_BYTES: u64 = 16 << 20;

@@ -1,39 +1,50 @@
-//! Brings the store in a folder to format 3.
+//! Brings the store in a folder to the latest format.
 //!
-//! Everything is copied, as a backup and a restore would, into files beside those of the store; the
-//! copy is checked and compared; and then one rename of `FORMAT` makes it the store. Before that the
-//! folder holds the old store, unchanged, and afterwards the new one. A crash in between is no harm.
+//! All rows are copied into files beside those of the store. The copy is checked and compared with
+//! the original, and then one rename of `FORMAT` makes it the store. Before that the folder holds the
+//! old store, unchanged, and afterwards the new one. A crash in between is no harm.
+
+mod fjall_store;
+mod journals;
 
 use std::fs;
-use std::io::{self, BufReader, BufWriter, Write};
+use std::io;
+use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use prominence_core::{StoreError, Timestamp};
-use xxhash_rust::xxh3::Xxh3;
+use prominence_core::StoreError;
 
-use crate::backup::{BackupError, BackupSummary, Records, RestoreError};
-use crate::embedded::admin::backup::{self, fill};
+use crate::embedded::admin::batch_writer::BatchWriter;
 use crate::embedded::admin::check;
 use crate::embedded::error::OpenError;
-use crate::embedded::files::folder::{Folder, Layout, free_space};
+use crate::embedded::files::folder::{Folder, Format, free_space};
 use crate::embedded::options::Tuning;
-use crate::embedded::storage::database::Database;
-use crate::embedded::write::deletion;
+use crate::embedded::storage::database::{Database, Snapshot, Table};
+use crate::embedded::storage::format;
+use fjall_store::FjallStore;
 
-/// Bytes of blocks kept in memory: everything is read once, from beginning to end.
+/// Bytes of blocks kept in memory: everything is read from beginning to end.
 const CACHE_BYTES: u64 = 16 << 20;
-
-/// Bytes that are handed over together, as records may be small.
-const CHUNK_BYTES: usize = 256 << 10;
 
 /// What was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Upgraded {
     /// The store had the latest format.
     Before,
-    /// It has the latest format now, and holds this.
-    Now(BackupSummary),
+    /// It has the latest format now.
+    Now(Copied),
+}
+
+/// How much was copied.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Copied {
+    /// The format's number before.
+    pub from_format: u32,
+    /// Entries.
+    pub entries: u64,
+    /// Rows of the change log, the expiry index and the namespaces.
+    pub other_rows: u64,
 }
 
 /// Why a store can't be upgraded. Each message says what to do. The old store is as it was.
@@ -53,12 +64,22 @@ pub enum UpgradeError {
         /// Bytes that are free.
         free: u64,
     },
-    /// The old store can't be read.
-    #[error(transparent)]
-    Read(#[from] BackupError),
-    /// The new store can't be written.
-    #[error(transparent)]
-    Write(#[from] RestoreError),
+    /// A deletion of a large prefix was interrupted.
+    #[error("a deletion in {} was interrupted; start and stop the server once with the version that \
+        wrote it, which finishes it, and try again", .folder.display())]
+    Unfinished {
+        /// Which folder.
+        folder: PathBuf,
+    },
+    /// The old store can't be read, or the new one not written.
+    #[error("the store in {} can't be copied: {cause}", .folder.display())]
+    Copy {
+        /// Which folder.
+        folder: PathBuf,
+        /// What was met.
+        #[source]
+        cause: StoreError,
+    },
     /// The copy is not what was copied.
     #[error("the copy of the store in {} is not what was copied: {how}; look at the disk and the \
         memory of this machine, and try again", .folder.display())]
@@ -75,22 +96,36 @@ pub enum UpgradeError {
 ///
 /// # Errors
 /// See [`UpgradeError`].
-pub fn upgrade(
-    path: &Path,
-    now: Timestamp,
-    step: &mut dyn FnMut(),
-) -> Result<Upgraded, UpgradeError> {
-    let folder = Arc::new(Folder::take_store(path)?);
-    if folder.layout() == Layout::Log {
+pub fn upgrade(path: &Path, step: &mut dyn FnMut()) -> Result<Upgraded, UpgradeError> {
+    let (folder, format) = Folder::take_to_upgrade(path)?;
+    let Format::Earlier(from_format) = format else {
         return Ok(Upgraded::Before);
-    }
+    };
     check_room(&folder)?;
     let failed = |cause| OpenError::from_io(path.to_owned(), cause);
     let draft = Arc::new(folder.upgrade_draft().map_err(failed)?);
-    let old = deletion::open_and_resume(&folder, Tuning::once(CACHE_BYTES))?;
-    let copied = copy(&old, &draft, now, step)?;
-    compare(&old, &draft, now)?;
-    old.close();
+    let old = FjallStore::open(&folder, CACHE_BYTES)?;
+    let new = Database::open(&draft, Tuning::once(CACHE_BYTES))?;
+    let copy_failed = |cause| UpgradeError::Copy {
+        folder: path.to_owned(),
+        cause,
+    };
+    let mut copied = copy(&old, &new, step).map_err(copy_failed)?;
+    copied.from_format = from_format;
+    if new.snapshot().deletion().map_err(copy_failed)?.is_some() {
+        let folder = path.to_owned();
+        return Err(UpgradeError::Unfinished { folder });
+    }
+    // What is compared has been closed and opened again, so that it is what is in the files.
+    new.close();
+    let new = Database::open(&draft, Tuning::once(CACHE_BYTES))?;
+    let difference = find_difference(&old, &new.snapshot()).map_err(copy_failed)?;
+    if let Some(how) = difference {
+        let folder = path.to_owned();
+        return Err(UpgradeError::Differs { folder, how });
+    }
+    new.close();
+    drop(old);
     folder.complete_upgrade(&draft).map_err(failed)?;
     Ok(Upgraded::Now(copied))
 }
@@ -122,71 +157,56 @@ fn size_of(folder: &Path) -> io::Result<u64> {
     Ok(bytes)
 }
 
-/// Copies everything into a new store, and closes that.
-fn copy(
-    old: &Database,
-    draft: &Arc<Folder>,
-    now: Timestamp,
-    step: &mut dyn FnMut(),
-) -> Result<BackupSummary, UpgradeError> {
-    let failed = |cause| OpenError::from_io(draft.path().to_owned(), cause);
-    let (from, to) = io::pipe().map_err(failed)?;
-    let snapshot = old.snapshot();
-    let (read, written) = std::thread::scope(|scope| {
-        let to = BufWriter::with_capacity(CHUNK_BYTES, to);
-        let writing = scope.spawn(|| backup::write(&snapshot, now, to));
-        let read =
-            Records::open(BufReader::with_capacity(CHUNK_BYTES, from)).and_then(|mut records| {
-                fill(draft, &mut records, step)?;
-                Ok(records.summary)
-            });
-        (read, writing.join())
-    });
-    match (written, read) {
-        // The reader had ended, for the reason that it gives.
-        (Ok(Err(BackupError::Write(_))), Err(error)) => Err(error.into()),
-        (Ok(Err(error)), _) => Err(error.into()),
-        (Ok(Ok(_)), read) => Ok(read?),
-        (Err(_), _) => Err(BackupError::Store(StoreError::Corrupt {
-            what: "the storage engine panicked while it read".to_owned(),
-        })
-        .into()),
+/// Copies all rows, and makes them durable.
+fn copy(old: &FjallStore, new: &Database, step: &mut dyn FnMut()) -> Result<Copied, StoreError> {
+    let mut copied = Copied::default();
+    let mut writer = BatchWriter::new(new);
+    for table in Table::ALL {
+        for row in old.rows(table) {
+            let (key, row) = row?;
+            if table == Table::Entries {
+                writer.put_entry(key.to_vec(), &format::decode_entry(&key, &row)?)?;
+                copied.entries += 1;
+                step();
+            } else {
+                // These rows have the same form in every format; earlier versions of it are read.
+                writer.put(table, key.to_vec(), row.to_vec())?;
+                copied.other_rows += 1;
+            }
+        }
     }
+    writer.write()?;
+    new.settle()?;
+    Ok(copied)
 }
 
-/// Demands that the new store is whole, and holds the same, byte for byte.
-fn compare(old: &Database, draft: &Arc<Folder>, now: Timestamp) -> Result<(), UpgradeError> {
-    let differs = |how: String| UpgradeError::Differs {
-        folder: draft.path().to_owned(),
-        how,
-    };
-    let new = Database::open(draft, Tuning::once(CACHE_BYTES))?;
-    let report = check::of(&new.snapshot(), &mut |_| {}).map_err(BackupError::Store)?;
+/// Checks the new store, and compares all of its rows with those of the old one; says what is wrong.
+fn find_difference(old: &FjallStore, new: &Snapshot<'_>) -> Result<Option<String>, StoreError> {
+    let report = check::of(new, &mut |_| {})?;
     if let Some(finding) = report.findings.first() {
-        return Err(differs(finding.to_string()));
+        return Ok(Some(finding.to_string()));
     }
-    let sum = |database: &Database| {
-        let mut sum = Sum(Xxh3::new());
-        backup::write(&database.snapshot(), now, &mut sum)?;
-        Ok::<_, BackupError>(sum.0.digest128())
-    };
-    if sum(old)? != sum(&new)? {
-        return Err(differs("their backups differ".to_owned()));
+    for table in Table::ALL {
+        let mut copies = new.rows(table, Bound::Unbounded, check::END);
+        for row in old.rows(table) {
+            let (key, row) = row?;
+            let copy = copies.next().transpose()?;
+            let is_same = match copy {
+                Some((copied_key, copy)) if copied_key == key => match table {
+                    Table::Entries => {
+                        new.decode_entry(&key, &copy)? == format::decode_entry(&key, &row)?
+                    }
+                    _ => copy == row,
+                },
+                _ => false,
+            };
+            if !is_same {
+                return Ok(Some(format!("the row \"{}\" differs", key.escape_ascii())));
+            }
+        }
+        if let Some((key, _)) = copies.next().transpose()? {
+            return Ok(Some(format!("the row \"{}\" is new", key.escape_ascii())));
+        }
     }
-    new.close();
-    Ok(())
-}
-
-/// The checksum of what is written.
-struct Sum(Xxh3);
-
-impl Write for Sum {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+    Ok(None)
 }

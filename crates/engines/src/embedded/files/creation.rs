@@ -1,11 +1,8 @@
-//! Makes a new database, wholly or not at all.
+//! Makes the files of a new database, wholly or not at all.
 //!
-//! fjall makes its files one after another, doesn't sync the folders of its keyspaces, and can't
-//! open what a power cut in between leaves. So the database is made beside its place, what fjall
-//! left is synced, and then it is moved there at once.
-//!
-//! Most of the time that this takes is that of fjall's own syncs, some seventy. So nothing is
-//! synced here that fjall has synced already, and that is the content of every file.
+//! They are made one after another, and what a power cut in between leaves can't be opened. So the
+//! database is made beside its place, its folders are synced, and then it is moved there at once. The
+//! content of every file is synced by who writes it.
 
 use std::fs;
 use std::io;

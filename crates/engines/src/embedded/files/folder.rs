@@ -4,12 +4,11 @@
 //! | --- | --- |
 //! | `FORMAT` | one line, the format's name and number; written whole before anything is stored |
 //! | `LOCK` | held by the process that owns the folder; its text is that process's id |
-//! | `CLOSED` | what the journals were when the store was closed; not there while it is open |
 //! | `CLOCK` | the latest time that the store has shown; see `time_floor` |
 //! | `store/` | the storage engine's own |
 //! | `store.new/` | a store that is being made |
 //! | `restore.draft/` | there while a backup is restored |
-//! | `store.upgraded/` | a store of a later format that is being made, see `upgrade` |
+//! | `store.upgraded/` | a store of the latest format that is being made of an earlier one, see `upgrade` |
 
 mod draft;
 mod format;
@@ -23,7 +22,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::embedded::error::OpenError;
-pub(in crate::embedded) use format::Layout;
+pub(in crate::embedded) use format::Format;
 
 const FORMAT_FILE: &str = "FORMAT";
 const FORMAT_DRAFT: &str = "FORMAT.new";
@@ -56,8 +55,6 @@ pub(in crate::embedded) struct Folder {
     path: PathBuf,
     /// Where the storage engine's files are, below the folder.
     store: PathBuf,
-    layout: Layout,
-    age: format::Age,
     /// The lock goes when the file is closed.
     lock: Arc<File>,
 }
@@ -65,68 +62,59 @@ pub(in crate::embedded) struct Folder {
 impl Folder {
     /// Takes the folder, and makes it a store's where it is empty or missing.
     pub(in crate::embedded) fn take(path: &Path) -> Result<Self, OpenError> {
+        match Self::take_any(path)? {
+            (folder, Format::Latest) => Ok(folder),
+            (_, Format::Earlier(found)) => Err(OpenError::EarlierFormat {
+                folder: path.to_owned(),
+                found,
+            }),
+        }
+    }
+
+    /// The same for a folder whose store may have an earlier format.
+    fn take_any(path: &Path) -> Result<(Self, Format), OpenError> {
         let failed = |cause| OpenError::from_io(path.to_owned(), cause);
         make(path).map_err(failed)?;
         // Before the lock, so that nothing is left in a folder that is somebody else's.
         refuse_foreign(path)?;
         let lock = lock(path)?;
         refuse_foreign(path)?;
-        let (layout, age) = match read_text(&path.join(FORMAT_FILE)) {
-            Ok(found) => {
-                let (layout, age) = format::check(path, &found)?;
-                if layout == Layout::Log {
-                    upgrade::finish(path).map_err(failed)?;
-                }
-                (layout, age)
-            }
+        let format = match read_text(&path.join(FORMAT_FILE)) {
+            Ok(found) => format::read(path, &found)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let layout = Layout::of_new_stores()?;
-                write_format(path, layout).map_err(failed)?;
+                write_format(path).map_err(failed)?;
                 // Somebody else may have made the folder and not cared.
                 match sync_entry(path) {
                     Err(error) if error.kind() != io::ErrorKind::PermissionDenied => {
                         return Err(failed(error));
                     }
-                    Ok(()) | Err(_) => (layout, format::Age::Latest),
+                    Ok(()) | Err(_) => Format::Latest,
                 }
             }
             Err(error) => return Err(failed(error)),
         };
-        layout.demand(path, &path.join(STORE_FOLDER))?;
-        Ok(Self {
+        if format == Format::Latest {
+            upgrade::finish(path).map_err(failed)?;
+        }
+        format.demand(path)?;
+        let folder = Self {
             path: path.to_owned(),
             store: STORE_FOLDER.into(),
-            layout,
-            age,
             lock: Arc::new(lock),
-        })
+        };
+        Ok((folder, format))
     }
 
     /// Takes a folder in which there is a store, and makes nothing where there is none.
     pub(in crate::embedded) fn take_store(path: &Path) -> Result<Self, OpenError> {
-        let format = path.join(FORMAT_FILE);
-        match format.try_exists() {
-            Ok(true) => Self::take(path),
-            Ok(false) => Err(OpenError::NoStore {
-                folder: path.to_owned(),
-            }),
-            Err(cause) => Err(OpenError::from_io(path.to_owned(), cause)),
-        }
+        demand_store(path)?;
+        Self::take(path)
     }
 
-    /// Says that the folder has the latest format, so that from now on a program that can't read
-    /// it refuses the folder. To be called before the first row is written.
-    pub(in crate::embedded) fn raise_format(&self) -> Result<(), OpenError> {
-        match self.age {
-            format::Age::Latest => Ok(()),
-            format::Age::Earlier => write_format(&self.path, self.layout)
-                .map_err(|cause| OpenError::from_io(self.path.clone(), cause)),
-        }
-    }
-
-    /// What the store in it consists of.
-    pub(in crate::embedded) fn layout(&self) -> Layout {
-        self.layout
+    /// The same where the store may have an earlier format.
+    pub(in crate::embedded) fn take_to_upgrade(path: &Path) -> Result<(Self, Format), OpenError> {
+        demand_store(path)?;
+        Self::take_any(path)
     }
 
     /// The folder itself.
@@ -170,6 +158,16 @@ fn sync_entry(folder: &Path) -> io::Result<()> {
         None => Ok(()),
         Some(parent) if parent.as_os_str().is_empty() => sync_folder(Path::new(".")),
         Some(parent) => sync_folder(parent),
+    }
+}
+
+fn demand_store(path: &Path) -> Result<(), OpenError> {
+    match path.join(FORMAT_FILE).try_exists() {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(OpenError::NoStore {
+            folder: path.to_owned(),
+        }),
+        Err(cause) => Err(OpenError::from_io(path.to_owned(), cause)),
     }
 }
 
@@ -235,8 +233,8 @@ fn lock(folder: &Path) -> Result<File, OpenError> {
     Ok(file)
 }
 
-fn write_format(folder: &Path, layout: Layout) -> io::Result<()> {
-    replace_file(folder, FORMAT_FILE, layout.line().as_bytes())
+fn write_format(folder: &Path) -> io::Result<()> {
+    replace_file(folder, FORMAT_FILE, format::line().as_bytes())
 }
 
 /// Writes a file of this name, or replaces it. A reader finds the old or the new content as a whole,
@@ -281,19 +279,21 @@ mod tests {
         assert_eq!(mode & 0o777, 0o700);
         assert_eq!(
             fs::read_to_string(path.join("FORMAT")).unwrap(),
-            "prominence-kv 2\n"
+            "prominence-kv 3\n"
         );
     }
 
     #[test]
-    fn an_earlier_format_stays_until_something_is_to_be_written() {
+    fn an_earlier_format_is_only_taken_to_be_upgraded() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("FORMAT");
         fs::write(&path, "prominence-kv 1\n").unwrap();
-        let taken = Folder::take(folder.path()).unwrap();
+        let refused = Folder::take(folder.path()).unwrap_err();
+        assert!(matches!(refused, OpenError::EarlierFormat { found: 1, .. }));
+        assert!(refused.to_string().contains("admin migrate"), "{refused}");
+        let (_, format) = Folder::take_to_upgrade(folder.path()).unwrap();
+        assert_eq!(format, Format::Earlier(1));
         assert_eq!(fs::read_to_string(&path).unwrap(), "prominence-kv 1\n");
-        taken.raise_format().unwrap();
-        assert_eq!(fs::read_to_string(&path).unwrap(), "prominence-kv 2\n");
     }
 
     #[test]

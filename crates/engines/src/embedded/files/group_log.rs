@@ -43,6 +43,9 @@ pub(in crate::embedded) const FOLDER: &str = "log";
 const INDEX: &str = "index";
 pub(in crate::embedded) const TREES: [&str; 4] = ["entries", "changes", "expiry", "namespaces"];
 
+/// Bytes that [`GroupLog::probe`] writes once more at most.
+const PROBE_BYTES: u32 = 512;
+
 /// The segments that content can be read from, by number.
 pub(in crate::embedded) type Segments = BTreeMap<u32, Arc<Segment>>;
 
@@ -319,6 +322,18 @@ impl GroupLog {
         };
         manifest.write(&self.folder)?;
         fs::remove_file(segment::path(&self.folder, number))
+    }
+
+    /// Writes what opening the log would write first, so that a disk that refuses it is met before the
+    /// log is closed: the manifest, and once more the end of what was appended.
+    pub(in crate::embedded) fn probe(&self) -> io::Result<()> {
+        self.write_manifest(None)?;
+        let writer = self.writer();
+        let from = writer.position.offset.saturating_sub(PROBE_BYTES);
+        let length = usize::try_from(writer.position.offset - from).unwrap_or_default();
+        let bytes = writer.segment.read(from.into(), length)?;
+        writer.segment.write(from.into(), &bytes)?;
+        writer.segment.sync()
     }
 
     fn write_manifest(&self, closed: Option<Position>) -> io::Result<()> {

@@ -1,29 +1,21 @@
-//! Looks at the storage engine's files before it opens them, and refuses what is damaged.
+//! Looks at the files of the trees before they are opened, and refuses what is damaged.
 //!
-//! fjall (3.1) trusts some of its files more than it should. It takes whatever it can't read in a
-//! journal for the torn end of the last write, and cuts it off with everything behind it; it does
-//! not compare a manifest with its checksum, and deletes tables that the manifest does not name,
-//! and keyspaces that have none. A single flipped bit could lose acknowledged writes in silence.
-//!
-//! | module | what it looks at |
-//! | --- | --- |
-//! | `batch` | one batch in a journal, as fjall writes it |
-//! | `journals` | what of a journal is whole, torn by a crash, or damaged |
-//! | `manifests` | which tables there should be, and whether they are what was written |
-//! | `closed` | what the journals were when the store was closed |
+//! lsm-tree (3.1) does not compare a manifest with its checksum, and deletes tables that a manifest
+//! does not name. A single flipped bit could lose acknowledged writes in silence. What of the log is
+//! whole, torn or damaged is found when it is opened (see `group_log`).
 
-mod batch;
-mod closed;
-mod journals;
 mod manifests;
 
-pub(in crate::embedded) use manifests::VERSION_FILE;
+pub(in crate::embedded) use manifests::{Tree, compare, examine};
 
 use std::io;
 
 use crate::embedded::error::OpenError;
-use crate::embedded::files::folder::{Folder, Layout};
-use crate::embedded::files::{group_log, journal};
+use crate::embedded::files::folder::Folder;
+use crate::embedded::files::group_log;
+
+/// fjall makes it in every store of its own: those of earlier formats.
+pub(in crate::embedded) const FJALL_FILE: &str = "version";
 
 /// A file that is not what was written, by its path within the folder of the store.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,35 +55,10 @@ impl Unsound {
     }
 }
 
-/// Looks at what can be looked at in the time of a replay, cuts off what a crash tore, and renews
-/// the journal after anything but a clean end. To be called before the database is opened.
-pub(in crate::embedded) fn examine(folder: &Folder) -> Result<(), OpenError> {
-    let look = || {
-        let was_closed = closed::read(folder.path())?;
-        manifests::examine(&folder.store())?;
-        let newest = journals::examine(&folder.store(), was_closed.as_ref())?;
-        if let (Some((journal, length)), None) = (newest, &was_closed) {
-            journal::renew(&folder.store(), &journal, length)?;
-        }
-        // From here on it is out of date.
-        closed::remove(folder.path())
-    };
-    look().map_err(|unsound: Unsound| unsound.into_open_error(folder))
-}
-
-/// Looks at the trees of a log, before they are opened.
+/// Looks at the manifests of the trees, before these are opened.
 pub(in crate::embedded) fn examine_index(folder: &Folder) -> Result<(), OpenError> {
-    manifests::examine_index(&folder.store()).map_err(|unsound| unsound.into_open_error(folder))
-}
-
-/// Notes what the journals are. To be called after the database was closed.
-pub(in crate::embedded) fn note_closed(folder: &Folder) -> io::Result<()> {
-    match journals::sums(&folder.store()) {
-        Ok(sums) => closed::write(folder.path(), &sums),
-        // The next start will say so.
-        Err(Unsound::Damaged(_)) => Ok(()),
-        Err(Unsound::Io(cause)) => Err(cause),
-    }
+    let examined = index(folder).iter().try_for_each(examine);
+    examined.map_err(|unsound| unsound.into_open_error(folder))
 }
 
 /// The first file that is not what was written, where there is one. It reads everything.
@@ -113,13 +80,18 @@ pub(in crate::embedded) fn compare_files(
     folder: &Folder,
     found: &mut dyn FnMut(DamagedFile),
 ) -> Result<(), OpenError> {
-    let store = folder.store();
-    let compared = match folder.layout() {
-        Layout::Fjall => manifests::compare_tables(&store, found),
-        Layout::Log => manifests::compare_index(&store, found)
-            .and_then(|()| group_log::compare_groups(&store, found)),
-    };
+    let compared = compare(&index(folder), found)
+        .and_then(|()| group_log::compare_groups(&folder.store(), found));
     compared.map_err(|unsound| unsound.into_open_error(folder))
+}
+
+/// The trees of the index.
+fn index(folder: &Folder) -> Vec<Tree> {
+    let tree = |name| Tree {
+        folder: group_log::tree_folder(&folder.store(), name),
+        within: group_log::tree_within(name),
+    };
+    group_log::TREES.map(tree).into()
 }
 
 #[cfg(test)]

@@ -53,7 +53,7 @@ pub(in crate::embedded) struct EntryCache {
     /// A part of the hash of the key that was read last of those that share the place.
     read_lately: Box<[AtomicU8]>,
     /// Where the entries are that were read before.
-    places: Option<Places>,
+    places: Places,
 }
 
 /// An entry, if there is one, and where in the log it is.
@@ -79,16 +79,15 @@ impl Weighter<Vec<u8>, Entry> for ByBytes {
 }
 
 impl EntryCache {
-    /// Keeps entries of about so many bytes altogether, and places of so many where the store has
-    /// such.
-    pub(in crate::embedded) fn new(bytes: u64, places: Option<u64>) -> Self {
+    /// Keeps entries of about so many bytes altogether, and places of about so many.
+    pub(in crate::embedded) fn new(bytes: u64, places_bytes: u64) -> Self {
         let usual = usize::try_from(bytes / USUAL_BYTES).unwrap_or(usize::MAX);
         Self {
             entries: Cache::with_weighter(usual, bytes, ByBytes),
             marks: (0..MARKS).map(|_| AtomicU32::new(0)).collect(),
             all_marked: AtomicU32::new(0),
             read_lately: (0..READ_LATELY).map(|_| AtomicU8::new(0)).collect(),
-            places: places.map(Places::new),
+            places: Places::new(places_bytes),
         }
     }
 
@@ -138,13 +137,10 @@ impl EntryCache {
         hash: u64,
         read: impl FnOnce(Option<Location>) -> Result<Found, E>,
     ) -> Result<Option<Entry>, E> {
-        let Some(places) = &self.places else {
-            return Ok(read(None)?.0);
-        };
-        let (lately, seen) = places.find(hash);
+        let (lately, seen) = self.places.find(hash);
         let (entry, location) = read(lately)?;
         if let Some(location) = location.filter(|_| location != lately) {
-            places.keep(hash, location, seen);
+            self.places.keep(hash, location, seen);
         }
         Ok(entry)
     }
@@ -172,9 +168,7 @@ impl EntryCache {
     /// Forgets everything.
     pub(in crate::embedded) fn clear(&self) {
         self.entries.clear();
-        if let Some(places) = &self.places {
-            places.clear();
-        }
+        self.places.clear();
     }
 
     fn mark(&self, hash: u64) -> &AtomicU32 {
@@ -204,9 +198,7 @@ impl Drop for Writing<'_> {
         for row in rows {
             let hash = xxh3_64(row);
             self.cache.entries.remove(row);
-            if let Some(places) = &self.cache.places {
-                places.forget(hash);
-            }
+            self.cache.places.forget(hash);
             self.cache.mark(hash).fetch_sub(1, Ordering::SeqCst);
         }
     }
@@ -257,7 +249,7 @@ mod tests {
 
     /// A cache that has seen the key before, so that it keeps the entry that is read next.
     fn knowing_a() -> EntryCache {
-        let cache = EntryCache::new(1 << 20, None);
+        let cache = EntryCache::new(1 << 20, 1 << 16);
         assert_eq!(read(&cache, b"a", 0), 0);
         cache
     }
@@ -269,7 +261,7 @@ mod tests {
 
     #[test]
     fn what_is_read_once_is_not_kept() {
-        let cache = EntryCache::new(1 << 20, None);
+        let cache = EntryCache::new(1 << 20, 1 << 16);
         for number in 0..1_000_u32 {
             read(&cache, &number.to_be_bytes(), 1);
         }
@@ -346,7 +338,7 @@ mod tests {
     #[test]
     fn its_memory_is_bounded() {
         let bytes = 1 << 20;
-        let cache = EntryCache::new(bytes, None);
+        let cache = EntryCache::new(bytes, 1 << 16);
         for number in 0..10_000_u32 {
             let row = number.to_be_bytes();
             for _ in 0..2 {

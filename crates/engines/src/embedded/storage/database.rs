@@ -14,9 +14,9 @@ use prominence_core::{Entry, Namespace, StoreError};
 use crate::embedded::error::{StorageError, unavailable};
 use crate::embedded::files::folder::Folder;
 use crate::embedded::options::RETRY_SOON;
-pub(in crate::embedded) use crate::embedded::storage::backend::StoredAt;
-use crate::embedded::storage::backend::{Backend, BatchRows, State};
 use crate::embedded::storage::empty_ranges::EmptyRanges;
+pub(in crate::embedded) use crate::embedded::storage::log_store::StoredAt;
+use crate::embedded::storage::log_store::{LogBatch, LogStore, State};
 pub(in crate::embedded) use snapshot::{Rows, Snapshot, entry_of};
 
 /// How long a batch waits for the background threads.
@@ -30,7 +30,7 @@ const BACKLOG_PAUSE: Duration = Duration::from_millis(5);
 
 /// An open database.
 pub(in crate::embedded) struct Database {
-    backend: Backend,
+    store: LogStore,
     seen: RwLock<Seen>,
     /// Set when long reads are to end, so that the database can be closed.
     retiring: AtomicBool,
@@ -42,14 +42,14 @@ pub(in crate::embedded) struct Database {
 struct Seen {
     /// The state behind the latest batch. All readers share it: a state that is taken while a batch is
     /// written could have a part of that batch.
-    published: State,
+    published: Arc<State>,
     /// Namespaces whose readers are given an earlier state.
-    pinned: HashMap<Namespace, State>,
+    pinned: HashMap<Namespace, Arc<State>>,
     /// Ranges of entries in which there are none.
     empty_ranges: Arc<EmptyRanges>,
 }
 
-/// One of the keyspaces.
+/// One of the tables of rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::embedded) enum Table {
     Entries,
@@ -82,7 +82,7 @@ impl Table {
 /// Rows to write all together. No row may be in it twice.
 pub(in crate::embedded) struct Batch<'a> {
     database: &'a Database,
-    rows: BatchRows,
+    rows: LogBatch,
     sync: bool,
 }
 
@@ -137,7 +137,7 @@ impl Database {
     /// Gives readers the state of now. Only the thread that writes batches may call it, between
     /// two of them: no batch is then written in part.
     pub(in crate::embedded) fn publish(&self) {
-        let latest = self.backend.now();
+        let latest = self.store.publish();
         // The one before is dropped when the lock is free again, as that may take a while.
         let _before = std::mem::replace(&mut self.change_seen().published, latest);
     }
@@ -197,7 +197,7 @@ impl Database {
     pub(in crate::embedded) fn batch(&self) -> Batch<'_> {
         Batch {
             database: self,
-            rows: self.backend.batch(),
+            rows: self.store.batch(),
             sync: true,
         }
     }
@@ -213,17 +213,22 @@ impl Database {
     /// Writes out what is in memory and makes everything durable, so that whoever opens the
     /// database next has nothing to read again.
     pub(in crate::embedded) fn settle(&self) -> Result<(), StoreError> {
-        self.backend.settle()
+        self.store.settle()
     }
 
     /// Whether the storage engine has stopped for good, as it does after any failed write.
     pub(in crate::embedded) fn has_failed(&self) -> bool {
-        self.backend.has_failed()
+        self.store.has_failed()
+    }
+
+    /// Whether the disk takes writes again, where they have failed.
+    pub(in crate::embedded) fn probe(&self) -> std::io::Result<()> {
+        self.store.probe()
     }
 
     /// Whether rows wait to be moved within the files, which is done with the next batch.
     pub(in crate::embedded) fn has_moves(&self) -> bool {
-        self.backend.has_moves()
+        self.store.has_moves()
     }
 
     /// Asks long reads to end.
@@ -241,7 +246,7 @@ impl Database {
         let StoreError::Corrupt { what } = error else {
             return error;
         };
-        let files = self.backend.folder_of(table);
+        let files = self.store.folder_of(table);
         let files = files.strip_prefix(self.folder.path()).unwrap_or(&files);
         StoreError::Corrupt {
             what: format!(
@@ -259,7 +264,7 @@ impl Database {
             if self.has_failed() {
                 return Err(WriteFailure::Stopped);
             }
-            if !self.backend.is_behind() {
+            if !self.store.is_behind() {
                 return Ok(());
             }
             if Instant::now() >= deadline {
@@ -273,22 +278,17 @@ impl Database {
 impl Batch<'_> {
     /// Writes a row of any table but that of the entries.
     pub(in crate::embedded) fn put(&mut self, table: Table, key: Vec<u8>, row: Vec<u8>) {
-        self.database.backend.put(&mut self.rows, table, key, row);
-    }
-
-    /// Whether a row of the log may hold the changes of several commits.
-    pub(in crate::embedded) fn takes_rows_of_many_changes(&self) -> bool {
-        matches!(self.rows, BatchRows::Log(_))
+        self.rows.put(table, key, row);
     }
 
     /// Writes an entry.
     pub(in crate::embedded) fn put_entry(&mut self, key: Vec<u8>, entry: &Entry) {
-        self.database.backend.put_entry(&mut self.rows, key, entry);
+        self.rows.put_entry(key, entry);
     }
 
     /// Removes a row.
     pub(in crate::embedded) fn remove(&mut self, table: Table, key: Vec<u8>) {
-        self.database.backend.remove(&mut self.rows, table, key);
+        self.rows.remove(table, key);
     }
 
     /// Notes that a stored entry with so many bytes of value is written over or removed. Its place is
@@ -299,15 +299,15 @@ impl Batch<'_> {
         value_bytes: usize,
         at: Option<StoredAt>,
     ) -> Result<(), StoreError> {
-        let backend = &self.database.backend;
-        backend.replace(&mut self.rows, key, value_bytes, at)
+        let store = &self.database.store;
+        store.replace(&mut self.rows, key, value_bytes, at)
     }
 
     /// Writes everything, or nothing, and gives readers the state behind it. What is not to be
     /// settled later is synced.
     pub(in crate::embedded) fn write(self) -> Result<(), WriteFailure> {
         self.database.wait_for_background()?;
-        self.database.backend.write(self.rows, self.sync)?;
+        self.database.store.write(self.rows, self.sync)?;
         self.database.publish();
         Ok(())
     }

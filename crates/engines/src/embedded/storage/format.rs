@@ -12,7 +12,9 @@ use crate::row::{Row, read_state, readable, write_state};
 pub(in crate::embedded) use group::encode_group;
 use group::{GROUP, read_group};
 
-pub(in crate::embedded) use crate::row::{Body, Kind, damaged, decode_entry, encode_entry};
+#[cfg(test)]
+pub(in crate::embedded) use crate::row::encode_entry;
+pub(in crate::embedded) use crate::row::{Body, Kind, damaged, decode_entry};
 
 /// How a change is told from the others.
 const PUT: u8 = 0;
@@ -85,7 +87,7 @@ pub(in crate::embedded) fn encode_deletions(
     row.finish(Kind::Change, key)
 }
 
-/// The changes in a row of the log. In a store of format 2 only deletions of one commit share a row.
+/// The changes in a row of the log.
 pub(in crate::embedded) fn decode_changes(
     key: &[u8],
     row: &[u8],

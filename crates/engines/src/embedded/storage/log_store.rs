@@ -29,28 +29,25 @@ mod open;
 mod row;
 mod state;
 
-use std::ops::Bound;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bytes::Bytes;
-use prominence_core::entry::{Entry, Metadata};
 use prominence_core::{StoreError, error::Fate};
 
-use crate::embedded::error::{ReadError, StorageError, Wait, unavailable};
+use crate::embedded::error::{read_failed, unavailable};
 use crate::embedded::files::group_log::segment::Location;
 use crate::embedded::files::group_log::{Appended, GroupLog};
 use crate::embedded::options::RETRY_LATER;
+use crate::embedded::panics::answer;
 use crate::embedded::storage::database::{Table, WriteFailure};
 use background::{Background, Work};
 use batch::IndexRow;
 pub(in crate::embedded) use batch::LogBatch;
 use collection::Collection;
 use index::Index;
-pub(in crate::embedded) use index::TreeRows;
-pub(in crate::embedded) use row::{MIN_LOCATED_VALUE, location};
-pub(in crate::embedded) use state::State;
+use row::MIN_LOCATED_VALUE;
+pub(in crate::embedded) use state::{RowIter, State, StoredAt};
 
 /// Every sequence number is lower.
 const ALL: u64 = u64::MAX >> 1;
@@ -112,15 +109,27 @@ impl LogStore {
         LogBatch::new()
     }
 
-    /// Where the stored entry under a key is, if it is in the log alone.
-    pub(in crate::embedded) fn location_of(
+    /// Notes that a batch writes over a stored entry with so many bytes of value, or removes it. Its
+    /// place is looked up unless `at` gives it.
+    pub(in crate::embedded) fn replace(
         &self,
+        batch: &mut LogBatch,
         key: &[u8],
-    ) -> Result<Option<Location>, StoreError> {
-        let row = crate::embedded::panics::answer(|| {
-            let row = self.parts.index.latest(Table::Entries, key);
-            row.map_err(StorageError::from)
-        });
+        value_bytes: usize,
+        at: Option<StoredAt>,
+    ) -> Result<(), StoreError> {
+        let location = match at {
+            Some(StoredAt(location)) => location,
+            None if value_bytes >= MIN_LOCATED_VALUE => self.location_of(key)?,
+            None => None,
+        };
+        batch.cease(location);
+        Ok(())
+    }
+
+    /// Where the stored entry under a key is, if it is in the log alone.
+    fn location_of(&self, key: &[u8]) -> Result<Option<Location>, StoreError> {
+        let row = answer(|| Ok(self.parts.index.latest(Table::Entries, key)?));
         Ok(row?.and_then(|row| row::location(&row)))
     }
 
@@ -172,13 +181,18 @@ impl LogStore {
         self.parts.collection.has_moves()
     }
 
+    /// Whether the disk takes writes of a store that has failed; see [`GroupLog::probe`].
+    pub(in crate::embedded) fn probe(&self) -> std::io::Result<()> {
+        self.parts.log.probe()
+    }
+
     /// Makes everything durable that was written without a sync, and waits until it is in the files
     /// of the trees.
     pub(in crate::embedded) fn settle(&self) -> Result<(), StoreError> {
         let parts = &*self.parts;
         parts.log.sync().map_err(|error| {
             parts.fail("sync the log", &error);
-            crate::embedded::error::read_failed(error.into())
+            read_failed(error.into())
         })?;
         let is_written_out = || self.background.wait_until_written_out();
         if is_written_out() && parts.rotate() && is_written_out() {
@@ -202,51 +216,6 @@ impl LogStore {
     /// The folder of a table's files.
     pub(in crate::embedded) fn folder_of(&self, table: Table) -> PathBuf {
         index::folder(&self.parts.folder, table)
-    }
-}
-
-impl State {
-    /// One row.
-    pub(in crate::embedded) fn get(
-        &self,
-        table: Table,
-        key: &[u8],
-    ) -> Result<Option<Bytes>, StorageError> {
-        let row = self.index.get(table, key, self.visible)?;
-        Ok(row.map(Bytes::from))
-    }
-
-    /// The rows of a range.
-    pub(in crate::embedded) fn range(
-        &self,
-        table: Table,
-        bounds: (Bound<Vec<u8>>, Bound<Vec<u8>>),
-    ) -> TreeRows {
-        self.index.range(table, bounds, self.visible)
-    }
-
-    /// The entry of a row.
-    pub(in crate::embedded) fn entry(&self, key: &[u8], row: &Bytes) -> Result<Entry, StoreError> {
-        row::entry(&self.segments, key, row)
-    }
-
-    /// The entry whose row is at a place in the log.
-    pub(in crate::embedded) fn entry_in(
-        &self,
-        key: &[u8],
-        location: Location,
-        wait: Wait,
-    ) -> Result<Entry, ReadError> {
-        row::entry_in(&self.segments, key, location, wait)
-    }
-
-    /// The metadata of the entry of a row, without its value.
-    pub(in crate::embedded) fn metadata(
-        &self,
-        key: &[u8],
-        row: &Bytes,
-    ) -> Result<Metadata, StoreError> {
-        row::metadata(key, row)
     }
 }
 

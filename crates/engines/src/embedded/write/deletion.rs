@@ -241,7 +241,6 @@ pub(in crate::embedded) fn open_and_resume(
     let Some(mut progress) = database.snapshot().deletion().map_err(damaged)? else {
         return Ok(database);
     };
-    folder.raise_format()?;
     tracing::info!(namespace = %progress.namespace, "finishing a deletion that was interrupted");
     let (mut from, end) = range(&progress.namespace, &progress.prefix);
     loop {

@@ -300,16 +300,8 @@ impl<'a> Group<'a> {
     }
 }
 
-/// Writes changes into the log: one row for each, or for many where the store's format has such rows.
+/// Writes changes into the log.
 fn put_changes(batch: &mut Batch<'_>, namespace: &Namespace, changes: &[Change]) {
-    if !batch.takes_rows_of_many_changes() {
-        for change in changes {
-            let key = keys::change(namespace, change.at);
-            let row = format::encode_change(&key, change);
-            batch.put(Table::Log, key, row);
-        }
-        return;
-    }
     for changes in changes.chunks(MAX_CHANGES_IN_A_ROW) {
         if let Some(last) = changes.last() {
             let key = keys::change(namespace, last.at);

@@ -1,15 +1,14 @@
 //! Opening a database again whose writes have failed.
 //!
-//! After a failed write fjall takes no more until it is opened again, since it can't know what
+//! After a failed write the database takes no more until it is opened again, since it can't know what
 //! reached the disk. Reads go on meanwhile. As soon as there is room, the database is closed and
-//! opened in its place, which replays its journal.
+//! opened in its place, which reads the last groups of its log again.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::embedded::error::{DISK_FULL, Unavailable};
-use crate::embedded::files::folder::{Folder, Layout, free_space};
-use crate::embedded::files::journal;
+use crate::embedded::files::folder::{Folder, free_space};
 use crate::embedded::options::{MAX_REOPEN_PAUSE, REOPEN_ROOM, RETRY_LATER};
 use crate::embedded::shared::Shared;
 use crate::embedded::storage::database::Database;
@@ -70,11 +69,7 @@ impl Recovery {
             return Err(failure.why.clone());
         }
         self.pause = (self.pause * 2).clamp(FIRST_REOPEN_PAUSE, MAX_REOPEN_PAUSE);
-        let opened = if shared.slot.vacate() {
-            open(shared, folder).inspect_err(|_| shared.slot.give_up())
-        } else {
-            Err(failure.why.clone())
-        };
+        let opened = reopen(shared, folder, &failure.why);
         match opened {
             Ok(database) => {
                 self.failure = None;
@@ -99,13 +94,24 @@ impl Recovery {
 
 /// Whether a database that is opened again would not fail at once.
 fn has_room(shared: &Shared, folder: &Folder) -> bool {
-    let journal = match folder.layout() {
-        // It is copied, as what a failed sync left in the operating system's cache is not trusted.
-        Layout::Fjall => journal::size(&folder.store()).unwrap_or_default(),
-        Layout::Log => 0,
-    };
-    let needed = REOPEN_ROOM.max(shared.options.min_free_disk) + journal;
+    let needed = REOPEN_ROOM.max(shared.options.min_free_disk);
     free_space(folder.path()).is_ok_and(|free| free >= needed)
+}
+
+/// Closes the database and opens it again. Reads go on until the disk takes writes: nobody could read
+/// while the database is closed, and it could not be opened.
+fn reopen(
+    shared: &Shared,
+    folder: &Arc<Folder>,
+    why: &Unavailable,
+) -> Result<Database, Unavailable> {
+    if let Some(database) = shared.slot.open() {
+        database.probe().map_err(Unavailable::from_io)?;
+    }
+    if !shared.slot.vacate() {
+        return Err(why.clone());
+    }
+    open(shared, folder).inspect_err(|_| shared.slot.give_up())
 }
 
 fn open(shared: &Shared, folder: &Arc<Folder>) -> Result<Database, Unavailable> {

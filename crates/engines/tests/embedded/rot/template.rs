@@ -1,4 +1,4 @@
-//! A store whose content is known, with data in tables and in a journal or a log.
+//! A store whose content is known, with data in tables and in the log.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,7 +11,7 @@ use prominence_core::{
 };
 use prominence_engines::EmbeddedStore;
 
-use crate::layout::{self, Layout};
+use crate::layout;
 use crate::support::{clock, eventually, everything, key, open, set};
 
 const NAMESPACES: [&str; 3] = ["alice", "alice2", "bob é"];
@@ -47,11 +47,8 @@ pub(super) enum Seen {
 impl Template {
     pub(super) async fn new() -> Self {
         let closed = tempfile::tempdir().unwrap();
-        match Layout::of_new_stores() {
-            Layout::Fjall => fill_keyspaces(closed.path()).await,
-            Layout::Log => fill_index(closed.path()).await,
-        }
-        for tree in Layout::of_new_stores().trees() {
+        fill(closed.path()).await;
+        for tree in layout::TREES {
             let tables = closed.path().join(tree).join("tables");
             assert!(
                 fs::read_dir(tables).unwrap().count() > 0,
@@ -157,35 +154,9 @@ fn copy(folder: &Path) -> tempfile::TempDir {
     copy
 }
 
-/// Writes all keys, and has the journal written out into tables: with a newer one beside it, it
-/// counts as full.
-async fn fill_keyspaces(folder: &Path) {
-    let store = open(folder);
-    write(&store, 1).await;
-    store.close();
-    let journals: Vec<u64> = files(folder)
-        .iter()
-        .filter(|file| file.extension().is_some_and(|found| found == "jnl"))
-        .map(|file| file.file_stem().unwrap().to_str().unwrap().parse().unwrap())
-        .collect();
-    let next = journals.iter().max().unwrap() + 1;
-    fs::write(folder.join(format!("store/{next}.jnl")), "").unwrap();
-    fs::remove_file(folder.join("CLOSED")).unwrap();
-    let store = open(folder);
-    eventually(async || {
-        let old = folder.join(format!("store/{}.jnl", next - 1));
-        match old.exists() {
-            true => Err("the old journal is still there"),
-            false => Ok(()),
-        }
-    })
-    .await;
-    store.close();
-}
-
 /// Writes all keys with small memtables and segments, so that there are tables and finished segments.
-async fn fill_index(folder: &Path) {
-    let store = EmbeddedStore::open(Layout::Log.small(folder), clock()).unwrap();
+async fn fill(folder: &Path) {
+    let store = EmbeddedStore::open(layout::small(folder), clock()).unwrap();
     write(&store, 1).await;
     eventually(async || {
         let segments = fs::read_dir(layout::log(folder)).unwrap().count();
@@ -193,12 +164,8 @@ async fn fill_index(folder: &Path) {
             let tables = fs::read_dir(folder.join(tree).join("tables"));
             tables.unwrap().count() > 0
         };
-        let with_tables = Layout::Log
-            .trees()
-            .iter()
-            .filter(|tree| has_tables(tree))
-            .count();
-        match segments > 4 && with_tables == Layout::Log.trees().len() {
+        let with_tables = layout::TREES.iter().filter(|tree| has_tables(tree)).count();
+        match segments > 4 && with_tables == layout::TREES.len() {
             true => Ok(()),
             false => Err("there are too few segments and tables"),
         }

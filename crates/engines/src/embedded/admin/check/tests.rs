@@ -176,6 +176,8 @@ fn a_store_that_is_not_running_is_checked_where_it_lies() {
     let folder = damaged._folder.path();
     let locked = check_folder(folder, &mut |_| {}).unwrap_err();
     assert!(matches!(locked, OpenError::Locked { .. }), "{locked}");
+    // It is in the files of the tree then, and not read from the log again.
+    damaged.store.shared.slot.open().unwrap().settle().unwrap();
     damaged.store.close();
     let report = check_folder(folder, &mut |_| {}).unwrap();
     assert_eq!(report.entries, 9);

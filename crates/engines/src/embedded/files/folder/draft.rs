@@ -14,7 +14,6 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::format::{Age, Layout};
 use super::{
     ALLOWED_BEFORE_FORMAT, FORMAT_FILE, Folder, STORE_FOLDER, lock, sync_folder, write_format,
 };
@@ -27,7 +26,6 @@ pub(super) const DRAFT_FOLDER: &str = "restore.draft";
 impl Folder {
     /// Takes a folder that is empty or missing, or in which a restore was broken off.
     pub(in crate::embedded) fn take_for_restore(path: &Path) -> Result<Self, RestoreError> {
-        let layout = Layout::of_new_stores()?;
         let failed = |cause| OpenError::from_io(path.to_owned(), cause);
         DirBuilder::new()
             .recursive(true)
@@ -40,8 +38,6 @@ impl Folder {
         let folder = Self {
             path: path.to_owned(),
             store: Path::new(DRAFT_FOLDER).join(STORE_FOLDER),
-            layout,
-            age: Age::Latest,
             lock: Arc::new(lock),
         };
         let clear = || {
@@ -62,7 +58,7 @@ impl Folder {
             sync_tree(&draft)?;
             fs::rename(&draft, self.path.join(STORE_FOLDER))?;
             sync_folder(&self.path)?;
-            write_format(&self.path, self.layout)?;
+            write_format(&self.path)?;
             fs::remove_dir_all(self.path.join(DRAFT_FOLDER))
         };
         complete().map_err(|cause| OpenError::from_io(self.path.clone(), cause))

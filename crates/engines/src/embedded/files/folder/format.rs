@@ -1,95 +1,39 @@
 //! The version of the format that a folder has, in its file `FORMAT`.
 //!
 //! A format's number grows whenever a program that reads the earlier one could not read the new.
-//! Each number that was ever released is opened here, or refused with the way to go on;
-//! `tests/fixtures` has a folder of each.
+//! Only the latest is opened. A folder of an earlier one that was ever released is upgraded on
+//! demand (see `admin::upgrade`); `tests/fixtures` has a folder of each.
 
 use std::path::Path;
 
-use super::FORMAT_FILE;
+use super::{FORMAT_FILE, STORE_FOLDER};
 use crate::embedded::error::OpenError;
 use crate::embedded::files::{group_log, verification};
 
 /// What stands before the number.
 const NAME: &str = "prominence-kv ";
 
-/// The latest number that is read.
+/// The format that is written: a log with trees as its index.
 const LATEST: u32 = 3;
 
-/// The latest number of a store in fjall, which is also the one that a new store gets.
-const LATEST_FJALL: u32 = 2;
-
-/// Names the format of new stores, for those who try the next one: 2 or 3.
-const NEW_FORMAT: &str = "PROMINENCE_STORE_FORMAT";
-
-/// The first number that is read.
+/// The first number that can be upgraded. Up to 2, a store is a database of fjall.
 const OLDEST: u32 = 1;
 
-/// What a store consists of.
+/// Which of the known formats a folder has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::embedded) enum Layout {
-    /// Keyspaces of fjall with its journal: formats 1 and 2.
-    Fjall,
-    /// A log with trees as its index: format 3.
-    Log,
-}
-
-impl Layout {
-    /// That of new stores.
-    pub(super) fn of_new_stores() -> Result<Self, OpenError> {
-        let wanted = std::env::var_os(NEW_FORMAT).unwrap_or_default();
-        Self::of_setting(&wanted.to_string_lossy())
-    }
-
-    fn of_setting(wanted: &str) -> Result<Self, OpenError> {
-        match wanted {
-            "" | "2" => Ok(Self::Fjall),
-            "3" => Ok(Self::Log),
-            _ => Err(OpenError::NoSuchFormat {
-                found: wanted.to_owned(),
-            }),
-        }
-    }
-
-    /// Demands that what is in the folder of the storage engine's files, if there is something, is of
-    /// this layout. One flipped bit makes the number of one layout that of the other, which would take
-    /// the folder for that of a new store.
-    pub(super) fn demand(self, folder: &Path, store: &Path) -> Result<(), OpenError> {
-        let of_another = match self {
-            Self::Fjall => group_log::FOLDER,
-            Self::Log => verification::VERSION_FILE,
-        };
-        match store.join(of_another).try_exists() {
-            Ok(false) => Ok(()),
-            Ok(true) => Err(OpenError::DamagedFile {
-                folder: folder.to_owned(),
-                file: FORMAT_FILE.to_owned(),
-                how: "it names a format that the folder \"store\" is not of".to_owned(),
-            }),
-            Err(cause) => Err(OpenError::from_io(folder.to_owned(), cause)),
-        }
-    }
-
-    /// The text of a new `FORMAT`.
-    pub(super) fn line(self) -> String {
-        let number = match self {
-            Self::Fjall => LATEST_FJALL,
-            Self::Log => LATEST,
-        };
-        format!("{NAME}{number}\n")
-    }
-}
-
-/// Whether rows of the latest format may be written into the folder.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Age {
+pub(in crate::embedded) enum Format {
     Latest,
-    /// An earlier version of the program, which its `FORMAT` still lets in, could not read them.
-    Earlier,
+    /// One that has to be upgraded.
+    Earlier(u32),
 }
 
-/// Demands that the text of a `FORMAT` names one that can be read.
-pub(super) fn check(folder: &Path, text: &str) -> Result<(Layout, Age), OpenError> {
+/// The text of a new `FORMAT`.
+pub(super) fn line() -> String {
+    format!("{NAME}{LATEST}\n")
+}
+
+/// The format that the text of a `FORMAT` names.
+pub(super) fn read(folder: &Path, text: &str) -> Result<Format, OpenError> {
     let folder = folder.to_owned();
     match number(text) {
         None => Err(OpenError::UnknownFormat {
@@ -102,9 +46,28 @@ pub(super) fn check(folder: &Path, text: &str) -> Result<(Layout, Age), OpenErro
             supported: LATEST,
         }),
         Some(found) if found < OLDEST => Err(OpenError::OldFormat { folder, found }),
-        Some(LATEST) => Ok((Layout::Log, Age::Latest)),
-        Some(LATEST_FJALL) => Ok((Layout::Fjall, Age::Latest)),
-        Some(_) => Ok((Layout::Fjall, Age::Earlier)),
+        Some(LATEST) => Ok(Format::Latest),
+        Some(found) => Ok(Format::Earlier(found)),
+    }
+}
+
+impl Format {
+    /// Demands that the files in the folder are of this format. One flipped bit makes a number
+    /// another one, and the files would be taken for what they are not.
+    pub(super) fn demand(self, folder: &Path) -> Result<(), OpenError> {
+        let of_another = match self {
+            Self::Earlier(_) => group_log::FOLDER,
+            Self::Latest => verification::FJALL_FILE,
+        };
+        match folder.join(STORE_FOLDER).join(of_another).try_exists() {
+            Ok(false) => Ok(()),
+            Ok(true) => Err(OpenError::DamagedFile {
+                folder: folder.to_owned(),
+                file: FORMAT_FILE.to_owned(),
+                how: "it names a format that the folder \"store\" is not of".to_owned(),
+            }),
+            Err(cause) => Err(OpenError::from_io(folder.to_owned(), cause)),
+        }
     }
 }
 
@@ -120,32 +83,17 @@ mod tests {
     use super::*;
 
     fn refused(text: &str) -> OpenError {
-        check(Path::new("/d"), text).unwrap_err()
+        read(Path::new("/d"), text).unwrap_err()
     }
 
     #[test]
-    fn the_format_of_new_stores_is_one_that_is_known() {
-        for (wanted, layout) in [
-            ("", Layout::Fjall),
-            ("2", Layout::Fjall),
-            ("3", Layout::Log),
-        ] {
-            assert_eq!(Layout::of_setting(wanted).unwrap(), layout);
+    fn the_format_that_is_written_is_read_and_earlier_ones_are_known() {
+        let folder = Path::new("/d");
+        assert_eq!(read(folder, &line()).unwrap(), Format::Latest);
+        for number in [1, 2] {
+            let text = format!("prominence-kv {number}\n");
+            assert_eq!(read(folder, &text).unwrap(), Format::Earlier(number));
         }
-        for wanted in ["1", "4", "03", "log", " 3"] {
-            let refused = Layout::of_setting(wanted).unwrap_err().to_string();
-            assert!(refused.contains(&format!("{wanted:?}")), "{refused}");
-        }
-    }
-
-    #[test]
-    fn the_format_that_is_written_is_read() {
-        for layout in [Layout::Fjall, Layout::Log] {
-            let read = check(Path::new("/d"), &layout.line()).unwrap();
-            assert_eq!(read, (layout, Age::Latest));
-        }
-        let earlier = check(Path::new("/d"), "prominence-kv 1\n");
-        assert_eq!(earlier.unwrap(), (Layout::Fjall, Age::Earlier));
     }
 
     #[test]

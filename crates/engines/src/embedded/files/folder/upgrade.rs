@@ -1,4 +1,4 @@
-//! A store of format 3 that is made beside one of an earlier format, and takes its place.
+//! A store of the latest format that is made beside one of an earlier format, and takes its place.
 //!
 //! | name | what it is |
 //! | --- | --- |
@@ -14,7 +14,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::draft::{remove_tree, sync_tree};
-use super::format::{Age, Layout};
 use super::{Folder, STORE_FOLDER, sync_folder, write_format};
 
 /// Where the new store is made.
@@ -29,8 +28,6 @@ impl Folder {
         Ok(Self {
             path: self.path.clone(),
             store: Path::new(UPGRADED).join(STORE_FOLDER),
-            layout: Layout::Log,
-            age: Age::Latest,
             lock: Arc::clone(&self.lock),
         })
     }
@@ -40,7 +37,7 @@ impl Folder {
         sync_tree(&draft.store())?;
         sync_folder(&self.path.join(UPGRADED))?;
         sync_folder(&self.path)?;
-        write_format(&self.path, Layout::Log)?;
+        write_format(&self.path)?;
         finish(&self.path)
     }
 }
@@ -50,7 +47,7 @@ pub(super) fn finish(path: &Path) -> io::Result<()> {
     let upgraded = path.join(UPGRADED);
     let new = upgraded.join(STORE_FOLDER);
     if new.try_exists()? {
-        // What speaks of the old store's journals goes with them.
+        // It tells how the files of the old store ended, and goes with them.
         remove_file(&path.join("CLOSED"))?;
         remove_tree(&path.join(STORE_FOLDER))?;
         fs::rename(&new, path.join(STORE_FOLDER))?;

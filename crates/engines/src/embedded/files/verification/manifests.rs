@@ -1,10 +1,9 @@
-//! The manifests: which tables a tree has, with their checksums.
+//! The manifests of lsm-tree: which tables a tree has, with their checksums.
 //!
-//! fjall 3.1 keeps the tree of a keyspace in `keyspaces/NUMBER`; the trees of a log are in
-//! `index/NAME`. There, `current` holds the number of the
-//! manifest (8 bytes), its checksum (16 bytes, XXH3) and a zero; the manifest is `vNUMBER`; the
-//! tables are `tables/NUMBER` and, where large values are stored apart, `blobs/NUMBER`. A
-//! manifest is an archive of sections with a table of contents. Numbers are little-endian.
+//! In the folder of a tree, `current` holds the number of the manifest (8 bytes), its checksum (16
+//! bytes, XXH3) and a zero; the manifest is `vNUMBER`; the tables are `tables/NUMBER` and, where large
+//! values are stored apart, `blobs/NUMBER`. A manifest is an archive of sections with a table of
+//! contents. Numbers are little-endian.
 
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -13,18 +12,9 @@ use std::path::{Path, PathBuf};
 
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
-use super::super::group_log;
 use super::{DamagedFile, Unsound};
 
-/// fjall makes it in every store.
-pub(in crate::embedded) const VERSION_FILE: &str = "version";
-const VERSION: &[u8] = b"FJL\x03";
-const KEYSPACES: &str = "keyspaces";
 const CURRENT: &str = "current";
-
-/// fjall's own keyspace: names and settings of the others. What it does not find there it
-/// deletes.
-const OWN_KEYSPACE: &str = "0";
 
 /// Bytes of the trailer of an archive, and what it begins with.
 const TRAILER: usize = 38;
@@ -33,87 +23,40 @@ const TRAILER_MAGIC: &[u8] = b"SFA!";
 /// Bytes read at once.
 const CHUNK: usize = 64 << 10;
 
-/// A file that a manifest names.
+/// A table that a manifest names.
 struct Listed {
-    /// Within the folder of the keyspace.
+    /// Within the folder of the tree.
     file: String,
     sum: u128,
 }
 
-/// Demands that every manifest is what was written and that its tables are there.
-pub(super) fn examine(store: &Path) -> Result<(), Unsound> {
-    match fs::read(store.join(VERSION_FILE)) {
-        Ok(version) if version == VERSION => {}
-        Ok(_) => {
-            let file = format!("store/{VERSION_FILE}");
-            return Err(Unsound::damaged(file, "it names no known version"));
-        }
-        // A new store.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error.into()),
-    }
-    for tree in keyspaces(store)? {
-        for Listed { file, sum } in examine_tree(&tree)? {
-            let is_own = tree.within == format!("store/{KEYSPACES}/{OWN_KEYSPACE}");
-            if is_own && checksum(&tree.folder.join(&file))? != sum {
-                let file = format!("{}/{file}", tree.within);
-                return Err(Unsound::damaged(file, NOT_AS_WRITTEN));
-            }
-        }
-    }
-    Ok(())
+/// A tree of tables.
+pub(in crate::embedded) struct Tree {
+    pub(in crate::embedded) folder: PathBuf,
+    /// The same within the folder of the store.
+    pub(in crate::embedded) within: String,
 }
 
-/// Demands the same of the trees of a log.
-pub(super) fn examine_index(store: &Path) -> Result<(), Unsound> {
-    for tree in index(store) {
-        examine_tree(&tree)?;
-    }
-    Ok(())
-}
-
-/// The tables of a tree, all of which are there.
-fn examine_tree(tree: &Tree) -> Result<Vec<Listed>, Unsound> {
-    let listed = read_manifest(tree)?;
-    for Listed { file, .. } in &listed {
-        if !tree.folder.join(file).try_exists()? {
+/// Demands that the manifest of a tree is what was written and that its tables are there.
+pub(in crate::embedded) fn examine(tree: &Tree) -> Result<(), Unsound> {
+    for Listed { file, .. } in read_manifest(tree)? {
+        if !tree.folder.join(&file).try_exists()? {
             let file = format!("{}/{file}", tree.within);
             return Err(Unsound::damaged(file, "it is missing"));
         }
     }
-    Ok(listed)
-}
-
-/// A tree of tables.
-struct Tree {
-    folder: PathBuf,
-    /// The same within the folder of the store.
-    within: String,
-    /// Whether it has tables in any case, or a crash may have come before it had a manifest.
-    is_complete: bool,
+    Ok(())
 }
 
 const NOT_AS_WRITTEN: &str = "it is not what was written";
 
-/// Compares every table with its checksum.
-pub(super) fn compare_tables(
-    store: &Path,
+/// Compares every table of some trees with its checksum.
+pub(in crate::embedded) fn compare(
+    trees: &[Tree],
     found: &mut dyn FnMut(DamagedFile),
 ) -> Result<(), Unsound> {
-    compare(keyspaces(store)?, found)
-}
-
-/// Compares every table of the trees of a log with its checksum.
-pub(super) fn compare_index(
-    store: &Path,
-    found: &mut dyn FnMut(DamagedFile),
-) -> Result<(), Unsound> {
-    compare(index(store), found)
-}
-
-fn compare(trees: Vec<Tree>, found: &mut dyn FnMut(DamagedFile)) -> Result<(), Unsound> {
     for tree in trees {
-        for Listed { file, sum } in read_manifest(&tree)? {
+        for Listed { file, sum } in read_manifest(tree)? {
             let how = match checksum(&tree.folder.join(&file)) {
                 Ok(found) if found == sum => continue,
                 Ok(_) => NOT_AS_WRITTEN.to_owned(),
@@ -131,48 +74,14 @@ fn compare(trees: Vec<Tree>, found: &mut dyn FnMut(DamagedFile)) -> Result<(), U
     Ok(())
 }
 
-/// The trees of a log.
-fn index(store: &Path) -> Vec<Tree> {
-    let tree = |table| Tree {
-        folder: group_log::tree_folder(store, table),
-        within: group_log::tree_within(table),
-        is_complete: true,
-    };
-    group_log::TREES.map(tree).into()
-}
-
-/// The trees of the keyspaces.
-fn keyspaces(store: &Path) -> io::Result<Vec<Tree>> {
-    let mut keyspaces = Vec::new();
-    for entry in fs::read_dir(store.join(KEYSPACES))? {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            keyspaces.push(Tree {
-                folder: entry.path(),
-                within: format!("store/{KEYSPACES}/{name}"),
-                is_complete: false,
-            });
-        }
-    }
-    keyspaces.sort_by(|one, other| one.within.cmp(&other.within));
-    Ok(keyspaces)
-}
-
 /// The files that a tree's manifest names.
 fn read_manifest(tree: &Tree) -> Result<Vec<Listed>, Unsound> {
     let within = |file: &str| format!("{}/{file}", tree.within);
     let current = match fs::read(tree.folder.join(CURRENT)) {
         Ok(current) => current,
-        // One whose creation a crash interrupted has no tables, and fjall makes it anew. It
-        // would do so as well where there are some.
+        // lsm-tree would make the tree anew.
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            let tables = fs::read_dir(tree.folder.join("tables"));
-            let has_tables = tables.is_ok_and(|mut tables| tables.next().is_some());
-            return match has_tables || tree.is_complete {
-                true => Err(Unsound::damaged(within(CURRENT), "it is missing")),
-                false => Ok(Vec::new()),
-            };
+            return Err(Unsound::damaged(within(CURRENT), "it is missing"));
         }
         Err(error) => return Err(error.into()),
     };

@@ -8,7 +8,7 @@ use super::{Database, Seen};
 use crate::embedded::error::OpenError;
 use crate::embedded::files::folder::Folder;
 use crate::embedded::options::Tuning;
-use crate::embedded::storage::backend::Backend;
+use crate::embedded::storage::log_store::LogStore;
 
 impl Database {
     /// Opens the database in a folder, and reads again what a crash left; makes one where there is
@@ -17,14 +17,14 @@ impl Database {
         folder: &Arc<Folder>,
         tuning: Tuning,
     ) -> Result<Self, OpenError> {
-        let backend = Backend::open(folder, tuning)?;
+        let store = LogStore::open(folder, tuning)?;
         let seen = Seen {
-            published: backend.now(),
+            published: store.publish(),
             pinned: HashMap::new(),
             empty_ranges: Arc::default(),
         };
         Ok(Self {
-            backend,
+            store,
             seen: RwLock::new(seen),
             retiring: AtomicBool::new(false),
             folder: Arc::clone(folder),
@@ -33,15 +33,10 @@ impl Database {
 
     /// Closes the database, and notes that it ended cleanly if all of it is durable.
     pub(in crate::embedded) fn close(self) {
-        let Self {
-            backend,
-            folder,
-            seen,
-            ..
-        } = self;
+        let Self { store, seen, .. } = self;
         // What readers were given holds files open.
         drop(seen);
-        if let Err(error) = backend.close(&folder) {
+        if let Err(error) = store.close() {
             tracing::warn!(%error, "the store could not be synced while it was closed");
         }
     }

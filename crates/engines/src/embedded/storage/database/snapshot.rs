@@ -13,10 +13,10 @@ use super::{Database, StoredAt, Table};
 use crate::embedded::error::{ReadError, Wait, unavailable};
 use crate::embedded::files::group_log::segment::Location;
 use crate::embedded::options::RETRY_SOON;
-use crate::embedded::storage::backend::{RowIter, State};
 use crate::embedded::storage::empty_ranges::EmptyRanges;
 use crate::embedded::storage::format::{self, Kind, NamespaceRow, Progress};
 use crate::embedded::storage::keys;
+use crate::embedded::storage::log_store::{RowIter, State};
 
 /// Rows that a read takes before it looks whether the database is to be closed.
 const ROWS_BETWEEN_CHECKS: u32 = 1_024;
@@ -25,7 +25,7 @@ const ROWS_BETWEEN_CHECKS: u32 = 1_024;
 #[derive(Clone)]
 pub(in crate::embedded) struct Snapshot<'a> {
     pub(super) database: &'a Database,
-    pub(super) at: State,
+    pub(super) at: Arc<State>,
     pub(super) empty_ranges: Arc<EmptyRanges>,
 }
 
@@ -62,7 +62,7 @@ impl<'a> Snapshot<'a> {
         let Some(row) = self.get(Table::Entries, row_key)? else {
             return Ok((None, None));
         };
-        let StoredAt(location) = self.at.stored_at(&row);
+        let StoredAt(location) = StoredAt::of(&row);
         let entry = match location {
             Some(location) => self.at.entry_in(row_key, location, wait)?,
             None => self.decode_entry(row_key, &row)?,
@@ -78,7 +78,7 @@ impl<'a> Snapshot<'a> {
     ) -> Result<Option<(Entry, StoredAt)>, StoreError> {
         let row_key = keys::entry(namespace, key);
         let row = self.get(Table::Entries, &row_key)?;
-        let decode = |row| Ok((self.decode_entry(&row_key, &row)?, self.at.stored_at(&row)));
+        let decode = |row| Ok((self.decode_entry(&row_key, &row)?, StoredAt::of(&row)));
         row.map(decode).transpose()
     }
 
@@ -90,12 +90,7 @@ impl<'a> Snapshot<'a> {
     ) -> Result<Option<(Metadata, StoredAt)>, StoreError> {
         let row_key = keys::entry(namespace, key);
         let row = self.get(Table::Entries, &row_key)?;
-        let decode = |row| {
-            Ok((
-                self.decode_metadata(&row_key, &row)?,
-                self.at.stored_at(&row),
-            ))
-        };
+        let decode = |row| Ok((self.decode_metadata(&row_key, &row)?, StoredAt::of(&row)));
         row.map(decode).transpose()
     }
 
@@ -183,8 +178,7 @@ impl<'a> Snapshot<'a> {
             Bound::Unbounded => Box::default(),
         };
         let bounds = (start, Bound::Excluded(end.to_vec()));
-        let backend = &self.database.backend;
-        let rows = (!is_empty).then(|| backend.range(&self.at, table, bounds));
+        let rows = (!is_empty).then(|| self.at.range(table, bounds));
         let (rows, failed) = match rows.transpose() {
             Ok(rows) => (rows, None),
             Err(error) => (None, Some(error)),
@@ -205,7 +199,7 @@ impl<'a> Snapshot<'a> {
         table: Table,
         key: &[u8],
     ) -> Result<Option<Bytes>, StoreError> {
-        let found = self.database.backend.get(&self.at, table, key);
+        let found = self.at.get(table, key);
         found.map_err(|error| self.database.located(table, key, error))
     }
 }

@@ -27,7 +27,7 @@ const LOCATED: u8 = u8::MAX;
 
 /// Bytes of a value from which on its row stands in the log alone. Smaller ones cost less where they
 /// are: a read of the log takes as long as several reads of memory.
-pub(in crate::embedded) const MIN_LOCATED_VALUE: usize = 512;
+pub(super) const MIN_LOCATED_VALUE: usize = 512;
 
 /// Bytes before the metadata.
 const HEAD: usize = 13;
@@ -61,7 +61,7 @@ pub(super) fn locate(row: &mut [u8], location: Location) {
 }
 
 /// Where the row is, if it is elsewhere.
-pub(in crate::embedded) fn location(row: &[u8]) -> Option<Location> {
+pub(super) fn location(row: &[u8]) -> Option<Location> {
     let row = row.strip_prefix(&[LOCATED])?;
     let number = |at: usize| Some(u32::from_be_bytes(*row.get(at..)?.first_chunk()?));
     Some(Location {

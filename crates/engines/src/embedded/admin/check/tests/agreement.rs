@@ -20,21 +20,46 @@ fn revisions_that_the_namespace_has_not_reached_are_found() {
     ]);
 }
 
+/// The rows of the log, one for each commit, by the place of its last change; and how many changes it has.
+fn log_rows() -> [(Cursor, u64); 4] {
+    [
+        (place(1, 1), 2),
+        (place(2, 0), 1),
+        (place(3, 1), 2),
+        (place(4, 0), 1),
+    ]
+}
+
+fn count_gaps(report: &CheckReport) -> usize {
+    let is_gap = |finding: &&Finding| finding.kind == FindingKind::LogGap;
+    report.findings.iter().filter(is_gap).count()
+}
+
 #[test]
-fn a_change_that_is_missing_from_the_log_is_found_wherever_it_was() {
+fn changes_that_are_missing_from_the_log_are_found_wherever_they_were() {
     let alice = name("alice");
-    // In the middle of a commit's changes, a whole commit, and the end of the log.
-    for gap in [place(1, 0), place(2, 0), place(3, 1), place(4, 0)] {
+    for (gap, changes) in log_rows() {
         let damaged = Damaged::new();
         damaged.remove(Table::Log, keys::change(&alice, gap));
+        damaged.change_space(|row| row.log_rows -= changes);
+        assert_eq!(count_gaps(&damaged.report()), 1, "{gap:?}");
+    }
+    // The first change of a commit, and the last one, which leaves no gap where more commits follow, and
+    // is missed by its entry.
+    for (is_first_missing, gaps) in [(true, 1), (false, 0)] {
+        let damaged = Damaged::new();
+        let row_key = keys::change(&alice, place(3, 1));
+        let row = damaged.get(Table::Log, &row_key);
+        let mut changes = format::decode_changes(&row_key, &row).unwrap();
+        let change = changes.remove(usize::from(is_first_missing));
+        damaged.remove(Table::Log, row_key);
+        let row_key = keys::change(&alice, change.at);
+        let row = format::encode_change(&row_key, &change);
+        damaged.put(Table::Log, row_key, row);
         damaged.change_space(|row| row.log_rows -= 1);
         let report = damaged.report();
-        let gaps = |finding: &&Finding| finding.kind == FindingKind::LogGap;
-        // The last change of a commit that more commits follow leaves no gap, and is missed by
-        // its entry.
-        let expected = usize::from(gap != place(3, 1));
-        assert_eq!(report.findings.iter().filter(gaps).count(), expected);
-        assert!(!report.is_clean(), "{gap:?}");
+        assert_eq!(count_gaps(&report), gaps, "{:?}", report.findings);
+        assert!(!report.is_clean());
     }
 }
 
@@ -48,18 +73,11 @@ fn a_change_below_the_floor_is_found() {
 #[test]
 fn a_trimmed_log_is_sound() {
     let damaged = Damaged::new();
-    for floor in [
-        place(1, 0),
-        place(1, 1),
-        place(2, 0),
-        place(3, 0),
-        place(3, 1),
-        place(4, 0),
-    ] {
+    for (floor, changes) in log_rows() {
         damaged.remove(Table::Log, keys::change(&name("alice"), floor));
         damaged.change_space(|row| {
             row.log_floor = floor;
-            row.log_rows -= 1;
+            row.log_rows -= changes;
         });
         damaged.finds(&[]);
     }

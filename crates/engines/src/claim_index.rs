@@ -3,8 +3,9 @@
 //! A claim takes the first free key under a prefix. Scanning from the start of the prefix each time
 //! would cost as much as there are claims, and as there are tombstones of work that is done, which
 //! pile up just there. So an engine remembers, for the prefixes that are claimed from, how far they
-//! were scanned and the state of each key up to there. Every planned change is applied here, and
-//! reverted or forgotten where the plan is not written.
+//! were scanned and the state of each key up to there. The etcd engine updates the index after a
+//! write, and plans on the index and the planned changes together. The embedded engine updates it
+//! when it plans, and clears it where the plan is not written.
 
 mod prefix_index;
 
@@ -81,15 +82,6 @@ impl ClaimIndex {
         self.update(namespace, after);
     }
 
-    /// Reverts the effects of a commit that was not written.
-    pub(crate) fn revert(&self, namespace: &Namespace, effects: &[Effect]) {
-        let before = effects.iter().rev().map(|effect| {
-            let before = effect.before.as_ref();
-            (&effect.key, before.map(ClaimState::of))
-        });
-        self.update(namespace, before);
-    }
-
     /// Sets the current state of keys; `None` for one that no longer exists.
     pub(crate) fn update<'a>(
         &self,
@@ -125,11 +117,25 @@ impl ClaimIndex {
         now: Timestamp,
         scan: impl FnOnce(&mut PrefixIndex) -> Result<Option<Key>, E>,
     ) -> Result<FirstFree, E> {
+        self.first_free_with(namespace, prefix, now, std::iter::empty(), scan)
+    }
+
+    /// Finds the first free key as [`ClaimIndex::first_free`] does, where some changes under the
+    /// prefix are planned and not written: each key with its new state, or without one.
+    pub(crate) fn first_free_with<'a, E>(
+        &self,
+        namespace: &Namespace,
+        prefix: &Prefix,
+        now: Timestamp,
+        planned: impl Iterator<Item = (&'a Key, Option<ClaimState>)>,
+        scan: impl FnOnce(&mut PrefixIndex) -> Result<Option<Key>, E>,
+    ) -> Result<FirstFree, E> {
+        let planned = planned.filter(|(key, _)| prefix.shows(key)).collect();
         let mut state = self.lock();
         state.begin_search(now);
         let mut tracked = state.remove(namespace, prefix);
         let index = &mut tracked.index;
-        let free = match index.first_free(now) {
+        let free = match index.first_free(now, &planned) {
             Some(key) => Some(key),
             // A scan that ends with an error may have added keys behind the part that counts as
             // scanned, which later writes would not update. So the prefix is forgotten.
@@ -138,7 +144,7 @@ impl ClaimIndex {
         let found = match free {
             Some(key) => FirstFree::Key(key),
             None => FirstFree::None {
-                until: index.earliest_claim_end(now),
+                until: index.earliest_claim_end(now, &planned),
             },
         };
         state.insert(namespace, prefix, tracked);

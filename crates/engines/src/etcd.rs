@@ -1,47 +1,46 @@
 //! The engine for more than one machine: any number of stateless processes over an etcd cluster.
 //!
 //! ```text
-//! get, scan, count, usage ──────────────▶ members ─▶ one of the cluster's members
-//! commit ─ writer of the namespace ─────▶    │
-//!          (plan, one transaction, answer)   │
-//! those who wait ◀─ hub ◀─ follow ◀─ watch ──┘
+//! get, scan, count, usage ─ read ────────▶ cluster ─▶ one of the cluster's members
+//! commit ─ the namespace's writer ───────▶    │
+//!          (plan, one transaction, answer)    │
+//! waiters ◀─ hub ◀─ log watch ◀─ watch ───────┘
 //! ```
 //!
 //! | module | what it holds |
 //! | --- | --- |
 //! | `options`, `error` | how to reach a cluster, and what can go wrong |
-//! | `keys`, `records` | what is stored, and under which keys |
-//! | `members` | the cluster's members, of which one is asked until it fails |
-//! | `writer`, `known`, `kept`, `plan`, `view`, `turns` | writing |
-//! | `gets`, `scan`, `log` | reading |
-//! | `follow`, `upkeep` | what every process does all the time |
+//! | `keys`, `records` | the stored rows and their keys |
+//! | `members`, `query` | the cluster's members, of which one is asked until it fails, and queries |
+//! | `cluster`, `counters` | the base: the cluster, and what all parts of an open store share |
+//! | `read` | reading, on the base |
+//! | `write` | writing, on the base |
+//! | `log_watch` | wakes waiters, on the base |
+//! | `upkeep` | what every process does all the time, by the writers |
 //! | `transfer` | reading and writing everything, for a migration |
 //!
-//! **Invariants.** Whatever changes a namespace replaces its head, and does so only where the head
-//! is the one that it was planned on: that makes commits of any number of processes one sequence,
-//! keeps usage exact, and makes it safe to repeat a transaction whose answer was lost. Every read
-//! is linearizable. Whatever expires is named by a hint that was written with it.
+//! Each row of the table uses only rows above it.
+//!
+//! **Invariants.** Every change of a namespace replaces its head, in a transaction that compares
+//! that the head is the one that the change was planned on ([`write`]'s `HeadTxn`). That makes the
+//! commits of any number of processes one sequence, keeps usage exact, and makes it safe to repeat
+//! a transaction whose answer was lost. Every read is linearizable. Every key that expires is named
+//! by a hint that was written with it.
 
+mod cluster;
+mod counters;
 mod error;
-mod follow;
-mod gets;
-mod kept;
 mod keys;
-mod known;
-mod log;
+mod log_watch;
 mod members;
 mod options;
-mod plan;
+mod query;
+mod read;
 mod records;
-mod scan;
 pub(crate) mod transfer;
-mod turns;
 mod upkeep;
-mod view;
-mod writer;
+mod write;
 
-use std::hash::{BuildHasher as _, RandomState};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -51,199 +50,112 @@ use prominence_core::{
     Changes, Clock, Commit, Committed, Count, Cursor, Entry, Extent, Interest, Job, Key, Namespace,
     Page, Prefix, Scan, Signal, Store, StoreError, Usage, Visibility,
 };
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+pub use counters::Counters;
 pub use error::OpenError;
 pub use options::{
     BadEndpoints, BadRoot, Endpoint, Endpoints, Identity, Login, Options, Root, Tls,
 };
 
-use crate::claim_index::ClaimIndex;
-use crate::hub::{Hub, Listener};
-use error::{RETRY_LATER, busy, unavailable};
-use gets::Gets;
-use kept::Room;
-use keys::Keys;
-use log::Look;
-use members::{Members, row};
-use records::Ticket;
-use writer::Writers;
+use cluster::Cluster;
+use error::{RETRY_LATER, busy, closed, unavailable};
+use query::RangeQuery;
+use read::{LogRead, ReadBatcher, Reader, Scanned};
+use write::{Request, Writers};
 
-/// Scans, counts and usages that run at once: each holds a page and what it is read from.
+/// Scans, counts and usages that run at once: each holds a page and the rows that it comes from.
 const MAX_SCANS: usize = 32;
 
 /// Those that wait or run.
 const MAX_WAITING_SCANS: usize = 1_024;
 
-/// Looks into logs that run at once. How many wait is bounded by the hub.
-const MAX_LOOKS: usize = 64;
+/// Reads of logs that run at once. The hub limits how many wait.
+const MAX_LOG_READS: usize = 64;
 
-/// Deletions of many keys that run at once: each holds the names of up to a million.
-const MAX_REMOVALS: usize = 2;
-
-/// How long it may take to find out whether the cluster answers: those who ask do so every few
-/// seconds, and wait for the answer no longer than that.
+/// How long a check for readiness may take. Those who ask do so every few seconds, and wait for
+/// the answer no longer than that.
 const READY_WITHIN: Duration = Duration::from_secs(2);
 
-/// How long an answer waits until what it takes for expired is removed: many times what that takes
-/// in a cluster that works. In one that doesn't, reads and held requests must not wait behind it.
+/// How long an answer waits for the removal of the expired entries that it leaves out: many times
+/// what that takes in a cluster that works. In one that doesn't, reads and long polls must not wait
+/// for it.
 const REMOVED_WITHIN: Duration = Duration::from_millis(250);
 
-/// The longest pause before a write that others came before is planned again, times how often
-/// they did.
-const JITTER: Duration = Duration::from_millis(5);
-
-/// The longest such pause at all.
-const MAX_JITTER: Duration = Duration::from_millis(100);
-
-/// A store in an etcd cluster, which others may have open as well.
+/// A store in an etcd cluster, which other processes may have open as well.
 pub struct EtcdStore {
-    shared: Arc<Shared>,
+    cluster: Arc<Cluster>,
+    batcher: Arc<ReadBatcher>,
+    writers: Arc<Writers>,
     scans: Semaphore,
     all_scans: Semaphore,
-    looks: Semaphore,
+    log_reads: Semaphore,
     tasks: Mutex<Vec<JoinHandle<()>>>,
-}
-
-/// What everything that asks the cluster shares.
-struct Shared {
-    options: Options,
-    clock: Arc<dyn Clock>,
-    keys: Keys,
-    members: Members,
-    gets: Gets,
-    hub: Hub,
-    claim_index: ClaimIndex,
-    writers: Writers,
-    /// Of what all writers keep.
-    room: Arc<Room>,
-    removals: Arc<Semaphore>,
-    counters: Counting,
-    /// See [`Ticket::process`].
-    process: u64,
-    next_ticket: AtomicU64,
-}
-
-/// What a store over a cluster has done since it was opened.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counters {
-    /// Commits that were planned, refused ones included.
-    pub commits: u64,
-    /// Transactions that the cluster was asked for, the store's own upkeep included.
-    pub transactions: u64,
-    /// Transactions that were planned again: another process wrote first, or a key was there that
-    /// had been taken for new.
-    pub conflicts: u64,
-    /// Reads that had to come before a transaction, for what was not known.
-    pub reads: u64,
-    /// How often the watch of the cluster was begun again.
-    pub watches: u64,
-    /// How often another member was turned to.
-    pub switches: u64,
-    /// Looks into the log, on behalf of those who wait for changes.
-    pub looks: u64,
-    /// Signals that came to those who listened.
-    pub signals: u64,
-    /// Commits that found the last one of another process far ahead of this process's clock.
-    pub skewed: u64,
-    /// Entries that were read to find work for claims.
-    pub claim_looks: u64,
-    /// Keys that were read for callers.
-    pub gets: u64,
-    /// Transactions in which they were.
-    pub get_transactions: u64,
-}
-
-#[derive(Default)]
-struct Counting {
-    commits: AtomicU64,
-    transactions: AtomicU64,
-    conflicts: AtomicU64,
-    reads: AtomicU64,
-    watches: AtomicU64,
-    looks: AtomicU64,
-    signals: AtomicU64,
-    skewed: AtomicU64,
-    gets: AtomicU64,
-    get_transactions: AtomicU64,
 }
 
 impl EtcdStore {
     /// Opens a store in a cluster. It does not wait for the cluster, which may be away for now:
-    /// calls say so, and [`Store::ready`] does. Call it within a tokio runtime.
+    /// calls report that, and [`Store::ready`] does. Call it within a tokio runtime.
     ///
     /// # Errors
     /// See [`OpenError`].
     pub fn open(options: Options, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
-        // Each of these is seeded by the operating system.
-        let process = RandomState::new().hash_one("process");
-        let shared = Arc::new(Shared {
-            keys: Keys::new(&options.root),
-            members: Members::new(&options, process)?,
-            gets: Gets::default(),
-            writers: Writers::new(options.queue),
-            room: Arc::default(),
-            options,
-            clock,
-            hub: Hub::default(),
-            claim_index: ClaimIndex::default(),
-            removals: Arc::new(Semaphore::new(MAX_REMOVALS)),
-            counters: Counting::default(),
-            process,
-            next_ticket: AtomicU64::new(0),
-        });
+        let cluster = Arc::new(Cluster::new(options, clock)?);
+        let writers = Writers::new(Arc::clone(&cluster));
         let tasks = vec![
-            tokio::spawn(follow::run(Arc::clone(&shared))),
-            tokio::spawn(upkeep::run(Arc::clone(&shared))),
+            tokio::spawn(log_watch::run(Arc::clone(&cluster))),
+            tokio::spawn(upkeep::run(Arc::clone(&cluster), Arc::clone(&writers))),
         ];
         Ok(Self {
-            shared,
+            batcher: ReadBatcher::new(Arc::clone(&cluster)),
+            cluster,
+            writers,
             scans: Semaphore::new(MAX_SCANS),
             all_scans: Semaphore::new(MAX_WAITING_SCANS),
-            looks: Semaphore::new(MAX_LOOKS),
+            log_reads: Semaphore::new(MAX_LOG_READS),
             tasks: Mutex::new(tasks),
         })
     }
 
     /// Removes everything that has expired now. Every process does it by itself as well; this is
-    /// for those who can't wait, such as tests that move a clock by hand.
+    /// for callers that can't wait, such as tests that move a clock by hand.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] where the cluster takes no writes.
     pub async fn sweep(&self) -> Result<(), StoreError> {
-        upkeep::sweep(&self.shared).await
+        upkeep::sweep(&self.cluster, &self.writers).await
     }
 
     /// What the store has done since it was opened.
     #[must_use]
     pub fn counters(&self) -> Counters {
-        let counters = &self.shared.counters;
-        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let counters = &self.cluster.counters;
         Counters {
-            commits: read(&counters.commits),
-            transactions: read(&counters.transactions),
-            conflicts: read(&counters.conflicts),
-            reads: read(&counters.reads),
-            watches: read(&counters.watches),
-            switches: self.shared.members.switches(),
-            looks: read(&counters.looks),
-            signals: read(&counters.signals),
-            skewed: read(&counters.skewed),
-            claim_looks: self.shared.claim_index.scanned(),
-            gets: read(&counters.gets),
-            get_transactions: read(&counters.get_transactions),
+            commits: counters.commits.get(),
+            transactions: counters.transactions.get(),
+            conflicts: counters.conflicts.get(),
+            reads: counters.reads.get(),
+            watches: counters.watches.get(),
+            switches: self.cluster.members.failovers.get(),
+            looks: counters.log_reads.get(),
+            signals: counters.signals.get(),
+            skewed: counters.clock_skews.get(),
+            claim_looks: self.writers.claim_index.scanned(),
+            gets: counters.gets.get(),
+            get_transactions: counters.get_transactions.get(),
         }
     }
 
-    /// Takes no more writes, and waits until those that were taken are answered, no longer than
-    /// one of them may take. A second call does nothing.
+    /// Takes no more writes, and waits until all that wait are answered, no longer than one of
+    /// them may take. A second call does nothing.
     pub async fn close(&self) {
         self.stop();
-        let limit = self.shared.options.request_timeout;
-        self.shared.writers.close(limit).await;
-        self.shared.hub.wake_all();
+        self.writers
+            .close(self.cluster.options.request_timeout)
+            .await;
+        self.cluster.hub.wake_all();
     }
 
     fn stop(&self) {
@@ -253,21 +165,35 @@ impl EtcdStore {
         }
     }
 
-    fn hear(&self, namespace: &Namespace, interest: &Interest) -> Result<Listener, StoreError> {
-        self.shared
-            .hub
-            .listen(namespace, interest)
-            .map_err(|_| busy("too many requests wait for changes"))
-    }
-
-    /// Waits for a turn to scan.
-    async fn turn(&self) -> Result<[tokio::sync::SemaphorePermit<'_>; 2], StoreError> {
+    /// Waits until a scan may run.
+    async fn scan_permits(&self) -> Result<[SemaphorePermit<'_>; 2], StoreError> {
         let place = self
             .all_scans
             .try_acquire()
             .map_err(|_| busy("too many listings are waiting"))?;
-        let turn = self.scans.acquire().await.map_err(|_| closed())?;
-        Ok([place, turn])
+        let permit = self.scans.acquire().await.map_err(|_| closed())?;
+        Ok([place, permit])
+    }
+
+    /// Removes the expired entries of a namespace before a caller is told that one is gone.
+    /// Without this a server whose clock is behind, or this one after a restart with its clock set
+    /// back, would show it again. Where the cluster takes no writes now, the caller is answered
+    /// all the same.
+    async fn remove_expired(&self, namespace: &Namespace) {
+        let removed = self.writers.upkeep(namespace, Request::Sweep);
+        match tokio::time::timeout(REMOVED_WITHIN, removed).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::debug!(%error, "expired entries were not removed"),
+            Err(_) => tracing::debug!("expired entries were not removed in time"),
+        }
+    }
+
+    /// The result of a scan, once the expired entries that it leaves out are removed.
+    async fn finish_scan<T>(&self, namespace: &Namespace, scanned: Scanned<T>) -> T {
+        if scanned.met_expired {
+            self.remove_expired(namespace).await;
+        }
+        scanned.result
     }
 }
 
@@ -280,27 +206,26 @@ impl Drop for EtcdStore {
 #[async_trait]
 impl Store for EtcdStore {
     async fn get(&self, namespace: &Namespace, key: &Key) -> Result<Option<Entry>, StoreError> {
-        let shared = &self.shared;
-        let row_key = shared.keys.entry(namespace, key);
-        let entry = shared.gets.get(shared, row_key).await?;
-        let now = shared.clock.now();
+        let row_key = self.cluster.keys.entry(namespace, key);
+        let entry = self.batcher.get(row_key).await?;
+        let now = self.cluster.clock.now();
         let found = entry.as_ref();
         if found.is_some_and(|entry| !entry.metadata.is_live(now)) {
-            shared.remove_expired(namespace).await;
+            self.remove_expired(namespace).await;
             return Ok(None);
         }
         Ok(entry)
     }
 
     fn get_at_once(&self, _: &Namespace, _: &Key) -> Option<Entry> {
-        // Another process may have written since anything was seen here.
+        // Another process may have written since this one read anything.
         None
     }
 
     async fn scan(&self, namespace: &Namespace, scan: &Scan) -> Result<Page, StoreError> {
-        let _turn = self.turn().await?;
-        let deadline = self.shared.deadline();
-        self.shared.page(namespace, scan, deadline).await
+        let _permits = self.scan_permits().await?;
+        let page = Reader::new(&self.cluster, namespace).page(scan).await?;
+        Ok(self.finish_scan(namespace, page).await)
     }
 
     async fn count(
@@ -309,11 +234,10 @@ impl Store for EtcdStore {
         prefix: &Prefix,
         visibility: Visibility,
     ) -> Result<Count, StoreError> {
-        let _turn = self.turn().await?;
-        let deadline = self.shared.deadline();
-        self.shared
-            .count_keys(namespace, prefix, visibility, deadline)
-            .await
+        let _permits = self.scan_permits().await?;
+        let reader = Reader::new(&self.cluster, namespace);
+        let count = reader.count(prefix, visibility).await?;
+        Ok(self.finish_scan(namespace, count).await)
     }
 
     async fn commit(
@@ -322,13 +246,11 @@ impl Store for EtcdStore {
         author: Option<&Job>,
         commit: Commit,
     ) -> Result<Committed, StoreError> {
-        let shared = &self.shared;
-        let answered = shared.writers.commit(shared, namespace, author, commit)?;
-        let answer = answered.await.map_err(|_| writer::gone())?;
+        let answer = self.writers.commit(namespace, author, commit).await;
         if let Err(StoreError::PreconditionFailed { reason, .. }) = &answer
             && *reason == Mismatch::Missing
         {
-            shared.remove_expired(namespace).await;
+            self.remove_expired(namespace).await;
         }
         answer
     }
@@ -337,27 +259,26 @@ impl Store for EtcdStore {
         &self,
         namespace: &Namespace,
         prefix: &Prefix,
-        after: Cursor,
+        mut after: Cursor,
     ) -> Result<Changes, StoreError> {
-        let mut after = after;
         let interest = Interest::Prefix(prefix.clone());
         loop {
-            // Listening before looking, so that a change in between is not slept through.
-            let listener = self.hear(namespace, &interest)?;
-            let turn = self.looks.acquire().await.map_err(|_| closed())?;
-            let deadline = self.shared.deadline();
-            let look = self.shared.look(namespace, prefix, after, deadline).await?;
-            drop(turn);
-            match look {
-                Look::Found(changes) => return Ok(changes),
-                Look::GoOn(next) => after = next,
-                Look::End(next) => after = listener.woken().await.go_on(next),
+            // The listener comes before the read, so that a change in between wakes it.
+            let listener = self.cluster.listen(namespace, &interest)?;
+            let permit = self.log_reads.acquire().await.map_err(|_| closed())?;
+            let reader = Reader::new(&self.cluster, namespace);
+            let read = reader.read_log(prefix, after).await?;
+            drop(permit);
+            match read {
+                LogRead::Changes(changes) => return Ok(changes),
+                LogRead::Continue(next) => after = next,
+                LogRead::CaughtUp(next) => after = listener.woken().await.go_on(next),
             }
         }
     }
 
     async fn extent(&self, namespace: &Namespace) -> Result<Extent, StoreError> {
-        self.shared.extent(namespace, self.shared.deadline()).await
+        Reader::new(&self.cluster, namespace).extent().await
     }
 
     async fn listen(
@@ -365,106 +286,29 @@ impl Store for EtcdStore {
         namespace: &Namespace,
         interest: &Interest,
     ) -> Result<Signal, StoreError> {
-        let listener = self.hear(namespace, interest)?;
-        let shared = Arc::clone(&self.shared);
+        let listener = self.cluster.listen(namespace, interest)?;
+        let cluster = Arc::clone(&self.cluster);
         Ok(Box::pin(async move {
             listener.woken().await;
-            shared.counters.signal();
+            cluster.counters.signals.add(1);
         }))
     }
 
     async fn usage(&self, namespace: &Namespace) -> Result<Usage, StoreError> {
-        let _turn = self.turn().await?;
-        self.shared.usage(namespace, self.shared.deadline()).await
+        let _permits = self.scan_permits().await?;
+        let usage = Reader::new(&self.cluster, namespace).usage().await?;
+        Ok(self.finish_scan(namespace, usage).await)
     }
 
     async fn ready(&self) -> Result<(), StoreError> {
-        let shared = &self.shared;
-        // It reads, and finds nothing to write: what takes no writes is found out by those.
-        let question = vec![row(shared.keys.mark(), 0)];
-        let soon = shared.deadline().min(Instant::now() + READY_WITHIN);
-        let read = shared.members.read(question, soon).await;
-        let read = read.map_err(|trouble| trouble.read())?;
-        if read.found.iter().any(|found| !found.rows.is_empty()) {
-            return Err(unavailable(UNFINISHED, Fate::NotApplied, RETRY_LATER));
+        // A read is enough: a cluster that takes no writes answers writes with the reason.
+        let migration = RangeQuery::row(self.cluster.keys.migration());
+        let deadline = self.cluster.deadline().min(Instant::now() + READY_WITHIN);
+        let read = self.cluster.members.read(vec![migration], deadline);
+        if read.await?.next_row().is_some() {
+            let reason = "a migration into this root was not finished; run it again";
+            return Err(unavailable(reason, Fate::NotApplied, RETRY_LATER));
         }
         Ok(())
     }
-}
-
-impl Shared {
-    /// Removes the expired entries of a namespace before a caller is told that one is gone. Without
-    /// this a server whose clock is behind, or this one after a restart with its clock set back, would
-    /// show it again. Where the cluster takes no writes now, the answer is given all the same.
-    async fn remove_expired(self: &Arc<Self>, namespace: &Namespace) {
-        let removed = self.writers.ask(self, namespace, writer::Request::Sweep);
-        match tokio::time::timeout(REMOVED_WITHIN, removed).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::debug!(%error, "what has expired was not removed"),
-            Err(_) => tracing::debug!("what has expired was not removed in time"),
-        }
-    }
-
-    /// A ticket that no other try has, in any process.
-    fn ticket(&self) -> Ticket {
-        Ticket {
-            process: self.process,
-            number: self.next_ticket.fetch_add(1, Ordering::Relaxed),
-        }
-    }
-
-    /// A pause that differs from one to the next, and from one process to another.
-    fn jitter(&self, tries: u32) -> Duration {
-        let most = (JITTER * tries).min(MAX_JITTER).as_micros();
-        let drawn = RandomState::new().hash_one(tries);
-        let micros = u128::from(drawn) % most.max(1);
-        Duration::from_micros(u64::try_from(micros).unwrap_or(0))
-    }
-}
-
-impl Counting {
-    fn commits(&self, commits: usize) {
-        self.commits.fetch_add(commits as u64, Ordering::Relaxed);
-    }
-
-    fn transaction(&self) {
-        self.transactions.fetch_add(1, Ordering::Relaxed);
-    }
-
-    fn read(&self) {
-        self.reads.fetch_add(1, Ordering::Relaxed);
-    }
-
-    fn conflict(&self) {
-        self.conflicts.fetch_add(1, Ordering::Relaxed);
-    }
-
-    fn rewatched(&self) {
-        self.watches.fetch_add(1, Ordering::Relaxed);
-    }
-
-    fn look(&self) {
-        self.looks.fetch_add(1, Ordering::Relaxed);
-    }
-
-    fn signal(&self) {
-        self.signals.fetch_add(1, Ordering::Relaxed);
-    }
-
-    fn gets(&self, answered: usize) {
-        self.gets.fetch_add(answered as u64, Ordering::Relaxed);
-        self.get_transactions.fetch_add(1, Ordering::Relaxed);
-    }
-
-    fn skewed(&self) {
-        self.skewed.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-/// Why nobody should be served yet.
-const UNFINISHED: &str = "a migration into this root was not finished; run it again";
-
-/// What calls hear after the end.
-fn closed() -> StoreError {
-    unavailable("the store is closed", Fate::NotApplied, RETRY_LATER)
 }

@@ -218,3 +218,29 @@ impl<'a> Body<'a> {
         Job::parse(id).ok().map(Some)
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use prominence_core::{Entry, Metadata, Revision, Value};
+
+    use super::*;
+
+    /// An entry with a value of so many bytes, without a claim, a job or an end.
+    pub(crate) fn entry(size: usize) -> Entry {
+        Entry {
+            value: Value::stored(vec![b'v'; size].into()),
+            metadata: Metadata {
+                revision: Revision::new(1),
+                created: Timestamp::from_secs(1),
+                modified: Timestamp::from_secs(1),
+                expires: None,
+                job: None,
+                claimed_until: None,
+                claims: 0,
+                claimed_by: None,
+                write_id: None,
+                size,
+            },
+        }
+    }
+}

@@ -28,6 +28,9 @@ struct Claim {
     expires: Option<Timestamp>,
 }
 
+/// Changes that are planned and not written: each key with its new state, or without one.
+pub(super) type Planned<'a> = BTreeMap<&'a Key, Option<ClaimState>>;
+
 /// The part of an entry's state that decides whether it can be claimed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ClaimState {
@@ -41,6 +44,16 @@ impl ClaimState {
             claimed_until: metadata.claimed_until,
             expires: metadata.expires,
         }
+    }
+
+    /// The end of a claim that is valid now.
+    fn claim_end(self, now: Timestamp) -> Option<Timestamp> {
+        let end = self.claimed_until.filter(|until| now < *until);
+        end.filter(|_| is_live(self.expires, now))
+    }
+
+    fn is_free(self, now: Timestamp) -> bool {
+        is_live(self.expires, now) && self.claim_end(now).is_none()
     }
 
     /// The state that the log keeps of a put.
@@ -91,8 +104,35 @@ impl PrefixIndex {
         self.claimed.len() + self.free.len()
     }
 
-    /// The first free key in the index.
-    pub(super) fn first_free(&mut self, now: Timestamp) -> Option<Key> {
+    /// Scans a key that is stored or planned, or both; returns whether it is free now. The stored
+    /// state of a key that is not free goes into the index, as a planned one may not be written.
+    pub(crate) fn scan(
+        &mut self,
+        key: &Key,
+        stored: Option<&Metadata>,
+        current: Option<&Metadata>,
+        now: Timestamp,
+    ) -> bool {
+        let current = current.filter(|current| current.is_live(now));
+        if current.is_some_and(|current| current.live_claim(now).is_none()) {
+            // The first free key stays outside, so the next scan begins with it.
+            self.set_scanned_to(ScannedTo::Before(key.clone()));
+            return true;
+        }
+        if let Some(stored) = stored.filter(|stored| stored.is_live(now)) {
+            match stored.live_claim(now) {
+                Some(until) => self.add_claimed(key.clone(), until, stored.expires),
+                None if self.overflow.is_none() => {
+                    self.free.insert(key.clone(), stored.expires);
+                }
+                None => {}
+            }
+        }
+        false
+    }
+
+    /// The first free key in the index, with planned changes.
+    pub(super) fn first_free(&mut self, now: Timestamp, planned: &Planned<'_>) -> Option<Key> {
         self.overflow = None;
         while let Some((until, _)) = self.claim_ends.first()
             && *until <= now
@@ -101,36 +141,54 @@ impl PrefixIndex {
         {
             self.free.insert(key, claim.expires);
         }
-        while let Some(first) = self.free.first_entry() {
-            if is_live(*first.get(), now) {
-                return Some(first.key().clone());
-            }
+        while let Some(first) = self.free.first_entry()
+            && !is_live(*first.get(), now)
+        {
             // An expired key exists again only after a write, which adds it.
             first.remove();
         }
-        None
+        let mut indexed = self.free.iter();
+        let indexed =
+            indexed.find(|(key, expires)| is_live(**expires, now) && !planned.contains_key(key));
+        let mut planned = planned.iter();
+        let planned = planned.find(|(key, state)| {
+            state.is_some_and(|state| state.is_free(now)) && self.is_scanned(key)
+        });
+        let first = indexed.map(|(key, _)| key).into_iter();
+        first.chain(planned.map(|(key, _)| *key)).min().cloned()
     }
 
-    /// The earliest end of a claim, of all that were scanned.
-    pub(super) fn earliest_claim_end(&self, now: Timestamp) -> Option<Timestamp> {
-        let live = |key| {
+    /// The earliest end of a claim, of all that were scanned or planned.
+    pub(super) fn earliest_claim_end(
+        &self,
+        now: Timestamp,
+        planned: &Planned<'_>,
+    ) -> Option<Timestamp> {
+        let is_stored = |key: &Key| {
             let claim = self.claimed.get(key);
-            claim.is_some_and(|claim| is_live(claim.expires, now))
+            claim.is_some_and(|claim| is_live(claim.expires, now)) && !planned.contains_key(key)
         };
-        let indexed = self.claim_ends.iter().find(|(_, key)| live(key));
+        let indexed = self.claim_ends.iter().find(|(_, key)| is_stored(key));
         let indexed = indexed.map(|(until, _)| *until);
         let overflow = self.overflow.as_ref().map(|(_, until)| *until);
-        [indexed, overflow].into_iter().flatten().min()
+        let planned = planned.values();
+        let planned = planned
+            .filter_map(|state| state.as_ref()?.claim_end(now))
+            .min();
+        [indexed, overflow, planned].into_iter().flatten().min()
+    }
+
+    fn is_scanned(&self, key: &Key) -> bool {
+        match &self.scanned_to {
+            ScannedTo::Nothing => false,
+            ScannedTo::Before(end) => key < end,
+            ScannedTo::End => true,
+        }
     }
 
     /// Sets the current state of a key; `None` where it no longer exists.
     pub(super) fn update(&mut self, key: &Key, state: Option<ClaimState>) {
-        let is_scanned = match &self.scanned_to {
-            ScannedTo::Nothing => false,
-            ScannedTo::Before(end) => key < end,
-            ScannedTo::End => true,
-        };
-        if !is_scanned {
+        if !self.is_scanned(key) {
             return;
         }
         self.remove(key);
@@ -181,10 +239,10 @@ fn is_live(expires: Option<Timestamp>, now: Timestamp) -> bool {
 mod tests {
     use std::time::Duration;
 
-    use prominence_core::Revision;
     use proptest::prelude::*;
 
     use super::*;
+    use crate::row::tests::entry;
 
     /// A step of a test.
     #[derive(Clone, Debug)]
@@ -193,6 +251,9 @@ mod tests {
         Set(u8, Option<u64>, Option<u64>),
         Delete(u8),
         Claim(u64),
+        /// Writes the changes since the last write, or abandons them.
+        Write,
+        Abandon,
         Pass(u64),
         DropLast(usize),
     }
@@ -207,6 +268,8 @@ mod tests {
             }),
             2 => key.prop_map(Step::Delete),
             4 => moment.clone().prop_map(Step::Claim),
+            3 => Just(Step::Write),
+            1 => Just(Step::Abandon),
             2 => moment.prop_map(Step::Pass),
             1 => (0..4_usize).prop_map(Step::DropLast),
         ];
@@ -217,25 +280,19 @@ mod tests {
         Key::parse(&format!("/w/{number:02}")).unwrap()
     }
 
-    fn metadata(until: Option<Timestamp>, expires: Option<Timestamp>) -> Metadata {
+    fn metadata(claimed_until: Option<Timestamp>, expires: Option<Timestamp>) -> Metadata {
         Metadata {
-            revision: Revision::new(1),
-            created: Timestamp::default(),
-            modified: Timestamp::default(),
+            claimed_until,
             expires,
-            job: None,
-            claimed_until: until,
-            claims: 0,
-            claimed_by: None,
-            write_id: None,
-            size: 0,
+            ..entry(0).metadata
         }
     }
 
-    /// Stored entries, and the index of them.
+    /// Stored entries, the index of them, and changes that are planned and not written.
     #[derive(Default)]
     struct Work {
         stored: BTreeMap<Key, Metadata>,
+        planned: BTreeMap<Key, Option<Metadata>>,
         index: PrefixIndex,
         now: Timestamp,
     }
@@ -245,52 +302,67 @@ mod tests {
             self.now.after(Duration::from_secs(seconds))
         }
 
-        fn write(&mut self, key: Key, metadata: Option<Metadata>) {
-            self.index
-                .update(&key, metadata.as_ref().map(ClaimState::of));
-            match metadata {
-                Some(metadata) => self.stored.insert(key, metadata),
-                None => self.stored.remove(&key),
-            };
+        fn write(&mut self) {
+            for (key, metadata) in std::mem::take(&mut self.planned) {
+                let state = metadata.as_ref().map(ClaimState::of);
+                self.index.update(&key, state);
+                match metadata {
+                    Some(metadata) => self.stored.insert(key, metadata),
+                    None => self.stored.remove(&key),
+                };
+            }
+        }
+
+        /// The entries with the planned changes.
+        fn current(&self) -> BTreeMap<&Key, &Metadata> {
+            let mut current: BTreeMap<_, _> = self.stored.iter().collect();
+            for (key, metadata) in &self.planned {
+                match metadata {
+                    Some(metadata) => current.insert(key, metadata),
+                    None => current.remove(key),
+                };
+            }
+            current
         }
 
         /// The result of a scan of all entries.
         fn expected(&self) -> (Option<Key>, Option<Timestamp>) {
-            let live: Vec<_> = self
-                .stored
-                .iter()
-                .filter(|(_, metadata)| metadata.is_live(self.now))
-                .collect();
+            let mut live = self.current();
+            live.retain(|_, metadata| metadata.is_live(self.now));
             let claim = |metadata: &Metadata| metadata.live_claim(self.now);
             let free = live.iter().find(|(_, metadata)| claim(metadata).is_none());
-            let ends = live.iter().filter_map(|(_, metadata)| claim(metadata));
+            let ends = live.values().filter_map(|metadata| claim(metadata));
             (free.map(|(key, _)| (*key).clone()), ends.min())
         }
 
         /// The result of the index and a scan of the rest.
         fn found(&mut self) -> (Option<Key>, Option<Timestamp>) {
-            if let Some(key) = self.index.first_free(self.now) {
+            let state = |metadata: &Option<Metadata>| metadata.as_ref().map(ClaimState::of);
+            let planned = self.planned.iter();
+            let planned = planned
+                .map(|(key, metadata)| (key, state(metadata)))
+                .collect();
+            if let Some(key) = self.index.first_free(self.now, &planned) {
                 return (Some(key), None);
             }
             let from = match self.index.scanned_to() {
                 ScannedTo::Nothing => None,
                 ScannedTo::Before(key) => Some(key.clone()),
-                ScannedTo::End => return (None, self.index.earliest_claim_end(self.now)),
-            };
-            for (key, metadata) in &self.stored {
-                if from.as_ref().is_some_and(|from| key < from) || !metadata.is_live(self.now) {
-                    continue;
+                ScannedTo::End => {
+                    let end = self.index.earliest_claim_end(self.now, &planned);
+                    return (None, end);
                 }
-                match metadata.live_claim(self.now) {
-                    Some(until) => self.index.add_claimed(key.clone(), until, metadata.expires),
-                    None => {
-                        self.index.set_scanned_to(ScannedTo::Before(key.clone()));
-                        return (Some(key.clone()), None);
-                    }
+            };
+            let keys: BTreeSet<_> = self.stored.keys().chain(self.planned.keys()).collect();
+            for key in keys.into_iter().filter(|key| Some(*key) >= from.as_ref()) {
+                let stored = self.stored.get(key);
+                let current = self.planned.get(key).map_or(stored, Option::as_ref);
+                if self.index.scan(key, stored, current, self.now) {
+                    return (Some(key.clone()), None);
                 }
             }
             self.index.set_scanned_to(ScannedTo::End);
-            (None, self.index.earliest_claim_end(self.now))
+            (None, self.index.earliest_claim_end(self.now, &planned))
         }
     }
 
@@ -303,9 +375,14 @@ mod tests {
                     Step::Set(number, until, expires) => {
                         let until = until.map(|seconds| work.later(seconds));
                         let expires = expires.map(|seconds| work.later(seconds));
-                        work.write(key(number), Some(metadata(until, expires)));
+                        let metadata = metadata(until, expires);
+                        work.planned.insert(key(number), Some(metadata));
                     }
-                    Step::Delete(number) => work.write(key(number), None),
+                    Step::Delete(number) => {
+                        work.planned.insert(key(number), None);
+                    }
+                    Step::Write => work.write(),
+                    Step::Abandon => work.planned.clear(),
                     Step::Pass(seconds) => work.now = work.later(seconds),
                     Step::DropLast(keys) => {
                         let before = work.index.len();
@@ -318,9 +395,9 @@ mod tests {
                         let expected = if free.is_some() { None } else { until };
                         prop_assert_eq!(&found, &(free.clone(), expected));
                         if let Some(key) = free {
-                            let expires = work.stored[&key].expires;
+                            let expires = work.current()[&key].expires;
                             let until = Some(work.later(seconds));
-                            work.write(key, Some(metadata(until, expires)));
+                            work.planned.insert(key, Some(metadata(until, expires)));
                         }
                     }
                 }

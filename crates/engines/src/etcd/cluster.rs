@@ -37,7 +37,7 @@ pub(super) struct Cluster {
 
 impl Cluster {
     pub(super) fn new(options: Options, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
-        let process = getrandom::u64()?;
+        let process = getrandom::u64().map_err(|error| OpenError::NoRandomness(error.into()))?;
         Ok(Self {
             keys: Keys::new(&options.root),
             members: Members::new(&options, process)?,

@@ -17,15 +17,15 @@ pub struct Counters {
     /// Restarts of the watch of the logs.
     pub watches: u64,
     /// Changes to another member of the cluster.
-    pub failovers: u64,
+    pub switches: u64,
     /// Reads of the log for callers who wait for changes.
-    pub log_reads: u64,
+    pub looks: u64,
     /// Signals to callers who listened.
     pub signals: u64,
     /// Commits that found the last one of another process far ahead of this process's clock.
-    pub clock_skews: u64,
+    pub skewed: u64,
     /// Entries that were scanned for claims.
-    pub claim_scans: u64,
+    pub claim_looks: u64,
     /// Keys that were read for callers.
     pub gets: u64,
     /// Transactions in which they were read.

@@ -1,4 +1,4 @@
-//! What can go wrong with a cluster, and what it means for a caller.
+//! Errors of the cluster, and what they mean for a caller.
 
 use std::io;
 use std::sync::Arc;
@@ -8,112 +8,106 @@ use etcd_client::Error;
 use prominence_core::StoreError;
 use prominence_core::error::Fate;
 
-/// What callers are told to wait where a queue is full, or a member is being looked for.
+/// When callers should retry where a queue is full, or another member is being tried.
 pub(super) const RETRY_SOON: Duration = Duration::from_secs(1);
 
-/// What callers are told to wait where somebody has to act.
+/// When callers should retry where an operator has to act first.
 pub(super) const RETRY_LATER: Duration = Duration::from_secs(10);
 
-/// Why a store over a cluster can't be opened. A cluster that does not answer is no reason: it is
-/// waited for.
+/// Why a store over a cluster can't be opened. A cluster that does not answer is no reason: the
+/// store waits for it.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// What was given for TLS can't be read.
+    /// A file for TLS can't be read.
     #[error("{what} holds no {wanted} in PEM; give the path of a file that does")]
     Pem {
-        /// Which setting.
+        /// The setting.
         what: &'static str,
         /// What it should hold.
         wanted: &'static str,
     },
-    /// TLS was set up, and the endpoints are in the clear.
+    /// TLS was set up, and the endpoints have no TLS.
     #[error("certificates are given, and the endpoints are http; write https")]
     TlsWithoutHttps,
+    /// The operating system gives no random number, which tells the processes apart.
+    #[error("the operating system gives no random numbers")]
+    NoRandomness(#[source] io::Error),
 }
 
-/// Why the cluster did not do what it was asked.
+/// Why the cluster did not do a read or a transaction.
 #[derive(Clone, Debug)]
-pub(super) struct Trouble {
+pub(super) struct Unavailable {
     /// For the log and the caller.
     pub(super) reason: String,
     pub(super) retry_after: Duration,
-    /// Whether another member, or the same a moment later, may do it.
-    pub(super) outlook: Outlook,
-    /// What is known about a write.
+    pub(super) retry: Retry,
+    /// Whether the transaction may have been done. A read applies nothing.
     pub(super) fate: Fate,
     cause: Option<Arc<Error>>,
 }
 
-/// What may come of asking again.
+/// Where a retry may succeed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Outlook {
-    /// Another member may answer.
-    Another,
-    /// The login has to be renewed before.
+pub(super) enum Retry {
+    AnotherMember,
+    /// After a new login.
     NewLogin,
-    /// The same will be answered until somebody acts.
-    Same,
+    /// Nowhere until an operator acts.
+    Useless,
 }
 
-impl Trouble {
+impl Unavailable {
     /// A member that did not answer in time.
     pub(super) fn slow(after: Duration) -> Self {
         Self {
             reason: format!("etcd did not answer within {} s", after.as_secs_f32()),
             retry_after: RETRY_SOON,
-            outlook: Outlook::Another,
+            retry: Retry::AnotherMember,
             fate: Fate::Unknown,
             cause: None,
         }
     }
 
-    /// What a client's error means.
-    pub(super) fn of(error: Error) -> Self {
-        let (reason, retry_after, outlook, fate) = explain(&error);
-        Self {
-            reason,
-            retry_after,
-            outlook,
-            fate,
-            cause: Some(Arc::new(error)),
-        }
-    }
-
-    /// Whether a range was asked for as of a revision that is no longer kept.
+    /// Whether a range was read as of a revision that etcd has compacted.
     pub(super) fn is_compacted(&self) -> bool {
-        self.says("required revision has been compacted")
-    }
-
-    /// The same where something else is known about a write.
-    pub(super) fn with_fate(self, fate: Fate) -> Self {
-        Self { fate, ..self }
-    }
-
-    fn says(&self, words: &str) -> bool {
         match self.cause.as_deref() {
-            Some(Error::GRpcStatus(status)) => status.message().contains(words),
+            Some(Error::GRpcStatus(status)) => status
+                .message()
+                .contains("required revision has been compacted"),
             _ => false,
         }
     }
 
-    /// The answer to a caller.
-    pub(super) fn answer(&self, fate: Fate) -> StoreError {
-        let cause = self.cause.clone().map(|cause| Box::new(cause) as Box<_>);
-        StoreError::Unavailable {
-            reason: self.reason.clone(),
-            fate,
-            retry_after: self.retry_after,
-            cause,
-        }
-    }
-
-    /// The answer to a caller who reads.
-    pub(super) fn read(&self) -> StoreError {
-        self.answer(Fate::NotApplied)
+    pub(super) fn with_fate(self, fate: Fate) -> Self {
+        Self { fate, ..self }
     }
 }
 
-/// An answer for now that has nothing to do with the cluster.
+impl From<Error> for Unavailable {
+    fn from(error: Error) -> Self {
+        let (reason, retry_after, retry, fate) = explain(&error);
+        Self {
+            reason,
+            retry_after,
+            retry,
+            fate,
+            cause: Some(Arc::new(error)),
+        }
+    }
+}
+
+impl From<Unavailable> for StoreError {
+    fn from(unavailable: Unavailable) -> Self {
+        Self::Unavailable {
+            reason: unavailable.reason,
+            fate: unavailable.fate,
+            retry_after: unavailable.retry_after,
+            cause: unavailable.cause.map(|cause| Box::new(cause) as Box<_>),
+        }
+    }
+}
+
+/// An answer that has nothing to do with the cluster.
 pub(super) fn unavailable(reason: &str, fate: Fate, retry_after: Duration) -> StoreError {
     StoreError::Unavailable {
         reason: reason.to_owned(),
@@ -123,69 +117,73 @@ pub(super) fn unavailable(reason: &str, fate: Fate, retry_after: Duration) -> St
     }
 }
 
-/// An answer for when a queue is full.
+/// An answer for a request that was not begun, such as one that a full queue refuses.
 pub(super) fn busy(reason: &str) -> StoreError {
     unavailable(reason, Fate::NotApplied, RETRY_SOON)
 }
 
-fn explain(error: &Error) -> (String, Duration, Outlook, Fate) {
+/// The answer of a store that is closed.
+pub(super) fn closed() -> StoreError {
+    unavailable("the store is closed", Fate::NotApplied, RETRY_LATER)
+}
+
+fn explain(error: &Error) -> (String, Duration, Retry, Fate) {
     let Error::GRpcStatus(status) = error else {
         let reason = format!("etcd can't be reached: {error}");
-        return (reason, RETRY_SOON, Outlook::Another, Fate::Unknown);
+        return (reason, RETRY_SOON, Retry::AnotherMember, Fate::Unknown);
     };
-    // etcd has a text for each of its errors, and a code that several of them share.
-    let says = status.message();
-    let said = says.strip_prefix("etcdserver: ").unwrap_or(says);
-    let is = |words| says.contains(words);
-    if is("database space exceeded") {
+    // Each error of etcd has its own text, while several share a code.
+    let text = status.message();
+    let detail = text.strip_prefix("etcdserver: ").unwrap_or(text);
+    let is = |errors: &[&str]| errors.iter().any(|error| text.contains(error));
+    let (reason, retry_after, retry) = if is(&["database space exceeded"]) {
         let reason = "etcd's database is full (NOSPACE): compact, defragment and disarm the alarm, \
             or raise its quota";
-        return (
-            reason.to_owned(),
-            RETRY_LATER,
-            Outlook::Same,
-            Fate::NotApplied,
-        );
-    }
-    if is("no leader") {
+        (reason.to_owned(), RETRY_LATER, Retry::Useless)
+    } else if is(&["no leader"]) {
         let reason = "the etcd cluster has no leader".to_owned();
-        return (reason, RETRY_SOON, Outlook::Another, Fate::NotApplied);
-    }
-    if is("invalid auth token") || is("revision of auth store is old") {
-        let reason = format!("etcd asks for a new login: {said}");
-        return (reason, RETRY_SOON, Outlook::NewLogin, Fate::NotApplied);
-    }
-    if is("authentication failed") || is("permission denied") || is("user name is empty") {
-        let reason = format!("etcd refuses this server: {said}");
-        return (reason, RETRY_LATER, Outlook::Same, Fate::NotApplied);
-    }
-    if is("too many requests") {
+        (reason, RETRY_SOON, Retry::AnotherMember)
+    } else if is(&["invalid auth token", "revision of auth store is old"]) {
+        let reason = format!("etcd asks for a new login: {detail}");
+        (reason, RETRY_SOON, Retry::NewLogin)
+    } else if is(&[
+        "authentication failed",
+        "permission denied",
+        "user name is empty",
+    ]) {
+        let reason = format!("etcd refuses this server: {detail}");
+        (reason, RETRY_LATER, Retry::Useless)
+    } else if is(&["too many requests"]) {
         let reason = "etcd has too many requests waiting".to_owned();
-        return (reason, RETRY_SOON, Outlook::Another, Fate::NotApplied);
-    }
-    if is("compacted") || is("future revision") || is("too many operations") || is("too large") {
-        let reason = format!("etcd refuses: {said}");
-        return (reason, RETRY_SOON, Outlook::Same, Fate::NotApplied);
-    }
-    let fate = if is_refused(status) {
-        Fate::NotApplied
+        (reason, RETRY_SOON, Retry::AnotherMember)
+    } else if is(&[
+        "compacted",
+        "future revision",
+        "too many operations",
+        "too large",
+    ]) {
+        (
+            format!("etcd refuses: {detail}"),
+            RETRY_SOON,
+            Retry::Useless,
+        )
     } else {
-        Fate::Unknown
+        let reason = format!("etcd can't be reached, or has trouble: {detail}");
+        let fate = if is_connection_refused(status) {
+            Fate::NotApplied
+        } else {
+            Fate::Unknown
+        };
+        return (reason, RETRY_SOON, Retry::AnotherMember, fate);
     };
-    let reason = format!("etcd can't be reached, or has trouble: {said}");
-    (reason, RETRY_SOON, Outlook::Another, fate)
+    (reason, retry_after, retry, Fate::NotApplied)
 }
 
 /// Whether no connection was made, so that nothing can have been sent.
-fn is_refused(status: &(dyn std::error::Error + 'static)) -> bool {
-    let mut cause = Some(status);
-    while let Some(error) = cause {
-        if let Some(io) = error.downcast_ref::<io::Error>()
-            && io.kind() == io::ErrorKind::ConnectionRefused
-        {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
+fn is_connection_refused(status: &(dyn std::error::Error + 'static)) -> bool {
+    let mut causes = std::iter::successors(Some(status), |error| error.source());
+    causes.any(|error| {
+        let io = error.downcast_ref::<io::Error>();
+        io.is_some_and(|io| io.kind() == io::ErrorKind::ConnectionRefused)
+    })
 }

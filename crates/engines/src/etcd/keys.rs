@@ -1,4 +1,4 @@
-//! Under which keys things are kept in the cluster.
+//! The keys of the rows in the cluster.
 //!
 //! | key, after the root | what it holds |
 //! | --- | --- |
@@ -7,19 +7,20 @@
 //! | `/log/` namespace, 0, revision (8 bytes) | the changes of the commits up to that revision |
 //! | `/part/` namespace, 0, ticket (16 bytes), number (4) | changes of one large commit |
 //! | `/due/` namespace, 0, instant (8), revision (8) | keys that expire from then on |
-//! | `/wake/` instant (8), namespace, 0 | that something of the namespace expires then |
-//! | `/turn/` namespace, 0 | which process came too late with a write |
+//! | `/wake/` instant (8), namespace, 0 | the namespace has keys that expire then |
+//! | `/turn/` namespace, 0 | the contention mark: the process that lost with a write |
 //! | `/migration` | how far a migration into this root is; not there before and after one |
 //!
 //! Numbers are big-endian, so that the order of the bytes is the order of the numbers. A
 //! namespace can't contain U+0000, so the 0 ends it and none is a prefix of another.
 
-use prominence_core::{Key, Namespace, Prefix, Revision, Timestamp};
+use prominence_core::{Key, Namespace, Prefix, Revision, StoreError, Timestamp};
 
 use super::options::Root;
 use super::records::Ticket;
+use crate::row::{Kind, damaged};
 
-/// What comes after the root in the keys of everything that is stored.
+/// The parts of the keys after the root, of all stored rows.
 const TABLES: [&[u8]; 7] = [
     b"/kv/", b"/head/", b"/log/", b"/part/", b"/due/", b"/wake/", b"/turn/",
 ];
@@ -47,17 +48,17 @@ impl Keys {
         }
     }
 
-    /// A key that no data is stored under, for asking whether the cluster takes writes.
+    /// A key without a row, for reads that only ask for the revision of the cluster.
     pub(super) fn probe(&self) -> Vec<u8> {
         self.joined(&[b"/probe"])
     }
 
-    /// Where a migration notes how far it is.
-    pub(super) fn mark(&self) -> Vec<u8> {
+    /// The row in which a migration notes its progress.
+    pub(super) fn migration(&self) -> Vec<u8> {
         self.joined(&[b"/migration"])
     }
 
-    /// Everything that is stored.
+    /// The ranges of all stored rows.
     pub(super) fn tables(&self) -> [Range; TABLES.len()] {
         TABLES.map(|table| self.all(table))
     }
@@ -82,8 +83,8 @@ impl Keys {
         read_namespace(self.rest(key, b"/head/")?.strip_suffix(&[END])?)
     }
 
-    /// Where a process that came too late with a write leaves its mark.
-    pub(super) fn turn(&self, namespace: &Namespace) -> Vec<u8> {
+    /// The row of the contention mark.
+    pub(super) fn contention(&self, namespace: &Namespace) -> Vec<u8> {
         self.of(b"/turn/", namespace, &[])
     }
 
@@ -98,21 +99,23 @@ impl Keys {
         Range { start, end }
     }
 
-    /// Where the entries from a text on begin.
+    /// The start of the entries whose keys sort from a text on.
     pub(super) fn entries_from(&self, namespace: &Namespace, from: &[u8]) -> Vec<u8> {
         self.of(b"/kv/", namespace, &[from])
     }
 
-    pub(super) fn read_entry(&self, namespace: &Namespace, key: &[u8]) -> Option<Key> {
+    pub(super) fn read_entry(&self, namespace: &Namespace, key: &[u8]) -> Result<Key, StoreError> {
         let start = self.of(b"/kv/", namespace, &[]);
-        Key::stored(key.strip_prefix(start.as_slice())?)
+        let text = key.strip_prefix(start.as_slice());
+        let read = text.and_then(Key::stored);
+        read.ok_or_else(|| damaged(Kind::Entry, key, "has no legal key"))
     }
 
     pub(super) fn log(&self, namespace: &Namespace, revision: Revision) -> Vec<u8> {
         self.of(b"/log/", namespace, &[&revision.get().to_be_bytes()])
     }
 
-    /// The log from the record on that holds this revision.
+    /// The log from the record of this revision on.
     pub(super) fn log_from(&self, namespace: &Namespace, revision: Revision) -> Range {
         let end = after_prefix(&self.of(b"/log/", namespace, &[]));
         let start = self.log(namespace, revision);
@@ -162,13 +165,13 @@ impl Keys {
         self.of(b"/due/", namespace, &[&instant, &revision])
     }
 
-    /// Which commit wrote a hint.
+    /// The commit that wrote a hint.
     pub(super) fn read_due(&self, key: &[u8]) -> Option<Revision> {
         let (_, revision) = self.rest(key, b"/due/")?.split_last_chunk()?;
         Some(Revision::new(u64::from_be_bytes(*revision)))
     }
 
-    /// The hints about what expires at an instant or before.
+    /// The hints of keys that expire at an instant or before.
     pub(super) fn due_by(&self, namespace: &Namespace, instant: Timestamp) -> Range {
         let end = instant.as_millis().saturating_add(1).to_be_bytes();
         Range {
@@ -183,7 +186,7 @@ impl Keys {
         self.joined(&[b"/wake/", &instant, name, &[END]])
     }
 
-    /// The namespaces of which something expires at an instant or before.
+    /// The namespaces that have keys which expire at an instant or before.
     pub(super) fn wake_by(&self, instant: Timestamp) -> Range {
         let end = instant.as_millis().saturating_add(1).to_be_bytes();
         Range {
@@ -263,7 +266,7 @@ mod tests {
         let (keys, space) = (keys(), name("a/b é"));
         let key = Key::parse("/x/ÿ").unwrap();
         let entry = keys.entry(&space, &key);
-        assert_eq!(keys.read_entry(&space, &entry), Some(key));
+        assert_eq!(keys.read_entry(&space, &entry).unwrap(), key);
         let revision = Revision::new(258);
         let log = keys.log(&space, revision);
         assert_eq!(keys.read_log(&log), Some((space.clone(), revision)));
@@ -288,7 +291,7 @@ mod tests {
             assert!(!holds(&log, &keys.log(&other, Revision::new(1))));
             let due = keys.due_by(&one, Timestamp::MAX);
             assert!(!holds(&due, &keys.due(&other, now, Revision::new(1))));
-            assert_eq!(keys.read_entry(&one, &keys.entry(&other, &key)), None);
+            assert!(keys.read_entry(&one, &keys.entry(&other, &key)).is_err());
         }
     }
 

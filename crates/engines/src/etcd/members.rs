@@ -1,25 +1,26 @@
 //! The members of the cluster, of which one is asked until it fails.
 //!
-//! Whatever is asked is a transaction that can be asked again: a read, or a write that compares
-//! what it rests on, so that it can't be done twice.
+//! Every request is a transaction that can be sent again: a read, or a write that compares what it
+//! rests on, so that it can't be done twice.
 
-mod questions;
 mod tls;
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use etcd_client::{Client, ConnectOptions, Txn, TxnOp, TxnResponse, WatchOptions, WatchStream};
+use etcd_client::{
+    Client, ConnectOptions, Error, Txn, TxnOp, TxnResponse, WatchOptions, WatchStream,
+};
 use prominence_core::error::Fate;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
-use super::error::{OpenError, Outlook, Trouble};
+use super::counters::Counter;
+use super::error::{OpenError, Retry, Unavailable};
 use super::keys::Range;
 use super::options::{Endpoint, Options};
-
-pub(super) use questions::{Found, Read, RowContent, Wanted, range, row};
+use super::query::{Answers, RangeQuery};
 
 /// How long one member may take to answer, so that another can be asked within the time that a
 /// call has. A leader that is lost is replaced in one to two seconds.
@@ -32,11 +33,11 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// The longest such pause.
 const MAX_PAUSE: Duration = Duration::from_millis(500);
 
-/// How often a connection is tried when nothing comes. etcd closes those on which that is done
-/// more often than every five seconds.
+/// The interval of keep-alive pings. etcd closes connections on which they come more often than
+/// every five seconds.
 const KEEP_ALIVE: Duration = Duration::from_secs(6);
 
-/// How long the answer may take.
+/// How long the answer to a ping may take.
 const KEEP_ALIVE_ANSWER: Duration = Duration::from_secs(3);
 
 /// Bytes of one answer. A page of listings is read in pieces far below this; a transaction of
@@ -47,27 +48,41 @@ const MAX_ANSWER_BYTES: usize = 256 << 20;
 pub(super) struct Members {
     members: Vec<Member>,
     current: watch::Sender<usize>,
-    switches: AtomicU64,
-    /// Whether the last answer that a call got was none.
+    /// Changes to another member.
+    pub(super) failovers: Counter,
+    /// Whether the last call failed.
     is_away: AtomicBool,
     options: ConnectOptions,
 }
 
 struct Member {
     endpoint: Endpoint,
-    /// Made when the member is asked first: it may take a login.
+    /// Made with the first request, since it may take a login.
     client: Mutex<Option<Client>>,
 }
 
-/// What came of a write.
-pub(super) struct Written {
+/// The answer to a transaction.
+pub(super) struct Response {
     pub(super) response: TxnResponse,
-    /// Whether an earlier try of the same may have been done.
+    /// Whether an earlier attempt at the same transaction may have been done.
     pub(super) was_unclear: bool,
 }
 
+impl Response {
+    /// Whether the comparisons held, in the attempt that was answered.
+    pub(super) fn succeeded(&self) -> bool {
+        self.response.succeeded()
+    }
+
+    /// The cluster's revision after the transaction.
+    pub(super) fn revision(&self) -> i64 {
+        let header = self.response.header();
+        header.map_or(0, |header| header.revision())
+    }
+}
+
 impl Members {
-    /// `first` tells which of them is asked first, so that not all servers ask the same.
+    /// `first` chooses the member to begin with, so that not all servers use the same one.
     pub(super) fn new(options: &Options, first: u64) -> Result<Self, OpenError> {
         let mut connect = ConnectOptions::new()
             .with_connect_timeout(options.connect_timeout)
@@ -92,73 +107,85 @@ impl Members {
         Ok(Self {
             members,
             current: watch::Sender::new(first),
-            switches: AtomicU64::new(0),
+            failovers: Counter::default(),
             is_away: AtomicBool::new(false),
             options: connect,
         })
     }
 
-    /// Reads, all as of one moment that is not before this call.
+    /// Reads all queries as of one moment that is not before this call.
     pub(super) async fn read(
         &self,
-        ranges: Vec<TxnOp>,
+        queries: Vec<RangeQuery>,
         deadline: Instant,
-    ) -> Result<Read, Trouble> {
-        let wanted = Txn::new().and_then(ranges);
-        let done = self.transact(&wanted, deadline).await?;
-        Ok(Read::from(done.response))
+    ) -> Result<Answers, Unavailable> {
+        let queries: Vec<TxnOp> = queries.into_iter().map(TxnOp::from).collect();
+        let done = self.transact(&Txn::new().and_then(queries), deadline).await;
+        // A read that fails has applied nothing.
+        let done = done.map_err(|error| error.with_fate(Fate::NotApplied))?;
+        Ok(Answers::from(done.response))
     }
 
     /// Does a transaction, which has to be one that can't be done twice.
-    pub(super) async fn transact(&self, txn: &Txn, deadline: Instant) -> Result<Written, Trouble> {
-        let done = self.try_everywhere(txn, deadline).await;
-        // Said once, as every call says it to its caller.
+    pub(super) async fn transact(
+        &self,
+        txn: &Txn,
+        deadline: Instant,
+    ) -> Result<Response, Unavailable> {
+        let done = self.try_members(txn, deadline).await;
+        // Logged once, since every call reports it to its caller.
         match &done {
             Ok(_) if self.is_away.swap(false, Ordering::Relaxed) => {
                 tracing::info!("the etcd cluster answers again");
             }
-            Err(trouble) if !self.is_away.swap(true, Ordering::Relaxed) => {
-                tracing::warn!(reason = trouble.reason, "the etcd cluster does not answer");
+            Err(error) if !self.is_away.swap(true, Ordering::Relaxed) => {
+                tracing::warn!(reason = error.reason, "the etcd cluster does not answer");
             }
             Ok(_) | Err(_) => {}
         }
         done
     }
 
-    async fn try_everywhere(&self, txn: &Txn, deadline: Instant) -> Result<Written, Trouble> {
+    async fn try_members(&self, txn: &Txn, deadline: Instant) -> Result<Response, Unavailable> {
         let mut was_unclear = false;
-        let mut tries = 0;
+        let mut attempts = 0;
         loop {
             let number = *self.current.borrow();
             let until = deadline.min(Instant::now() + ATTEMPT);
-            let trouble = match timeout_at(until, self.try_at(number, txn)).await {
+            let error = match timeout_at(until, self.try_at(number, txn)).await {
                 Ok(Ok(response)) => {
-                    return Ok(Written {
+                    return Ok(Response {
                         response,
                         was_unclear,
                     });
                 }
-                Ok(Err(trouble)) => trouble,
-                Err(_) => Trouble::slow(ATTEMPT),
+                Ok(Err(error)) => error,
+                Err(_) => Unavailable::slow(ATTEMPT),
             };
-            was_unclear |= trouble.fate == Fate::Unknown;
-            match trouble.outlook {
-                Outlook::Same => return Err(trouble.with_fate(fate(was_unclear))),
-                Outlook::NewLogin => self.forget(number),
-                Outlook::Another => self.leave(number),
+            // Once an attempt may have been done, no later failure makes that certain again.
+            was_unclear |= error.fate == Fate::Unknown;
+            let fate = if was_unclear {
+                Fate::Unknown
+            } else {
+                Fate::NotApplied
+            };
+            match error.retry {
+                Retry::Useless => return Err(error.with_fate(fate)),
+                Retry::NewLogin => self.discard_client(number),
+                Retry::AnotherMember => self.fail_over(number),
             }
-            tries += 1;
-            let pause = (PAUSE * tries).min(MAX_PAUSE);
+            attempts += 1;
+            let pause = (PAUSE * attempts).min(MAX_PAUSE);
             if Instant::now() + pause >= deadline {
-                return Err(trouble.with_fate(fate(was_unclear)));
+                return Err(error.with_fate(fate));
             }
             tokio::time::sleep(pause).await;
         }
     }
 
-    /// Watches a range from a revision of the cluster on, or from now on, at the member that is
-    /// asked at present.
-    pub(super) async fn watch(&self, range: &Range, from: i64) -> Result<WatchStream, Trouble> {
+    /// Watches a range from a revision of the cluster on, or from now on where it is 0, at the
+    /// current member.
+    pub(super) async fn watch(&self, range: &Range, from: i64) -> Result<WatchStream, Unavailable> {
         let number = *self.current.borrow();
         let mut options = WatchOptions::new()
             .with_range(range.end.clone())
@@ -168,93 +195,73 @@ impl Members {
         }
         let start = async {
             let client = self.client(number).await?;
-            let mut watch = client
-                .watch_client()
-                .max_decoding_message_size(MAX_ANSWER_BYTES);
-            watch
-                .watch(range.start.clone(), Some(options))
-                .await
-                .map_err(Trouble::of)
+            let watch = client.watch_client();
+            let mut watch = watch.max_decoding_message_size(MAX_ANSWER_BYTES);
+            let watch = watch.watch(range.start.clone(), Some(options)).await;
+            watch.map_err(Unavailable::from)
         };
         let started = tokio::time::timeout(ATTEMPT, start).await;
-        started
-            .unwrap_or_else(|_| Err(Trouble::slow(ATTEMPT)))
-            .inspect_err(|trouble| {
-                if trouble.outlook == Outlook::NewLogin {
-                    self.forget(number);
-                } else {
-                    self.leave(number);
-                }
-            })
+        let started = started.unwrap_or_else(|_| Err(Unavailable::slow(ATTEMPT)));
+        started.inspect_err(|error| {
+            if error.retry == Retry::NewLogin {
+                self.discard_client(number);
+            } else {
+                self.fail_over(number);
+            }
+        })
     }
 
-    /// Tells when another member is asked from now on.
-    pub(super) fn turns(&self) -> watch::Receiver<usize> {
+    /// Notifies of each change to another member.
+    pub(super) fn subscribe_to_failovers(&self) -> watch::Receiver<usize> {
         self.current.subscribe()
     }
 
-    /// How often another member was turned to.
-    pub(super) fn switches(&self) -> u64 {
-        self.switches.load(Ordering::Relaxed)
+    async fn try_at(&self, number: usize, txn: &Txn) -> Result<TxnResponse, Unavailable> {
+        let kv = self.client(number).await?.kv_client();
+        let mut kv = kv.max_decoding_message_size(MAX_ANSWER_BYTES);
+        kv.txn(txn.clone()).await.map_err(Unavailable::from)
     }
 
-    async fn try_at(&self, number: usize, txn: &Txn) -> Result<TxnResponse, Trouble> {
-        let client = self.client(number).await?;
-        let mut kv = client
-            .kv_client()
-            .max_decoding_message_size(MAX_ANSWER_BYTES);
-        kv.txn(txn.clone()).await.map_err(Trouble::of)
-    }
-
-    async fn client(&self, number: usize) -> Result<Client, Trouble> {
+    async fn client(&self, number: usize) -> Result<Client, Unavailable> {
         let member = &self.members[number];
         if let Some(client) = member.lock().clone() {
             return Ok(client);
         }
         let options = Some(self.options.clone());
-        let client = Client::connect([member.endpoint.as_str()], options)
-            .await
-            // Nothing but a login can have been sent.
-            .map_err(|error| Trouble::of(error).with_fate(Fate::NotApplied))?;
+        let client = Client::connect([member.endpoint.as_str()], options).await;
+        // Nothing but a login can have been sent.
+        let no_write = |error: Error| Unavailable::from(error).with_fate(Fate::NotApplied);
+        let client = client.map_err(no_write)?;
         *member.lock() = Some(client.clone());
         Ok(client)
     }
 
-    /// Turns to the next member, unless somebody has done so.
-    fn leave(&self, number: usize) {
+    /// Changes to the next member, unless another call has done so.
+    fn fail_over(&self, number: usize) {
         let next = (number + 1) % self.members.len();
-        let turned = self.current.send_if_modified(|current| {
+        let is_changed = self.current.send_if_modified(|current| {
             let is_first = *current == number && next != number;
             if is_first {
                 *current = next;
             }
             is_first
         });
-        if turned {
-            self.switches.fetch_add(1, Ordering::Relaxed);
+        if is_changed {
+            self.failovers.add(1);
             let endpoint = &self.members[next].endpoint;
-            tracing::debug!(%endpoint, "turning to another member of the etcd cluster");
+            tracing::debug!(%endpoint, "changing to another member of the etcd cluster");
         }
     }
 
-    /// Makes a new client of a member the next time.
-    fn forget(&self, number: usize) {
+    /// Lets the next request to a member make a new client.
+    fn discard_client(&self, number: usize) {
         *self.members[number].lock() = None;
     }
 }
 
 impl Member {
-    /// What is behind the lock is replaced in one go.
+    /// The value behind the lock is replaced in one step, so a poisoned lock guards a valid one.
     fn lock(&self) -> MutexGuard<'_, Option<Client>> {
         self.client.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// What is known about a write after several tries.
-fn fate(was_unclear: bool) -> Fate {
-    if was_unclear {
-        Fate::Unknown
-    } else {
-        Fate::NotApplied
     }
 }

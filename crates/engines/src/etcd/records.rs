@@ -1,22 +1,28 @@
-//! What stands under the keys that are the engine's own: heads, the log, and hints of expiry.
-//! Entries are as in every engine.
+//! The rows that only this engine has: heads, the log, and expiry hints. Rows of entries are the
+//! same in every engine.
 
 mod log;
 
-use prominence_core::{Cursor, Key, Revision, StoreError, Timestamp, Usage};
+use bytes::Bytes;
+use etcd_client::KeyValue;
+use prominence_core::rules::Effect;
+use prominence_core::{
+    Cursor, Entry, Key, Namespace, Prefix, Revision, StoreError, Timestamp, Usage,
+};
 
-use crate::row::{Body, Kind, Row, readable};
+use super::keys::Keys;
+use crate::row::{self, Body, Kind, Row, readable};
 
-pub(super) use log::{Content, Logged, LoggedCommit, Record};
+pub(super) use log::{Content, LoggedChange, LoggedCommit, Record};
 
 /// Bytes of the keys in one part of a record: far below what etcd takes in a request.
 const PART_BYTES: usize = 512 << 10;
 
-/// What tells one try to write from every other, so that it can be found out whether one whose
-/// answer was lost was done.
+/// Tells each attempt at a write from all others, so that the head and the log tell whether one
+/// whose answer was lost was done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Ticket {
-    /// Drawn by each process when it starts.
+    /// A random number of the process, chosen when it starts.
     pub(super) process: u64,
     pub(super) number: u64,
 }
@@ -34,27 +40,27 @@ impl Ticket {
     }
 }
 
-/// What all writes to a namespace read and replace, so that of two at once only one is done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The row that all writes to a namespace read and replace, so that of two at once only one is done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Head {
-    /// What is stored, entries that have expired and are not yet removed included.
+    /// The stored keys and bytes, expired entries that are not yet removed included.
     pub(super) usage: Usage,
-    /// Stored keys with a segment `_internal_`. Where there are none, what begins with a prefix
-    /// is what a listing shows.
+    /// Stored keys with a segment `_internal_`. Where there are none, a listing shows all keys that
+    /// begin with its prefix.
     pub(super) internal_keys: u64,
     /// Changes in the log.
     pub(super) logged: u64,
-    /// Nothing up to and including this revision is in the log any more.
-    pub(super) forgotten: Revision,
-    /// The latest instant of a commit, by the clock of whoever wrote it.
+    /// The log no longer has this revision and all before it.
+    pub(super) trimmed_to: Revision,
+    /// The latest time of a commit, by the clock of the process that wrote it.
     pub(super) time: Timestamp,
-    /// Who wrote it.
+    /// The attempt that wrote it.
     pub(super) ticket: Ticket,
-    /// Whether somebody has the namespace to itself for a while.
+    /// The process that has reserved the namespace, if one has.
     pub(super) reserved: Option<Reservation>,
 }
 
-/// A namespace that one process alone writes to for a while. It lapses where that process dies.
+/// Only this process writes to the namespace. It lapses where the process dies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Reservation {
     /// [`Ticket::process`].
@@ -62,24 +68,30 @@ pub(super) struct Reservation {
     pub(super) until: Timestamp,
 }
 
-impl Default for Head {
-    fn default() -> Self {
-        Self {
-            usage: Usage::default(),
-            internal_keys: 0,
-            logged: 0,
-            forgotten: Revision::ZERO,
-            time: Timestamp::from_millis(0),
-            ticket: Ticket::default(),
-            reserved: None,
-        }
-    }
-}
-
 impl Head {
     /// The earliest place that a reader of the log can start from.
     pub(super) fn oldest(&self) -> Cursor {
-        Cursor::after(self.forgotten)
+        Cursor::after(self.trimmed_to)
+    }
+
+    /// The head after some effects, all but the usage.
+    pub(super) fn after(self, effects: &[Effect], now: Timestamp, ticket: Ticket) -> Self {
+        let internal = effects.iter().filter(|effect| is_internal(&effect.key));
+        let before = internal.clone().filter(|effect| effect.before.is_some());
+        let after = internal.filter(|effect| effect.after.is_some());
+        let (before, after) = (before.count() as u64, after.count() as u64);
+        Self {
+            internal_keys: (self.internal_keys + after).saturating_sub(before),
+            logged: self.logged + effects.len() as u64,
+            time: self.time.max(now),
+            ticket,
+            ..self
+        }
+    }
+
+    /// The head in a row; an empty one where the namespace was never written to.
+    pub(super) fn of_row(key: &[u8], row: Option<KeyValue>) -> Result<Self, StoreError> {
+        row.map_or(Ok(Self::default()), |row| Self::decode(key, row.value()))
     }
 
     pub(super) fn encode(&self, key: &[u8]) -> Vec<u8> {
@@ -89,7 +101,7 @@ impl Head {
         row.u64(self.usage.revision.get());
         row.u64(self.internal_keys);
         row.u64(self.logged);
-        row.u64(self.forgotten.get());
+        row.u64(self.trimmed_to.get());
         row.u64(self.time.as_millis());
         row.u64(self.ticket.process);
         row.u64(self.ticket.number);
@@ -111,7 +123,7 @@ impl Head {
                 },
                 internal_keys: body.u64()?,
                 logged: body.u64()?,
-                forgotten: Revision::new(body.u64()?),
+                trimmed_to: Revision::new(body.u64()?),
                 time: body.instant()?,
                 ticket: Ticket::read(&mut body)?,
                 reserved: None,
@@ -127,17 +139,32 @@ impl Head {
     }
 }
 
-/// How many of these keys, of which there are some, go into one part.
-pub(super) fn part_of(keys: &[Key]) -> usize {
-    let mut bytes = 0;
-    let fits = keys.iter().take_while(|key| {
-        bytes += key.as_str().len() + 2;
-        bytes <= PART_BYTES
-    });
-    fits.count().max(1)
+/// Whether some listing hides the key.
+pub(super) fn is_internal(key: &Key) -> bool {
+    Prefix::everything().hidden_part(key).is_some()
 }
 
-/// The keys of one part of a large deletion.
+/// The entry in a row. Its value shares its bytes with the row.
+pub(super) fn decode_entry(key: &[u8], row: KeyValue) -> Result<Entry, StoreError> {
+    let (_, value) = row.into_key_value();
+    row::decode_entry(key, &Bytes::from(value))
+}
+
+/// The keys of a large deletion in the parts that they are stored in.
+pub(super) fn split_into_parts(mut keys: &[Key]) -> impl Iterator<Item = &[Key]> {
+    std::iter::from_fn(move || {
+        let mut bytes = 0;
+        let fits = keys.iter().take_while(|key| {
+            bytes += key.as_str().len() + 2;
+            bytes <= PART_BYTES
+        });
+        let count = fits.count().max(1);
+        keys.split_off(..count.min(keys.len()))
+            .filter(|part| !part.is_empty())
+    })
+}
+
+/// The row of one part of a large deletion.
 pub(super) fn encode_part(key: &[u8], deleted: &[Key]) -> Vec<u8> {
     let bytes = deleted.iter().map(|key| key.as_str().len() + 2);
     let mut row = Row::new(bytes.sum());
@@ -158,8 +185,25 @@ pub(super) fn decode_part(key: &[u8], row: &[u8]) -> Result<Vec<Key>, StoreError
     })
 }
 
-/// Keys and when each expires: hints, as an entry may have been written again since.
-pub(super) fn encode_due(key: &[u8], due: &[(Key, Timestamp)]) -> Vec<u8> {
+/// The rows of the hint that these keys expire, where there are some, and of the namespace's place
+/// in the order of all hints. Both are under the earliest instant. The revision keeps the hints of
+/// different commits apart.
+pub(super) fn hint(
+    keys: &Keys,
+    namespace: &Namespace,
+    due: &[(Key, Timestamp)],
+    revision: Revision,
+) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let Some(earliest) = due.iter().map(|(_, instant)| *instant).min() else {
+        return Vec::new();
+    };
+    let key = keys.due(namespace, earliest, revision);
+    let row = encode_due(&key, due);
+    vec![(key, row), (keys.wake(earliest, namespace), Vec::new())]
+}
+
+/// Keys and when each expires. The entries may have been written again since.
+fn encode_due(key: &[u8], due: &[(Key, Timestamp)]) -> Vec<u8> {
     let mut row = Row::new(due.iter().map(|(key, _)| key.as_str().len() + 10).sum());
     for (key, instant) in due {
         row.u64(instant.as_millis());
@@ -207,7 +251,7 @@ mod tests {
             },
             internal_keys: 4,
             logged: 5,
-            forgotten: Revision::new(6),
+            trimmed_to: Revision::new(6),
             time: Timestamp::from_secs(7),
             ticket: ticket(),
             reserved: None,

@@ -19,7 +19,7 @@ mod rows;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use etcd_client::{KeyValue, Txn, TxnOp};
+use etcd_client::Txn;
 use prominence_core::StoreError;
 use prominence_core::error::Fate;
 use tokio::runtime::{Builder, Handle};
@@ -30,10 +30,11 @@ pub(crate) use batch::Filling;
 pub(crate) use load::LoadError;
 pub(crate) use rows::Rows;
 
-use super::error::{OpenError, RETRY_LATER, Trouble, unavailable};
+use super::error::{OpenError, RETRY_LATER, Unavailable, unavailable};
 use super::keys::{Keys, Range, next};
-use super::members::{Members, Read, RowContent, Wanted, Written, range, row};
+use super::members::{Members, Response};
 use super::options::Options;
+use super::query::{Answers, RangeQuery};
 
 /// A cluster that is asked by threads, which wait for the answers.
 pub(crate) struct Cluster {
@@ -83,39 +84,30 @@ impl Cluster {
 
     /// Whether something is stored under the root.
     pub(crate) fn holds_any(&self) -> Result<bool, StoreError> {
-        let one = Wanted {
-            limit: 1,
-            content: RowContent::Keys,
-            revision: 0,
-        };
-        let questions = self.keys.tables().map(|table| range(&table, one));
-        let read = self.read(questions.to_vec());
-        let found = read.map_err(|trouble| trouble.read())?.found;
-        Ok(found.iter().any(|found| !found.rows.is_empty()))
+        let queries = self.keys.tables().map(|table| {
+            let rows = RangeQuery::range(&table);
+            rows.limit(1).keys_only()
+        });
+        let mut answers = self.read(queries.to_vec())?;
+        Ok(queries.iter().any(|_| answers.next_row().is_some()))
     }
 
     /// How many entries are stored under the root.
     pub(crate) fn entries(&self) -> Result<u64, StoreError> {
-        let wanted = Wanted {
-            content: RowContent::Count,
-            ..Wanted::default()
-        };
-        let read = self.read(vec![range(&self.keys.all_entries(), wanted)]);
-        let found = read.map_err(|trouble| trouble.read())?.found;
-        Ok(found.first().map_or(0, |found| found.count))
+        let entries = RangeQuery::range(&self.keys.all_entries());
+        Ok(self.read(vec![entries.count_only()])?.next().count)
     }
 
     /// Whether a migration into it was begun and not completed.
     pub(crate) fn is_filling(&self) -> Result<bool, StoreError> {
-        let read = self.read(vec![row(self.keys.mark(), 0)]);
-        let read = read.map_err(|trouble| trouble.read())?;
-        Ok(row_of(&read).is_some())
+        let progress = RangeQuery::row(self.keys.migration());
+        Ok(self.read(vec![progress])?.next_row().is_some())
     }
 
     /// Where everything is that is stored under the root.
     pub(crate) fn ranges(&self) -> Ranges {
         let mut ranges = self.keys.tables().to_vec();
-        let mark = self.keys.mark();
+        let mark = self.keys.migration();
         ranges.push(Range {
             end: next(mark.clone()),
             start: mark,
@@ -133,22 +125,21 @@ impl Cluster {
         Rows::new(self, Range { start, end }, revision)
     }
 
-    fn now(&self) -> Result<Read, StoreError> {
-        let read = self.read(vec![row(self.keys.probe(), 0)]);
-        read.map_err(|trouble| trouble.read())
+    fn now(&self) -> Result<Answers, StoreError> {
+        Ok(self.read(vec![RangeQuery::row(self.keys.probe())])?)
     }
 
-    fn read(&self, questions: Vec<TxnOp>) -> Result<Read, Trouble> {
+    fn read(&self, queries: Vec<RangeQuery>) -> Result<Answers, Unavailable> {
         let deadline = Instant::now() + self.options.request_timeout;
-        let read = self.members.read(questions, deadline);
+        let read = self.members.read(queries, deadline);
         self.driver.handle.block_on(read)
     }
 
     /// Does a transaction, which has to be one that can't be done twice.
-    fn transact(&self, txn: &Txn) -> Result<Written, Trouble> {
+    fn transact(&self, txn: &Txn) -> Result<Response, Unavailable> {
         let deadline = Instant::now() + self.options.request_timeout;
-        let written = self.members.transact(txn, deadline);
-        self.driver.handle.block_on(written)
+        let done = self.members.transact(txn, deadline);
+        self.driver.handle.block_on(done)
     }
 }
 
@@ -206,9 +197,4 @@ impl Drop for Driver {
             let _ = thread.join();
         }
     }
-}
-
-/// The row that was asked for first, where it is there.
-fn row_of(read: &Read) -> Option<&KeyValue> {
-    read.found.first()?.rows.first()
 }

@@ -1,12 +1,15 @@
 //! Records of the log: what was written in one transaction, and parts of what is too much for one.
 
-use prominence_core::{Change, ChangeKind, Cursor, Job, Key, Put, Revision, StoreError, Timestamp};
+use prominence_core::rules::Effect;
+use prominence_core::{
+    Change, ChangeKind, Cursor, Entry, Job, Key, Put, Revision, StoreError, Timestamp,
+};
 
 use super::Ticket;
 use crate::claim_index::ClaimState;
 use crate::row::{Body, Kind, Row, read_state, readable, write_state};
 
-/// How a change is told from the others.
+/// The kind of a change.
 const PUT: u8 = 0;
 const DELETE: u8 = 1;
 const EXPIRE: u8 = 2;
@@ -17,32 +20,63 @@ const PUT_WITH_STATE: u8 = 3;
 const HAS_EXPIRES: u8 = 1;
 const HAS_CLAIM: u8 = 2;
 
-/// Whether a record holds its changes, or others hold them.
-const HERE: u8 = 0;
+/// Whether a record has its changes inline or in parts.
+const INLINE: u8 = 0;
 const IN_PARTS: u8 = 1;
 
 /// One key's change, as the log keeps it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::etcd) struct Logged {
-    pub(in crate::etcd) key: Key,
-    pub(in crate::etcd) kind: ChangeKind,
-    /// How the key stands afterwards; `None` where it is gone.
-    pub(in crate::etcd) claim_state: Option<ClaimState>,
+pub(crate) struct LoggedChange {
+    pub(crate) key: Key,
+    pub(crate) kind: ChangeKind,
+    /// The claim state of the key afterwards; `None` where it no longer exists.
+    pub(crate) claim_state: Option<ClaimState>,
 }
 
 /// One commit, as the log keeps it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::etcd) struct LoggedCommit {
-    pub(in crate::etcd) revision: Revision,
-    pub(in crate::etcd) time: Timestamp,
-    pub(in crate::etcd) author: Option<Job>,
-    pub(in crate::etcd) changes: Vec<Logged>,
+pub(crate) struct LoggedCommit {
+    pub(crate) revision: Revision,
+    pub(crate) time: Timestamp,
+    pub(crate) author: Option<Job>,
+    pub(crate) changes: Vec<LoggedChange>,
+}
+
+impl LoggedChange {
+    pub(crate) fn deletion(key: Key) -> Self {
+        Self {
+            key,
+            kind: ChangeKind::Delete,
+            claim_state: None,
+        }
+    }
 }
 
 impl LoggedCommit {
-    /// The change in this place.
-    pub(in crate::etcd) fn change(&self, index: u32, logged: &Logged) -> Change {
-        Change {
+    /// The commit with these effects.
+    pub(crate) fn of(
+        revision: Revision,
+        time: Timestamp,
+        author: Option<&Job>,
+        effects: &[Effect],
+    ) -> Self {
+        let state = |entry: &Entry| ClaimState::of(&entry.metadata);
+        let changes = effects.iter().map(|effect| LoggedChange {
+            key: effect.key.clone(),
+            kind: effect.kind.clone(),
+            claim_state: effect.after.as_ref().map(state),
+        });
+        Self {
+            revision,
+            time,
+            author: author.cloned(),
+            changes: changes.collect(),
+        }
+    }
+
+    /// The changes as readers of the log see them.
+    pub(crate) fn changes(&self) -> impl Iterator<Item = Change> {
+        (0..).zip(&self.changes).map(|(index, logged)| Change {
             at: Cursor {
                 revision: self.revision,
                 index,
@@ -51,23 +85,23 @@ impl LoggedCommit {
             kind: logged.kind.clone(),
             job: self.author.clone(),
             time: self.time,
-        }
+        })
     }
 }
 
 /// A record of the log: what was written in one transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::etcd) struct Record {
-    pub(in crate::etcd) ticket: Ticket,
-    pub(in crate::etcd) content: Content,
+pub(crate) struct Record {
+    pub(crate) ticket: Ticket,
+    pub(crate) content: Content,
 }
 
-/// What a record tells.
+/// The content of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::etcd) enum Content {
-    /// Commits, in their order.
-    Here(Vec<LoggedCommit>),
-    /// One commit whose deletions are in so many parts.
+pub(crate) enum Content {
+    /// Commits with their changes, in their order.
+    Inline(Vec<LoggedCommit>),
+    /// One commit whose deletions are in parts.
     InParts {
         /// The commit without its changes.
         commit: LoggedCommit,
@@ -78,13 +112,13 @@ pub(in crate::etcd) enum Content {
 }
 
 impl Record {
-    pub(in crate::etcd) fn encode(&self, key: &[u8]) -> Vec<u8> {
+    pub(crate) fn encode(&self, key: &[u8]) -> Vec<u8> {
         let mut row = Row::new(256);
         row.u64(self.ticket.process);
         row.u64(self.ticket.number);
         match &self.content {
-            Content::Here(commits) => {
-                row.0.push(HERE);
+            Content::Inline(commits) => {
+                row.0.push(INLINE);
                 row.count(commits.len());
                 for commit in commits {
                     write_commit(&mut row, commit);
@@ -108,12 +142,12 @@ impl Record {
         row.finish(Kind::Commits, key)
     }
 
-    pub(in crate::etcd) fn decode(key: &[u8], row: &[u8]) -> Result<Self, StoreError> {
+    pub(crate) fn decode(key: &[u8], row: &[u8]) -> Result<Self, StoreError> {
         let mut body = Body::open(Kind::Commits, key, row)?;
         readable(Kind::Commits, key, || {
             let ticket = Ticket::read(&mut body)?;
             let content = match body.u8()? {
-                HERE => {
+                INLINE => {
                     let mut commits = Vec::new();
                     for _ in 0..body.u32()? {
                         let mut commit = read_commit(&mut body)?;
@@ -123,7 +157,7 @@ impl Record {
                         }
                         commits.push(commit);
                     }
-                    Content::Here(commits)
+                    Content::Inline(commits)
                 }
                 IN_PARTS => Content::InParts {
                     commit: read_commit(&mut body)?,
@@ -137,19 +171,19 @@ impl Record {
     }
 
     /// The time of its last commit.
-    pub(in crate::etcd) fn time(&self) -> Timestamp {
+    pub(crate) fn time(&self) -> Timestamp {
         match &self.content {
-            Content::Here(commits) => commits
+            Content::Inline(commits) => commits
                 .last()
                 .map_or(Timestamp::from_millis(0), |last| last.time),
             Content::InParts { commit, .. } => commit.time,
         }
     }
 
-    /// How many changes it tells of.
-    pub(in crate::etcd) fn changes(&self) -> u64 {
+    /// The number of its changes.
+    pub(crate) fn changes(&self) -> u64 {
         match &self.content {
-            Content::Here(commits) => commits
+            Content::Inline(commits) => commits
                 .iter()
                 .map(|commit| commit.changes.len() as u64)
                 .sum(),
@@ -173,7 +207,7 @@ fn read_commit(body: &mut Body<'_>) -> Option<LoggedCommit> {
     })
 }
 
-fn write_change(row: &mut Row, commit: &LoggedCommit, change: &Logged) {
+fn write_change(row: &mut Row, commit: &LoggedCommit, change: &LoggedChange) {
     match &change.kind {
         ChangeKind::Put(Put {
             size,
@@ -192,7 +226,7 @@ fn write_change(row: &mut Row, commit: &LoggedCommit, change: &Logged) {
     row.text(change.key.as_str());
 }
 
-/// Writes a change as version 1 has it, up to its key.
+/// Writes a change as version 1 has it, without its key.
 fn write_stateless(row: &mut Row, kind: u8, size: u64, claim_state: Option<ClaimState>) {
     row.0.push(kind);
     row.u64(size);
@@ -207,7 +241,7 @@ fn write_stateless(row: &mut Row, kind: u8, size: u64, claim_state: Option<Claim
 }
 
 /// Reads a change of a commit, of which everything else has been read.
-fn read_change(body: &mut Body<'_>, commit: &LoggedCommit) -> Option<Logged> {
+fn read_change(body: &mut Body<'_>, commit: &LoggedCommit) -> Option<LoggedChange> {
     let kind = body.u8()?;
     let size = usize::try_from(body.u64()?).ok()?;
     let (kind, claim_state) = if kind == PUT_WITH_STATE {
@@ -228,7 +262,7 @@ fn read_change(body: &mut Body<'_>, commit: &LoggedCommit) -> Option<Logged> {
         }
     };
     let key = Key::stored(body.text()?)?;
-    Some(Logged {
+    Some(LoggedChange {
         key,
         kind,
         claim_state,
@@ -299,7 +333,7 @@ mod tests {
         let changes = changes
             .into_iter()
             .chain(with_states)
-            .map(|(kind, claim_state)| Logged {
+            .map(|(kind, claim_state)| LoggedChange {
                 key: key("/a/é"),
                 kind,
                 claim_state,
@@ -320,7 +354,7 @@ mod tests {
         };
         let here = Record {
             ticket: ticket(),
-            content: Content::Here(vec![commit, bare.clone()]),
+            content: Content::Inline(vec![commit, bare.clone()]),
         };
         assert_eq!(Record::decode(AT, &here.encode(AT)).unwrap(), here);
         assert_eq!(here.changes(), count);

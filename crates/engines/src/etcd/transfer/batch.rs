@@ -9,10 +9,10 @@ use etcd_client::{Compare, CompareOp, Txn, TxnOp};
 use prominence_core::{StoreError, Timestamp};
 use xxhash_rust::xxh3::Xxh3;
 
+use super::Cluster;
 use super::load::LoadError;
 use super::mark::Mark;
-use super::{Cluster, row_of};
-use crate::etcd::members::{Written, row};
+use crate::etcd::query::RangeQuery;
 
 /// Rows of a batch. etcd takes 128 operations, and one is for the mark.
 const MAX_ROWS: usize = 120;
@@ -32,7 +32,7 @@ impl<'a> Filling<'a> {
     /// Begins a migration, or goes on with one that was broken off. `None` where something else
     /// is stored there.
     pub(crate) fn begin(cluster: &'a Cluster, now: Timestamp) -> Result<Option<Self>, LoadError> {
-        let key = cluster.keys.mark();
+        let key = cluster.keys.migration();
         if let Some((mark, written)) = read(cluster)? {
             return Ok(Some(Self {
                 cluster,
@@ -69,13 +69,13 @@ impl<'a> Filling<'a> {
 
     /// Takes the mark away: from now on this is a store like any other.
     pub(crate) fn complete(self) -> Result<(), LoadError> {
-        let key = self.cluster.keys.mark();
+        let key = self.cluster.keys.migration();
         let unchanged = Compare::mod_revision(key.clone(), CompareOp::Equal, self.written);
         let txn = Txn::new()
             .when(vec![unchanged])
             .and_then(vec![TxnOp::delete(key, None)]);
-        let done = transact(self.cluster, &txn)?;
-        let is_done = done.response.succeeded()
+        let done = self.cluster.transact(&txn).map_err(StoreError::from)?;
+        let is_done = done.succeeded()
             // Then an earlier try of the same was done.
             || (done.was_unclear && read(self.cluster)?.is_none());
         if is_done {
@@ -92,13 +92,12 @@ impl<'a> Filling<'a> {
         writes: Vec<TxnOp>,
         mark: Mark,
     ) -> Result<(), LoadError> {
-        let key = self.cluster.keys.mark();
+        let key = self.cluster.keys.migration();
         compares.push(Compare::mod_revision(key, CompareOp::Equal, self.written));
         let txn = Txn::new().when(compares).and_then(writes);
-        let done = transact(self.cluster, &txn)?;
-        let header = done.response.header();
-        let mut written = header.map_or(0, |header| header.revision());
-        if !done.response.succeeded() {
+        let done = self.cluster.transact(&txn).map_err(StoreError::from)?;
+        let mut written = done.revision();
+        if !done.succeeded() {
             match read(self.cluster)? {
                 // An earlier try of the same was done.
                 Some((found, at)) if done.was_unclear && found == mark => written = at,
@@ -157,13 +156,12 @@ impl<'f, 'a> Batches<'f, 'a> {
         Ok(())
     }
 
-    /// Makes sure that there is a row with nothing in it. It may be written again.
-    pub(super) fn note(&mut self, key: Vec<u8>) -> Result<(), LoadError> {
-        if self.once.contains(&key) {
-            return Ok(());
+    /// Writes a row that may have been written before, with the same content.
+    pub(super) fn put_once(&mut self, key: Vec<u8>, row: Vec<u8>) -> Result<(), LoadError> {
+        if !self.once.contains(&key) {
+            self.put(key.clone(), row)?;
+            self.once.insert(key);
         }
-        self.put(key.clone(), Vec::new())?;
-        self.once.insert(key);
         Ok(())
     }
 
@@ -208,7 +206,7 @@ impl<'f, 'a> Batches<'f, 'a> {
                 Err(LoadError::Changed)
             };
         }
-        let key = self.cluster().keys.mark();
+        let key = self.cluster().keys.migration();
         let row = mark.encode(&key);
         writes.push(TxnOp::put(key, row, None));
         self.filling.transact(compares, writes, mark)
@@ -217,17 +215,11 @@ impl<'f, 'a> Batches<'f, 'a> {
 
 /// The mark, and the cluster's revision that wrote it.
 fn read(cluster: &Cluster) -> Result<Option<(Mark, i64)>, StoreError> {
-    let key = cluster.keys.mark();
-    let read = cluster.read(vec![row(key.clone(), 0)]);
-    let read = read.map_err(|trouble| trouble.read())?;
-    let Some(found) = row_of(&read) else {
+    let key = cluster.keys.migration();
+    let mut answers = cluster.read(vec![RangeQuery::row(key.clone())])?;
+    let Some(row) = answers.next_row() else {
         return Ok(None);
     };
-    let mark = Mark::decode(&key, found.value())?;
-    Ok(Some((mark, found.mod_revision())))
-}
-
-fn transact(cluster: &Cluster, txn: &Txn) -> Result<Written, StoreError> {
-    let done = cluster.transact(txn);
-    done.map_err(|trouble| trouble.answer(trouble.fate))
+    let mark = Mark::decode(&key, row.value())?;
+    Ok(Some((mark, row.mod_revision())))
 }

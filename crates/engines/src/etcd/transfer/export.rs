@@ -3,14 +3,13 @@
 use std::io::Write;
 
 use bytes::Bytes;
-use prominence_core::change::ChangeKind;
 use prominence_core::{Namespace, Prefix, Revision, StoreError, Timestamp, Usage};
 
 use super::{Cluster, Rows};
 use crate::backup::{BackupError, BackupSummary, Record, Space, Writer};
 use crate::etcd::keys::Range;
-use crate::etcd::members::{RowContent, Wanted, range, row};
-use crate::etcd::records::{self, Content, Head, Logged, LoggedCommit};
+use crate::etcd::query::RangeQuery;
+use crate::etcd::records::{self, Content, Head, LoggedChange, LoggedCommit};
 use crate::row::{Kind, damaged, decode_entry};
 
 impl Cluster {
@@ -76,8 +75,7 @@ impl<'a, W: Write> Export<'a, W> {
             ..Usage::default()
         };
         while let Some((row_key, row)) = rows.next()? {
-            let key = keys.read_entry(namespace, &row_key);
-            let key = key.ok_or_else(|| damaged(Kind::Entry, &row_key, "has no legal key"))?;
+            let key = keys.read_entry(namespace, &row_key)?;
             let entry = decode_entry(&row_key, &Bytes::from(row))?;
             found.keys += 1;
             found.bytes += (key.as_str().len() + entry.value.len()) as u64;
@@ -97,8 +95,8 @@ impl<'a, W: Write> Export<'a, W> {
         while let Some((key, row)) = rows.next()? {
             let record = records::Record::decode(&key, &row)?;
             for commit in self.commits(namespace, record)? {
-                for (index, logged) in (0..).zip(&commit.changes) {
-                    self.put(&Record::Change(commit.change(index, logged)))?;
+                for change in commit.changes() {
+                    self.put(&Record::Change(change))?;
                 }
             }
         }
@@ -111,26 +109,17 @@ impl<'a, W: Write> Export<'a, W> {
         namespace: &Namespace,
         record: records::Record,
     ) -> Result<Vec<LoggedCommit>, StoreError> {
-        let (mut commit, deleted, parts) = match record.content {
-            Content::Here(commits) => return Ok(commits),
+        let (mut commit, deleted) = match record.content {
+            Content::Inline(commits) => return Ok(commits),
             Content::InParts {
-                commit,
-                deleted,
-                parts,
-            } => (commit, deleted, parts),
+                commit, deleted, ..
+            } => (commit, deleted),
         };
-        for number in 0..parts {
-            let key = self.cluster.keys.part(namespace, record.ticket, number);
-            let read = self.cluster.read(vec![row(key.clone(), self.revision)]);
-            let found = read.map_err(|trouble| trouble.read())?.found;
-            let part = found.first().and_then(|found| found.rows.first());
-            let part = part.ok_or_else(|| damaged(Kind::Part, &key, "is missing"))?;
-            let part = records::decode_part(&key, part.value())?;
-            commit.changes.extend(part.into_iter().map(|key| Logged {
-                key,
-                kind: ChangeKind::Delete,
-                claim_state: None,
-            }));
+        let mut parts = self.rows(self.cluster.keys.parts(namespace, record.ticket));
+        while let Some((key, row)) = parts.next()? {
+            let part = records::decode_part(&key, &row)?;
+            let part = part.into_iter().map(LoggedChange::deletion);
+            commit.changes.extend(part);
         }
         if commit.changes.len() as u64 != deleted {
             let key = self.cluster.keys.log(namespace, commit.revision);
@@ -143,14 +132,8 @@ impl<'a, W: Write> Export<'a, W> {
     /// Demands that there are no entries but those that were written.
     fn demand_no_others(&self, written: u64) -> Result<(), StoreError> {
         let all = self.cluster.keys.all_entries();
-        let wanted = Wanted {
-            content: RowContent::Count,
-            revision: self.revision,
-            ..Wanted::default()
-        };
-        let read = self.cluster.read(vec![range(&all, wanted)]);
-        let found = read.map_err(|trouble| trouble.read())?.found;
-        if found.first().is_none_or(|found| found.count != written) {
+        let entries = RangeQuery::range(&all).count_only().at(self.revision);
+        if self.cluster.read(vec![entries])?.next().count != written {
             return Err(damaged(
                 Kind::Entry,
                 &all.start,

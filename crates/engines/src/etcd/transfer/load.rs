@@ -9,8 +9,7 @@ use super::batch::{Batches, Filling};
 use crate::backup::{Record, Records, RestoreError, Space};
 use crate::claim_index::ClaimState;
 use crate::etcd::keys::Keys;
-use crate::etcd::plan::is_internal;
-use crate::etcd::records::{self, Content, Head, Logged, LoggedCommit, Ticket};
+use crate::etcd::records::{self, Content, Head, LoggedChange, LoggedCommit, Ticket, is_internal};
 use crate::row;
 
 /// Keys that one hint names. Hints are told apart by a number that no later commit may have, and
@@ -114,7 +113,7 @@ impl Load<'_, '_> {
 impl Filled {
     fn new(space: Space) -> Self {
         let mut head = Head {
-            forgotten: space.log_floor.revision,
+            trimmed_to: space.log_floor.revision,
             ..Head::default()
         };
         head.usage.revision = space.revision;
@@ -154,21 +153,21 @@ impl Filled {
     /// Writes a hint of what expires, where there is something that none names.
     fn hint(&mut self, batches: &mut Batches<'_, '_>) -> Result<(), LoadError> {
         let due = std::mem::take(&mut self.expiring);
-        let Some(earliest) = due.iter().map(|(_, instant)| *instant).min() else {
+        if due.is_empty() {
             return Ok(());
-        };
+        }
         self.hints += 1;
-        let (namespace, number) = (&self.namespace, prominence_core::Revision::new(self.hints));
-        let key = keys(batches).due(namespace, earliest, number);
-        let row = records::encode_due(&key, &due);
-        batches.put(key, row)?;
-        batches.note(keys(batches).wake(earliest, namespace))
+        let number = prominence_core::Revision::new(self.hints);
+        let rows = records::hint(keys(batches), &self.namespace, &due, number);
+        // The second row is the same for all hints with the same earliest instant.
+        rows.into_iter()
+            .try_for_each(|(key, row)| batches.put_once(key, row))
     }
 
     fn change(&mut self, batches: &mut Batches<'_, '_>, change: Change) -> Result<(), LoadError> {
         // A log begins with a whole commit here; of one whose first changes are forgotten the
         // others are as well.
-        if change.at.revision <= self.head.forgotten {
+        if change.at.revision <= self.head.trimmed_to {
             return Ok(());
         }
         let last = self.commits.last().map(|commit| commit.revision);
@@ -196,7 +195,7 @@ impl Filled {
                 ),
             }));
         }
-        commit.changes.push(Logged {
+        commit.changes.push(LoggedChange {
             claim_state: match &change.kind {
                 // A writer reads it only of commits after the first that it knows.
                 ChangeKind::Put(put) => Some(ClaimState {
@@ -238,7 +237,7 @@ impl Filled {
         let key = keys(batches).log(&self.namespace, last.revision);
         let record = records::Record {
             ticket: ticket(last),
-            content: Content::Here(commits),
+            content: Content::Inline(commits),
         };
         let row = record.encode(&key);
         batches.put(key, row)
@@ -254,14 +253,11 @@ impl Filled {
         let deleted: Vec<_> = changes.into_iter().map(|change| change.key).collect();
         let ticket = ticket(&commit);
         let mut parts = 0;
-        let mut rest = deleted.as_slice();
-        while !rest.is_empty() {
-            let (part, others) = rest.split_at(records::part_of(rest));
+        for part in records::split_into_parts(&deleted) {
             let key = keys(batches).part(&self.namespace, ticket, parts);
             let row = records::encode_part(&key, part);
             batches.put(key, row)?;
             parts += 1;
-            rest = others;
         }
         let key = keys(batches).log(&self.namespace, commit.revision);
         let record = records::Record {

@@ -7,17 +7,17 @@ use prominence_core::StoreError;
 use prominence_core::error::Fate;
 
 use super::Cluster;
-use crate::etcd::error::{RETRY_SOON, Trouble, unavailable};
+use crate::etcd::error::{RETRY_SOON, unavailable};
 use crate::etcd::keys::{self, Range};
-use crate::etcd::members::{Wanted, range};
+use crate::etcd::query::RangeQuery;
 
-/// Bytes of rows that one question should bring.
-const QUESTION_BYTES: usize = 2 << 20;
+/// Bytes of rows that one query should bring.
+const QUERY_BYTES: usize = 2 << 20;
 
-/// Rows of the first question, when it is not known how large they are.
+/// Rows of the first query, when their size is not known.
 const FIRST_ROWS: usize = 64;
 
-/// Rows of any question.
+/// The most rows of one query.
 const MAX_ROWS: usize = 10_000;
 
 /// A row, as it stands in the cluster.
@@ -59,36 +59,22 @@ impl<'a> Rows<'a> {
     }
 
     fn turn_page(&mut self) -> Result<(), StoreError> {
-        let wanted = Wanted {
-            limit: self.limit,
-            revision: self.revision,
-            ..Wanted::default()
-        };
-        let read = self.cluster.read(vec![range(&self.left, wanted)]);
-        let found = read.map_err(|trouble| describe(&trouble))?.found;
-        let found = found.into_iter().next().unwrap_or_default();
+        let query = RangeQuery::range(&self.left).limit(self.limit);
+        let read = self.cluster.read(vec![query.at(self.revision)]);
+        let found = read.map_err(|error| {
+            if error.is_compacted() {
+                let reason = "etcd's history was compacted while it was read";
+                return unavailable(reason, Fate::NotApplied, RETRY_SOON);
+            }
+            error.into()
+        });
+        let found = found?.next();
         self.is_cut = found.is_cut;
-        let bytes: usize = found
-            .rows
-            .iter()
-            .map(|row| row.key().len() + row.value().len())
-            .sum();
         if let Some(last) = found.rows.last() {
             self.left.start = keys::next(last.key().to_vec());
-            let each = bytes / found.rows.len() + 1;
-            let most = (QUESTION_BYTES / each).clamp(1, MAX_ROWS);
-            self.limit = (self.limit * 4).clamp(1, most);
+            self.limit = found.next_limit(self.limit, QUERY_BYTES, MAX_ROWS);
         }
         self.page = found.rows.into_iter();
         Ok(())
     }
-}
-
-/// What a failed read means to somebody who reads everything as of one revision.
-fn describe(trouble: &Trouble) -> StoreError {
-    if trouble.is_compacted() {
-        let reason = "etcd's history was compacted while it was read";
-        return unavailable(reason, Fate::NotApplied, RETRY_SOON);
-    }
-    trouble.read()
 }

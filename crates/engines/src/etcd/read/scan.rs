@@ -1,0 +1,184 @@
+//! Pages of a listing, counts, and usage.
+//!
+//! Each is read as of one revision of the cluster. Where only keys are asked for, no values are
+//! read: the expiry hints tell which keys may have expired without being removed yet. A folder of a
+//! one-level listing is skipped with one seek, and so are keys that a listing hides.
+
+use std::pin::Pin;
+
+use prominence_core::error::Fate;
+use prominence_core::limits::MAX_PAGE_BYTES;
+use prominence_core::{
+    Count, Depth, Item, Page, Prefix, Projection, Scan, StoreError, Usage, Visibility,
+};
+
+use super::Reader;
+use super::walk::{MAX_ROWS, Step, Walk, past_folder};
+use crate::etcd::error::{RETRY_SOON, Unavailable, unavailable};
+use crate::etcd::query::RangeQuery;
+
+/// Attempts at a scan, each as of a later revision, where etcd compacts its history meanwhile.
+const MAX_ATTEMPTS: u32 = 3;
+
+/// The result of a scan.
+pub(crate) struct Scanned<T> {
+    pub(crate) result: T,
+    /// Whether entries were left out because they have expired.
+    pub(crate) met_expired: bool,
+}
+
+/// Why an attempt at a scan failed.
+pub(super) enum ScanError {
+    /// etcd has compacted the revision as of which it was read.
+    Compacted,
+    Store(StoreError),
+}
+
+impl From<StoreError> for ScanError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<Unavailable> for ScanError {
+    fn from(error: Unavailable) -> Self {
+        if error.is_compacted() {
+            Self::Compacted
+        } else {
+            Self::Store(error.into())
+        }
+    }
+}
+
+/// One attempt at a scan.
+type Attempt<'w, T> = Pin<Box<dyn Future<Output = Result<T, ScanError>> + Send + 'w>>;
+
+impl<'a> Reader<'a> {
+    /// One page.
+    pub(crate) async fn page(self, scan: &'a Scan) -> Result<Scanned<Page>, StoreError> {
+        let keys_only = scan.projection == Projection::Keys;
+        let walk = Walk::new(self, &scan.prefix, keys_only);
+        as_of_one_revision(walk, |walk| Box::pin(walk.page(scan))).await
+    }
+
+    /// The number of keys.
+    pub(crate) async fn count(
+        self,
+        prefix: &'a Prefix,
+        visibility: Visibility,
+    ) -> Result<Scanned<Count>, StoreError> {
+        let walk = Walk::new(self, prefix, true);
+        as_of_one_revision(walk, |walk| Box::pin(walk.count(visibility))).await
+    }
+
+    /// The stored keys and bytes, without what has expired and is not removed yet.
+    pub(crate) async fn usage(self) -> Result<Scanned<Usage>, StoreError> {
+        let everything = Prefix::everything();
+        let walk = Walk::new(self, &everything, true);
+        as_of_one_revision(walk, |walk| Box::pin(walk.usage())).await
+    }
+}
+
+/// Attempts a scan as of one revision, and again as of a later one where etcd has compacted it.
+async fn as_of_one_revision<'a, T>(
+    new: Walk<'a>,
+    scan: impl for<'w> Fn(&'w mut Walk<'a>) -> Attempt<'w, T>,
+) -> Result<Scanned<T>, StoreError> {
+    for _ in 0..MAX_ATTEMPTS {
+        let mut walk = new.clone();
+        match scan(&mut walk).await {
+            Ok(result) => {
+                return Ok(Scanned {
+                    result,
+                    met_expired: walk.met_expired,
+                });
+            }
+            Err(ScanError::Store(error)) => return Err(error),
+            Err(ScanError::Compacted) => {}
+        }
+    }
+    let reason = "etcd's history is compacted faster than this can be read";
+    Err(unavailable(reason, Fate::NotApplied, RETRY_SOON))
+}
+
+impl Walk<'_> {
+    async fn page(&mut self, scan: &Scan) -> Result<Page, ScanError> {
+        if self.keys_only {
+            self.read_expired().await?;
+        }
+        let mut page = Page::default();
+        let mut weight = 0;
+        let expected = scan.limit.get().saturating_add(1);
+        self.visit(scan.after.as_ref(), expected, &mut |row| {
+            if let Some(hidden) = scan.prefix.hidden_part(&row.key) {
+                return past_folder(&row.key, hidden);
+            }
+            let folder = match scan.depth {
+                Depth::All => None,
+                Depth::OneLevel => scan.prefix.folder_of(&row.key),
+            };
+            let past = |folder: &Prefix| past_folder(&row.key, folder.as_str().len() - 1);
+            if let (Some(folder), Some(after)) = (&folder, &scan.after)
+                && folder <= after
+            {
+                return past(folder);
+            }
+            if row.is_expired {
+                return Step::Next;
+            }
+            if page.items.len() == scan.limit.get() || weight >= MAX_PAGE_BYTES {
+                page.next = page.items.last().map(Item::position);
+                return Step::Stop;
+            }
+            let step = folder.as_ref().map_or(Step::Next, past);
+            let item = match (folder, row.entry) {
+                (Some(folder), _) => Item::Folder(folder),
+                (None, Some(entry)) => Item::project(row.key, entry, scan.projection),
+                (None, None) => Item::Key(row.key),
+            };
+            weight += item.weight();
+            page.items.push(item);
+            step
+        })
+        .await?;
+        page.revision = self.head().await?.usage.revision;
+        Ok(page)
+    }
+
+    async fn usage(&mut self) -> Result<Usage, ScanError> {
+        let expired = self.expired_entries().await?;
+        let mut usage = self.head().await?.usage;
+        for (key, metadata) in expired {
+            usage.keys = usage.keys.saturating_sub(1);
+            let bytes = (key.as_str().len() + metadata.size) as u64;
+            usage.bytes = usage.bytes.saturating_sub(bytes);
+        }
+        Ok(usage)
+    }
+
+    async fn count(&mut self, visibility: Visibility) -> Result<Count, ScanError> {
+        let stored = RangeQuery::range(&self.entries()).count_only();
+        let stored = self.read(vec![stored]).await?.next().count;
+        let head = self.head().await?;
+        let revision = head.usage.revision;
+        self.read_expired().await?;
+        // Where a listing hides nothing, the cluster's own count is right.
+        if visibility == Visibility::All || head.internal_keys == 0 {
+            return Ok(Count {
+                keys: stored.saturating_sub(self.expired.len() as u64),
+                revision,
+            });
+        }
+        let mut keys = 0;
+        let prefix = self.prefix;
+        self.visit(None, MAX_ROWS, &mut |row| {
+            if let Some(hidden) = prefix.hidden_part(&row.key) {
+                return past_folder(&row.key, hidden);
+            }
+            keys += u64::from(!row.is_expired);
+            Step::Next
+        })
+        .await?;
+        Ok(Count { keys, revision })
+    }
+}

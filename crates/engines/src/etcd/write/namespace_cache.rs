@@ -1,0 +1,357 @@
+//! What a writer knows of its namespace: all of it as of one head.
+//!
+//! Every commit replaces the head, so whatever was read with a head stays true for as long as the
+//! head is the same, which each write compares. Changes of other processes come in from the records
+//! of the log, so that the rest of the cache survives them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use prominence_core::entry::Metadata;
+use prominence_core::{Entry, Key, Namespace, Prefix, Revision, StoreError};
+
+use super::entry_cache::{EntryCache, MemoryBudget};
+use super::head_txn::{ChangedEntries, HeadChange};
+use crate::claim_index::{ClaimIndex, ClaimState};
+use crate::etcd::keys::{Keys, Range};
+use crate::etcd::query::{Answers, Found, RangeQuery};
+use crate::etcd::records::{Content, Head, LoggedChange, Record, decode_entry};
+
+/// Rows that are read at once to find a claim. Values come with them, so this is some MiB at most.
+const CANDIDATE_ROWS: usize = 128;
+
+/// Records of the log that are read to learn what other processes wrote. Where there are more, the
+/// cache is cleared.
+const MAX_RECORDS: usize = 128;
+
+/// Keys that are read in one transaction, with which come at most three more queries. etcd takes
+/// 128.
+const MAX_KEYS_AT_ONCE: usize = 120;
+
+/// The cache of one writer.
+pub(super) struct NamespaceCache {
+    pub(super) keys: Keys,
+    pub(super) namespace: Namespace,
+    pub(super) claim_index: ClaimIndex,
+    /// The head, and the cluster's revision that wrote it; `None` before the first read, and after
+    /// a write whose fate is unknown.
+    head: Option<(i64, Head)>,
+    entries: EntryCache,
+    candidates: Option<CandidatePage>,
+    /// Whether the head was read since [`NamespaceCache::mark_stale`].
+    is_fresh: bool,
+}
+
+/// A page of stored keys under a prefix, in which claims look for a free one.
+pub(super) struct CandidatePage {
+    prefix: Prefix,
+    from: String,
+    pub(super) entries: BTreeMap<Key, Metadata>,
+    /// Whether there are more keys behind the page.
+    is_cut: bool,
+}
+
+/// Reads that have to come before a group can be planned.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct MissingReads {
+    pub(super) keys: Vec<Key>,
+    /// The keys under a prefix, from a place on, for a claim.
+    pub(super) candidates: Option<(Prefix, String)>,
+}
+
+impl MissingReads {
+    pub(super) fn of_keys(keys: Vec<Key>) -> Self {
+        Self {
+            keys,
+            candidates: None,
+        }
+    }
+
+    /// In parts that fit into one transaction each; at least one.
+    pub(super) fn parts(&self) -> Vec<Self> {
+        let chunks = self.keys.chunks(MAX_KEYS_AT_ONCE);
+        let mut parts: Vec<_> = chunks.map(|keys| Self::of_keys(keys.to_vec())).collect();
+        match parts.last_mut() {
+            Some(last) => last.candidates = self.candidates.clone(),
+            None => parts.push(self.clone()),
+        }
+        parts
+    }
+}
+
+impl CandidatePage {
+    /// The read that brings the same page again.
+    pub(super) fn query(&self) -> (Prefix, String) {
+        (self.prefix.clone(), self.from.clone())
+    }
+
+    /// Whether the page holds the first key from a place on.
+    pub(super) fn covers(&self, prefix: &Prefix, from: &str) -> bool {
+        let is_before_end = self.last().is_none_or(|last| from < last.as_str());
+        self.prefix == *prefix && self.from.as_str() <= from && is_before_end
+    }
+
+    /// The last key where there are more behind it.
+    pub(super) fn last(&self) -> Option<&Key> {
+        let (last, _) = self.entries.last_key_value().filter(|_| self.is_cut)?;
+        Some(last)
+    }
+
+    /// Whether a key is on the page, or would be if it existed.
+    fn contains(&self, key: &Key) -> bool {
+        let is_before_end = self.last().is_none_or(|last| key <= last);
+        self.prefix.matches(key) && self.from.as_str() <= key.as_str() && is_before_end
+    }
+
+    /// Takes in the new state of a key; returns whether the page is still usable.
+    fn update(&mut self, key: &Key, metadata: Option<&Metadata>) -> bool {
+        if !self.contains(key) {
+            return true;
+        }
+        match metadata {
+            Some(metadata) => self.entries.insert(key.clone(), metadata.clone()),
+            // Without its last key the page no longer tells where it ends.
+            None if self.last() == Some(key) => return false,
+            None => self.entries.remove(key),
+        };
+        self.entries.len() <= 2 * CANDIDATE_ROWS
+    }
+}
+
+impl NamespaceCache {
+    pub(super) fn new(
+        keys: Keys,
+        namespace: Namespace,
+        claim_index: ClaimIndex,
+        budget: Arc<MemoryBudget>,
+    ) -> Self {
+        Self {
+            keys,
+            namespace,
+            claim_index,
+            head: None,
+            entries: EntryCache::new(budget),
+            candidates: None,
+            is_fresh: false,
+        }
+    }
+
+    /// The head, and the cluster's revision that wrote it.
+    pub(super) fn head(&self) -> Option<(i64, Head)> {
+        self.head
+    }
+
+    /// An entry, or that there is none; `None` where it has to be read.
+    pub(super) fn entry(&self, key: &Key) -> Option<Option<&Entry>> {
+        self.entries.entry(key)
+    }
+
+    /// The metadata of an entry, which may be known where its value is not.
+    pub(super) fn metadata(&self, key: &Key) -> Option<Option<&Metadata>> {
+        self.entries.metadata(key)
+    }
+
+    pub(super) fn candidates(&self) -> Option<&CandidatePage> {
+        self.candidates.as_ref()
+    }
+
+    pub(super) fn is_fresh(&self) -> bool {
+        self.is_fresh
+    }
+
+    /// Begins a new request: other processes may have written since the last read, and entries
+    /// that were read for the last request get no longer life than any others.
+    pub(super) fn mark_stale(&mut self) {
+        self.is_fresh = false;
+        self.entries.evict();
+    }
+
+    /// Drops all but the head and the metadata of keys.
+    pub(super) fn shrink(&mut self) {
+        self.candidates = None;
+        self.entries.shrink();
+    }
+
+    /// Drops everything. The next read clears the claim index as well.
+    pub(super) fn clear(&mut self) {
+        self.head = None;
+        self.is_fresh = false;
+        self.clear_entries();
+    }
+
+    fn clear_entries(&mut self) {
+        self.entries.clear();
+        self.candidates = None;
+        self.claim_index.forget(&self.namespace);
+    }
+
+    /// The queries for the head, for what others wrote since, and for what is missing.
+    pub(super) fn queries(&self, missing: &MissingReads) -> Vec<RangeQuery> {
+        let (keys, namespace) = (&self.keys, &self.namespace);
+        let known = self.head.map(|(_, head)| head.usage.revision);
+        let since = keys.log_from(namespace, known.unwrap_or(Revision::ZERO).next());
+        let log = RangeQuery::range(&since);
+        let mut queries = vec![
+            RangeQuery::row(keys.head(namespace)),
+            match known {
+                Some(_) => log.limit(MAX_RECORDS),
+                // Without a head there is nothing to bring up to date.
+                None => log.limit(1).keys_only(),
+            },
+        ];
+        let rows = missing.keys.iter().map(|key| keys.entry(namespace, key));
+        queries.extend(rows.map(RangeQuery::row));
+        queries.extend(missing.candidates.iter().map(|(prefix, from)| {
+            let rows = Range {
+                start: keys.entries_from(namespace, from.as_bytes()),
+                end: keys.entries(namespace, prefix).end,
+            };
+            RangeQuery::range(&rows).limit(CANDIDATE_ROWS)
+        }));
+        queries
+    }
+
+    /// Takes in the answers to [`NamespaceCache::queries`]. Returns the records that others wrote
+    /// since the head that was known, as far as they were read.
+    pub(super) fn learn(
+        &mut self,
+        missing: &MissingReads,
+        answers: &mut Answers,
+    ) -> Result<Vec<Record>, StoreError> {
+        let records = self.learn_head(answers)?;
+        for key in &missing.keys {
+            let row_key = self.keys.entry(&self.namespace, key);
+            let row = answers.next_row();
+            let entry = row.map(|row| decode_entry(&row_key, row)).transpose()?;
+            self.entries.insert(key.clone(), entry);
+        }
+        if let Some((prefix, from)) = &missing.candidates {
+            let page = answers.next();
+            self.learn_candidates(prefix, from, page)?;
+        }
+        Ok(records)
+    }
+
+    fn learn_head(&mut self, answers: &mut Answers) -> Result<Vec<Record>, StoreError> {
+        let head_key = self.keys.head(&self.namespace);
+        let row = answers.next_row();
+        let written = row.as_ref().map_or(0, |row| row.mod_revision());
+        let head = Head::of_row(&head_key, row)?;
+        let log = answers.next();
+        self.is_fresh = true;
+        let Some((written_before, before)) = self.head.replace((written, head)) else {
+            // Nothing tells what was changed since the cache and the claim index were filled.
+            self.clear_entries();
+            return Ok(Vec::new());
+        };
+        if written_before == written {
+            return Ok(Vec::new());
+        }
+        let records = log.rows.iter();
+        let records = records.map(|row| Record::decode(row.key(), row.value()));
+        let records: Vec<_> = records.collect::<Result<_, _>>()?;
+        match changes_between(before.usage.revision, head.usage.revision, &records) {
+            Some(changes) => {
+                for change in &changes {
+                    self.entries.remove(&change.key);
+                    self.candidates.take_if(|page| page.contains(&change.key));
+                }
+                let states = changes.iter().map(|one| (&one.key, one.claim_state));
+                self.claim_index.update(&self.namespace, states);
+            }
+            None => self.clear_entries(),
+        }
+        Ok(records)
+    }
+
+    fn learn_candidates(
+        &mut self,
+        prefix: &Prefix,
+        from: &str,
+        page: Found,
+    ) -> Result<(), StoreError> {
+        let mut entries = BTreeMap::new();
+        for row in page.rows {
+            let row_key = row.key().to_vec();
+            let key = self.keys.read_entry(&self.namespace, &row_key)?;
+            let entry = decode_entry(&row_key, row)?;
+            entries.insert(key.clone(), entry.metadata.clone());
+            self.entries.insert(key, Some(entry));
+        }
+        self.candidates = Some(CandidatePage {
+            prefix: prefix.clone(),
+            from: from.to_owned(),
+            entries,
+            is_cut: page.is_cut,
+        });
+        Ok(())
+    }
+
+    /// Takes in what a transaction of this writer changed.
+    pub(super) fn apply(&mut self, revision: i64, change: Option<HeadChange>) {
+        let Some(change) = change else {
+            return;
+        };
+        self.head = Some((revision, change.head));
+        let ChangedEntries::Some(changed) = change.entries else {
+            self.clear_entries();
+            return;
+        };
+        let state = |entry: &Entry| ClaimState::of(&entry.metadata);
+        let states = changed.iter();
+        let states = states.map(|(key, entry)| (key, entry.as_ref().map(state)));
+        self.claim_index.update(&self.namespace, states);
+        for (key, entry) in changed {
+            let metadata = entry.as_ref().map(|entry| &entry.metadata);
+            self.candidates.take_if(|page| !page.update(&key, metadata));
+            self.entries.insert(key, entry);
+        }
+        self.entries.evict();
+    }
+}
+
+/// The changes after one revision and up to another, where the records hold all of them.
+fn changes_between(
+    known: Revision,
+    now: Revision,
+    records: &[Record],
+) -> Option<Vec<&LoggedChange>> {
+    let mut last = known;
+    let mut changes = Vec::new();
+    for record in records {
+        let Content::Inline(commits) = &record.content else {
+            return None;
+        };
+        for commit in commits {
+            if commit.revision != last.next() {
+                return None;
+            }
+            last = commit.revision;
+            changes.extend(&commit.changes);
+        }
+    }
+    (last == now).then_some(changes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::etcd::options::Root;
+    use crate::row::tests::entry;
+
+    // A caller whose conditions fail has every key read and nothing written.
+    #[test]
+    fn entries_that_were_read_for_nothing_are_evicted() {
+        let namespace = Namespace::parse("alice").unwrap();
+        let keys = Keys::new(&Root::default());
+        let mut cache = NamespaceCache::new(keys, namespace, ClaimIndex::default(), Arc::default());
+        let key = |number| Key::parse(&format!("/{number}")).unwrap();
+        for number in 0..1_000 {
+            cache.entries.insert(key(number), Some(entry(1_000)));
+            cache.mark_stale();
+        }
+        let whole = (0..1_000).filter(|number| cache.entry(&key(*number)).is_some());
+        assert!(whole.count() < 300);
+        assert!((0..1_000).all(|number| cache.metadata(&key(number)).is_some()));
+    }
+}

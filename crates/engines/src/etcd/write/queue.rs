@@ -1,0 +1,94 @@
+//! Requests to a writer, and which commits share a transaction.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use prominence_core::{Commit, Committed, Job, Operation, StoreError};
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::time::Instant;
+
+use crate::etcd::error::busy;
+use crate::queued::{Reserved, weigh};
+
+/// Operations and conditions in one transaction, with which come at most five operations of the
+/// engine's own. etcd takes 128.
+const MAX_GROUP_STEPS: usize = 120;
+
+/// Bytes of the commits of a group, unless one alone has more. etcd takes requests of 1.5 MiB.
+const MAX_GROUP_BYTES: usize = 768 << 10;
+
+/// The channel for the result of the store's own upkeep.
+pub(super) type Answer = oneshot::Sender<Result<(), StoreError>>;
+
+/// A request to a writer.
+pub(crate) enum Request {
+    Commit(Box<PendingCommit>),
+    /// Remove what has expired.
+    Sweep(Answer),
+    /// Trim the log by age and count.
+    Trim(Answer),
+}
+
+/// A commit that waits.
+pub(crate) struct PendingCommit {
+    pub(super) author: Option<Job>,
+    pub(super) commit: Commit,
+    pub(super) asked: Instant,
+    pub(super) answer: oneshot::Sender<Result<Committed, StoreError>>,
+    /// Its shares of the queue.
+    pub(super) _place: OwnedSemaphorePermit,
+    pub(super) _reserved: Reserved,
+}
+
+impl PendingCommit {
+    /// Sends the answer. The caller may be gone.
+    pub(super) fn answer(self, answer: Result<Committed, StoreError>) {
+        let _ = self.answer.send(answer);
+    }
+
+    /// Operations and conditions.
+    fn steps(&self) -> usize {
+        self.commit.operations().len() + self.commit.conditions().len()
+    }
+
+    pub(super) fn deletes_prefix(&self) -> bool {
+        let operations = self.commit.operations();
+        matches!(operations, [Operation::DeletePrefix { .. }])
+    }
+}
+
+/// A commit and those after it that share a transaction. Commits that have waited for longer than
+/// `limit` are refused.
+pub(super) fn take_group(
+    first: Box<PendingCommit>,
+    waiting: &mut VecDeque<Request>,
+    limit: Duration,
+) -> Vec<PendingCommit> {
+    let mut group: Vec<PendingCommit> = Vec::new();
+    let (mut steps, mut bytes) = (0, 0);
+    let mut next = Some(first);
+    while let Some(pending) = next.take() {
+        if pending.asked.elapsed() > limit {
+            pending.answer(Err(busy("too many writes are waiting")));
+        } else {
+            steps += pending.steps();
+            bytes += weigh(&pending.commit);
+            group.push(*pending);
+        }
+        // The deletion of a prefix is read and written in its own way, so it goes alone.
+        if group.last().is_some_and(PendingCommit::deletes_prefix) {
+            break;
+        }
+        let fits = |next: &PendingCommit| {
+            group.is_empty()
+                || !next.deletes_prefix()
+                    && steps + next.steps() <= MAX_GROUP_STEPS
+                    && bytes + weigh(&next.commit) <= MAX_GROUP_BYTES
+        };
+        let is_next = |next: &mut Request| matches!(next, Request::Commit(next) if fits(next));
+        if let Some(Request::Commit(commit)) = waiting.pop_front_if(is_next) {
+            next = Some(commit);
+        }
+    }
+    group
+}

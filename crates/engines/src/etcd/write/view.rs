@@ -1,0 +1,199 @@
+//! A namespace as the commits of a group leave it so far, for the rules to plan the next one on.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::ops::Bound;
+
+use prominence_core::entry::Metadata;
+use prominence_core::rules::{Effect, FirstFree, View};
+use prominence_core::{Entry, Key, Prefix, StoreError, Timestamp, Usage};
+
+use super::entry_cache;
+use super::namespace_cache::{MissingReads, NamespaceCache};
+use crate::claim_index::{ClaimState, PrefixIndex, ScannedTo};
+
+/// Why a commit could not be planned.
+#[derive(Debug)]
+pub(super) enum Unplanned {
+    /// Something has to be read first.
+    Missing(MissingReads),
+    /// The rules refuse the commit.
+    Refused(StoreError),
+}
+
+impl From<StoreError> for Unplanned {
+    fn from(error: StoreError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+/// What is stored, as far as the cache knows it, with the planned changes of the group on top.
+pub(super) struct PlannedView<'a> {
+    cache: &'a NamespaceCache,
+    /// The planned changes: each key with its new entry, or without one.
+    pub(super) planned: BTreeMap<Key, Option<Entry>>,
+    pub(super) usage: Usage,
+    /// Keys that are expected to be absent where nothing is known of them, as new keys are common
+    /// and a read would cost a round trip. The transaction compares it.
+    guessable: &'a HashSet<Key>,
+    /// Those of them that a plan rests on.
+    pub(super) guessed: RefCell<HashSet<Key>>,
+}
+
+impl<'a> PlannedView<'a> {
+    pub(super) fn new(
+        cache: &'a NamespaceCache,
+        usage: Usage,
+        guessable: &'a HashSet<Key>,
+    ) -> Self {
+        Self {
+            cache,
+            planned: BTreeMap::new(),
+            usage,
+            guessable,
+            guessed: RefCell::default(),
+        }
+    }
+
+    /// Adds the changes of a commit.
+    pub(super) fn apply(&mut self, effects: &[Effect], usage: Usage) {
+        let changes = effects.iter();
+        let changes = changes.map(|effect| (effect.key.clone(), effect.after.clone()));
+        self.planned.extend(changes);
+        self.usage = usage;
+    }
+
+    /// Expects a key to be absent, where that is allowed.
+    fn guess_absent(&self, key: &Key) -> bool {
+        let is_guessable = self.guessable.contains(key);
+        if is_guessable {
+            self.guessed.borrow_mut().insert(key.clone());
+        }
+        is_guessable
+    }
+
+    /// Continues the scan for a free key from where the index ends, as far as stored keys were
+    /// read. What the scan finds goes into the index as it is stored; planned changes are only
+    /// looked at, and go into the index when they are written.
+    fn scan(
+        &self,
+        prefix: &Prefix,
+        now: Timestamp,
+        index: &mut PrefixIndex,
+    ) -> Result<Option<Key>, MissingReads> {
+        let from = match index.scanned_to().clone() {
+            ScannedTo::Nothing => prefix.as_str().to_owned(),
+            ScannedTo::Before(key) => key.as_str().to_owned(),
+            ScannedTo::End => return Ok(None),
+        };
+        let missing_from = |from: &str| MissingReads {
+            keys: Vec::new(),
+            candidates: Some((prefix.clone(), from.to_owned())),
+        };
+        let page = self.cache.candidates();
+        let Some(page) = page.filter(|page| page.covers(prefix, &from)) else {
+            return Err(missing_from(&from));
+        };
+        let end = page.last();
+        let since = (Bound::Included(from.as_str()), Bound::Unbounded);
+        let stored = page.entries.range::<str, _>(since);
+        let planned = self.planned.range::<str, _>(since);
+        let planned = planned.take_while(|(key, _)| prefix.matches(key));
+        let keys = stored
+            .map(|(key, _)| key)
+            .chain(planned.map(|(key, _)| key));
+        // The last key of a page that is cut belongs to the next page.
+        let keys: BTreeSet<_> = keys
+            .filter(|key| end.is_none_or(|end| *key < end))
+            .filter(|key| prefix.shows(key))
+            .collect();
+        for key in keys {
+            let stored = page.entries.get(key);
+            let current = match self.planned.get(key) {
+                Some(planned) => planned.as_ref().map(|entry| &entry.metadata),
+                None => stored,
+            };
+            self.cache.claim_index.count_scanned();
+            if !index.scan(key, stored, current, now) {
+                continue;
+            }
+            // A small value is read together with those of the next keys, not by itself.
+            let is_small = current.is_some_and(|current| entry_cache::is_small(current.size));
+            let has_value = self.planned.contains_key(key) || self.cache.entry(key).is_some();
+            if is_small && !has_value {
+                return Err(missing_from(key.as_str()));
+            }
+            return Ok(Some(key.clone()));
+        }
+        match end {
+            None => {
+                index.set_scanned_to(ScannedTo::End);
+                Ok(None)
+            }
+            Some(end) => {
+                index.set_scanned_to(ScannedTo::Before(end.clone()));
+                Err(missing_from(end.as_str()))
+            }
+        }
+    }
+}
+
+impl View for PlannedView<'_> {
+    type Error = Unplanned;
+
+    fn get(&self, key: &Key) -> Result<Option<Entry>, Unplanned> {
+        if let Some(entry) = self.planned.get(key) {
+            return Ok(entry.clone());
+        }
+        if let Some(entry) = self.cache.entry(key) {
+            return Ok(entry.cloned());
+        }
+        // A key whose metadata is known exists, and only its value is missing.
+        if self.cache.metadata(key).is_none() && self.guess_absent(key) {
+            return Ok(None);
+        }
+        Err(missing(key))
+    }
+
+    fn metadata(&self, key: &Key) -> Result<Option<Metadata>, Unplanned> {
+        if let Some(entry) = self.planned.get(key) {
+            return Ok(entry.as_ref().map(|entry| entry.metadata.clone()));
+        }
+        if let Some(metadata) = self.cache.metadata(key) {
+            return Ok(metadata.cloned());
+        }
+        if self.guess_absent(key) {
+            return Ok(None);
+        }
+        Err(missing(key))
+    }
+
+    fn first_free(&self, prefix: &Prefix, now: Timestamp) -> Result<FirstFree, Unplanned> {
+        let since = (Bound::Included(prefix.as_str()), Bound::Unbounded);
+        let planned = self.planned.range::<str, _>(since);
+        let planned = planned.take_while(|(key, _)| prefix.matches(key));
+        let state = |entry: &Entry| ClaimState::of(&entry.metadata);
+        let planned = planned.map(|(key, entry)| (key, entry.as_ref().map(state)));
+        let mut missing = None;
+        let namespace = &self.cache.namespace;
+        // Where more has to be read, the index keeps what was scanned so far.
+        let scan = |index: &mut PrefixIndex| {
+            let found = self.scan(prefix, now, index);
+            Ok::<_, Unplanned>(found.unwrap_or_else(|beyond| {
+                missing = Some(beyond);
+                None
+            }))
+        };
+        let index = &self.cache.claim_index;
+        let found = index.first_free_with(namespace, prefix, now, planned, scan)?;
+        missing.map_or(Ok(found), |missing| Err(Unplanned::Missing(missing)))
+    }
+
+    fn usage(&self) -> Usage {
+        self.usage
+    }
+}
+
+fn missing(key: &Key) -> Unplanned {
+    Unplanned::Missing(MissingReads::of_keys(vec![key.clone()]))
+}

@@ -24,7 +24,7 @@ const MAX_PREFIXES: usize = 1_024;
 
 /// The same for one namespace: each write updates each of them, and one user leaves room for the
 /// others.
-const MAX_PREFIXES_PER_NAMESPACE: usize = 32;
+pub(crate) const MAX_PREFIXES_PER_NAMESPACE: usize = 32;
 
 /// Keys in the index, of all prefixes together: some 10 MiB with usual keys, 100 MiB with the
 /// longest. Beyond them the prefix that has most of them loses its last ones, and that part of it
@@ -150,6 +150,27 @@ impl ClaimIndex {
         state.insert(namespace, prefix, tracked);
         state.enforce_key_limit();
         Ok(found)
+    }
+
+    /// Adds a page of stored keys that the prefix shows, from a place on, which was read to find a
+    /// free one.
+    pub(crate) fn extend(
+        &self,
+        namespace: &Namespace,
+        prefix: &Prefix,
+        from: &str,
+        page: Vec<(Key, ClaimState)>,
+        scanned_to: ScannedTo,
+    ) {
+        self.0
+            .scanned
+            .fetch_add(page.len() as u64, Ordering::Relaxed);
+        let mut state = self.lock();
+        let mut tracked = state.remove(namespace, prefix);
+        let after_start = (from != prefix.as_str()).then_some(from);
+        tracked.index.extend(after_start, page, scanned_to);
+        state.insert(namespace, prefix, tracked);
+        state.enforce_key_limit();
     }
 
     /// Counts an entry that was read to find a free key.

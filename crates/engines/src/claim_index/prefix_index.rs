@@ -66,7 +66,7 @@ impl ClaimState {
 }
 
 /// How far a prefix was scanned.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum ScannedTo {
     #[default]
     Nothing,
@@ -104,31 +104,36 @@ impl PrefixIndex {
         self.claimed.len() + self.free.len()
     }
 
-    /// Scans a key that is stored or planned, or both; returns whether it is free now. The stored
-    /// state of a key that is not free goes into the index, as a planned one may not be written.
-    pub(crate) fn scan(
+    /// Adds a page of stored keys from a place on, or from the start. A page behind a gap is ignored.
+    pub(super) fn extend(
         &mut self,
-        key: &Key,
-        stored: Option<&Metadata>,
-        current: Option<&Metadata>,
-        now: Timestamp,
-    ) -> bool {
-        let current = current.filter(|current| current.is_live(now));
-        if current.is_some_and(|current| current.live_claim(now).is_none()) {
-            // The first free key stays outside, so the next scan begins with it.
-            self.set_scanned_to(ScannedTo::Before(key.clone()));
-            return true;
+        from: Option<&str>,
+        page: Vec<(Key, ClaimState)>,
+        scanned_to: ScannedTo,
+    ) {
+        let is_adjacent = match &self.scanned_to {
+            ScannedTo::Nothing => from.is_none(),
+            ScannedTo::Before(end) => from.is_none_or(|from| from <= end.as_str()),
+            ScannedTo::End => false,
+        };
+        if !is_adjacent {
+            return;
         }
-        if let Some(stored) = stored.filter(|stored| stored.is_live(now)) {
-            match stored.live_claim(now) {
-                Some(until) => self.add_claimed(key.clone(), until, stored.expires),
+        self.overflow = None;
+        for (key, state) in page {
+            self.remove(&key);
+            match state.claimed_until {
+                Some(until) => self.add_claimed(key, until, state.expires),
                 None if self.overflow.is_none() => {
-                    self.free.insert(key.clone(), stored.expires);
+                    self.free.insert(key, state.expires);
                 }
                 None => {}
             }
         }
-        false
+        // A page may have been read again for its values, and end before the scanned part.
+        if scanned_to > self.scanned_to {
+            self.set_scanned_to(scanned_to);
+        }
     }
 
     /// The first free key in the index, with planned changes.
@@ -353,16 +358,20 @@ mod tests {
                     return (None, end);
                 }
             };
-            let keys: BTreeSet<_> = self.stored.keys().chain(self.planned.keys()).collect();
-            for key in keys.into_iter().filter(|key| Some(*key) >= from.as_ref()) {
-                let stored = self.stored.get(key);
-                let current = self.planned.get(key).map_or(stored, Option::as_ref);
-                if self.index.scan(key, stored, current, self.now) {
-                    return (Some(key.clone()), None);
-                }
-            }
-            self.index.set_scanned_to(ScannedTo::End);
-            (None, self.index.earliest_claim_end(self.now, &planned))
+            // A page of three keys, of which the last one begins the next page.
+            let stored = self
+                .stored
+                .iter()
+                .filter(|(key, _)| Some(*key) >= from.as_ref());
+            let mut page: Vec<_> = stored
+                .take(3)
+                .map(|(key, metadata)| (key.clone(), ClaimState::of(metadata)))
+                .collect();
+            let is_cut = page.len() == 3;
+            let last = page.pop_if(|_| is_cut);
+            let end = last.map_or(ScannedTo::End, |(key, _)| ScannedTo::Before(key));
+            self.index.extend(from.as_ref().map(Key::as_str), page, end);
+            self.found()
         }
     }
 

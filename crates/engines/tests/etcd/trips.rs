@@ -1,12 +1,14 @@
 //! How often the cluster is asked for one write: once where all that it takes is known, and once more
 //! where others wrote first.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use prominence_core::commit::{Condition, Outcome, Precondition};
 use prominence_core::{Commit, Key, Operation, Prefix, Value};
 use prominence_engines::EtcdStore;
 use prominence_engines::etcd::Counters;
+use tokio::task::JoinSet;
 
 use crate::support::{commit, one, set, two};
 
@@ -87,6 +89,30 @@ async fn pieces_of_work_are_handed_out_without_being_read_again() {
     assert_eq!(claim(&store).await, key("/work/00"));
     assert_eq!(claim(&store).await, key("/work/5"));
     assert_eq!(trips(&store, then), (0, 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn claims_from_several_prefixes_are_planned_together() {
+    const PREFIXES: usize = 40;
+    let ([store, other], _cluster) = two();
+    let store = Arc::new(store);
+    for number in 0..PREFIXES {
+        write(&other, &format!("/{number}/work")).await;
+    }
+    let before = store.counters();
+    let mut claims = JoinSet::new();
+    for number in 0..PREFIXES {
+        let prefix = Prefix::parse(&format!("/{number}/")).unwrap();
+        let hold = Duration::from_secs(60);
+        let claim = Commit::single(None, Operation::Claim { prefix, hold });
+        let store = Arc::clone(&store);
+        claims.spawn(async move { commit(&store, claim).await });
+    }
+    for claimed in claims.join_all().await {
+        assert!(matches!(claimed.unwrap().0, Outcome::Claimed(..)));
+    }
+    let (reads, _) = trips(&store, before);
+    assert!(reads <= 2 * PREFIXES as u64, "{reads}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,7 +4,6 @@
 //! head is the same, which each write compares. Changes of other processes come in from the records
 //! of the log, so that the rest of the cache survives them.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use prominence_core::entry::Metadata;
@@ -12,7 +11,7 @@ use prominence_core::{Entry, Key, Namespace, Prefix, Revision, StoreError};
 
 use super::entry_cache::{EntryCache, MemoryBudget};
 use super::head_txn::{ChangedEntries, HeadChange};
-use crate::claim_index::{ClaimIndex, ClaimState};
+use crate::claim_index::{ClaimIndex, ClaimState, ScannedTo};
 use crate::etcd::keys::{Keys, Range};
 use crate::etcd::query::{Answers, Found, RangeQuery};
 use crate::etcd::records::{Content, Head, LoggedChange, Record, decode_entry};
@@ -37,18 +36,8 @@ pub(super) struct NamespaceCache {
     /// a write whose fate is unknown.
     head: Option<(i64, Head)>,
     entries: EntryCache,
-    candidates: Option<CandidatePage>,
     /// Whether the head was read since [`NamespaceCache::mark_stale`].
     is_fresh: bool,
-}
-
-/// A page of stored keys under a prefix, in which claims look for a free one.
-pub(super) struct CandidatePage {
-    prefix: Prefix,
-    from: String,
-    pub(super) entries: BTreeMap<Key, Metadata>,
-    /// Whether there are more keys behind the page.
-    is_cut: bool,
 }
 
 /// Reads that have to come before a group can be planned.
@@ -79,45 +68,6 @@ impl MissingReads {
     }
 }
 
-impl CandidatePage {
-    /// The read that brings the same page again.
-    pub(super) fn query(&self) -> (Prefix, String) {
-        (self.prefix.clone(), self.from.clone())
-    }
-
-    /// Whether the page holds the first key from a place on.
-    pub(super) fn covers(&self, prefix: &Prefix, from: &str) -> bool {
-        let is_before_end = self.last().is_none_or(|last| from < last.as_str());
-        self.prefix == *prefix && self.from.as_str() <= from && is_before_end
-    }
-
-    /// The last key where there are more behind it.
-    pub(super) fn last(&self) -> Option<&Key> {
-        let (last, _) = self.entries.last_key_value().filter(|_| self.is_cut)?;
-        Some(last)
-    }
-
-    /// Whether a key is on the page, or would be if it existed.
-    fn contains(&self, key: &Key) -> bool {
-        let is_before_end = self.last().is_none_or(|last| key <= last);
-        self.prefix.matches(key) && self.from.as_str() <= key.as_str() && is_before_end
-    }
-
-    /// Takes in the new state of a key; returns whether the page is still usable.
-    fn update(&mut self, key: &Key, metadata: Option<&Metadata>) -> bool {
-        if !self.contains(key) {
-            return true;
-        }
-        match metadata {
-            Some(metadata) => self.entries.insert(key.clone(), metadata.clone()),
-            // Without its last key the page no longer tells where it ends.
-            None if self.last() == Some(key) => return false,
-            None => self.entries.remove(key),
-        };
-        self.entries.len() <= 2 * CANDIDATE_ROWS
-    }
-}
-
 impl NamespaceCache {
     pub(super) fn new(
         keys: Keys,
@@ -131,7 +81,6 @@ impl NamespaceCache {
             claim_index,
             head: None,
             entries: EntryCache::new(budget),
-            candidates: None,
             is_fresh: false,
         }
     }
@@ -151,10 +100,6 @@ impl NamespaceCache {
         self.entries.metadata(key)
     }
 
-    pub(super) fn candidates(&self) -> Option<&CandidatePage> {
-        self.candidates.as_ref()
-    }
-
     pub(super) fn is_fresh(&self) -> bool {
         self.is_fresh
     }
@@ -168,7 +113,6 @@ impl NamespaceCache {
 
     /// Drops all but the head and the metadata of keys.
     pub(super) fn shrink(&mut self) {
-        self.candidates = None;
         self.entries.shrink();
     }
 
@@ -181,7 +125,6 @@ impl NamespaceCache {
 
     fn clear_entries(&mut self) {
         self.entries.clear();
-        self.candidates = None;
         self.claim_index.forget(&self.namespace);
     }
 
@@ -254,7 +197,6 @@ impl NamespaceCache {
             Some(changes) => {
                 for change in &changes {
                     self.entries.remove(&change.key);
-                    self.candidates.take_if(|page| page.contains(&change.key));
                 }
                 let states = changes.iter().map(|one| (&one.key, one.claim_state));
                 self.claim_index.update(&self.namespace, states);
@@ -270,20 +212,22 @@ impl NamespaceCache {
         from: &str,
         page: Found,
     ) -> Result<(), StoreError> {
-        let mut entries = BTreeMap::new();
+        let mut states = Vec::with_capacity(page.rows.len());
         for row in page.rows {
             let row_key = row.key().to_vec();
             let key = self.keys.read_entry(&self.namespace, &row_key)?;
             let entry = decode_entry(&row_key, row)?;
-            entries.insert(key.clone(), entry.metadata.clone());
+            states.push((key.clone(), ClaimState::of(&entry.metadata)));
             self.entries.insert(key, Some(entry));
         }
-        self.candidates = Some(CandidatePage {
-            prefix: prefix.clone(),
-            from: from.to_owned(),
-            entries,
-            is_cut: page.is_cut,
-        });
+        // The last key of a page that is cut belongs to the next page.
+        let last = states.pop_if(|_| page.is_cut);
+        let end = last.map_or(ScannedTo::End, |(key, _)| ScannedTo::Before(key));
+        // A key that the prefix hides is never claimed through it.
+        states.retain(|(key, _)| prefix.shows(key));
+        let namespace = &self.namespace;
+        self.claim_index
+            .extend(namespace, prefix, from, states, end);
         Ok(())
     }
 
@@ -302,8 +246,6 @@ impl NamespaceCache {
         let states = states.map(|(key, entry)| (key, entry.as_ref().map(state)));
         self.claim_index.update(&self.namespace, states);
         for (key, entry) in changed {
-            let metadata = entry.as_ref().map(|entry| &entry.metadata);
-            self.candidates.take_if(|page| !page.update(&key, metadata));
             self.entries.insert(key, entry);
         }
         self.entries.evict();

@@ -7,7 +7,7 @@ use prominence_core::rules::{self, Circumstances, Effect};
 use prominence_core::{Commit, Committed, Entry, Key, Operation, Quota, StoreError, Timestamp};
 
 use super::head_txn::{ChangedEntries, HeadTxn, PreparedTxn};
-use super::namespace_cache::{CandidatePage, MissingReads, NamespaceCache};
+use super::namespace_cache::{MissingReads, NamespaceCache};
 use super::queue::PendingCommit;
 use super::view::{PlannedView, Unplanned};
 use crate::etcd::records::{Content, Head, LoggedCommit, Ticket, hint};
@@ -177,10 +177,6 @@ impl Plan {
             let keys = named.map(|(key, ..)| key).chain(self.planned.keys());
             let keys: HashSet<_> = keys.collect();
             missing.keys = keys.into_iter().take(MAX_READS).cloned().collect();
-            let claims = |operation: &Operation| matches!(operation, Operation::Claim { .. });
-            let has_claim = |one: &PendingCommit| one.commit.operations().iter().any(claims);
-            let page = cache.candidates().filter(|_| group.iter().any(has_claim));
-            missing.candidates = page.map(CandidatePage::query);
         }
         if !self.effects.is_empty() {
             // One hint at the earliest instant is enough for all keys that expire.

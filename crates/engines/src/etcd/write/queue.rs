@@ -1,12 +1,13 @@
 //! Requests to a writer, and which commits share a transaction.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
-use prominence_core::{Commit, Committed, Job, Operation, StoreError};
+use prominence_core::{Commit, Committed, Job, Operation, Prefix, StoreError};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::Instant;
 
+use crate::claim_index::MAX_PREFIXES_PER_NAMESPACE;
 use crate::etcd::error::busy;
 use crate::queued::{Reserved, weigh};
 
@@ -16,6 +17,10 @@ const MAX_GROUP_STEPS: usize = 120;
 
 /// Bytes of the commits of a group, unless one alone has more. etcd takes requests of 1.5 MiB.
 const MAX_GROUP_BYTES: usize = 768 << 10;
+
+/// Prefixes that the claims of a group are for: the claim index has to hold all of them while the
+/// group is planned.
+const MAX_GROUP_PREFIXES: usize = MAX_PREFIXES_PER_NAMESPACE;
 
 /// The channel for the result of the store's own upkeep.
 pub(super) type Answer = oneshot::Sender<Result<(), StoreError>>;
@@ -51,6 +56,14 @@ impl PendingCommit {
         self.commit.operations().len() + self.commit.conditions().len()
     }
 
+    /// The prefix that it claims a key under.
+    fn claimed_prefix(&self) -> Option<&Prefix> {
+        match self.commit.operations() {
+            [Operation::Claim { prefix, .. }] => Some(prefix),
+            _ => None,
+        }
+    }
+
     pub(super) fn deletes_prefix(&self) -> bool {
         let operations = self.commit.operations();
         matches!(operations, [Operation::DeletePrefix { .. }])
@@ -66,6 +79,7 @@ pub(super) fn take_group(
 ) -> Vec<PendingCommit> {
     let mut group: Vec<PendingCommit> = Vec::new();
     let (mut steps, mut bytes) = (0, 0);
+    let mut prefixes = HashSet::new();
     let mut next = Some(first);
     while let Some(pending) = next.take() {
         if pending.asked.elapsed() > limit {
@@ -73,6 +87,7 @@ pub(super) fn take_group(
         } else {
             steps += pending.steps();
             bytes += weigh(&pending.commit);
+            prefixes.extend(pending.claimed_prefix().cloned());
             group.push(*pending);
         }
         // The deletion of a prefix is read and written in its own way, so it goes alone.
@@ -80,8 +95,11 @@ pub(super) fn take_group(
             break;
         }
         let fits = |next: &PendingCommit| {
+            let prefix = next.claimed_prefix();
+            let has_prefix = prefix.is_none_or(|prefix| prefixes.contains(prefix));
             group.is_empty()
                 || !next.deletes_prefix()
+                    && (has_prefix || prefixes.len() < MAX_GROUP_PREFIXES)
                     && steps + next.steps() <= MAX_GROUP_STEPS
                     && bytes + weigh(&next.commit) <= MAX_GROUP_BYTES
         };

@@ -1,7 +1,7 @@
 //! A namespace as the commits of a group leave it so far, for the rules to plan the next one on.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::ops::Bound;
 
 use prominence_core::entry::Metadata;
@@ -10,7 +10,7 @@ use prominence_core::{Entry, Key, Prefix, StoreError, Timestamp, Usage};
 
 use super::entry_cache;
 use super::namespace_cache::{MissingReads, NamespaceCache};
-use crate::claim_index::{ClaimState, PrefixIndex, ScannedTo};
+use crate::claim_index::{ClaimState, ScannedTo};
 
 /// Why a commit could not be planned.
 #[derive(Debug)]
@@ -71,71 +71,6 @@ impl<'a> PlannedView<'a> {
         }
         is_guessable
     }
-
-    /// Continues the scan for a free key from where the index ends, as far as stored keys were
-    /// read. What the scan finds goes into the index as it is stored; planned changes are only
-    /// looked at, and go into the index when they are written.
-    fn scan(
-        &self,
-        prefix: &Prefix,
-        now: Timestamp,
-        index: &mut PrefixIndex,
-    ) -> Result<Option<Key>, MissingReads> {
-        let from = match index.scanned_to().clone() {
-            ScannedTo::Nothing => prefix.as_str().to_owned(),
-            ScannedTo::Before(key) => key.as_str().to_owned(),
-            ScannedTo::End => return Ok(None),
-        };
-        let missing_from = |from: &str| MissingReads {
-            keys: Vec::new(),
-            candidates: Some((prefix.clone(), from.to_owned())),
-        };
-        let page = self.cache.candidates();
-        let Some(page) = page.filter(|page| page.covers(prefix, &from)) else {
-            return Err(missing_from(&from));
-        };
-        let end = page.last();
-        let since = (Bound::Included(from.as_str()), Bound::Unbounded);
-        let stored = page.entries.range::<str, _>(since);
-        let planned = self.planned.range::<str, _>(since);
-        let planned = planned.take_while(|(key, _)| prefix.matches(key));
-        let keys = stored
-            .map(|(key, _)| key)
-            .chain(planned.map(|(key, _)| key));
-        // The last key of a page that is cut belongs to the next page.
-        let keys: BTreeSet<_> = keys
-            .filter(|key| end.is_none_or(|end| *key < end))
-            .filter(|key| prefix.shows(key))
-            .collect();
-        for key in keys {
-            let stored = page.entries.get(key);
-            let current = match self.planned.get(key) {
-                Some(planned) => planned.as_ref().map(|entry| &entry.metadata),
-                None => stored,
-            };
-            self.cache.claim_index.count_scanned();
-            if !index.scan(key, stored, current, now) {
-                continue;
-            }
-            // A small value is read together with those of the next keys, not by itself.
-            let is_small = current.is_some_and(|current| entry_cache::is_small(current.size));
-            let has_value = self.planned.contains_key(key) || self.cache.entry(key).is_some();
-            if is_small && !has_value {
-                return Err(missing_from(key.as_str()));
-            }
-            return Ok(Some(key.clone()));
-        }
-        match end {
-            None => {
-                index.set_scanned_to(ScannedTo::End);
-                Ok(None)
-            }
-            Some(end) => {
-                index.set_scanned_to(ScannedTo::Before(end.clone()));
-                Err(missing_from(end.as_str()))
-            }
-        }
-    }
 }
 
 impl View for PlannedView<'_> {
@@ -174,19 +109,33 @@ impl View for PlannedView<'_> {
         let planned = planned.take_while(|(key, _)| prefix.matches(key));
         let state = |entry: &Entry| ClaimState::of(&entry.metadata);
         let planned = planned.map(|(key, entry)| (key, entry.as_ref().map(state)));
-        let mut missing = None;
         let namespace = &self.cache.namespace;
-        // Where more has to be read, the index keeps what was scanned so far.
-        let scan = |index: &mut PrefixIndex| {
-            let found = self.scan(prefix, now, index);
-            Ok::<_, Unplanned>(found.unwrap_or_else(|beyond| {
-                missing = Some(beyond);
-                None
-            }))
-        };
         let index = &self.cache.claim_index;
-        let found = index.first_free_with(namespace, prefix, now, planned, scan)?;
-        missing.map_or(Ok(found), |missing| Err(Unplanned::Missing(missing)))
+        let mut unscanned = None;
+        let found = index.first_free_with(namespace, prefix, now, planned, |index| {
+            unscanned = match index.scanned_to() {
+                ScannedTo::Nothing => Some(prefix.as_str().to_owned()),
+                ScannedTo::Before(key) => Some(key.as_str().to_owned()),
+                ScannedTo::End => None,
+            };
+            Ok::<_, Unplanned>(None)
+        })?;
+        if let FirstFree::Key(key) = &found {
+            let is_planned = self.planned.contains_key(key);
+            let metadata = self.cache.metadata(key).flatten();
+            let is_large = metadata.is_some_and(|stored| !entry_cache::is_small(stored.size));
+            // A small value is read together with those of the next keys, not by itself.
+            if !is_planned && !is_large && self.cache.entry(key).is_none() {
+                unscanned = Some(key.as_str().to_owned());
+            }
+        }
+        match unscanned {
+            None => Ok(found),
+            Some(from) => Err(Unplanned::Missing(MissingReads {
+                keys: Vec::new(),
+                candidates: Some((prefix.clone(), from)),
+            })),
+        }
     }
 
     fn usage(&self) -> Usage {

@@ -33,7 +33,8 @@ use tokio::sync::{Semaphore, mpsc};
 
 pub use ask::{AdminError, backup, check, usage};
 pub use prominence_engines::embedded::{
-    BackupError as BackupFailure, BackupSummary as Backup, OpenError, RestoreError, restore, verify,
+    BackupError as BackupFailure, BackupSummary as Backup, OpenError, RestoreError, UpgradeError,
+    Upgraded, restore, upgrade, verify,
 };
 pub use report::{CheckReport, Finding, NamespaceUsage, Ranking, UsageReport};
 pub(crate) use routes::router;

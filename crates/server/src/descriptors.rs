@@ -5,8 +5,8 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// What is kept from connections: the storage engine has up to 900 of its files open (fjall's
-/// default), and the process has its listeners, its log and its journals.
+/// What is kept from connections: the embedded engine has up to 256 files of its index open and one
+/// for each 64 MiB of its log, and the process has its listeners and its own log.
 const KEPT_FREE: u64 = 1_024;
 
 /// Raises the process's limit as far as it may be raised, and says how many connections there is

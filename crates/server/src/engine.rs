@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use prominence_core::{Clock, Store};
+use prominence_engines::embedded::{OpenError, UpgradeError, Upgraded};
 use prominence_engines::{EmbeddedStore, embedded};
 #[cfg(feature = "etcd")]
 use prominence_engines::{EtcdStore, etcd};
@@ -26,6 +27,9 @@ pub enum EngineError {
     /// The embedded one.
     #[error(transparent)]
     Embedded(#[from] embedded::OpenError),
+    /// The embedded one, whose store was to be brought to the latest format.
+    #[error(transparent)]
+    Upgrade(#[from] embedded::UpgradeError),
     /// The one over etcd.
     #[cfg(feature = "etcd")]
     #[error(transparent)]
@@ -45,6 +49,9 @@ impl Engine {
     pub(crate) fn open(config: &Config, clock: Arc<dyn Clock>) -> Result<Self, EngineError> {
         match &config.engine {
             EngineConfig::Embedded(storage) => {
+                if storage.migrate {
+                    upgrade(&config.data_dir)?;
+                }
                 let options = embedded::Options {
                     quota: config.bounds.quota,
                     retention: config.retention,
@@ -139,6 +146,23 @@ impl Engine {
             #[cfg(feature = "etcd")]
             Self::Etcd(store) => store.close().await,
         }
+    }
+}
+
+/// Brings the store in a folder to the latest format, where there is one of an earlier format.
+fn upgrade(folder: &Path) -> Result<(), EngineError> {
+    match embedded::upgrade(folder, &mut || {}) {
+        Ok(Upgraded::Now(copied)) => {
+            tracing::info!(
+                from_format = copied.from_format,
+                entries = copied.entries,
+                "the store was brought to the latest format"
+            );
+            Ok(())
+        }
+        // It is made in a moment.
+        Ok(Upgraded::Before) | Err(UpgradeError::Open(OpenError::NoStore { .. })) => Ok(()),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -206,6 +206,12 @@ pub struct Settings {
     )]
     pub min_free_disk: Option<ByteSize>,
 
+    /// Bring a data folder of an earlier version to the latest format at start. Nothing changes where
+    /// it has that already.
+    #[arg(long, env = "PROMINENCE_SERVE_MIGRATE", num_args = 0..=1, default_missing_value = "true", require_equals = true,
+          value_parser = parse_switch)]
+    pub migrate: Option<bool>,
+
     /// Members of the etcd cluster, such as http://10.0.0.1:2379; repeat it (or separate by
     /// commas) for several.
     #[arg(

@@ -24,4 +24,5 @@ mod proxies;
 mod pypi;
 mod rot;
 mod slurm;
+mod upgrade;
 mod watch;

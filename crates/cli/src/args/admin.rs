@@ -1,6 +1,5 @@
 //! The arguments of `prominence admin`.
 
-#[cfg(feature = "etcd")]
 mod migrate;
 
 use std::convert::Infallible;
@@ -12,6 +11,7 @@ use clap::{Args, Subcommand};
 use prominence_server::admin::{MAX_NAMESPACES, Ranking};
 
 #[cfg(feature = "etcd")]
+pub(crate) use migrate::Elsewhere;
 pub(crate) use migrate::Migrate;
 
 /// Namespaces shown where nothing else is said: as many as one looks through.
@@ -44,24 +44,9 @@ pub(crate) enum AdminCommand {
     Check(Check),
     /// Show how much each user has stored.
     Usage(Usage),
-    /// Move everything to another engine, or from the existing service (in programs built with the
-    /// feature `etcd`).
+    /// Bring a data folder of an earlier version to the latest format, or move everything to another
+    /// engine or from the existing service (in programs built with the feature `etcd`).
     Migrate(Box<Migrate>),
-}
-
-/// What to move: understood only by a program built with the etcd engine.
-#[cfg(not(feature = "etcd"))]
-#[derive(Args)]
-#[command(disable_help_flag = true)]
-pub(crate) struct Migrate {
-    /// What a program with the etcd engine takes.
-    #[arg(
-        num_args = 0..,
-        trailing_var_arg = true,
-        allow_hyphen_values = true,
-        hide = true
-    )]
-    _options: Vec<std::ffi::OsString>,
 }
 
 /// Whose data.

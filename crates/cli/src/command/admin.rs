@@ -5,6 +5,7 @@ mod check;
 #[cfg(feature = "etcd")]
 mod migrate;
 mod restore;
+mod upgrade;
 mod usage;
 
 use std::fs::File;
@@ -20,7 +21,7 @@ use prominence_server::settings::data_folders;
 use serde::Serialize;
 
 use super::{counted, keys};
-use crate::args::admin::{AdminCommand, FileOrStream, Folder};
+use crate::args::admin::{AdminCommand, FileOrStream, Folder, Migrate};
 use crate::failure::{Failure, next_step};
 use crate::output::Output;
 
@@ -33,11 +34,24 @@ pub(super) fn run(command: &AdminCommand, output: &mut Output) -> Result<(), Fai
         AdminCommand::Restore(options) => restore::run(options, output),
         AdminCommand::Check(options) => check::run(options, output),
         AdminCommand::Usage(options) => usage::run(options, output),
-        #[cfg(feature = "etcd")]
-        AdminCommand::Migrate(options) => migrate::run(options, output),
-        #[cfg(not(feature = "etcd"))]
-        AdminCommand::Migrate(_) => Err(Failure::Usage(format!("admin migrate: {WITHOUT_ETCD}"))),
+        AdminCommand::Migrate(options) => match &options.data_dir {
+            Some(folder) => upgrade::run(folder, options.json, output),
+            None => move_elsewhere(options, output),
+        },
     }
+}
+
+#[cfg(feature = "etcd")]
+fn move_elsewhere(options: &Migrate, output: &mut Output) -> Result<(), Failure> {
+    migrate::run(&options.elsewhere, options.json, output)
+}
+
+#[cfg(not(feature = "etcd"))]
+fn move_elsewhere(options: &Migrate, _: &mut Output) -> Result<(), Failure> {
+    Err(Failure::Usage(match options.elsewhere.is_empty() {
+        true => "admin migrate: name the data folder with --data-dir".to_owned(),
+        false => format!("admin migrate: {WITHOUT_ETCD}"),
+    }))
 }
 
 /// The data folder that is meant.

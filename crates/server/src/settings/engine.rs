@@ -19,6 +19,7 @@ impl Settings {
                 Ok(EngineConfig::Embedded(Storage {
                     cache_bytes: size(self.cache_size, 64),
                     min_free_disk: size(self.min_free_disk, 256),
+                    migrate: self.migrate.unwrap_or(false),
                 }))
             }
             Engine::Etcd => {
@@ -26,6 +27,7 @@ impl Settings {
                     &[
                         ("cache-size", self.cache_size.is_some()),
                         ("min-free-disk", self.min_free_disk.is_some()),
+                        ("migrate", self.migrate == Some(true)),
                     ],
                     "embedded",
                 )?;

@@ -68,6 +68,8 @@ pub struct Storage {
     pub cache_bytes: u64,
     /// Bytes of disk below which writes are refused.
     pub min_free_disk: u64,
+    /// Whether a store of an earlier format is upgraded before it is opened.
+    pub migrate: bool,
 }
 
 /// Why the settings make no configuration.

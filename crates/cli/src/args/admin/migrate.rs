@@ -2,19 +2,28 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
+#[cfg(feature = "etcd")]
+use clap::ValueEnum;
+#[cfg(feature = "etcd")]
 use prominence_server::admin::migrate::{self, Access, End, Site};
 
-/// What to move, and where to.
+/// What to migrate.
 #[derive(Args)]
 #[command(after_help = "Examples:
+  prominence admin migrate --data-dir /var/lib/prominence
   prominence admin migrate --from /var/lib/prominence --to etcd://10.0.0.1:2379
   prominence admin migrate --from etcd://10.0.0.1:2379 --to /srv/prominence
   prominence admin migrate --from existing://10.0.0.1:2379 --users users.txt \\
       --to /srv/prominence
 
-Stop the servers at both ends first. The source is only read, and the destination has to be empty. \
-Everything is compared at the end. Repeat an interrupted run with the same arguments.
+With --data-dir, a store that an earlier version wrote is brought to the latest format. It is copied \
+beside the old files, which needs as much room again, compared, and then takes their place. The \
+server has to be stopped, by the version that wrote the store.
+
+With --from and --to (in programs built with the feature etcd), stop the servers at both ends first. \
+The source is only read, and the destination has to be empty. Everything is compared at the end. \
+Repeat an interrupted run with the same arguments.
 
 Exit status:
   0  everything was copied, and nothing differs
@@ -22,15 +31,54 @@ Exit status:
   2  wrong usage; also where the destination holds something else
   3  the source or the destination can't be reached, read or written")]
 pub(crate) struct Migrate {
+    /// Bring the store in this data folder to the latest format.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    #[cfg(feature = "etcd")]
+    #[command(flatten)]
+    pub(crate) elsewhere: Elsewhere,
+
+    /// What a program with the etcd engine takes.
+    #[cfg(not(feature = "etcd"))]
+    #[arg(
+        num_args = 0..,
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        hide = true
+    )]
+    pub(crate) elsewhere: Vec<std::ffi::OsString>,
+}
+
+/// What to move to another place, and where to.
+#[cfg(feature = "etcd")]
+#[derive(Args)]
+pub(crate) struct Elsewhere {
     /// Copy from here: a data folder, etcd://HOST:PORT,HOST:PORT/ROOT, or existing://HOST:PORT for the
     /// existing service; etcds and existings use TLS.
-    #[arg(long, value_name = "SOURCE")]
-    from: Site,
+    #[arg(
+        long,
+        value_name = "SOURCE",
+        required_unless_present = "data_dir",
+        conflicts_with = "data_dir",
+        requires = "to"
+    )]
+    from: Option<Site>,
 
     /// Copy to here: a new or empty folder, or etcd://HOST:PORT,HOST:PORT/ROOT with nothing there
     /// [ROOT: prominence].
-    #[arg(long, value_name = "DESTINATION")]
-    to: Site,
+    #[arg(
+        long,
+        value_name = "DESTINATION",
+        required_unless_present = "data_dir",
+        conflicts_with = "data_dir",
+        requires = "from"
+    )]
+    to: Option<Site>,
 
     /// Users of the existing service, one a line; OLD=NEW if tokens use another name.
     #[arg(long, value_name = "FILE")]
@@ -40,10 +88,6 @@ pub(crate) struct Migrate {
     #[arg(long, value_name = "ACTION", default_value = "refuse")]
     pub(crate) unowned: Unowned,
 
-    /// Print JSON.
-    #[arg(long)]
-    pub(crate) json: bool,
-
     #[command(flatten)]
     from_access: FromAccess,
 
@@ -52,6 +96,7 @@ pub(crate) struct Migrate {
 }
 
 /// What to do about keys of nobody.
+#[cfg(feature = "etcd")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Unowned {
     /// Import nothing at all.
@@ -61,7 +106,8 @@ pub(crate) enum Unowned {
 }
 
 /// How to be let into the source.
-#[derive(Args)]
+#[cfg(feature = "etcd")]
+#[derive(Clone, Args)]
 #[command(next_help_heading = "Source in etcd")]
 struct FromAccess {
     /// User in etcd; needed if authentication is on.
@@ -86,7 +132,8 @@ struct FromAccess {
 }
 
 /// How to be let into the destination.
-#[derive(Args)]
+#[cfg(feature = "etcd")]
+#[derive(Clone, Args)]
 #[command(next_help_heading = "Destination in etcd")]
 struct ToAccess {
     /// User in etcd; needed if authentication is on.
@@ -110,38 +157,49 @@ struct ToAccess {
     to_etcd_key: Option<PathBuf>,
 }
 
-impl Migrate {
-    /// Where everything comes from.
-    pub(crate) fn source(&self) -> End {
-        let given = &self.from_access;
-        End {
-            site: self.from.clone(),
-            access: Access {
-                user: given.from_etcd_user.clone(),
-                password_file: given.from_etcd_password_file.clone(),
-                authorities: given.from_etcd_ca.clone(),
-                certificate: given.from_etcd_cert.clone(),
-                key: given.from_etcd_key.clone(),
-            },
-        }
+#[cfg(feature = "etcd")]
+impl Elsewhere {
+    /// Where everything comes from, and where it goes; `None` where everything stays in its place.
+    pub(crate) fn ends(&self) -> Option<(End, End)> {
+        let from = End {
+            site: self.from.clone()?,
+            access: self.from_access.clone().into(),
+        };
+        let to = End {
+            site: self.to.clone()?,
+            access: self.to_access.clone().into(),
+        };
+        Some((from, to))
     }
+}
 
-    /// Where everything goes.
-    pub(crate) fn destination(&self) -> End {
-        let given = &self.to_access;
-        End {
-            site: self.to.clone(),
-            access: Access {
-                user: given.to_etcd_user.clone(),
-                password_file: given.to_etcd_password_file.clone(),
-                authorities: given.to_etcd_ca.clone(),
-                certificate: given.to_etcd_cert.clone(),
-                key: given.to_etcd_key.clone(),
-            },
+#[cfg(feature = "etcd")]
+impl From<FromAccess> for Access {
+    fn from(given: FromAccess) -> Self {
+        Self {
+            user: given.from_etcd_user,
+            password_file: given.from_etcd_password_file,
+            authorities: given.from_etcd_ca,
+            certificate: given.from_etcd_cert,
+            key: given.from_etcd_key,
         }
     }
 }
 
+#[cfg(feature = "etcd")]
+impl From<ToAccess> for Access {
+    fn from(given: ToAccess) -> Self {
+        Self {
+            user: given.to_etcd_user,
+            password_file: given.to_etcd_password_file,
+            authorities: given.to_etcd_ca,
+            certificate: given.to_etcd_cert,
+            key: given.to_etcd_key,
+        }
+    }
+}
+
+#[cfg(feature = "etcd")]
 impl From<Unowned> for migrate::Unowned {
     fn from(unowned: Unowned) -> Self {
         match unowned {

@@ -8,7 +8,7 @@ use prominence_server::admin::migrate::{
 use serde::Serialize;
 
 use super::{Contents, contents};
-use crate::args::admin::Migrate;
+use crate::args::admin::Elsewhere;
 use crate::failure::Failure;
 use crate::output::{Output, Progress, Show};
 
@@ -55,7 +55,11 @@ impl Shown {
     }
 }
 
-pub(super) fn run(options: &Migrate, output: &mut Output) -> Result<(), Failure> {
+pub(super) fn run(options: &Elsewhere, json: bool, output: &mut Output) -> Result<(), Failure> {
+    let Some((from, to)) = options.ends() else {
+        // The arguments demand both.
+        return Err(Failure::Usage("name --from and --to".to_owned()));
+    };
     let users = Users {
         file: options.users.clone(),
         unowned: options.unowned.into(),
@@ -74,14 +78,14 @@ pub(super) fn run(options: &Migrate, output: &mut Output) -> Result<(), Failure>
             }
         }
     };
-    let done = migrate::migrate(options.source(), options.destination(), &users, &mut watch);
+    let done = migrate::migrate(from, to, &users, &mut watch);
     drop(bar);
     match done {
-        Ok(outcome) if options.json => Ok(output.json(&Shown::of(&outcome))?),
+        Ok(outcome) if json => Ok(output.json(&Shown::of(&outcome))?),
         Ok(outcome) => Ok(tell(outcome, output)?),
         Err(refusal) => {
             let listed = Listed::of(&refusal);
-            if options.json {
+            if json {
                 let message = refusal.to_string();
                 output.json(&Refused { message, listed })?;
             } else {

@@ -162,6 +162,8 @@ fn flush(parts: &Parts) {
                 parts.log.prepare_segment()?;
             }
             if let Some(checkpoint) = checkpoint {
+                // The memtables of the last time, while the compactor may be at work for long.
+                parts.index.release();
                 parts.index.flush()?;
                 // Every tree has the groups in files now, and these are synced.
                 parts.log.indexed(checkpoint)?;

@@ -1,32 +1,28 @@
-//! All of a store in a cluster, read or written in one go while no server is at it.
+//! Reading and writing a whole store in a cluster, while no server runs on it.
 //!
 //! | module | what it holds |
 //! | --- | --- |
-//! | `rows` | ranges of any length, in pieces, as of one revision of the cluster |
-//! | `export` | what is stored becomes the stream of a backup |
-//! | `load` | such a stream becomes what is stored |
-//! | `batch`, `mark` | what is written together, and how far that has come |
+//! | `rows` | ranges of any length, in pages, as of one revision of the cluster |
+//! | `export` | from the stored rows to the stream of a backup |
+//! | `load` | from such a stream to the stored rows |
+//! | `batch`, `progress` | rows that are written together, and how many batches are written |
 //!
-//! Unlike an open [`super::EtcdStore`] nothing here removes what has expired or trims a log, so
-//! what is only read stays as it is.
+//! Unlike an open [`super::EtcdStore`] nothing here removes expired entries or trims a log, so a
+//! store that is only read stays as it is.
 
 mod batch;
 mod export;
 mod load;
-mod mark;
+mod progress;
 mod rows;
-
-use std::sync::Arc;
-use std::thread::JoinHandle;
 
 use etcd_client::Txn;
 use prominence_core::StoreError;
 use prominence_core::error::Fate;
-use tokio::runtime::{Builder, Handle};
-use tokio::sync::oneshot;
+use tokio::runtime::{Builder, Runtime};
 use tokio::time::Instant;
 
-pub(crate) use batch::Filling;
+pub(crate) use batch::Import;
 pub(crate) use load::LoadError;
 pub(crate) use rows::Rows;
 
@@ -36,13 +32,14 @@ use super::members::{Members, Response};
 use super::options::Options;
 use super::query::{Answers, RangeQuery};
 
-/// A cluster that is asked by threads, which wait for the answers.
-pub(crate) struct Cluster {
-    members: Arc<Members>,
+/// A cluster that threads read and write, which block until the answer.
+pub(crate) struct BlockingCluster {
+    members: Members,
     keys: Keys,
     options: Options,
-    driver: Driver,
-    /// Which cluster it is, by its own account.
+    /// Its one worker keeps the connections alive also while no thread blocks on it.
+    runtime: Runtime,
+    /// The cluster's own id.
     id: u64,
 }
 
@@ -57,14 +54,22 @@ pub(crate) enum ConnectError {
     Store(#[from] StoreError),
 }
 
-impl Cluster {
+impl BlockingCluster {
     /// Connects, and waits for the first answer.
     pub(crate) fn connect(options: Options) -> Result<Self, ConnectError> {
-        let members = Arc::new(Members::new(&options, 0)?);
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("etcd")
+            .enable_all()
+            .build()
+            .map_err(|error| {
+                let reason = format!("the connection to etcd can't be kept: {error}");
+                unavailable(&reason, Fate::NotApplied, RETRY_LATER)
+            })?;
         let mut cluster = Self {
-            members,
+            members: Members::new(&options, 0)?,
             keys: Keys::new(&options.root),
-            driver: Driver::start()?,
+            runtime,
             options,
             id: 0,
         };
@@ -99,18 +104,18 @@ impl Cluster {
     }
 
     /// Whether a migration into it was begun and not completed.
-    pub(crate) fn is_filling(&self) -> Result<bool, StoreError> {
+    pub(crate) fn is_importing(&self) -> Result<bool, StoreError> {
         let progress = RangeQuery::row(self.keys.migration());
         Ok(self.read(vec![progress])?.next_row().is_some())
     }
 
-    /// Where everything is that is stored under the root.
+    /// The ranges of all rows under the root.
     pub(crate) fn ranges(&self) -> Ranges {
         let mut ranges = self.keys.tables().to_vec();
-        let mark = self.keys.migration();
+        let progress = self.keys.migration();
         ranges.push(Range {
-            end: next(mark.clone()),
-            start: mark,
+            end: next(progress.clone()),
+            start: progress,
         });
         Ranges(ranges)
     }
@@ -132,14 +137,14 @@ impl Cluster {
     fn read(&self, queries: Vec<RangeQuery>) -> Result<Answers, Unavailable> {
         let deadline = Instant::now() + self.options.request_timeout;
         let read = self.members.read(queries, deadline);
-        self.driver.handle.block_on(read)
+        self.runtime.block_on(read)
     }
 
     /// Does a transaction, which has to be one that can't be done twice.
     fn transact(&self, txn: &Txn) -> Result<Response, Unavailable> {
         let deadline = Instant::now() + self.options.request_timeout;
         let done = self.members.transact(txn, deadline);
-        self.driver.handle.block_on(done)
+        self.runtime.block_on(done)
     }
 }
 
@@ -151,50 +156,5 @@ impl Ranges {
     pub(crate) fn hold(&self, key: &[u8]) -> bool {
         let mut ranges = self.0.iter();
         ranges.any(|range| range.start.as_slice() <= key && key < range.end.as_slice())
-    }
-}
-
-/// A thread that keeps connections alive also while nobody asks anything.
-struct Driver {
-    handle: Handle,
-    /// Dropped, it ends the thread.
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Driver {
-    fn start() -> Result<Self, StoreError> {
-        let failed = |error: std::io::Error| {
-            let reason = format!("the connection to etcd can't be kept: {error}");
-            unavailable(&reason, Fate::NotApplied, RETRY_LATER)
-        };
-        let runtime = Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(failed)?;
-        let handle = runtime.handle().clone();
-        let (stop, stopped) = oneshot::channel::<()>();
-        let thread = std::thread::Builder::new()
-            .name("etcd".to_owned())
-            .spawn(move || {
-                // What is awaited is never sent; that its sender is gone is what ends it.
-                let _ = runtime.block_on(stopped);
-            })
-            .map_err(failed)?;
-        Ok(Self {
-            handle,
-            stop: Some(stop),
-            thread: Some(thread),
-        })
-    }
-}
-
-impl Drop for Driver {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            // A panic of that thread's has been told where it mattered: at whoever asked.
-            let _ = thread.join();
-        }
     }
 }

@@ -89,11 +89,11 @@ impl Writer {
 
     /// The head, once no other process has reserved the namespace.
     async fn free_head(&mut self) -> Result<(i64, Head), WriteError> {
+        let (written, head) = self.head().await?;
+        if self.reserved_for(head).is_none() {
+            return Ok((written, head));
+        }
         loop {
-            let (written, head) = self.head().await?;
-            if self.reserved_for(head).is_none() {
-                return Ok((written, head));
-            }
             // The listener comes before the read, so that a release in between wakes it.
             let everything = Interest::Prefix(Prefix::everything());
             let listener = self.cluster.hub.listen(&self.namespace, &everything);
@@ -112,10 +112,9 @@ impl Writer {
                     Err(_) => tokio::time::sleep(RETRY_SOON).await,
                 }
             };
-            // A release, the end of the reservation or the deadline: the head tells which.
+            // A release, the end of the reservation or the deadline: the next read shows which.
             let until = self.deadline.min(Instant::now() + left);
             let _ = tokio::time::timeout_at(until, released).await;
-            self.read(&MissingReads::default()).await?;
         }
     }
 

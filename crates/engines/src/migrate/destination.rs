@@ -10,7 +10,7 @@ use super::{MigrateError, Outcome, Start, Step, pipe};
 use crate::backup::{BackupSummary, Records, RestoreError};
 use crate::embedded::{OfflineStore, restore_watched};
 use crate::etcd::Options;
-use crate::etcd::transfer::{Cluster, Filling, LoadError};
+use crate::etcd::transfer::{BlockingCluster, Import, LoadError};
 
 /// Where a store of ours is.
 #[derive(Clone, Debug)]
@@ -35,14 +35,14 @@ impl fmt::Display for Place {
 /// A destination. A folder is taken only while it is written.
 pub(super) enum Destination {
     Folder(PathBuf),
-    Cluster(Box<Cluster>),
+    Cluster(Box<BlockingCluster>),
 }
 
 /// A destination that has everything, and has to be compared before it is one.
 pub(super) struct Filled<'a> {
     copied: BackupSummary,
     start: Start,
-    filling: Option<Filling<'a>>,
+    import: Option<Import<'a>>,
 }
 
 impl Destination {
@@ -50,7 +50,7 @@ impl Destination {
         Ok(match place {
             Place::Folder(folder) => Self::Folder(folder.clone()),
             Place::Cluster(options) => {
-                Self::Cluster(Box::new(Cluster::connect((**options).clone())?))
+                Self::Cluster(Box::new(BlockingCluster::connect((**options).clone())?))
             }
         })
     }
@@ -75,33 +75,33 @@ impl Destination {
                     Ok(copied) => Ok(Some(Filled {
                         copied,
                         start: Start::Fresh,
-                        filling: None,
+                        import: None,
                     })),
                     Err(MigrateError::Restore(RestoreError::IsAStore { .. })) => Ok(None),
                     Err(error) => Err(error),
                 }
             }
             Self::Cluster(cluster) => {
-                let Some(mut filling) = Filling::begin(cluster, now)? else {
+                let Some(mut import) = Import::begin(cluster, now)? else {
                     return Ok(None);
                 };
-                let start = match filling.is_new() {
+                let start = match import.is_new() {
                     true => Start::Fresh,
                     false => Start::Resumed,
                 };
-                let begun = filling.begun();
+                let begun = import.begun();
                 let copied = pipe::one(
                     |to| source.export(begun, to),
                     |from| -> Result<_, LoadError> {
                         let mut records = Records::open(from)?;
-                        filling.load(&mut records, &mut step)?;
+                        import.load(&mut records, &mut step)?;
                         Ok(records.summary)
                     },
                 )?;
                 Ok(Some(Filled {
                     copied,
                     start,
-                    filling: Some(filling),
+                    import: Some(import),
                 }))
             }
         }
@@ -119,7 +119,7 @@ impl Destination {
 /// A destination that is read.
 pub(super) enum Reopened<'a> {
     Folder(Box<OfflineStore>),
-    Cluster(&'a Cluster),
+    Cluster(&'a BlockingCluster),
 }
 
 impl Reopened<'_> {
@@ -138,8 +138,8 @@ impl Reopened<'_> {
 impl Filled<'_> {
     /// Says that it is a store like any other from now on.
     pub(super) fn complete(self) -> Result<Outcome, MigrateError> {
-        if let Some(filling) = self.filling {
-            filling.complete()?;
+        if let Some(import) = self.import {
+            import.complete()?;
         }
         Ok(Outcome::Done {
             copied: self.copied,

@@ -23,7 +23,7 @@ use prominence_core::{Cursor, Key, Revision, StoreError, Timestamp, Value};
 use super::MigrateError;
 use crate::backup::{BackupError, BackupSummary, Record, Space, Writer};
 use crate::etcd::Options;
-use crate::etcd::transfer::{Cluster, Ranges};
+use crate::etcd::transfer::{BlockingCluster, Ranges};
 
 pub use owners::{BadOwners, Owners};
 pub use survey::{Problem, Problems, Unfit};
@@ -61,7 +61,7 @@ pub enum Unowned {
 
 /// Such keys, in a cluster that answers.
 pub(super) struct OpenLayout {
-    cluster: Cluster,
+    cluster: BlockingCluster,
     owners: Option<Owners>,
     unowned: Unowned,
     /// What else is in the cluster and is known to be no part of it.
@@ -88,7 +88,7 @@ enum Unreadable {
 impl OpenLayout {
     pub(super) fn connect(layout: &Layout) -> Result<Self, MigrateError> {
         Ok(Self {
-            cluster: Cluster::connect((*layout.options).clone())?,
+            cluster: BlockingCluster::connect((*layout.options).clone())?,
             owners: layout.owners.clone(),
             unowned: layout.unowned,
             left_out: None,
@@ -96,7 +96,7 @@ impl OpenLayout {
     }
 
     /// Leaves out of account what the destination holds, where it is in the same cluster.
-    pub(super) fn leave_out(&mut self, destination: &Cluster) {
+    pub(super) fn leave_out(&mut self, destination: &BlockingCluster) {
         if self.cluster.is(destination) {
             self.left_out = Some(destination.ranges());
         }

@@ -11,7 +11,7 @@ use super::destination::{Destination, Place};
 use super::layout::{Layout, OpenLayout};
 use crate::backup::{BackupError, BackupSummary};
 use crate::embedded::{OfflineStore, Ranking};
-use crate::etcd::transfer::Cluster;
+use crate::etcd::transfer::BlockingCluster;
 
 /// Where everything comes from.
 #[derive(Clone, Debug)]
@@ -25,7 +25,7 @@ pub enum Source {
 /// A source, and nobody else has it where that can be seen to.
 pub(super) enum OpenSource {
     Folder(Box<OfflineStore>),
-    Cluster(Box<Cluster>),
+    Cluster(Box<BlockingCluster>),
     Existing(Box<OpenLayout>),
 }
 
@@ -36,7 +36,7 @@ impl OpenSource {
                 Self::Folder(Box::new(OfflineStore::open(folder)?))
             }
             Source::Store(Place::Cluster(options)) => {
-                Self::Cluster(Box::new(Cluster::connect((**options).clone())?))
+                Self::Cluster(Box::new(BlockingCluster::connect((**options).clone())?))
             }
             Source::Existing(layout) => Self::Existing(Box::new(OpenLayout::connect(layout)?)),
         })
@@ -67,7 +67,7 @@ impl OpenSource {
                 (found.count > 0).then_some(found.keys)
             }
             Self::Cluster(cluster) => {
-                if cluster.is_filling()? {
+                if cluster.is_importing()? {
                     return Err(MigrateError::Unfinished);
                 }
                 cluster

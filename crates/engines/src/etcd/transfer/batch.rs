@@ -1,7 +1,7 @@
-//! What is written together, and noted to be written in the same transaction.
+//! Rows that are written together, with the progress of the migration in the same transaction.
 //!
-//! Which rows are in which batch follows from the stream alone. So a run that goes on where
-//! another was broken off makes the same batches, and leaves out as many as are written already.
+//! The stream alone decides which rows are in which batch. So a run that continues a broken one
+//! makes the same batches, and skips as many as are written already.
 
 use std::collections::HashSet;
 
@@ -9,124 +9,118 @@ use etcd_client::{Compare, CompareOp, Txn, TxnOp};
 use prominence_core::{StoreError, Timestamp};
 use xxhash_rust::xxh3::Xxh3;
 
-use super::Cluster;
+use super::BlockingCluster;
 use super::load::LoadError;
-use super::mark::Mark;
+use super::progress::Progress;
 use crate::etcd::query::RangeQuery;
 
-/// Rows of a batch. etcd takes 128 operations, and one is for the mark.
+/// Rows of a batch. etcd takes 128 operations, and one is for the progress.
 const MAX_ROWS: usize = 120;
 
 /// Bytes of a batch, unless one row alone has more. etcd takes requests of 1.5 MiB.
 const MAX_BYTES: usize = 768 << 10;
 
-/// A migration into a cluster: nothing but its mark may have changed since the last batch.
-pub(crate) struct Filling<'a> {
-    cluster: &'a Cluster,
-    mark: Mark,
-    /// The cluster's revision that wrote the mark.
+/// A migration into a cluster. Each transaction compares that the row of its progress is the one
+/// that the last one wrote, so no other process writes there unseen.
+pub(crate) struct Import<'a> {
+    cluster: &'a BlockingCluster,
+    progress: Progress,
+    /// The cluster's revision that wrote the progress; 0 where there is no such row.
     written: i64,
 }
 
-impl<'a> Filling<'a> {
-    /// Begins a migration, or goes on with one that was broken off. `None` where something else
-    /// is stored there.
-    pub(crate) fn begin(cluster: &'a Cluster, now: Timestamp) -> Result<Option<Self>, LoadError> {
-        let key = cluster.keys.migration();
-        if let Some((mark, written)) = read(cluster)? {
-            return Ok(Some(Self {
-                cluster,
-                mark,
-                written,
-            }));
-        }
-        if cluster.holds_any()? {
-            return Ok(None);
-        }
-        let mut filling = Self {
-            cluster,
-            mark: Mark {
+impl<'a> Import<'a> {
+    /// Begins a migration, or continues one that was broken off. `None` where something else is
+    /// stored there.
+    pub(crate) fn begin(
+        cluster: &'a BlockingCluster,
+        now: Timestamp,
+    ) -> Result<Option<Self>, LoadError> {
+        let found = read_progress(cluster)?;
+        let (progress, written) = found.unwrap_or_else(|| {
+            let new = Progress {
                 begun: now,
                 batches: 0,
                 digest: 0,
-            },
-            written: 0,
+            };
+            (new, 0)
+        });
+        let mut import = Self {
+            cluster,
+            progress,
+            written,
         };
-        let put = TxnOp::put(key.clone(), filling.mark.encode(&key), None);
-        filling.transact(Vec::new(), vec![put], filling.mark)?;
-        Ok(Some(filling))
-    }
-
-    /// Whether nothing is written yet.
-    pub(crate) fn is_new(&self) -> bool {
-        self.mark.batches == 0
-    }
-
-    /// When it was begun.
-    pub(crate) fn begun(&self) -> Timestamp {
-        self.mark.begun
-    }
-
-    /// Takes the mark away: from now on this is a store like any other.
-    pub(crate) fn complete(self) -> Result<(), LoadError> {
-        let key = self.cluster.keys.migration();
-        let unchanged = Compare::mod_revision(key.clone(), CompareOp::Equal, self.written);
-        let txn = Txn::new()
-            .when(vec![unchanged])
-            .and_then(vec![TxnOp::delete(key, None)]);
-        let done = self.cluster.transact(&txn).map_err(StoreError::from)?;
-        let is_done = done.succeeded()
-            // Then an earlier try of the same was done.
-            || (done.was_unclear && read(self.cluster)?.is_none());
-        if is_done {
-            Ok(())
-        } else {
-            Err(LoadError::Disturbed)
+        if found.is_none() {
+            if cluster.holds_any()? {
+                return Ok(None);
+            }
+            import.transact(Vec::new(), Vec::new(), Some(progress))?;
         }
+        Ok(Some(import))
     }
 
-    /// Writes where the mark is still the one that is known, and notes another.
+    /// Whether no batch is written yet.
+    pub(crate) fn is_new(&self) -> bool {
+        self.progress.batches == 0
+    }
+
+    /// The time of the first run.
+    pub(crate) fn begun(&self) -> Timestamp {
+        self.progress.begun
+    }
+
+    /// Deletes the progress. Without it this is a store like any other.
+    pub(crate) fn complete(mut self) -> Result<(), LoadError> {
+        self.transact(Vec::new(), Vec::new(), None)
+    }
+
+    /// Writes rows and the progress after them, where the progress is still the one that is known.
     fn transact(
         &mut self,
         mut compares: Vec<Compare>,
-        writes: Vec<TxnOp>,
-        mark: Mark,
+        mut writes: Vec<TxnOp>,
+        after: Option<Progress>,
     ) -> Result<(), LoadError> {
         let key = self.cluster.keys.migration();
-        compares.push(Compare::mod_revision(key, CompareOp::Equal, self.written));
+        let unchanged = Compare::mod_revision(key.clone(), CompareOp::Equal, self.written);
+        compares.push(unchanged);
+        writes.push(match after {
+            Some(after) => TxnOp::put(key.clone(), after.encode(&key), None),
+            None => TxnOp::delete(key, None),
+        });
         let txn = Txn::new().when(compares).and_then(writes);
         let done = self.cluster.transact(&txn).map_err(StoreError::from)?;
-        let mut written = done.revision();
+        self.written = done.revision();
         if !done.succeeded() {
-            match read(self.cluster)? {
-                // An earlier try of the same was done.
-                Some((found, at)) if done.was_unclear && found == mark => written = at,
-                _ => return Err(LoadError::Disturbed),
+            let found = read_progress(self.cluster)?;
+            // An earlier attempt whose answer was lost may have been done.
+            if !done.was_unclear || found.map(|(progress, _)| progress) != after {
+                return Err(LoadError::Disturbed);
             }
+            self.written = found.map_or(0, |(_, written)| written);
         }
-        self.mark = mark;
-        self.written = written;
+        self.progress = after.unwrap_or(self.progress);
         Ok(())
     }
 }
 
 /// Rows on their way into batches.
 pub(super) struct Batches<'f, 'a> {
-    filling: &'f mut Filling<'a>,
+    import: &'f mut Import<'a>,
     writes: Vec<TxnOp>,
     compares: Vec<Compare>,
-    /// What is written no more than once in a batch; etcd refuses a key that is there twice.
+    /// Keys that several rows of a batch may have. etcd refuses a transaction that writes one twice.
     once: HashSet<Vec<u8>>,
     bytes: usize,
-    /// Batches that are complete, those that were left out included.
+    /// Complete batches, skipped ones included.
     number: u64,
     digest: Xxh3,
 }
 
 impl<'f, 'a> Batches<'f, 'a> {
-    pub(super) fn new(filling: &'f mut Filling<'a>) -> Self {
+    pub(super) fn new(import: &'f mut Import<'a>) -> Self {
         Self {
-            filling,
+            import,
             writes: Vec::new(),
             compares: Vec::new(),
             once: HashSet::new(),
@@ -136,8 +130,8 @@ impl<'f, 'a> Batches<'f, 'a> {
         }
     }
 
-    pub(super) fn cluster(&self) -> &'a Cluster {
-        self.filling.cluster
+    pub(super) fn cluster(&self) -> &'a BlockingCluster {
+        self.import.cluster
     }
 
     /// Writes a row.
@@ -165,7 +159,7 @@ impl<'f, 'a> Batches<'f, 'a> {
         Ok(())
     }
 
-    /// Writes a row that a server would have written if one were at work there.
+    /// Writes a row that does not exist unless a server has written there.
     pub(super) fn put_new(&mut self, key: Vec<u8>, row: Vec<u8>) -> Result<(), LoadError> {
         self.put(key.clone(), row)?;
         let absent = Compare::create_revision(key, CompareOp::Equal, 0);
@@ -173,53 +167,47 @@ impl<'f, 'a> Batches<'f, 'a> {
         Ok(())
     }
 
-    /// Writes what is left.
+    /// Writes the last batch.
     pub(super) fn finish(mut self) -> Result<(), LoadError> {
         if !self.writes.is_empty() {
             self.write()?;
         }
-        if self.number < self.filling.mark.batches {
+        if self.number < self.import.progress.batches {
             return Err(LoadError::Changed);
         }
         Ok(())
     }
 
     fn write(&mut self) -> Result<(), LoadError> {
-        let mut writes = std::mem::take(&mut self.writes);
+        let writes = std::mem::take(&mut self.writes);
         let compares = std::mem::take(&mut self.compares);
         self.once.clear();
         self.bytes = 0;
         self.number += 1;
-        let mark = Mark {
-            begun: self.filling.mark.begun,
+        let known = self.import.progress;
+        let progress = Progress {
+            begun: known.begun,
             batches: self.number,
             digest: self.digest.digest(),
         };
-        let known = self.filling.mark;
-        if mark.batches < known.batches {
-            return Ok(());
+        if progress.batches > known.batches {
+            return self.import.transact(compares, writes, Some(progress));
         }
-        if mark.batches == known.batches {
-            return if mark == known {
-                Ok(())
-            } else {
-                Err(LoadError::Changed)
-            };
+        // The batch is written already. Where the digests of the last one agree, all do.
+        if progress.batches == known.batches && progress != known {
+            return Err(LoadError::Changed);
         }
-        let key = self.cluster().keys.migration();
-        let row = mark.encode(&key);
-        writes.push(TxnOp::put(key, row, None));
-        self.filling.transact(compares, writes, mark)
+        Ok(())
     }
 }
 
-/// The mark, and the cluster's revision that wrote it.
-fn read(cluster: &Cluster) -> Result<Option<(Mark, i64)>, StoreError> {
+/// The progress, and the cluster's revision that wrote it.
+fn read_progress(cluster: &BlockingCluster) -> Result<Option<(Progress, i64)>, StoreError> {
     let key = cluster.keys.migration();
     let mut answers = cluster.read(vec![RangeQuery::row(key.clone())])?;
-    let Some(row) = answers.next_row() else {
-        return Ok(None);
+    let read = |row: etcd_client::KeyValue| {
+        let progress = Progress::decode(&key, row.value())?;
+        Ok((progress, row.mod_revision()))
     };
-    let mark = Mark::decode(&key, row.value())?;
-    Ok(Some((mark, row.mod_revision())))
+    answers.next_row().map(read).transpose()
 }

@@ -1,18 +1,18 @@
-//! What a cluster holds becomes the stream of a backup.
+//! From the stored rows to the stream of a backup.
 
 use std::io::Write;
 
 use bytes::Bytes;
 use prominence_core::{Namespace, Prefix, Revision, StoreError, Timestamp, Usage};
 
-use super::{Cluster, Rows};
+use super::{BlockingCluster, Rows};
 use crate::backup::{BackupError, BackupSummary, Record, Space, Writer};
 use crate::etcd::keys::Range;
 use crate::etcd::query::RangeQuery;
 use crate::etcd::records::{self, Content, Head, LoggedChange, LoggedCommit};
 use crate::row::{Kind, damaged, decode_entry};
 
-impl Cluster {
+impl BlockingCluster {
     /// Writes a backup of what is stored under the root, all of it as of one revision of the
     /// cluster.
     ///
@@ -50,9 +50,9 @@ impl Cluster {
     }
 }
 
-/// A cluster on its way into a stream.
+/// An export of a cluster.
 struct Export<'a, W> {
-    cluster: &'a Cluster,
+    cluster: &'a BlockingCluster,
     revision: i64,
     writer: Writer<W>,
 }
@@ -103,7 +103,7 @@ impl<'a, W: Write> Export<'a, W> {
         Ok(())
     }
 
-    /// The commits of a record, also where their changes stand elsewhere.
+    /// The commits of a record, with their changes also where those are in parts.
     fn commits(
         &self,
         namespace: &Namespace,

@@ -1,30 +1,30 @@
-//! The records of a backup become what is stored in a cluster.
+//! From the records of a backup to the stored rows.
 
 use std::io::Read;
 
 use prominence_core::change::ChangeKind;
-use prominence_core::{Change, Entry, Key, Namespace, StoreError, Timestamp};
+use prominence_core::{Change, Entry, Key, Namespace, Revision, StoreError, Timestamp};
 
-use super::batch::{Batches, Filling};
+use super::batch::{Batches, Import};
 use crate::backup::{Record, Records, RestoreError, Space};
 use crate::claim_index::ClaimState;
 use crate::etcd::keys::Keys;
 use crate::etcd::records::{self, Content, Head, LoggedChange, LoggedCommit, Ticket, is_internal};
 use crate::row;
 
-/// Keys that one hint names. Hints are told apart by a number that no later commit may have, and
-/// that is at most the namespace's revision: a commit writes no more keys than this.
+/// Keys in one hint. Hints have numbers in the place of revisions, which no later commit may have: a
+/// number is at most the namespace's revision, as a commit writes no more keys than this.
 const HINTED: usize = prominence_core::limits::MAX_COMMIT_OPERATIONS;
 
-/// Changes of a commit that stand in the log's record itself. Only the deletion of a prefix has
-/// more that matter: what expires together has up to 1,000, and fits.
-const MAX_DELETED_HERE: usize = 500;
+/// Deletions of a commit that are inline in its record. Only the deletion of a prefix has more
+/// changes than fit: up to 1,000 keys expire together.
+const MAX_DELETED_INLINE: usize = 500;
 
-/// Bytes of keys after which a record of the log takes no more commits: watchers read some
-/// records at once.
+/// Bytes of keys after which a record of the log takes no more commits: readers of the log read
+/// some records at once.
 const RECORD_BYTES: usize = 32 << 10;
 
-/// Why a stream does not become what is stored.
+/// Why a stream can't be loaded.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LoadError {
     /// The stream can't be read to its end.
@@ -33,16 +33,16 @@ pub(crate) enum LoadError {
     /// The cluster can't be read or written.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// An earlier run wrote something else than this one would have.
+    /// An earlier run wrote other rows than this one would.
     #[error("the source is not what it was when the migration was begun")]
     Changed,
-    /// Somebody else writes there.
+    /// Another process writes there.
     #[error("somebody else writes to the destination")]
     Disturbed,
 }
 
-impl Filling<'_> {
-    /// Writes everything that a stream tells of, and calls `step` for each entry.
+impl Import<'_> {
+    /// Writes all records of a stream, and calls `step` for each entry.
     pub(crate) fn load<R: Read>(
         &mut self,
         records: &mut Records<R>,
@@ -50,7 +50,7 @@ impl Filling<'_> {
     ) -> Result<(), LoadError> {
         let mut load = Load {
             batches: Batches::new(self),
-            space: None,
+            current: None,
         };
         while let Some(record) = records.next()? {
             let is_entry = matches!(record, Record::Entry(..));
@@ -64,53 +64,46 @@ impl Filling<'_> {
     }
 }
 
-/// Records on their way into the cluster.
+/// A load of records.
 struct Load<'f, 'a> {
     batches: Batches<'f, 'a>,
-    space: Option<Filled>,
+    current: Option<OpenNamespace>,
 }
 
 /// The namespace whose records are read.
-struct Filled {
+struct OpenNamespace {
     namespace: Namespace,
     head: Head,
-    /// What expires and is in no hint yet, and how many hints there are.
+    /// Keys that expire and are in no hint yet, and the number of hints.
     expiring: Vec<(Key, Timestamp)>,
     hints: u64,
-    /// Commits that are in no record of the log yet; of the last one more changes may come.
+    /// Commits that are in no record of the log yet. The last one may get more changes.
     commits: Vec<LoggedCommit>,
     bytes: usize,
 }
 
 impl Load<'_, '_> {
     fn put(&mut self, record: Record) -> Result<(), LoadError> {
-        match record {
-            Record::Namespace(space) => {
+        match (record, &mut self.current) {
+            (Record::Namespace(space), _) => {
                 self.finish_namespace()?;
-                self.space = Some(Filled::new(space));
+                self.current = Some(OpenNamespace::new(space));
                 Ok(())
             }
-            Record::Entry(key, entry) => match &mut self.space {
-                Some(filled) => filled.entry(&mut self.batches, key, &entry),
-                None => Ok(()),
-            },
-            Record::Change(change) => match &mut self.space {
-                Some(filled) => filled.change(&mut self.batches, change),
-                None => Ok(()),
-            },
-            Record::End(_) => Ok(()),
+            (Record::Entry(key, entry), Some(open)) => open.entry(&mut self.batches, key, &entry),
+            (Record::Change(change), Some(open)) => open.change(&mut self.batches, change),
+            // A stream has no other records outside of a namespace.
+            (Record::Entry(..) | Record::Change(_) | Record::End(_), _) => Ok(()),
         }
     }
 
     fn finish_namespace(&mut self) -> Result<(), LoadError> {
-        match self.space.take() {
-            Some(filled) => filled.finish(&mut self.batches),
-            None => Ok(()),
-        }
+        let open = self.current.take();
+        open.map_or(Ok(()), |open| open.finish(&mut self.batches))
     }
 }
 
-impl Filled {
+impl OpenNamespace {
     fn new(space: Space) -> Self {
         let mut head = Head {
             trimmed_to: space.log_floor.revision,
@@ -150,14 +143,14 @@ impl Filled {
         Ok(())
     }
 
-    /// Writes a hint of what expires, where there is something that none names.
+    /// Writes a hint of the keys that are in none yet.
     fn hint(&mut self, batches: &mut Batches<'_, '_>) -> Result<(), LoadError> {
         let due = std::mem::take(&mut self.expiring);
         if due.is_empty() {
             return Ok(());
         }
         self.hints += 1;
-        let number = prominence_core::Revision::new(self.hints);
+        let number = Revision::new(self.hints);
         let rows = records::hint(keys(batches), &self.namespace, &due, number);
         // The second row is the same for all hints with the same earliest instant.
         rows.into_iter()
@@ -165,8 +158,8 @@ impl Filled {
     }
 
     fn change(&mut self, batches: &mut Batches<'_, '_>, change: Change) -> Result<(), LoadError> {
-        // A log begins with a whole commit here; of one whose first changes are forgotten the
-        // others are as well.
+        // The log of this engine begins with a whole commit. Of one whose first changes are trimmed,
+        // the others are trimmed as well.
         if change.at.revision <= self.head.trimmed_to {
             return Ok(());
         }
@@ -196,8 +189,8 @@ impl Filled {
             }));
         }
         commit.changes.push(LoggedChange {
+            // A writer reads it only of commits after the first head that it has read.
             claim_state: match &change.kind {
-                // A writer reads it only of commits after the first that it knows.
                 ChangeKind::Put(put) => Some(ClaimState {
                     claimed_until: put.state.as_ref().and_then(|state| state.claimed_until),
                     expires: put.state.as_ref().and_then(|state| state.expires),
@@ -210,41 +203,36 @@ impl Filled {
         Ok(())
     }
 
-    /// Says that the last commit has all its changes.
+    /// Ends the last commit, which has all its changes.
     fn close_commit(&mut self, batches: &mut Batches<'_, '_>) -> Result<(), LoadError> {
-        let is_removal = |commit: &LoggedCommit| {
+        let is_large = |commit: &LoggedCommit| {
             let changes = &commit.changes;
-            changes.len() > MAX_DELETED_HERE
+            changes.len() > MAX_DELETED_INLINE
                 && changes.iter().all(|each| each.kind == ChangeKind::Delete)
         };
-        if let Some(commit) = self.commits.pop_if(|last| is_removal(last)) {
-            self.record(batches)?;
-            return self.removal(batches, commit);
+        if let Some(commit) = self.commits.pop_if(|last| is_large(last)) {
+            self.write_commits(batches)?;
+            return self.large_deletion(batches, commit);
         }
         if self.bytes >= RECORD_BYTES {
-            self.record(batches)?;
+            self.write_commits(batches)?;
         }
         Ok(())
     }
 
     /// Writes the commits that are in no record yet.
-    fn record(&mut self, batches: &mut Batches<'_, '_>) -> Result<(), LoadError> {
+    fn write_commits(&mut self, batches: &mut Batches<'_, '_>) -> Result<(), LoadError> {
         self.bytes = 0;
         let commits = std::mem::take(&mut self.commits);
         let Some(last) = commits.last() else {
             return Ok(());
         };
-        let key = keys(batches).log(&self.namespace, last.revision);
-        let record = records::Record {
-            ticket: ticket(last),
-            content: Content::Inline(commits),
-        };
-        let row = record.encode(&key);
-        batches.put(key, row)
+        let (revision, ticket) = (last.revision, ticket(last));
+        self.write_record(batches, revision, ticket, Content::Inline(commits))
     }
 
-    /// Writes the deletion of many keys, which stand beside the record.
-    fn removal(
+    /// Writes the deletion of many keys, which the record has in parts.
+    fn large_deletion(
         &self,
         batches: &mut Batches<'_, '_>,
         mut commit: LoggedCommit,
@@ -259,26 +247,34 @@ impl Filled {
             batches.put(key, row)?;
             parts += 1;
         }
-        let key = keys(batches).log(&self.namespace, commit.revision);
-        let record = records::Record {
-            ticket,
-            content: Content::InParts {
-                commit,
-                deleted: deleted.len() as u64,
-                parts,
-            },
+        let (revision, deleted) = (commit.revision, deleted.len() as u64);
+        let content = Content::InParts {
+            commit,
+            deleted,
+            parts,
         };
-        let row = record.encode(&key);
+        self.write_record(batches, revision, ticket, content)
+    }
+
+    fn write_record(
+        &self,
+        batches: &mut Batches<'_, '_>,
+        revision: Revision,
+        ticket: Ticket,
+        content: Content,
+    ) -> Result<(), LoadError> {
+        let key = keys(batches).log(&self.namespace, revision);
+        let row = records::Record { ticket, content }.encode(&key);
         batches.put(key, row)
     }
 
     fn finish(mut self, batches: &mut Batches<'_, '_>) -> Result<(), LoadError> {
         self.hint(batches)?;
         self.close_commit(batches)?;
-        self.record(batches)?;
+        self.write_commits(batches)?;
         let key = keys(batches).head(&self.namespace);
         let row = self.head.encode(&key);
-        // Last of its namespace: any server that writes there replaces it.
+        // The head comes last in its namespace. A server that writes there creates it before.
         batches.put_new(key, row)
     }
 }
@@ -287,7 +283,7 @@ fn keys<'a>(batches: &Batches<'_, 'a>) -> &'a Keys {
     &batches.cluster().keys
 }
 
-/// No process draws 0, but for once in 2⁶⁴ times.
+/// A ticket of no process: the probability of a process with number 0 is 2⁻⁶⁴.
 fn ticket(commit: &LoggedCommit) -> Ticket {
     Ticket {
         process: 0,

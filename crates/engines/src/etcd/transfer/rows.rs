@@ -6,7 +6,7 @@ use etcd_client::KeyValue;
 use prominence_core::StoreError;
 use prominence_core::error::Fate;
 
-use super::Cluster;
+use super::BlockingCluster;
 use crate::etcd::error::{RETRY_SOON, unavailable};
 use crate::etcd::keys::{self, Range};
 use crate::etcd::query::RangeQuery;
@@ -25,7 +25,7 @@ pub(crate) type KeyAndValue = (Vec<u8>, Vec<u8>);
 
 /// Rows in the order of their keys.
 pub(crate) struct Rows<'a> {
-    cluster: &'a Cluster,
+    cluster: &'a BlockingCluster,
     left: Range,
     revision: i64,
     limit: usize,
@@ -34,7 +34,7 @@ pub(crate) struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    pub(super) fn new(cluster: &'a Cluster, left: Range, revision: i64) -> Self {
+    pub(super) fn new(cluster: &'a BlockingCluster, left: Range, revision: i64) -> Self {
         Self {
             cluster,
             left,
@@ -54,11 +54,11 @@ impl<'a> Rows<'a> {
             if !self.is_cut {
                 return Ok(None);
             }
-            self.turn_page()?;
+            self.read_page()?;
         }
     }
 
-    fn turn_page(&mut self) -> Result<(), StoreError> {
+    fn read_page(&mut self) -> Result<(), StoreError> {
         let query = RangeQuery::range(&self.left).limit(self.limit);
         let read = self.cluster.read(vec![query.at(self.revision)]);
         let found = read.map_err(|error| {

@@ -1,22 +1,21 @@
-//! How far a migration into a cluster is.
+//! The progress of a migration into a cluster.
 
 use prominence_core::{StoreError, Timestamp};
 
 use crate::row::{Body, Kind, Row, readable};
 
-/// What stands in the cluster until the migration is complete.
+/// The row that exists until the migration is complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Mark {
-    /// When the migration was begun, which its later runs take over.
+pub(super) struct Progress {
+    /// The time of the first run, which later runs take over.
     pub(super) begun: Timestamp,
     /// Batches that are written.
     pub(super) batches: u64,
-    /// The checksum of all that is in them, so that a later run can tell whether it would have
-    /// written the same.
+    /// The checksum of their content, by which a later run knows whether it would write the same.
     pub(super) digest: u64,
 }
 
-impl Mark {
+impl Progress {
     pub(super) fn encode(&self, key: &[u8]) -> Vec<u8> {
         let mut row = Row::new(24);
         row.u64(self.begun.as_millis());
@@ -42,13 +41,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mark_is_read_back() {
-        let mark = Mark {
+    fn progress_is_read_back() {
+        let progress = Progress {
             begun: Timestamp::from_secs(1),
             batches: 2,
             digest: u64::MAX,
         };
-        assert_eq!(Mark::decode(b"/at", &mark.encode(b"/at")).unwrap(), mark);
-        assert!(Mark::decode(b"/elsewhere", &mark.encode(b"/at")).is_err());
+        assert_eq!(
+            Progress::decode(b"/at", &progress.encode(b"/at")).unwrap(),
+            progress
+        );
+        assert!(Progress::decode(b"/elsewhere", &progress.encode(b"/at")).is_err());
     }
 }

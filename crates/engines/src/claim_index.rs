@@ -70,8 +70,8 @@ impl ClaimIndex {
         self.lock().forget(namespace);
     }
 
-    /// Takes in the effects of a commit.
-    pub(crate) fn note(&self, namespace: &Namespace, effects: &[Effect]) {
+    /// Applies the effects of a commit.
+    pub(crate) fn apply(&self, namespace: &Namespace, effects: &[Effect]) {
         let after = effects.iter().map(|effect| {
             let after = effect.after.as_ref();
             (

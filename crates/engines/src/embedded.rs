@@ -142,7 +142,7 @@ impl EmbeddedStore {
     /// What the store has done since it was opened.
     #[must_use]
     pub fn counters(&self) -> Counters {
-        self.shared.counters.read(&self.shared.taken)
+        self.shared.counters.read(&self.shared.claim_index)
     }
 
     /// Finishes the commits that are queued, closes the store and frees the folder. Everything

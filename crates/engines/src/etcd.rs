@@ -16,7 +16,7 @@
 //! | `read` | reading, on the base |
 //! | `write` | writing, on the base |
 //! | `log_watch` | wakes waiters, on the base |
-//! | `upkeep` | what every process does all the time, by the writers |
+//! | `upkeep` | has expired entries removed and logs trimmed, by the writers |
 //! | `transfer` | reading and writing everything, for a migration |
 //!
 //! Each row of the table uses only rows above it.
@@ -75,12 +75,12 @@ const MAX_WAITING_SCANS: usize = 1_024;
 /// Reads of logs that run at once. The hub limits how many wait.
 const MAX_LOG_READS: usize = 64;
 
-/// How long a check for readiness may take. Those who ask do so every few seconds, and wait for
-/// the answer no longer than that.
+/// The time limit for a check of readiness. Monitors ask every few seconds, and wait for the answer
+/// no longer than that.
 const READY_WITHIN: Duration = Duration::from_secs(2);
 
-/// How long an answer waits for the removal of the expired entries that it leaves out: many times
-/// what that takes in a cluster that works. In one that doesn't, reads and long polls must not wait
+/// The time that an answer waits for the removal of the expired entries that it leaves out: many
+/// times as long as that takes in a cluster that works. In one that doesn't, reads and long polls must not wait
 /// for it.
 const REMOVED_WITHIN: Duration = Duration::from_millis(250);
 
@@ -128,7 +128,7 @@ impl EtcdStore {
         upkeep::sweep(&self.cluster, &self.writers).await
     }
 
-    /// What the store has done since it was opened.
+    /// The work of the store since it was opened.
     #[must_use]
     pub fn counters(&self) -> Counters {
         let counters = &self.cluster.counters;
@@ -138,11 +138,11 @@ impl EtcdStore {
             conflicts: counters.conflicts.get(),
             reads: counters.reads.get(),
             watches: counters.watches.get(),
-            switches: self.cluster.members.failovers.get(),
-            looks: counters.log_reads.get(),
+            failovers: self.cluster.members.failovers.get(),
+            log_reads: counters.log_reads.get(),
             signals: counters.signals.get(),
-            skewed: counters.clock_skews.get(),
-            claim_looks: self.writers.claim_index.scanned(),
+            clock_skews: counters.clock_skews.get(),
+            claim_scans: self.writers.claim_index.scanned(),
             gets: counters.gets.get(),
             get_transactions: counters.get_transactions.get(),
         }

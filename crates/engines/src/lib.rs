@@ -17,14 +17,10 @@ mod backup;
     not(feature = "etcd"),
     allow(
         dead_code,
-        reason = "only the etcd engine reverts effects that were not written"
+        reason = "only the etcd engine plans on the index and planned changes"
     )
 )]
 mod claim_index;
-/// The name of the claim index in parts of the embedded engine.
-mod taken {
-    pub(crate) use crate::claim_index::ClaimIndex as Taken;
-}
 pub mod embedded;
 #[cfg(feature = "etcd")]
 pub mod etcd;

@@ -109,9 +109,9 @@ impl Engine {
                         ("commit", counters.commits),
                         ("sync", counters.syncs),
                         ("count", counters.counts),
-                        ("look_into_log", counters.looks),
+                        ("log_read", counters.looks),
                         ("signal", counters.signals),
-                        ("look_for_work", counters.claim_looks),
+                        ("claim_scan", counters.claim_looks),
                     ]
                 })
             }
@@ -128,11 +128,11 @@ impl Engine {
                         ("get", counters.gets),
                         ("get_transaction", counters.get_transactions),
                         ("watch", counters.watches),
-                        ("switch_of_member", counters.switches),
-                        ("look_into_log", counters.looks),
+                        ("endpoint_failover", counters.failovers),
+                        ("log_read", counters.log_reads),
                         ("signal", counters.signals),
-                        ("skewed_clock", counters.skewed),
-                        ("look_for_work", counters.claim_looks),
+                        ("clock_skew", counters.clock_skews),
+                        ("claim_scan", counters.claim_scans),
                     ]
                 })
             }

@@ -14,8 +14,8 @@ use super::storage::slot::DatabaseSlot;
 use super::write::health::Health;
 use super::write::queue::Counting;
 use super::write::time_floor::TimeFloor;
+use crate::claim_index::ClaimIndex;
 use crate::hub::Hub;
-use crate::taken::Taken;
 
 /// The parts that readers and the committer share.
 pub(super) struct Shared {
@@ -27,7 +27,7 @@ pub(super) struct Shared {
     pub(super) hub: Hub,
     pub(super) health: Health,
     pub(super) counters: Counting,
-    pub(super) taken: Taken,
+    pub(super) claim_index: ClaimIndex,
 }
 
 impl Shared {
@@ -50,7 +50,7 @@ impl Shared {
             hub: Hub::default(),
             health: Health::default(),
             counters: Counting::default(),
-            taken: Taken::default(),
+            claim_index: ClaimIndex::default(),
         }
     }
 

@@ -1,8 +1,8 @@
-//! What a store over a cluster has done since it was opened.
+//! Counters of the work of a store over a cluster.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What a store over a cluster has done since it was opened.
+/// The work of a store over a cluster since it was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
     /// Commits that were planned, refused ones included.
@@ -17,15 +17,15 @@ pub struct Counters {
     /// Restarts of the watch of the logs.
     pub watches: u64,
     /// Changes to another member of the cluster.
-    pub switches: u64,
+    pub failovers: u64,
     /// Reads of the log for callers who wait for changes.
-    pub looks: u64,
+    pub log_reads: u64,
     /// Signals to callers who listened.
     pub signals: u64,
     /// Commits that found the last one of another process far ahead of this process's clock.
-    pub skewed: u64,
+    pub clock_skews: u64,
     /// Entries that were scanned for claims.
-    pub claim_looks: u64,
+    pub claim_scans: u64,
     /// Keys that were read for callers.
     pub gets: u64,
     /// Transactions in which they were read.

@@ -189,7 +189,7 @@ async fn a_piece_of_work_is_handed_out_once_whoever_is_asked() {
     let looks: u64 = stores
         .stores
         .iter()
-        .map(|store| store.counters().claim_looks)
+        .map(|store| store.counters().claim_scans)
         .sum();
     assert!(
         looks < 30_000,

@@ -235,8 +235,13 @@ impl Committer {
 
     fn group<'a>(&self, database: &'a Database) -> Group<'a> {
         let options = &self.shared.options;
-        let taken = self.shared.taken.clone();
-        Group::new(database.snapshot(), options.quota, options.retention, taken)
+        let claims = self.shared.claim_index.clone();
+        Group::new(
+            database.snapshot(),
+            options.quota,
+            options.retention,
+            claims,
+        )
     }
 
     /// Finishes what was taken up, answers those that came too late, and closes the store.

@@ -10,6 +10,7 @@ use prominence_core::rules::{self, Circumstances};
 use prominence_core::{Change, Commit, Committed, Key, Namespace, Quota, StoreError, Timestamp};
 
 use crate::Retention;
+use crate::claim_index::ClaimIndex;
 use crate::embedded::options::{MAX_GROUP_BYTES, MAX_TRIMMED_AT_ONCE};
 use crate::embedded::read::log;
 use crate::embedded::storage::database::{Batch, Snapshot, Table};
@@ -18,7 +19,6 @@ use crate::embedded::storage::keys;
 use crate::embedded::write::space::{Author, CHANGE_OVERHEAD, Space, load, put_entry};
 use crate::embedded::write::view::SpaceView;
 use crate::hub::Hub;
-use crate::taken::Taken;
 
 /// Changes in one row of the log. Readers take in whole rows, and logs are trimmed by rows.
 const MAX_CHANGES_IN_A_ROW: usize = 128;
@@ -28,7 +28,7 @@ pub(in crate::embedded) struct Group<'a> {
     snapshot: Snapshot<'a>,
     quota: Quota,
     retention: Retention,
-    taken: Taken,
+    claim_index: ClaimIndex,
     spaces: HashMap<Namespace, Space>,
     /// Bytes to be written, about.
     weight: usize,
@@ -59,13 +59,13 @@ impl<'a> Group<'a> {
         snapshot: Snapshot<'a>,
         quota: Quota,
         retention: Retention,
-        taken: Taken,
+        claim_index: ClaimIndex,
     ) -> Self {
         Self {
             snapshot,
             quota,
             retention,
-            taken,
+            claim_index,
             spaces: HashMap::new(),
             weight: 0,
             expiry_floor: None,
@@ -96,10 +96,10 @@ impl<'a> Group<'a> {
             snapshot: &self.snapshot,
             namespace,
             space,
-            taken: &self.taken,
+            claim_index: &self.claim_index,
         };
         let plan = rules::plan(&view, commit, circumstances)?;
-        self.taken.note(namespace, &plan.effects);
+        self.claim_index.apply(namespace, &plan.effects);
         let weight = space.apply(plan.effects, plan.usage, author);
         self.weight += weight;
         Ok(Planned {
@@ -123,7 +123,7 @@ impl<'a> Group<'a> {
             snapshot: &self.snapshot,
             namespace,
             space,
-            taken: &self.taken,
+            claim_index: &self.claim_index,
         };
         rules::check(&view, commit, now)
     }
@@ -137,7 +137,7 @@ impl<'a> Group<'a> {
     ) -> Result<(), StoreError> {
         let space = load(&mut self.spaces, &self.snapshot, namespace)?;
         let plan = rules::expire(space.row.usage, due, now);
-        self.taken.note(namespace, &plan.effects);
+        self.claim_index.apply(namespace, &plan.effects);
         self.weight += space.apply(plan.effects, plan.usage, Author { job: None, now });
         Ok(())
     }

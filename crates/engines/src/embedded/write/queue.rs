@@ -91,14 +91,14 @@ impl Counting {
         self.signals.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(in crate::embedded) fn read(&self, taken: &ClaimIndex) -> Counters {
+    pub(in crate::embedded) fn read(&self, claim_index: &ClaimIndex) -> Counters {
         Counters {
             commits: self.commits.load(Ordering::Relaxed),
             syncs: self.syncs.load(Ordering::Relaxed),
             counts: self.counts.load(Ordering::Relaxed),
             looks: self.looks.load(Ordering::Relaxed),
             signals: self.signals.load(Ordering::Relaxed),
-            claim_looks: taken.scanned(),
+            claim_looks: claim_index.scanned(),
         }
     }
 }

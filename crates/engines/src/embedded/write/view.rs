@@ -17,7 +17,7 @@ pub(in crate::embedded) struct SpaceView<'v, 'a> {
     pub(in crate::embedded) snapshot: &'v Snapshot<'a>,
     pub(in crate::embedded) namespace: &'v Namespace,
     pub(in crate::embedded) space: &'v Space,
-    pub(in crate::embedded) taken: &'v ClaimIndex,
+    pub(in crate::embedded) claim_index: &'v ClaimIndex,
 }
 
 impl View for SpaceView<'_, '_> {
@@ -50,9 +50,10 @@ impl View for SpaceView<'_, '_> {
     }
 
     fn first_free(&self, prefix: &Prefix, now: Timestamp) -> Result<FirstFree, StoreError> {
-        self.taken.first_free(self.namespace, prefix, now, |index| {
-            self.look_for_free(prefix, now, index)
-        })
+        self.claim_index
+            .first_free(self.namespace, prefix, now, |index| {
+                self.look_for_free(prefix, now, index)
+            })
     }
 
     fn usage(&self) -> Usage {
@@ -85,7 +86,7 @@ impl SpaceView<'_, '_> {
         };
         let mut free = None;
         self.visit_from(prefix, &from, &mut |key, metadata| {
-            self.taken.count_scanned();
+            self.claim_index.count_scanned();
             if !metadata.is_live(now) || !prefix.shows(&key) {
                 return ControlFlow::Continue(());
             }

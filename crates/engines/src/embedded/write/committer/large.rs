@@ -43,7 +43,7 @@ impl Committer {
             Ok(_) if self.deletion.is_some() => self.defer(request),
             Ok(revision) => {
                 // What it deletes is not noted there.
-                self.shared.taken.forget(&request.namespace);
+                self.shared.claim_index.forget(&request.namespace);
                 database.pin(&request.namespace);
                 self.deletion = Some(Deletion::begin(request, prefix, revision, now));
             }

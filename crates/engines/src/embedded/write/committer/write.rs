@@ -18,7 +18,7 @@ impl Committer {
     ) -> Result<(), WriteError> {
         let written = self.try_to_write(database, group);
         if written.is_err() {
-            self.shared.taken.clear();
+            self.shared.claim_index.clear();
         }
         written
     }

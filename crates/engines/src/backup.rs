@@ -1,4 +1,4 @@
-//! Backups: everything of a store as one stream that says itself whether it is whole.
+//! Backups: a whole store as one stream, in which a reader finds every damage and every cut.
 //!
 //! | module | what it holds |
 //! | --- | --- |
@@ -28,7 +28,7 @@ pub use read::verify;
 pub(crate) use record::{Record, Space};
 pub(crate) use writer::Writer;
 
-/// What a backup holds.
+/// The content of a backup.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BackupSummary {
     /// When it was made.
@@ -54,7 +54,7 @@ pub enum BackupError {
     Write(#[source] io::Error),
 }
 
-/// Why a backup can't be read, or not be restored. Each message says what to do.
+/// The reason why a backup can't be read or restored. Each message names the remedy.
 #[derive(Debug, thiserror::Error)]
 pub enum RestoreError {
     /// It begins with something else.
@@ -74,15 +74,15 @@ pub enum RestoreError {
     /// It ends too early.
     #[error("the backup ends at byte {at}, before its end mark; it is not whole, so use another")]
     Truncated {
-        /// Where it ends.
+        /// The byte at which it ends.
         at: u64,
     },
     /// Something in it is not what was written.
     #[error("the backup is damaged at byte {at}: {what}; use another")]
     Damaged {
-        /// Where the damaged part begins.
+        /// The byte at which the damaged part begins.
         at: u64,
-        /// What is wrong there.
+        /// The damage.
         what: &'static str,
     },
     /// It can't be read.
@@ -91,7 +91,7 @@ pub enum RestoreError {
     /// The folder is not free for it.
     #[error("{} holds {found:?} already; restore into an empty or a new folder", .folder.display())]
     NotEmpty {
-        /// Where the store was to be.
+        /// The folder of the new store.
         folder: PathBuf,
         /// A name found there.
         found: String,
@@ -99,16 +99,16 @@ pub enum RestoreError {
     /// The folder is a store already.
     #[error("{} holds a store already; restore into an empty or a new folder", .folder.display())]
     IsAStore {
-        /// Where the store was to be.
+        /// The folder of the new store.
         folder: PathBuf,
     },
     /// The folder can't be made a store.
     #[error(transparent)]
     Folder(#[from] OpenError),
-    /// What was read can't be stored.
+    /// A record can't be stored.
     #[error("the store in {} can't be written: {cause}; make room and try again", .folder.display())]
     Store {
-        /// Where the store was to be.
+        /// The folder of the new store.
         folder: PathBuf,
         /// Why not.
         #[source]

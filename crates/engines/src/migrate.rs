@@ -1,4 +1,5 @@
-//! Everything of one store into another: from one engine to the other, or from another layout.
+//! Migration: copies a whole store into another, from one engine to the other, or from another
+//! layout.
 //!
 //! ```text
 //! source ─ export ─▶ the stream of a backup ─ pipe ─▶ restore or load ─▶ destination
@@ -7,13 +8,13 @@
 //!
 //! | module | what it holds |
 //! | --- | --- |
-//! | `source`, `destination` | what is read, and what is written |
-//! | `layout` | keys `/NAME/PATH` with values in base64, as another service kept them in etcd |
-//! | `pipe` | a thread writes what another reads |
-//! | `compare` | two stores entry by entry |
+//! | `source`, `destination` | the two stores |
+//! | `layout` | keys `/NAME/PATH` with values in base64, as another service keeps them in etcd |
+//! | `pipe` | a stream from one thread to another |
+//! | `compare` | compares two stores entry by entry |
 //!
-//! **Invariants.** The source is only read. A destination that a migration was broken off at is
-//! no store, or says so, until a later run has finished and compared everything.
+//! **Invariants.** The source is only read. The destination of a broken migration is not a store, or
+//! is not ready, until a later run has finished and compared everything.
 
 mod compare;
 mod destination;
@@ -35,48 +36,48 @@ pub use source::Source;
 use destination::Destination;
 use source::OpenSource;
 
-/// What a migration came to.
+/// The result of a migration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// Everything is in the destination, and was compared.
     Done {
-        /// What was copied.
+        /// The copied content.
         copied: BackupSummary,
         /// Whether an earlier run had begun it.
         start: Start,
     },
-    /// Everything was there before.
+    /// The destination had everything before.
     NothingToDo(BackupSummary),
 }
 
-/// Whether a run was the first.
+/// The start of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {
-    /// It was.
+    /// It was the first one.
     Fresh,
-    /// An earlier one was broken off.
+    /// It continued an earlier one that was broken off.
     Resumed,
 }
 
-/// How far a migration is.
+/// The progress of a migration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// So many entries are about to be copied.
+    /// The number of entries, before they are copied.
     Copying(u64),
-    /// One was.
+    /// One entry was copied.
     Copied,
-    /// So many are about to be compared.
+    /// The number of entries, before they are compared.
     Comparing(u64),
-    /// One was.
+    /// One entry was compared.
     Compared,
 }
 
 /// Copies everything from one place to another, and compares both then. It blocks.
 ///
-/// `now` is when that is. `watch` is told how far it is.
+/// `now` is the current time. `watch` is called with each step.
 ///
 /// # Errors
-/// See [`MigrateError`]. What was copied until then is gone on from when it is tried again.
+/// See [`MigrateError`]. Another run continues with what was copied until then.
 pub fn migrate(
     from: &Source,
     to: &Place,
@@ -100,7 +101,7 @@ pub fn migrate(
             }
             filled.complete()
         }
-        // Something is there: what an earlier run has brought, or something else.
+        // The destination has something: the copy of an earlier run, or other data.
         None => {
             let differences = compare(&source, &destination, now, entries, watch)?;
             if differences.is_some() {

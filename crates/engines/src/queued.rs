@@ -16,15 +16,15 @@ const COMMIT_OVERHEAD: usize = 512;
 #[derive(Clone, Default)]
 pub(crate) struct QueuedBytes(Arc<AtomicUsize>);
 
-/// A share of the bytes, given back when it is dropped.
+/// Reserved bytes, released when it is dropped.
 pub(crate) struct Reserved {
     queued: QueuedBytes,
     bytes: usize,
 }
 
 impl QueuedBytes {
-    /// Takes a share for a commit, or `None` where too much waits already. A commit that is
-    /// larger than all that may wait is taken where nothing else does.
+    /// Reserves the bytes of a commit; `None` where too many are reserved already. A commit that is
+    /// larger than the limit gets its bytes where no other commit waits.
     pub(crate) fn reserve(&self, commit: &Commit) -> Option<Reserved> {
         let bytes = weigh(commit);
         let before = self.0.fetch_add(bytes, Ordering::Relaxed);
@@ -43,7 +43,7 @@ impl Drop for Reserved {
     }
 }
 
-/// Bytes that a waiting commit takes, about.
+/// The bytes that a waiting commit takes, about.
 pub(crate) fn weigh(commit: &Commit) -> usize {
     let conditions = commit.conditions().iter();
     let expected = conditions.map(|condition| match &condition.expect {

@@ -1,13 +1,13 @@
-//! How long changes are kept for those who read them late.
+//! The limits of a log of changes.
 
 use std::time::Duration;
 
-/// How long changes are kept for those who read them late.
+/// The limits of a log. Readers that come later than that have to list the keys again.
 #[derive(Clone, Copy, Debug)]
 pub struct Retention {
-    /// Changes of each namespace; up to a sixteenth more are kept, as they are trimmed together.
+    /// Changes of each namespace. Up to a sixteenth more are kept, since many are trimmed at once.
     pub changes: u64,
-    /// Older changes are forgotten within minutes.
+    /// Older changes are trimmed within minutes.
     pub age: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! What the rows of all engines have in common: a version, a body, and a checksum.
+//! The common parts of the rows of all engines: a version, a body, and a checksum.
 //!
 //! A row is its version (1 byte), a body, and the XXH3 checksum (64 bits, big-endian; seed 0) of
 //! kind, version, key and body. Storage engines have checksums of their own; this one also
@@ -29,7 +29,7 @@ const OLDEST: u8 = 1;
 /// Bytes of the checksum at the end.
 const CHECKSUM: usize = 8;
 
-/// What kind of row it is. One kind can't be taken for another, as it enters the checksum.
+/// The kind of a row. It enters the checksum, so a row of one kind is never read as another.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Kind {
     Entry,
@@ -65,7 +65,7 @@ pub(crate) fn damaged(kind: Kind, key: &[u8], how: &str) -> StoreError {
     }
 }
 
-/// What was read, or the error for a body that does not hold it.
+/// The result of a read, or the error for a body that it does not fit.
 pub(crate) fn readable<T>(
     kind: Kind,
     key: &[u8],
@@ -119,7 +119,7 @@ impl Row {
         self.0.extend_from_slice(&number.to_be_bytes());
     }
 
-    /// How many of something follow; a row holds far fewer than that can tell.
+    /// A number of items that follow, of which a row never has more than 32 bits can count.
     pub(crate) fn count(&mut self, count: usize) {
         self.u32(u32::try_from(count).unwrap_or(u32::MAX));
     }
@@ -132,7 +132,7 @@ impl Row {
         }
     }
 
-    /// A text with its length before it; keys and names are far shorter than that can tell.
+    /// A text after its length. Keys and names are shorter than 16 bits can count.
     pub(crate) fn text(&mut self, text: &str) {
         put_text(&mut self.0, text);
     }
@@ -144,7 +144,7 @@ impl Row {
     }
 }
 
-/// Writes a text with its length before it.
+/// Writes a text after its length.
 pub(crate) fn put_text(to: &mut Vec<u8>, text: &str) {
     // Keys have at most 1,024 bytes and jobs fewer.
     let length = u16::try_from(text.len()).unwrap_or(u16::MAX);
@@ -152,7 +152,7 @@ pub(crate) fn put_text(to: &mut Vec<u8>, text: &str) {
     to.extend_from_slice(text.as_bytes());
 }
 
-/// What is left to read of a row's body.
+/// The rest of a row's body.
 pub(crate) struct Body<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Body<'a> {
@@ -196,7 +196,7 @@ impl<'a> Body<'a> {
         self.u64().map(Timestamp::from_millis)
     }
 
-    /// What [`Row::text`] wrote.
+    /// Reads a text that [`Row::text`] wrote.
     pub(crate) fn text(&mut self) -> Option<&'a [u8]> {
         let length = usize::from(u16::from_be_bytes(self.take()?));
         let (text, rest) = self.0.split_at_checked(length)?;

@@ -8,7 +8,7 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use super::RestoreError;
 
-/// What every backup begins with. As in PNG (RFC 2083, section 12.12) the first byte is not
+/// The first bytes of every backup. As in PNG (RFC 2083, section 12.12) the first byte is not
 /// ASCII, and the line ends that follow show what a transfer as text does to the file.
 const MAGIC: [u8; 8] = *b"\x89PKV\r\n\x1a\n";
 
@@ -93,7 +93,7 @@ pub(super) struct FrameReader<R> {
 
 /// A frame whose checksum is right.
 pub(super) struct Frame {
-    /// Where it begins.
+    /// The byte at which it begins.
     pub(super) at: u64,
     pub(super) kind: u8,
     pub(super) body: Vec<u8>,
@@ -138,7 +138,7 @@ impl<R: Read> FrameReader<R> {
         self.made
     }
 
-    /// The next frame. That there is none is an error, as the last one says that it is the last.
+    /// The next frame. A missing one is an error, since the last one is marked as the last.
     pub(super) fn next(&mut self) -> Result<Frame, RestoreError> {
         let (at, whole) = (self.at, self.whole.digest());
         let [kind] = self.take()?;

@@ -8,7 +8,7 @@ use super::frame::{FrameReader, damaged};
 use super::record::{End, Record, Space};
 use super::{BackupSummary, RestoreError};
 
-/// Reads a backup from beginning to end, and says what it holds where all of it is as it was
+/// Reads a backup from beginning to end, and returns its content where all of it is as it was
 /// written. The bytes may come in any portions; they are read once.
 ///
 /// # Errors
@@ -22,12 +22,12 @@ pub fn verify(from: impl Read) -> Result<BackupSummary, RestoreError> {
 /// The records of a backup.
 pub(crate) struct Records<R> {
     frames: FrameReader<R>,
-    /// What was read so far.
+    /// The content that was read so far.
     pub(crate) summary: BackupSummary,
     place: Place,
 }
 
-/// What was read last. Names, keys and places have to ascend, and nothing in a namespace is
+/// The place of the last record. Names, keys and places have to ascend, and nothing in a namespace is
 /// later than its revision.
 #[derive(Default)]
 struct Place {

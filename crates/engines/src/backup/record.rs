@@ -1,4 +1,4 @@
-//! What stands in the frames of a backup.
+//! The content of the frames of a backup.
 //!
 //! Numbers are big-endian, instants milliseconds since 1970. A text is its length (2 bytes) and
 //! its bytes, except at the end of a record, where it is what is left.
@@ -10,13 +10,13 @@ use prominence_core::{
 
 use crate::row::{Body, put_text, read_metadata, read_state, write_metadata, write_state};
 
-/// How the records are told from each other.
+/// The kinds of records.
 const NAMESPACE: u8 = b'n';
 const ENTRY: u8 = b'e';
 const CHANGE: u8 = b'c';
 const END: u8 = b'z';
 
-/// How a change is told from the others.
+/// The kinds of changes.
 const PUT: u8 = 0;
 const DELETE: u8 = 1;
 const EXPIRE: u8 = 2;
@@ -34,7 +34,7 @@ pub(crate) enum Record {
     End(End),
 }
 
-/// What is known of a namespace beside its entries and changes. Its usage is not stored, as it
+/// The state of a namespace beside its entries and changes. Its usage is not stored, as it
 /// is the sum of its entries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Space {
@@ -45,7 +45,7 @@ pub(crate) struct Space {
     pub(crate) log_floor: Cursor,
 }
 
-/// How many records there were, and the checksum of all bytes before this one.
+/// The number of records, and the checksum of all bytes before this one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct End {
     pub(crate) namespaces: u64,
@@ -68,7 +68,7 @@ impl Record {
         }
     }
 
-    /// What a frame holds; `None` where that makes no sense.
+    /// The record in a frame; `None` where the bytes are not one.
     pub(super) fn decode(kind: u8, body: Vec<u8>) -> Option<Self> {
         let body = Bytes::from(body);
         match kind {

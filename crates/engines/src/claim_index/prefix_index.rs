@@ -65,7 +65,7 @@ impl ClaimState {
     }
 }
 
-/// How far a prefix was scanned.
+/// The end of the scanned part of a prefix.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum ScannedTo {
     #[default]
@@ -77,7 +77,7 @@ pub(crate) enum ScannedTo {
 }
 
 impl PrefixIndex {
-    /// Where to continue the scan.
+    /// The place to continue the scan from.
     pub(crate) fn scanned_to(&self) -> &ScannedTo {
         &self.scanned_to
     }

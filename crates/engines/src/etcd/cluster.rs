@@ -1,4 +1,4 @@
-//! The base of readers, writers and the log watch: the cluster, and how this process uses it.
+//! The base of readers, writers and the log watch.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -29,7 +29,7 @@ pub enum OpenError {
     /// TLS was set up, and the endpoints have no TLS.
     #[error("certificates are given, and the endpoints are http; write https")]
     TlsWithoutHttps,
-    /// The operating system gives no random number, which tells the processes apart.
+    /// The operating system gives no random number. Each process needs one as its id.
     #[error("the operating system gives no random numbers")]
     NoRandomness(#[source] io::Error),
 }
@@ -46,7 +46,7 @@ pub(super) struct Unavailable {
     cause: Option<Arc<Error>>,
 }
 
-/// Where a retry may succeed.
+/// The place where a retry may succeed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Retry {
     AnotherMember,

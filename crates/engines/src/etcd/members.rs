@@ -22,8 +22,8 @@ use super::keys::Range;
 use super::options::{Endpoint, Options};
 use super::query::{Answers, RangeQuery};
 
-/// How long one member may take to answer, so that another can be asked within the time that a
-/// call has. A leader that is lost is replaced in one to two seconds.
+/// The time limit for the answer of one member, so that another can be asked within the time that
+/// a call has. A leader that is lost is replaced in one to two seconds.
 const ATTEMPT: Duration = Duration::from_secs(3);
 
 /// The pause before the next member is asked, times the number of those asked so far: an election
@@ -37,7 +37,7 @@ const MAX_PAUSE: Duration = Duration::from_millis(500);
 /// every five seconds.
 const KEEP_ALIVE: Duration = Duration::from_secs(6);
 
-/// How long the answer to a ping may take.
+/// The time limit for the answer to a ping.
 const KEEP_ALIVE_ANSWER: Duration = Duration::from_secs(3);
 
 /// Bytes of one answer. A page of listings is read in pieces far below this; a transaction of

@@ -1,4 +1,4 @@
-//! How to reach an etcd cluster, and the limits that are no option.
+//! The settings of a store in an etcd cluster.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,28 +7,28 @@ use prominence_core::Quota;
 
 use crate::Retention;
 
-/// How to open an [`super::EtcdStore`].
+/// Settings to open an [`super::EtcdStore`] with.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Members of the cluster. One is used until it fails, then the next.
     pub endpoints: Endpoints,
-    /// What all keys in the cluster begin with.
+    /// The prefix of all keys in the cluster.
     pub root: Root,
-    /// Who this server is to the cluster; `None` where it asks for nobody.
+    /// The user of etcd that this server logs in as; `None` where the cluster has no authentication.
     pub login: Option<Login>,
-    /// What is checked, and shown, where the endpoints are `https`.
+    /// Certificates, where the endpoints are `https`.
     pub tls: Tls,
-    /// How long connecting to one member may take.
+    /// The time limit for a connection to one member.
     pub connect_timeout: Duration,
-    /// How long one call of the store may take in all, whatever fails meanwhile.
+    /// The time limit for one call of the store, retries included.
     pub request_timeout: Duration,
-    /// How much each namespace may hold.
+    /// The limit of each namespace.
     pub quota: Quota,
-    /// How long changes are kept.
+    /// The limits of each log.
     pub retention: Retention,
     /// Commits that may wait before more are refused.
     pub queue: usize,
-    /// How often this server removes what has expired and trims logs, by itself.
+    /// The interval in which this server removes expired entries and trims logs.
     pub upkeep_every: Duration,
 }
 
@@ -62,16 +62,16 @@ pub struct Endpoint(String);
 /// Why a text is not the address of members.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadEndpoints {
-    /// There is none.
+    /// No endpoint is given.
     #[error("no endpoint is given; name at least one member, such as http://10.0.0.1:2379")]
     None,
-    /// One is no URL of the form that is wanted.
+    /// One is not a URL of the required form.
     #[error(
         "{0:?} is no endpoint; write http://HOST:PORT or https://HOST:PORT, \
         such as http://10.0.0.1:2379"
     )]
     Malformed(String),
-    /// Some are in the clear and others are not.
+    /// Some have TLS and others have not.
     #[error("some endpoints are http and others https; a cluster has either the one or the other")]
     Mixed,
 }
@@ -166,12 +166,12 @@ impl fmt::Display for Endpoint {
     }
 }
 
-/// What all keys in the cluster begin with, so that others may use it as well: a path such as
+/// The prefix of all keys in the cluster, which other programs may use as well: a path such as
 /// `/prominence`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Root(String);
 
-/// Why a text is no root.
+/// A text that is not a root.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{0:?} is no root; write a path of letters, digits, \"-\", \"_\", \".\" and \"/\" that \
@@ -179,7 +179,7 @@ pub struct Root(String);
 )]
 pub struct BadRoot(String);
 
-/// Bytes of a root: it stands before every key.
+/// Bytes of a root, which every key begins with.
 const MAX_ROOT_BYTES: usize = 100;
 
 impl Root {
@@ -210,7 +210,7 @@ impl Default for Root {
     }
 }
 
-/// A user of etcd's, where the cluster has authentication turned on.
+/// A user of etcd, where the cluster has authentication turned on.
 #[derive(Clone)]
 pub struct Login {
     /// The user's name.
@@ -221,25 +221,25 @@ pub struct Login {
 
 impl fmt::Debug for Login {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The password belongs into no log.
+        // A log must not have the password.
         write!(f, "Login({:?})", self.user)
     }
 }
 
-/// How both ends know each other where the endpoints are `https`.
+/// The certificates of both sides, where the endpoints are `https`.
 #[derive(Clone, Debug, Default)]
 pub struct Tls {
-    /// Certificates, PEM, of the authorities that vouch for the members; `None` for those of the
-    /// system.
+    /// Certificates, PEM, of the authorities that the members' certificates are checked against;
+    /// `None` for those of the system.
     pub authorities: Option<Vec<u8>>,
-    /// Who this server is to the cluster; `None` where it doesn't ask.
+    /// The certificate that this server shows; `None` where the members don't ask for one.
     pub identity: Option<Identity>,
 }
 
 /// A certificate and its key.
 #[derive(Clone)]
 pub struct Identity {
-    /// The certificate, and those between it and the authority's, PEM.
+    /// The certificate, and the intermediate ones up to the authority's, PEM.
     pub certificate: Vec<u8>,
     /// The private key, PEM.
     pub key: Vec<u8>,

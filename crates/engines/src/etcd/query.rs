@@ -94,8 +94,8 @@ impl Answers {
 }
 
 impl Found {
-    /// How many rows to read next, so that they bring about `bytes`: no more than four times as
-    /// many as now, and no more than `most`.
+    /// The limit for the next query, so that it brings about `bytes`: no more than four times as
+    /// many rows as now, and no more than `most`.
     pub(super) fn next_limit(&self, limit: usize, bytes: usize, most: usize) -> usize {
         let rows = self.rows.iter();
         let sum: usize = rows.map(|row| row.key().len() + row.value().len()).sum();

@@ -18,7 +18,7 @@ pub(super) use log::{Content, LoggedChange, LoggedCommit, Record};
 /// Bytes of the keys in one part of a record: far below what etcd takes in a request.
 const PART_BYTES: usize = 512 << 10;
 
-/// Tells each attempt at a write from all others, so that the head and the log tell whether one
+/// The identity of one attempt at a write. In the head and the log it shows whether an attempt
 /// whose answer was lost was done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Ticket {

@@ -46,7 +46,7 @@ pub(crate) struct BlockingCluster {
 /// Why a cluster can't be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConnectError {
-    /// It can't be talked to as the options say.
+    /// The settings are wrong.
     #[error(transparent)]
     Open(#[from] OpenError),
     /// It does not answer.
@@ -97,7 +97,7 @@ impl BlockingCluster {
         Ok(queries.iter().any(|_| answers.next_row().is_some()))
     }
 
-    /// How many entries are stored under the root.
+    /// The number of entries under the root.
     pub(crate) fn entries(&self) -> Result<u64, StoreError> {
         let entries = RangeQuery::range(&self.keys.all_entries());
         Ok(self.read(vec![entries.count_only()])?.next().count)

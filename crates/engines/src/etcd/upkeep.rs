@@ -1,4 +1,4 @@
-//! What every server does all the time: it has expired entries removed, and logs trimmed.
+//! Upkeep, which every server does all the time: expired entries are removed, and logs trimmed.
 
 use std::sync::Arc;
 use std::time::Duration;

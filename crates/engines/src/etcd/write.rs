@@ -50,8 +50,8 @@ use error::WriteError;
 use head_txn::{HeadTxn, PreparedTxn};
 use namespace_cache::{MissingReads, NamespaceCache};
 
-/// How far another process's clock may be ahead of this one's for its times to be used. The times
-/// of one that is further ahead would change everybody's lifetimes.
+/// The times of another process are used as long as its clock is no further ahead of this one's.
+/// The times of one that is further ahead would change everybody's lifetimes.
 const MAX_SKEW: Duration = Duration::from_secs(10);
 
 /// Attempts that follow each other without a pause.
@@ -118,7 +118,7 @@ impl Writer {
         }
     }
 
-    /// How long another process has reserved the namespace from now on, if one has.
+    /// The rest of the time for which another process has reserved the namespace, if one has.
     fn reserved_for(&self, head: Head) -> Option<Duration> {
         let reserved = head.reserved?;
         let now = self.cluster.clock.now();
@@ -185,7 +185,7 @@ impl Writer {
     }
 
     /// Whether the head that a transaction wanted to write was written by an earlier attempt at it.
-    /// The ticket tells: in the head, or in the log where others have written since.
+    /// Then its ticket is in the head, or in the log where others have written since.
     async fn is_written(
         &mut self,
         wanted: Head,

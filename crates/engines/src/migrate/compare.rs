@@ -1,4 +1,4 @@
-//! Two stores side by side, entry by entry.
+//! Compares two stores entry by entry.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -8,37 +8,37 @@ use prominence_core::{Cursor, Entry, Key, Namespace, Revision};
 
 use crate::backup::{BackupSummary, Record, Records, RestoreError};
 
-/// Differences that are kept to be shown; the others are counted.
+/// Differences that are listed; the others are counted.
 const MAX_SHOWN: usize = 20;
 
-/// Whether the source knows when its entries were written.
+/// Whether the source has the times of its entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Times {
     /// They have to be the same.
     Kept,
-    /// It doesn't; the migration gave them some.
+    /// It has none; the migration set them.
     Given,
 }
 
-/// What differs between two stores.
+/// The differences between two stores.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Differences {
     /// The first of them.
     pub first: Vec<Difference>,
-    /// How many there are.
+    /// Their number.
     pub count: u64,
-    /// What the source holds.
+    /// The content of the source.
     pub(super) source: BackupSummary,
 }
 
 /// One thing that is not the same in both.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
-    /// Whose.
+    /// The namespace.
     pub namespace: Namespace,
-    /// Which key; `None` for what the namespace itself has.
+    /// The key; `None` for the state of the namespace itself.
     pub key: Option<Key>,
-    /// What is not the same.
+    /// The difference.
     pub what: &'static str,
 }
 
@@ -129,7 +129,7 @@ fn missing(record: &Record) -> &'static str {
     }
 }
 
-/// What differs between two records of the same place.
+/// The difference between two records of the same place.
 fn difference(one: &Record, other: &Record, times: Times) -> Option<&'static str> {
     match (one, other) {
         (Record::Entry(_, one), Record::Entry(_, other)) => entries_differ(one, other, times),
@@ -152,7 +152,7 @@ fn entries_differ(one: &Entry, other: &Entry, times: Times) -> Option<&'static s
     (expected != other.metadata).then_some("its times, its job or its revision are others")
 }
 
-/// Where a record stands among all.
+/// The place of a record in the order of a stream.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct At {
     namespace: Namespace,
@@ -187,7 +187,7 @@ impl<R: Read> Side<R> {
         Ok(side)
     }
 
-    /// What comes next; the one after it does from then on.
+    /// Takes the next record, and reads the one after it.
     fn take(&mut self) -> Result<Option<(At, Record)>, RestoreError> {
         let next = self.read()?;
         Ok(std::mem::replace(&mut self.next, next))

@@ -1,4 +1,4 @@
-//! Where everything goes.
+//! The destination of a migration.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use crate::embedded::{OfflineStore, restore_watched};
 use crate::etcd::Options;
 use crate::etcd::transfer::{BlockingCluster, Import, LoadError};
 
-/// Where a store of ours is.
+/// The place of a store.
 #[derive(Clone, Debug)]
 pub enum Place {
     /// A folder, of the embedded engine.
@@ -32,13 +32,13 @@ impl fmt::Display for Place {
     }
 }
 
-/// A destination. A folder is taken only while it is written.
+/// A destination. A folder is locked only while it is written.
 pub(super) enum Destination {
     Folder(PathBuf),
     Cluster(Box<BlockingCluster>),
 }
 
-/// A destination that has everything, and has to be compared before it is one.
+/// A destination with the whole copy, which has to be compared before it counts as a store.
 pub(super) struct Filled<'a> {
     copied: BackupSummary,
     start: Start,
@@ -55,7 +55,7 @@ impl Destination {
         })
     }
 
-    /// Copies everything into it. `None` where something is there already.
+    /// Copies everything into it. `None` where it has data already.
     pub(super) fn fill(
         &self,
         source: &OpenSource,
@@ -107,7 +107,7 @@ impl Destination {
         }
     }
 
-    /// What is there now, to be read.
+    /// Opens the destination to read it.
     pub(super) fn reopen(&self) -> Result<Reopened<'_>, MigrateError> {
         Ok(match self {
             Self::Folder(folder) => Reopened::Folder(Box::new(OfflineStore::open(folder)?)),
@@ -116,7 +116,7 @@ impl Destination {
     }
 }
 
-/// A destination that is read.
+/// A destination that is open for reading.
 pub(super) enum Reopened<'a> {
     Folder(Box<OfflineStore>),
     Cluster(&'a BlockingCluster),
@@ -136,7 +136,7 @@ impl Reopened<'_> {
 }
 
 impl Filled<'_> {
-    /// Says that it is a store like any other from now on.
+    /// Makes it a store like any other.
     pub(super) fn complete(self) -> Result<Outcome, MigrateError> {
         if let Some(import) = self.import {
             import.complete()?;

@@ -1,4 +1,4 @@
-//! Why a migration did not come to its end.
+//! Errors of a migration.
 
 use super::{Differences, Unfit};
 use crate::backup::{BackupError, RestoreError};
@@ -6,16 +6,16 @@ use crate::embedded::OpenError;
 use crate::etcd;
 use crate::etcd::transfer::{ConnectError, LoadError};
 
-/// Why a migration did not come to its end. Each message says what to do.
+/// The reason why a migration has failed. Each message names the remedy.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
     /// A folder can't be opened.
     #[error(transparent)]
     Folder(#[from] OpenError),
-    /// A cluster can't be talked to as the options say.
+    /// The settings of a cluster are wrong.
     #[error(transparent)]
     Cluster(#[from] etcd::OpenError),
-    /// Both are one.
+    /// Source and destination are the same.
     #[error("source and destination are the same place; name two")]
     SamePlace,
     /// The source is empty.
@@ -26,10 +26,10 @@ pub enum MigrateError {
         "the source is not whole, as a migration into it was broken off; run that one again first"
     )]
     Unfinished,
-    /// Something that can't be imported, or is nobody's.
+    /// Keys that can't be imported, or have no owner.
     #[error(transparent)]
     Unfit(#[from] Unfit),
-    /// Something else is stored there.
+    /// The destination has other data.
     #[error(
         "{place} holds something else than the source, with {} differences; nothing was changed, \
         so name an empty place for the destination", .differences.count
@@ -37,7 +37,7 @@ pub enum MigrateError {
     NotEmpty {
         /// The destination.
         place: String,
-        /// What is not as in the source.
+        /// The differences from the source.
         differences: Box<Differences>,
     },
     /// The source can't be read.
@@ -46,13 +46,13 @@ pub enum MigrateError {
     /// The folder can't be filled.
     #[error(transparent)]
     Restore(RestoreError),
-    /// What an earlier run wrote is not what this one would have.
+    /// An earlier run wrote other data than this one would.
     #[error(
         "the source is not what it was when the migration was begun; delete what is in the \
         destination, or name another, and begin again"
     )]
     Changed,
-    /// A server, or another migration, is at work there.
+    /// A server, or another migration, writes to the destination.
     #[error(
         "somebody else writes to the destination; stop the servers and other migrations there, \
         delete what is in it, and begin again"

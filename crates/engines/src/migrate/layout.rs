@@ -1,12 +1,12 @@
 //! Keys `/NAME/PATH` with values in base64, as another service keeps them in etcd.
 //!
-//! Where the name ends isn't written anywhere: `/alice/lab/x` is the key `/lab/x` of `alice`, or
-//! `/x` of `alice/lab`. So whoever knows the names has to list them, unless no key leaves a doubt.
+//! The keys don't show where the name ends: `/alice/lab/x` is the key `/lab/x` of `alice`, or `/x` of
+//! `alice/lab`. So the operator has to list the names, unless every key is unambiguous.
 //!
 //! | module | what it holds |
 //! | --- | --- |
 //! | `owners` | the names, and which namespace each becomes |
-//! | `survey` | what can't be imported, found before anything is |
+//! | `survey` | finds the keys that can't be imported before any is imported |
 
 mod owners;
 mod survey;
@@ -30,41 +30,41 @@ pub use survey::{Problem, Problems, Unfit};
 
 use owners::Owner;
 
-/// What everything begins with there.
+/// The start of all keys.
 const START: &[u8] = b"/";
 
-/// The end of what does.
+/// The end of the range of keys that begin so.
 const END: &[u8] = b"0";
 
 /// The one revision of everything that is imported: an import is one commit.
 const REVISION: Revision = Revision::new(1);
 
-/// Which cluster it is in, and whose it is.
+/// The cluster, and the owners of the keys.
 #[derive(Clone, Debug)]
 pub struct Layout {
-    /// How to reach the cluster. The root is left out of account.
+    /// The settings of the cluster. The root is not used.
     pub options: Box<Options>,
-    /// The names; `None` where no key leaves a doubt about them.
+    /// The names; `None` where every key is unambiguous.
     pub owners: Option<Owners>,
-    /// What is done with keys of nobody who is listed.
+    /// The treatment of keys that no listed name owns.
     pub unowned: Unowned,
 }
 
-/// What is done with keys of nobody who is listed.
+/// The treatment of keys that no listed name owns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unowned {
     /// Nothing at all is imported.
     Refuse,
-    /// They are left where they are.
+    /// They are not imported.
     Leave,
 }
 
-/// Such keys, in a cluster that answers.
+/// The keys of a layout, in a connected cluster.
 pub(super) struct OpenLayout {
     cluster: BlockingCluster,
     owners: Option<Owners>,
     unowned: Unowned,
-    /// What else is in the cluster and is known to be no part of it.
+    /// The ranges in the cluster that are known to be of something else.
     left_out: Option<Ranges>,
 }
 
@@ -95,7 +95,7 @@ impl OpenLayout {
         })
     }
 
-    /// Leaves out of account what the destination holds, where it is in the same cluster.
+    /// Ignores the rows of the destination, where it is in the same cluster.
     pub(super) fn leave_out(&mut self, destination: &BlockingCluster) {
         if self.cluster.is(destination) {
             self.left_out = Some(destination.ranges());
@@ -167,7 +167,7 @@ impl OpenLayout {
     }
 }
 
-/// What a row stands for.
+/// The key and value of a row.
 fn read(path: &[u8], row: &[u8]) -> Result<(Key, Value), Unreadable> {
     let key = Key::from_bytes(path)?;
     if key.as_str().as_bytes() != path {

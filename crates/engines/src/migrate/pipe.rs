@@ -1,4 +1,4 @@
-//! What one thread writes, another reads.
+//! A stream from one thread to another.
 
 use std::io::{self, BufWriter, Read, Write};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -7,22 +7,22 @@ use std::thread;
 use super::MigrateError;
 use crate::backup::{BackupError, BackupSummary, Records, RestoreError};
 
-/// Bytes that are handed over together, as records may be small.
+/// Bytes that are sent together, as records may be small.
 const CHUNK_BYTES: usize = 256 << 10;
 
 /// Chunks that wait to be read: enough that neither side waits for each of them.
 const MAX_CHUNKS: usize = 8;
 
-/// The end that is written to.
+/// The end for the writer.
 pub(super) struct PipeWriter(SyncSender<Vec<u8>>);
 
-/// The end that is read from.
+/// The end for the reader.
 pub(super) struct PipeReader {
     chunks: Receiver<Vec<u8>>,
     left: io::Cursor<Vec<u8>>,
 }
 
-/// Reads with `read` what `write` writes.
+/// Runs `write` on a thread, and `read` on what it writes.
 pub(super) fn one<T, E: Into<MigrateError>>(
     write: impl FnOnce(BufWriter<PipeWriter>) -> Result<BackupSummary, BackupError> + Send,
     read: impl FnOnce(PipeReader) -> Result<T, E>,
@@ -58,13 +58,13 @@ fn pipe() -> (BufWriter<PipeWriter>, PipeReader) {
     (writer, reader)
 }
 
-/// What came of both ends. Where both failed, one did because the other had.
+/// The result of both ends. Where both failed, one of them failed because of the other.
 fn settle<T, E: Into<MigrateError>>(
     written: thread::Result<Result<BackupSummary, BackupError>>,
     read: Result<T, E>,
 ) -> Result<T, MigrateError> {
     match (written, read) {
-        // Whoever read had had enough.
+        // The reader failed, so the writer could not go on.
         (Ok(Err(BackupError::Write(_))), Err(error)) => Err(error.into()),
         (Ok(Err(error)), _) => Err(MigrateError::Source(error)),
         (Err(_), _) => Err(MigrateError::Panicked),

@@ -1,4 +1,4 @@
-//! Where everything comes from.
+//! The source of a migration.
 
 use std::io::Write;
 use std::num::NonZeroUsize;
@@ -13,16 +13,16 @@ use crate::backup::{BackupError, BackupSummary};
 use crate::embedded::{OfflineStore, Ranking};
 use crate::etcd::transfer::BlockingCluster;
 
-/// Where everything comes from.
+/// The source of a migration.
 #[derive(Clone, Debug)]
 pub enum Source {
     /// A store of ours.
     Store(Place),
-    /// What another service kept in etcd.
+    /// The keys of another service in etcd.
     Existing(Layout),
 }
 
-/// A source, and nobody else has it where that can be seen to.
+/// An open source. A folder is locked.
 pub(super) enum OpenSource {
     Folder(Box<OfflineStore>),
     Cluster(Box<BlockingCluster>),
@@ -42,7 +42,7 @@ impl OpenSource {
         })
     }
 
-    /// Looks whether this can be the source of that destination.
+    /// Checks that this can be the source of that destination.
     pub(super) fn meet(&mut self, destination: &Destination) -> Result<(), MigrateError> {
         let Destination::Cluster(to) = destination else {
             return Ok(());
@@ -58,8 +58,7 @@ impl OpenSource {
         }
     }
 
-    /// Looks whether there is anything, and whether all of it can be copied. Says how many entries
-    /// there are.
+    /// Checks that the source has entries, and that all of them can be copied. Returns their number.
     pub(super) fn survey(&mut self) -> Result<u64, MigrateError> {
         let entries = match self {
             Self::Folder(store) => {
@@ -80,7 +79,7 @@ impl OpenSource {
         entries.ok_or(MigrateError::NothingThere)
     }
 
-    /// Writes all of it as the stream of a backup.
+    /// Writes the source as the stream of a backup.
     pub(super) fn export(
         &self,
         made: Timestamp,

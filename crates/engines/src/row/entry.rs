@@ -8,7 +8,7 @@ use prominence_core::{Revision, StoreError, Value, WriteId};
 
 use super::{Body, CHECKSUM, Kind, VERSION, checksum, put_text, readable};
 
-/// Which of the optional fields of an entry follow. Version 1 has the first three.
+/// Flags of the optional fields of an entry that follow. Version 1 has the first three.
 const HAS_EXPIRES: u8 = 1;
 const HAS_CLAIM: u8 = 1 << 1;
 const HAS_JOB: u8 = 1 << 2;
@@ -57,7 +57,7 @@ pub(crate) fn decode_entry(key: &[u8], row: &Bytes) -> Result<Entry, StoreError>
     readable(Kind::Entry, key, read)
 }
 
-/// Writes everything that is known about a value but its size.
+/// Writes the metadata of an entry, all but the size of the value.
 pub(crate) fn write_metadata(to: &mut Vec<u8>, metadata: &Metadata) {
     for number in [
         metadata.revision.get(),
@@ -121,7 +121,7 @@ pub(crate) fn read_metadata(body: &mut Body<'_>) -> Option<Metadata> {
     })
 }
 
-/// A field where it is there. The outer `None` is damage.
+/// An optional field. The outer `None` is damage.
 fn optional<T>(is_there: bool, read: impl FnOnce() -> Option<T>) -> Option<Option<T>> {
     if is_there {
         read().map(Some)

@@ -1,28 +1,28 @@
-//! How an entry is after a change, as the log and a backup keep it: the same in every engine.
+//! The state of an entry after a change, as the log and a backup keep it: the same in every engine.
 
 use prominence_core::change::{Cause, PutState};
 use prominence_core::{Job, Timestamp};
 
 use super::{Body, put_text};
 
-/// The bits of the first byte that tell the cause.
+/// The bits of the first byte that hold the cause.
 const CAUSE: u8 = 3;
 const SET: u8 = 0;
 const CLAIM: u8 = 1;
 const RENEW: u8 = 2;
 const RELEASE: u8 = 3;
 
-/// Which of the optional fields follow.
+/// Flags of the optional fields that follow.
 const HAS_EXPIRES: u8 = 1 << 2;
 const HAS_CLAIM: u8 = 1 << 3;
 const HAS_CLAIMS: u8 = 1 << 4;
-/// The claim is of the job that made the change, which is told elsewhere.
+/// The claim is of the job that made the change, which is stored elsewhere.
 const IS_CLAIMED_BY_AUTHOR: u8 = 1 << 5;
 const HAS_CLAIMED_BY: u8 = 1 << 6;
 /// The entry was created before the change.
 const HAS_CREATED: u8 = 1 << 7;
 
-/// Writes a state. The time and the job of its change are written elsewhere and not repeated: a
+/// Writes a state. The time and the job of its change are stored elsewhere and not repeated: a
 /// new entry without a lifetime takes one byte.
 pub(crate) fn write_state(
     to: &mut Vec<u8>,
@@ -64,7 +64,7 @@ pub(crate) fn write_state(
     to[flags_at] = flags;
 }
 
-/// Reads what [`write_state`] wrote, of a change of this time and job.
+/// Reads a state that [`write_state`] wrote, of a change with this time and job.
 pub(crate) fn read_state(
     body: &mut Body<'_>,
     time: Timestamp,

@@ -16,7 +16,7 @@ const EXPIRE: u8 = 2;
 /// A put with the state of the entry afterwards, which version 1 does not have.
 const PUT_WITH_STATE: u8 = 3;
 
-/// Which of the optional fields of a change without a state follow.
+/// Flags of the optional fields that follow in a change without a state.
 const HAS_EXPIRES: u8 = 1;
 const HAS_CLAIM: u8 = 2;
 
@@ -105,7 +105,7 @@ pub(crate) enum Content {
     InParts {
         /// The commit without its changes.
         commit: LoggedCommit,
-        /// How many keys it deleted.
+        /// The number of deleted keys.
         deleted: u64,
         parts: u32,
     },

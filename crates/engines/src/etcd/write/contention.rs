@@ -22,7 +22,7 @@ use crate::hub::Wake;
 const SHORTEST: Duration = Duration::from_millis(5);
 const LONGEST: Duration = Duration::from_millis(100);
 
-/// What a writer knows of other processes that write to the same namespace.
+/// The contention with other processes that write to the same namespace.
 #[derive(Default)]
 pub(super) struct ContentionState {
     /// Transactions that conflicted since the last one that was done.
@@ -44,7 +44,7 @@ impl ContentionState {
         }
         self.conflicts = 0;
         if let Some(process) = cleared_mark(response).filter(|process| *process != own) {
-            // The marked process has heard of the write at the same time, and needs as long again.
+            // The marked process learns of the write at the same time, and needs as long again.
             let limit = (took * 3).clamp(SHORTEST, LONGEST);
             self.first = Some((process, Instant::now() + limit));
         }

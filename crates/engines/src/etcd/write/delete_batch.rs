@@ -13,7 +13,7 @@ pub(super) struct DeleteBatch {
     /// The bytes of the keys and values.
     bytes: u64,
     internal_keys: u64,
-    /// Where the keys begin that were not read yet; `None` where all were read.
+    /// The start of the keys that were not read yet; `None` where all were read.
     pub(super) next: Option<Vec<u8>>,
 }
 

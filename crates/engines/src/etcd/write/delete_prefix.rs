@@ -32,13 +32,13 @@ const PAGE: usize = 500;
 /// Keys that are deleted without reserving the namespace, and logged in the record itself.
 const FEW: usize = PAGE;
 
-/// How long a deletion may take: all that it removes is read first, values and all.
+/// The time limit for a deletion: all that it removes is read first, values included.
 const WITHIN: Duration = Duration::from_secs(300);
 
 /// Conflicts after which a deletion of few keys reserves the namespace as well.
 const MAX_CONFLICTS: u32 = 3;
 
-/// How long a namespace is reserved at a time. Where the process dies, others wait that long.
+/// The time of one reservation. Where the process dies, others wait that long.
 const RESERVED: Duration = Duration::from_secs(10);
 
 impl Writer {
@@ -259,7 +259,7 @@ impl Writer {
         for part in records::split_into_parts(&batch.keys) {
             let key = self.cluster.keys.part(&self.namespace, after.ticket, parts);
             let row = records::encode_part(&key, part);
-            // Where it is written twice it is the same.
+            // A part that is written twice is the same.
             if let Err(error) = self.write_rows(vec![TxnOp::put(key, row, None)]).await {
                 self.remove_parts(after).await;
                 return Err(error.with_fate(Fate::NotApplied));

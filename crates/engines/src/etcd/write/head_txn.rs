@@ -29,7 +29,7 @@ pub(super) struct HeadTxn<'a> {
     bytes: usize,
 }
 
-/// What a transaction changes where it is done.
+/// The changes of a transaction, once it is done.
 pub(super) struct HeadChange {
     pub(super) head: Head,
     pub(super) entries: ChangedEntries,
@@ -45,12 +45,12 @@ pub(super) enum ChangedEntries {
     Many,
 }
 
-/// A transaction to send, and what its answer tells.
+/// A transaction to send, and the meaning of its answer.
 pub(super) struct PreparedTxn {
     pub(super) txn: Txn,
     /// `None` where it only checks.
     pub(super) change: Option<HeadChange>,
-    /// What it reads where it conflicts, beside the head and the log.
+    /// The reads of a conflict, beside the head and the log.
     pub(super) missing: MissingReads,
 }
 

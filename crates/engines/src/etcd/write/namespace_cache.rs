@@ -1,4 +1,4 @@
-//! What a writer knows of its namespace: all of it as of one head.
+//! The writer's cache of its namespace: all of it as of one head.
 //!
 //! Every commit replaces the head, so whatever was read with a head stays true for as long as the
 //! head is the same, which each write compares. Changes of other processes come in from the records
@@ -183,7 +183,7 @@ impl NamespaceCache {
         let log = answers.next();
         self.is_fresh = true;
         let Some((written_before, before)) = self.head.replace((written, head)) else {
-            // Nothing tells what was changed since the cache and the claim index were filled.
+            // The changes since the cache and the claim index were filled are not known.
             self.clear_entries();
             return Ok(Vec::new());
         };

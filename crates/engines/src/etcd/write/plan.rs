@@ -19,7 +19,7 @@ const MAX_BYTES_BESIDE_READS: usize = 512 << 10;
 /// Keys that a transaction reads where it conflicts. etcd takes 128 operations.
 const MAX_READS: usize = 120;
 
-/// What a group of commits does.
+/// The effect of a group of commits.
 pub(super) struct Plan {
     head: Head,
     /// One for each commit, to be given once the transaction is done.

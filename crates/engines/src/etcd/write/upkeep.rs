@@ -1,4 +1,4 @@
-//! What the store writes for itself: it removes expired entries, and trims the log.
+//! Writes of the store itself: removing expired entries, and trimming the log.
 
 use std::collections::BTreeMap;
 

@@ -27,7 +27,7 @@ impl From<StoreError> for Unplanned {
     }
 }
 
-/// What is stored, as far as the cache knows it, with the planned changes of the group on top.
+/// The stored state, as far as the cache knows it, with the planned changes of the group on top.
 pub(super) struct PlannedView<'a> {
     cache: &'a NamespaceCache,
     /// The planned changes: each key with its new entry, or without one.

@@ -28,10 +28,10 @@ const MAX_WAITING_PER_NAMESPACE: usize = 1_024;
 /// Deletions of many keys that run at once: each holds the names of up to a million.
 const MAX_DELETIONS: usize = 2;
 
-/// How long a writer caches values when nobody writes.
+/// The time without writes after which a writer drops the values in its cache.
 const QUIET: Duration = Duration::from_secs(10);
 
-/// How long it runs after that: its cache saves the next writes a round trip.
+/// The time after that in which it still runs: its cache saves the next writes a round trip.
 const LINGER: Duration = Duration::from_secs(300);
 
 /// The writers of all namespaces that are written to.

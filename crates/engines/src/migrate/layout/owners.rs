@@ -1,4 +1,4 @@
-//! Whose keys there are in the other layout, and which namespaces they become.
+//! The owners of the keys in the other layout, and the namespace of each.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use prominence_core::namespace::NameError;
 
 use super::START;
 
-/// What stands between two names in a list.
+/// The separator of the names in a list.
 const BECOMES: char = '=';
 
 /// The names, each with the namespace that it becomes.
@@ -30,12 +30,12 @@ pub enum BadOwners {
     /// A line is no name.
     #[error("line {line} has no name of a user: {cause}")]
     Name {
-        /// Which line.
+        /// The line.
         line: usize,
-        /// What is wrong with it.
+        /// The problem.
         cause: NameError,
     },
-    /// Two lines say what becomes of the same name.
+    /// Two lines give the same name a namespace.
     #[error("line {line} names {name:?} a second time")]
     Twice {
         /// The later one.

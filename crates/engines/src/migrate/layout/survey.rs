@@ -1,4 +1,4 @@
-//! What can't be imported, all of it found before anything is.
+//! Finds the keys that can't be imported, all of them before any is imported.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,12 +11,12 @@ use super::{END, MigrateError, OpenLayout, Owners, START, Unowned, read};
 /// Problems that are kept to be shown; the others are counted.
 const MAX_SHOWN: usize = 20;
 
-/// What can't be imported.
+/// The keys that can't be imported.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Problems {
     /// The first of them.
     pub first: Vec<Problem>,
-    /// How many there are.
+    /// Their number.
     pub count: u64,
 }
 
@@ -25,7 +25,7 @@ pub struct Problems {
 pub struct Problem {
     /// The key in the cluster, with bytes that are not ASCII escaped.
     pub key: String,
-    /// What is wrong with it.
+    /// The problem.
     pub what: String,
 }
 
@@ -38,7 +38,7 @@ pub enum Unfit {
         service, or list more users, and run it again", .0.count
     )]
     Problems(Problems),
-    /// It can't be told whose some keys are.
+    /// The owner of some keys is ambiguous.
     #[error(
         "it can't be told whose the keys of {} users are, as a user's name may have a slash in \
         it; name all users, one a line, in a file given with --users", .0.count
@@ -148,7 +148,7 @@ impl OpenLayout {
     }
 }
 
-/// The namespace of somebody with this name.
+/// The namespace of a user with this name.
 fn name(bytes: &[u8]) -> Result<Namespace, String> {
     let text = std::str::from_utf8(bytes).map_err(|_| "the user's name is not UTF-8".to_owned())?;
     let named = |error: NameError| format!("the user's name can't be kept: {error}");

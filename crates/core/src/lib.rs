@@ -6,6 +6,7 @@
 //! | [`entry`], [`commit`], [`scan`], [`change`] | the vocabulary of the [`Store`] trait |
 //! | [`store`] | the trait itself, with its whole contract |
 //! | [`rules`] | what a commit does, as pure functions that every engine shares |
+//! | [`listing`] | what a listing shows, for every engine |
 //! | [`permit`] | who may do what; the only way from a caller to a store |
 //! | [`limits`] | every limit on data, in one place |
 //! | [`memory`] | the reference engine: the rules over a map |
@@ -22,6 +23,7 @@ pub mod entry;
 pub mod error;
 pub mod key;
 pub mod limits;
+pub mod listing;
 pub mod memory;
 pub mod namespace;
 pub mod permit;

@@ -4,6 +4,7 @@
 //! agree with. Tests of what stands above the engines use it as well.
 
 use std::collections::{BTreeMap, HashMap};
+use std::convert::Infallible;
 use std::ops::{Bound, ControlFlow};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -16,10 +17,11 @@ use crate::commit::{Commit, Committed};
 use crate::entry::{Entry, Metadata};
 use crate::error::StoreError;
 use crate::key::{Key, Prefix};
-use crate::limits::{MAX_CHANGES, MAX_PAGE_BYTES, Quota};
+use crate::limits::{MAX_CHANGES, Quota};
+use crate::listing::{PageBuilder, Step};
 use crate::namespace::{Job, Namespace};
 use crate::rules::{self, Circumstances, FirstFree, Plan, View, Visit};
-use crate::scan::{Count, Depth, Item, Page, Scan, Visibility};
+use crate::scan::{Count, Item, Page, Scan, Visibility};
 use crate::store::{Store, Usage};
 use crate::time::Timestamp;
 
@@ -209,45 +211,23 @@ impl Space {
     }
 
     fn page(&self, scan: &Scan, now: Timestamp) -> Page {
-        let mut page = Page {
-            revision: self.usage.revision,
-            ..Page::default()
-        };
-        let mut weight = 0;
+        let mut page = PageBuilder::new(scan);
+        let after = scan.after.as_ref().map_or("", Prefix::as_str);
+        let mut from = String::new();
         for (key, entry) in self.under(&scan.prefix) {
-            if !entry.metadata.is_live(now) || !scan.prefix.shows(key) {
+            if key.as_str() <= after || key.as_str() < from.as_str() {
                 continue;
             }
-            let folder = match scan.depth {
-                Depth::All => None,
-                Depth::OneLevel => scan.prefix.folder_of(key),
-            };
-            let item = match folder {
-                Some(folder) => Item::Folder(folder),
-                None => Item::project(key.clone(), entry.clone(), scan.projection),
-            };
-            if scan
-                .after
-                .as_ref()
-                .is_some_and(|after| item.name() <= after.as_str())
-            {
-                continue;
+            let is_live = || Ok::<_, Infallible>(entry.metadata.is_live(now));
+            let item = |key| Ok(Item::project(key, entry.clone(), scan.projection));
+            let Ok(step) = page.add(key.clone(), is_live, item);
+            match step {
+                Step::Next => {}
+                Step::Seek(to) => from = to,
+                Step::Stop => break,
             }
-            if page
-                .items
-                .last()
-                .is_some_and(|last| last.name() == item.name())
-            {
-                continue;
-            }
-            if page.items.len() == scan.limit.get() || weight >= MAX_PAGE_BYTES {
-                page.next = page.items.last().map(Item::position);
-                break;
-            }
-            weight += item.weight();
-            page.items.push(item);
         }
-        page
+        page.finish(self.usage.revision)
     }
 
     fn changes(&self, prefix: &Prefix, after: Cursor) -> Result<Option<Changes>, StoreError> {

@@ -4,16 +4,15 @@
 //! read: the expiry hints tell which keys may have expired without being removed yet. A folder of a
 //! one-level listing is skipped with one seek, and so are keys that a listing hides.
 
+use std::convert::Infallible;
 use std::pin::Pin;
 
 use prominence_core::error::Fate;
-use prominence_core::limits::MAX_PAGE_BYTES;
-use prominence_core::{
-    Count, Depth, Item, Page, Prefix, Projection, Scan, StoreError, Usage, Visibility,
-};
+use prominence_core::listing::{PageBuilder, Step, past_hidden};
+use prominence_core::{Count, Item, Page, Prefix, Projection, Scan, StoreError, Usage, Visibility};
 
 use super::Reader;
-use super::walk::{MAX_ROWS, Step, Walk, past_folder};
+use super::walk::{MAX_ROWS, Walk};
 use crate::etcd::error::{RETRY_SOON, Unavailable, unavailable};
 use crate::etcd::query::RangeQuery;
 
@@ -106,43 +105,20 @@ impl Walk<'_> {
         if self.keys_only {
             self.read_expired().await?;
         }
-        let mut page = Page::default();
-        let mut weight = 0;
+        let mut page = PageBuilder::new(scan);
         let expected = scan.limit.get().saturating_add(1);
         self.visit(scan.after.as_ref(), expected, &mut |row| {
-            if let Some(hidden) = scan.prefix.hidden_part(&row.key) {
-                return past_folder(&row.key, hidden);
-            }
-            let folder = match scan.depth {
-                Depth::All => None,
-                Depth::OneLevel => scan.prefix.folder_of(&row.key),
-            };
-            let past = |folder: &Prefix| past_folder(&row.key, folder.as_str().len() - 1);
-            if let (Some(folder), Some(after)) = (&folder, &scan.after)
-                && folder <= after
-            {
-                return past(folder);
-            }
-            if row.is_expired {
-                return Step::Next;
-            }
-            if page.items.len() == scan.limit.get() || weight >= MAX_PAGE_BYTES {
-                page.next = page.items.last().map(Item::position);
-                return Step::Stop;
-            }
-            let step = folder.as_ref().map_or(Step::Next, past);
-            let item = match (folder, row.entry) {
-                (Some(folder), _) => Item::Folder(folder),
-                (None, Some(entry)) => Item::project(row.key, entry, scan.projection),
-                (None, None) => Item::Key(row.key),
-            };
-            weight += item.weight();
-            page.items.push(item);
+            let is_live = || Ok::<_, Infallible>(!row.is_expired);
+            let Ok(step) = page.add(row.key, is_live, |key| {
+                Ok(match row.entry {
+                    Some(entry) => Item::project(key, entry, scan.projection),
+                    None => Item::Key(key),
+                })
+            });
             step
         })
         .await?;
-        page.revision = self.head().await?.usage.revision;
-        Ok(page)
+        Ok(page.finish(self.head().await?.usage.revision))
     }
 
     async fn usage(&mut self) -> Result<Usage, ScanError> {
@@ -172,11 +148,10 @@ impl Walk<'_> {
         let mut keys = 0;
         let prefix = self.prefix;
         self.visit(None, MAX_ROWS, &mut |row| {
-            if let Some(hidden) = prefix.hidden_part(&row.key) {
-                return past_folder(&row.key, hidden);
-            }
-            keys += u64::from(!row.is_expired);
-            Step::Next
+            past_hidden(prefix, &row.key).unwrap_or_else(|| {
+                keys += u64::from(!row.is_expired);
+                Step::Next
+            })
         })
         .await?;
         Ok(Count { keys, revision })

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use etcd_client::KeyValue;
 use prominence_core::entry::Metadata;
+use prominence_core::listing::Step;
 use prominence_core::{Entry, Key, Prefix, Timestamp};
 
 use super::Reader;
@@ -26,14 +27,6 @@ const MAX_HINTS: usize = 64;
 
 /// Entries that are read in one transaction. etcd takes 128 operations.
 const MAX_ENTRIES: usize = 120;
-
-/// The next row to visit.
-pub(super) enum Step {
-    Next,
-    /// The first row from this key on.
-    Seek(Vec<u8>),
-    Stop,
-}
 
 /// A row of a listing.
 pub(super) struct Listed {
@@ -110,7 +103,7 @@ impl<'a> Walk<'a> {
                     Step::Next => {}
                     Step::Stop => return Ok(()),
                     Step::Seek(to) => {
-                        let to = keys.entries_from(namespace, &to);
+                        let to = keys.entries_from(namespace, to.as_bytes());
                         // Rows that were read already need no other query.
                         if to > row_key {
                             left.start = to;
@@ -216,15 +209,4 @@ impl<'a> Walk<'a> {
         }
         Ok(answers)
     }
-}
-
-/// Past everything below the folder that is the first `length` bytes of `key`; the `/` that ends
-/// a folder's name comes after them. The key itself may be just these bytes.
-pub(super) fn past_folder(key: &Key, length: usize) -> Step {
-    if key.as_str().len() == length {
-        return Step::Next;
-    }
-    let mut past = key.as_str().as_bytes()[..length].to_vec();
-    past.push(b'/' + 1);
-    Step::Seek(past)
 }

@@ -1,18 +1,18 @@
-//! What whoever runs a server may ask of its store: backups, checks, and how much each user has.
+//! Requests of administrators about a store: backups, checks, and the usage of each user.
 //!
 //! ```text
 //! prominence admin … ─ ask ─┬─ remote ═ admin.sock ═ socket ─ routes ─ Admin ─ engine
 //!                           └─ the folder itself, where no server runs
 //! ```
 //!
-//! A running server is reached through a Unix socket in its data folder. Whoever may open that
-//! file may do what these routes offer; there are no tokens. Nothing else is served there, and
-//! none of this is served elsewhere.
+//! A running server is reached through a Unix socket in its data folder. Every process that may open that file may
+//! use these routes; there are no tokens. Nothing else is served there, and these routes are served nowhere else.
 //!
 //! **Invariant:** the routes hold an [`Admin`], which has these functions and no others; the
 //! store stays within.
 
 mod ask;
+mod error;
 #[cfg(feature = "etcd")]
 pub mod migrate;
 mod remote;
@@ -31,7 +31,8 @@ use prominence_engines::EmbeddedStore;
 use prominence_engines::embedded::{BackupError, BackupSummary};
 use tokio::sync::{Semaphore, mpsc};
 
-pub use ask::{AdminError, backup, check, usage};
+pub use ask::{backup, check, usage};
+pub use error::AdminError;
 pub use prominence_engines::embedded::{
     BackupError as BackupFailure, BackupSummary as Backup, OpenError, RestoreError, UpgradeError,
     Upgraded, restore, upgrade, verify,
@@ -47,7 +48,7 @@ pub const MAX_NAMESPACES: usize = 100_000;
 /// same.
 const MAX_CHECKS: usize = 1;
 
-/// How long a busy administrator is told to wait.
+/// `Retry-After` while another check runs.
 const RETRY_AFTER: Duration = Duration::from_secs(60);
 
 /// The functions of a store that are for administrators.
@@ -75,7 +76,7 @@ impl Admin {
         Ok(namespaces.into())
     }
 
-    /// What is damaged.
+    /// The damage.
     async fn check(&self) -> Result<CheckReport, StoreError> {
         let permit = Arc::clone(&self.checks)
             .try_acquire_owned()

@@ -1,17 +1,18 @@
-//! What every handler can reach.
+//! The state that all handlers share.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use prominence_core::{Gate, Quota};
 
-use crate::barrier::Barriers;
-use crate::clock::Timer;
-use crate::hold::{HeldLimits, Places};
-use crate::line::Lines;
-use crate::rate::RateLimit;
-use crate::telemetry::Telemetry;
-use crate::token::{CachingVerifier, Verifier};
+use crate::identity::rate::RateLimit;
+use crate::identity::token::{CachingVerifier, Verifier};
+use crate::metrics::Metrics;
+use crate::request::body::BodyLimits;
+use crate::wait::barrier::Barriers;
+use crate::wait::claim_queue::ClaimQueues;
+use crate::wait::clock::Timer;
+use crate::wait::long_poll::{LongPollLimits, LongPolls};
 
 /// The service's state; cheap to clone. The store is within, behind its gate.
 #[derive(Clone)]
@@ -23,11 +24,11 @@ pub struct Inner {
     pub(crate) verifier: CachingVerifier,
     pub(crate) clock: Arc<dyn Timer>,
     pub(crate) bounds: Bounds,
-    pub(crate) places: Places,
-    pub(crate) lines: Lines,
+    pub(crate) long_polls: LongPolls,
+    pub(crate) claim_queues: ClaimQueues,
     pub(crate) barriers: Barriers,
     pub(crate) rate: Option<RateLimit>,
-    pub(crate) telemetry: Telemetry,
+    pub(crate) metrics: Metrics,
 }
 
 /// Limits on one request.
@@ -35,42 +36,49 @@ pub struct Inner {
 pub struct Bounds {
     /// Bytes of a value.
     pub value_bytes: usize,
-    /// What a namespace may hold; enforced by the engine, shown to users here.
+    /// The quota of each namespace; enforced by the engine, shown to users here.
     pub quota: Quota,
     /// For a request's body to arrive.
     pub body_within: Duration,
-    /// From the last byte of the head to the first byte of the answer.
+    /// From the last byte of the head to the first byte of the answer, without the time of a long poll.
     pub answer_within: Duration,
     /// Requests a second that one user may make, with bursts of as many; 0 for no limit.
     pub requests_per_second: u32,
-    /// Requests held at once.
-    pub held: HeldLimits,
+    /// Long polls at once.
+    pub long_polls: LongPollLimits,
+}
+
+impl Bounds {
+    /// The limits on a body that is a value.
+    pub(crate) fn value(&self) -> BodyLimits {
+        BodyLimits {
+            bytes: self.value_bytes,
+            within: self.body_within,
+        }
+    }
 }
 
 impl App {
     /// Puts the service together.
     #[must_use]
     pub fn new(gate: Gate, verifier: Verifier, clock: Arc<dyn Timer>, bounds: Bounds) -> Self {
-        let rate = RateLimit::new(bounds.requests_per_second);
-        let telemetry = Telemetry::new();
-        let verifier = CachingVerifier::new(verifier);
         Self(Arc::new(Inner {
             gate,
-            verifier,
+            verifier: CachingVerifier::new(verifier),
+            long_polls: LongPolls::new(bounds.long_polls, Arc::clone(&clock)),
             clock,
             bounds,
-            places: Places::new(bounds.held),
-            lines: Lines::default(),
+            claim_queues: ClaimQueues::default(),
             barriers: Barriers::new(),
-            rate,
-            telemetry,
+            rate: RateLimit::new(bounds.requests_per_second),
+            metrics: Metrics::new(),
         }))
     }
 
-    /// How many requests are held now.
+    /// The number of long polls.
     #[must_use]
-    pub fn held(&self) -> usize {
-        self.places.taken()
+    pub fn long_polls(&self) -> usize {
+        self.long_polls.count()
     }
 }
 

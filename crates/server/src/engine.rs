@@ -1,4 +1,4 @@
-//! The engine that was chosen: opened, handed to those who use it, and closed.
+//! The chosen storage engine: opened, passed to its users, and closed.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use prominence_engines::{EtcdStore, etcd};
 
 use crate::admin::{self, Admin, AdminSocket};
 use crate::settings::{Config, EngineConfig};
-use crate::telemetry::Operations;
+use crate::metrics::Operations;
 
 /// A store that is open.
 pub(crate) enum Engine {
@@ -69,7 +69,7 @@ impl Engine {
         }
     }
 
-    /// What handlers reach through their permits.
+    /// The store, which handlers reach through their permits.
     pub(crate) fn store(&self) -> Arc<dyn Store> {
         match self {
             Self::Embedded(store) => Arc::<EmbeddedStore>::clone(store),

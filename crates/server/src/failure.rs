@@ -1,5 +1,6 @@
-//! What went wrong, as a status and a JSON body.
+//! Errors as answers: a status, a JSON body and headers.
 
+use std::fmt;
 use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
@@ -15,21 +16,28 @@ const OLDEST_REVISION: HeaderName = HeaderName::from_static("prominence-oldest-r
 
 /// An answer that is an error.
 ///
-/// It travels as an extension of an empty response; the outermost layer writes the body, because
-/// it alone knows the request's name.
+/// It travels as an extension of an empty response. The outermost step writes the body, because it alone knows the
+/// request's id, and the line of the log.
 #[derive(Clone, Debug)]
 pub(crate) struct Failure {
     code: ErrorCode,
     message: String,
-    /// What is known about a change that was asked for.
+    /// Whether a change that was asked for happened.
     fate: Fate,
-    /// What some failures need. Boxed, as every handler's result has room for it.
-    headers: Option<Box<HeaderMap>>,
-    /// The condition of a write that did not hold. Boxed for the same reason.
-    unmet: Option<Box<Unmet>>,
+    /// Rare parts. Boxed, because every handler's result has space for them.
+    more: Option<Box<More>>,
 }
 
-/// A key that was not as a write demanded.
+#[derive(Clone, Debug, Default)]
+struct More {
+    headers: HeaderMap,
+    /// The condition of a write that did not hold.
+    unmet: Option<Unmet>,
+    /// For the log alone: it may name files and other servers.
+    cause: Option<String>,
+}
+
+/// A key that does not meet the condition of a write.
 #[derive(Clone, Debug)]
 struct Unmet {
     key: Key,
@@ -42,8 +50,7 @@ impl Failure {
             code,
             message: message.into(),
             fate: Fate::NotApplied,
-            headers: None,
-            unmet: None,
+            more: None,
         }
     }
 
@@ -56,27 +63,27 @@ impl Failure {
         Self::new(ErrorCode::NoSuchKey, "No such key")
     }
 
-    /// For an answer of the store that doesn't fit what it was asked.
+    /// 500 for a result of another part of the server that can only be a bug.
     pub(crate) fn surprised() -> Self {
-        Self::new(ErrorCode::Internal, "the store answered something else").leaving_open()
+        Self::new(ErrorCode::Internal, "the server has a bug").leaving_open()
     }
 
-    /// 413 for a body of what is named.
-    pub(crate) fn too_large(what: &str, limit: usize, actual: Option<u64>) -> Self {
-        let advice = match what {
+    /// 413 for a body of this name.
+    pub(crate) fn too_large(name: &str, limit: usize, actual: Option<u64>) -> Self {
+        let advice = match name {
             "value" => TOO_LARGE_ADVICE,
             _ => "split it into several",
         };
         let message = match actual {
-            Some(bytes) => format!("the {what} has {bytes} bytes; the limit is {limit}; {advice}"),
+            Some(bytes) => format!("the {name} has {bytes} bytes; the limit is {limit}; {advice}"),
             None => {
-                format!("the {what} has more than {limit} bytes, which is the limit; {advice}")
+                format!("the {name} has more than {limit} bytes, which is the limit; {advice}")
             }
         };
         Self::new(ErrorCode::ValueTooLarge, message)
     }
 
-    /// 401. Where a token was sent and not accepted, `rejected` says why (RFC 6750, section 3).
+    /// 401; `rejected` if a token was sent and not accepted (RFC 6750, section 3).
     pub(crate) fn unauthenticated(message: &str, rejected: bool) -> Self {
         let challenge = if rejected {
             "Bearer realm=\"prominence\", error=\"invalid_token\""
@@ -90,11 +97,20 @@ impl Failure {
     }
 
     pub(crate) fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.get_or_insert_default().insert(name, value);
+        self.more
+            .get_or_insert_default()
+            .headers
+            .insert(name, value);
         self
     }
 
-    /// The same where a change that was asked for may have happened.
+    /// Adds a cause for the log, which the client does not get.
+    fn caused_by(mut self, cause: impl fmt::Display) -> Self {
+        self.more.get_or_insert_default().cause = Some(cause.to_string());
+        self
+    }
+
+    /// The same for a request whose change may have happened.
     pub(crate) fn leaving_open(self) -> Self {
         Self {
             fate: Fate::Unknown,
@@ -102,14 +118,14 @@ impl Failure {
         }
     }
 
-    /// Whole seconds, at least one: a client that comes back after 0 has gained nothing.
+    /// Adds `Retry-After` in whole seconds, at least one: 0 would make clients repeat at once.
     pub(crate) fn retry_after(self, wait: Duration) -> Self {
         let seconds = (wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1);
         self.with(header::RETRY_AFTER, seconds.into())
     }
 
-    /// Ends the connection after this answer: for callers who are to come back much later, while
-    /// others wait for a connection.
+    /// Closes the connection after this answer: its client is to repeat the request much later, and others wait for a
+    /// connection.
     pub(crate) fn hang_up(self) -> Self {
         self.with(header::CONNECTION, HeaderValue::from_static("close"))
     }
@@ -118,11 +134,12 @@ impl Failure {
         StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
-    /// The body and headers, now that the request's method and name are known.
+    /// The response, with the request's method and id.
     pub(crate) fn render(self, method: &Method, request_id: &str) -> Response {
         let status = self.status();
         let request_id = status.is_server_error().then(|| request_id.to_owned());
-        let unmet = self.unmet.as_deref();
+        let more = self.more.map(|more| *more).unwrap_or_default();
+        let unmet = more.unmet.as_ref();
         let revision = unmet.and_then(|unmet| unmet.revision);
         let body = ErrorBody {
             key: unmet.map(|unmet| unmet.key.to_string()),
@@ -133,15 +150,24 @@ impl Failure {
             request_id,
         };
         let mut response = (status, axum::Json(body)).into_response();
-        if let Some(headers) = self.headers {
-            response.headers_mut().extend(*headers);
-        }
+        response.headers_mut().extend(more.headers);
         response
     }
 
-    /// For the log of failures that are the server's own.
+    /// The sentence for the client.
     pub(crate) fn message(&self) -> &str {
         &self.message
+    }
+
+    /// Writes the line of the log for a failure of the server itself. The span of the request has its id.
+    pub(crate) fn log(&self) {
+        let (status, error) = (self.status().as_u16(), self.message());
+        let cause = self.more.as_ref().and_then(|more| more.cause.as_deref());
+        if self.code == ErrorCode::Internal {
+            tracing::error!(status, error, cause, "the request failed");
+        } else {
+            tracing::warn!(status, error, cause, "the request failed");
+        }
     }
 }
 
@@ -180,10 +206,9 @@ impl From<StoreError> for Failure {
         match error {
             StoreError::PreconditionFailed { key, reason } => {
                 let revision = reason.revision();
-                Self {
-                    unmet: Some(Box::new(Unmet { key, revision })),
-                    ..Self::new(ErrorCode::PreconditionFailed, text)
-                }
+                let mut failure = Self::new(ErrorCode::PreconditionFailed, text);
+                failure.more.get_or_insert_default().unmet = Some(Unmet { key, revision });
+                failure
             }
             StoreError::NotANumber { .. } => Self::new(ErrorCode::NotANumber, text),
             StoreError::QuotaExceeded { .. } => Self::new(ErrorCode::QuotaExceeded, text),
@@ -195,24 +220,23 @@ impl From<StoreError> for Failure {
                 retry_after,
                 cause,
             } => {
-                if let Some(cause) = cause {
-                    tracing::warn!(%reason, %cause, "the storage engine is unavailable");
-                }
                 let known = match fate {
                     Fate::NotApplied => "nothing was changed",
                     Fate::Unknown => "a write may or may not have happened",
                 };
                 let message = format!("{reason}; {known}");
                 let failure = Self::new(ErrorCode::Unavailable, message).retry_after(retry_after);
-                Self { fate, ..failure }
+                let failure = Self { fate, ..failure };
+                match cause {
+                    Some(cause) => failure.caused_by(cause),
+                    None => failure,
+                }
             }
             StoreError::Corrupt { what } => {
-                tracing::error!(%what, "stored data is damaged");
-                Self::new(
-                    ErrorCode::Internal,
-                    "the stored data is damaged; tell the operator",
-                )
-                .leaving_open()
+                let message = "the stored data is damaged; tell the operator";
+                Self::new(ErrorCode::Internal, message)
+                    .leaving_open()
+                    .caused_by(what)
             }
         }
     }

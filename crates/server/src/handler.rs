@@ -1,13 +1,15 @@
-//! What each route does: extract, call through a permit, render.
+//! The handlers: each parses its request, calls the store through a permit, and writes the answer.
 
+mod answers;
 pub(crate) mod batch;
+mod call;
 mod claim;
 mod commit;
 pub(crate) mod delete;
 pub(crate) mod kv;
-pub(crate) mod list;
+mod list;
+pub(crate) mod responses;
 pub(crate) mod service;
-mod value;
-mod wait;
+mod waiting_read;
 mod watch;
 pub(crate) mod write;

@@ -1,67 +1,46 @@
 //! The HTTP service: configuration → engine → router; token → permission → handler.
 //!
-//! A request reads in this order:
+//! The folders and files, each of which names only those above it:
 //!
 //! | module | its part |
 //! | --- | --- |
+//! | `failure` | errors as answers: a status and a JSON body |
+//! | `identity` | the token in `Authorization` becomes a principal; the rate of each user |
+//! | `request` | path, parameters, conditions and body become valid values |
+//! | `wait` | the server's clock, long polls and their limit, barriers, the queues of claims |
+//! | `metrics` | the counters of `/metrics` |
+//! | `app` | the state that all handlers share |
+//! | `handler` | parse, call the store through a permit, write the answer |
+//! | `http` | the fast path, the router, the steps around every request, the OpenAPI document |
+//! | `net` | connections: the listener, TLS, limits, time-outs, how they close |
 //! | [`settings`] | flags, environment and file become one valid [`Config`] |
-//! | `engine` | the engine that was chosen |
-//! | [`serve`] | opens the engine, binds, listens, stops |
-//! | `descriptors` | how many connections the process may have open |
-//! | `listener` | connections: limits, TLS, time-outs, heads that are no requests, how they close |
-//! | `exchange` | the state of a connection that its stream and its service share |
-//! | `framing` | refuses requests whose head is ambiguous |
-//! | `unread` | bodies that no handler read |
-//! | `front` | the short way for plain reads and sets |
-//! | `router` | every route on one screen |
-//! | `middleware` | what happens to every request: its name, its deadline, its headers |
-//! | `auth` | `Authorization` becomes a principal |
-//! | [`token`] | job tokens and the secrets that sign them |
-//! | `query`, `target`, `conditional` | path, parameters and conditions become valid values |
-//! | `handler` | extract, call through a permit, render |
-//! | `clock` | the server's own clock, and the machine's |
-//! | `hold` | requests that wait: for how long, how many, and what ends them |
-//! | `barrier` | counts that many requests wait for |
-//! | `failure` | what went wrong becomes a status and a JSON body |
-//! | `telemetry` | what is counted, for `/metrics` |
-//! | [`admin`] | backups, checks and usage for whoever runs the server, on a socket of their own |
-//! | `openapi` | the interface, as a document |
+//! | [`admin`] | backups, checks and usage for operators, on a socket of their own |
+//! | `engine` | the storage engine that the configuration chose |
+//! | [`mod@serve`] | opens the engine, binds, listens, stops |
 
 pub mod admin;
 mod app;
-mod auth;
-mod barrier;
-mod clock;
-mod conditional;
-mod descriptors;
 mod engine;
-mod exchange;
 mod failure;
-mod framing;
-mod front;
 mod handler;
-mod hold;
-mod line;
-mod listener;
-mod middleware;
-mod openapi;
-mod query;
-mod rate;
-mod router;
+mod http;
+mod identity;
+mod metrics;
+mod net;
+mod request;
 pub mod serve;
 pub mod settings;
-mod target;
-mod telemetry;
 #[cfg(test)]
 mod testing;
-pub mod token;
-mod unread;
+mod wait;
 
 pub use app::{App, Bounds};
-pub use clock::{SteadyClock, Timer, wall_time};
-pub use front::Front;
-pub use hold::HeldLimits;
-pub use listener::{Limits, Tls, run};
-pub use openapi::document;
+pub use http::fast_path::Service;
+pub use http::openapi::document;
+pub use identity::token;
+pub use net::listener::{Limits, run};
+pub use net::tls::Tls;
 pub use serve::{ServeError, Started, serve};
 pub use settings::{Config, ConfigError, Settings};
+pub use wait::clock::{SteadyClock, Timer, wall_time};
+pub use wait::long_poll::LongPollLimits;

@@ -12,27 +12,24 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::app::App;
-use crate::clock::SteadyClock;
-use crate::descriptors;
 use crate::engine::Engine;
 pub use crate::engine::EngineError;
-use crate::front::Front;
-use crate::listener::{self, Tls, TlsError};
-use crate::settings::Config;
-use crate::telemetry;
-use crate::token::{self, Secret, SecretError, SecretSource, Verifier};
+use crate::http::fast_path::Service;
+use crate::identity::token::{self, Secret, SecretError, SecretSource, Verifier};
+use crate::net::descriptors;
+use crate::net::listener;
+use crate::net::tls::{Tls, TlsError};
+use crate::settings::{Config, LISTENING};
+use crate::wait::clock::SteadyClock;
 
-/// The file in the data folder that says which address was really taken.
-pub const LISTENING: &str = "listening";
-
-/// Threads that answer requests: so many for each processor, and no fewer than that.
+/// Threads that answer requests: for each processor, and at least.
 const WORKERS_PER_PROCESSOR: usize = 4;
 const MIN_WORKERS: usize = 8;
 
-/// What was really set up, once the server listens.
+/// A server that has started to listen.
 #[derive(Clone, Debug)]
 pub struct Started {
-    /// The address really taken.
+    /// The address that it listens on, with its port.
     pub address: SocketAddr,
     /// `PROMINENCE_URL` for clients on this machine.
     pub url: String,
@@ -77,11 +74,10 @@ pub enum ServeError {
     System(#[from] io::Error),
 }
 
-/// Runs the server until the process is told to stop by SIGTERM or SIGINT. Calls `announce` once
-/// it listens.
+/// Runs the server until the process gets SIGTERM or SIGINT. Calls `announce` once it listens.
 ///
 /// # Errors
-/// See [`ServeError`]; a stop that was asked for is none.
+/// See [`ServeError`]; a stop by a signal is not an error.
 pub fn serve(config: Config, announce: impl FnOnce(&Started)) -> Result<(), ServeError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(workers())
@@ -99,7 +95,7 @@ fn workers() -> usize {
 }
 
 async fn run(mut config: Config, announce: impl FnOnce(&Started)) -> Result<(), ServeError> {
-    // Before anything is opened, so that a stop asked for meanwhile is not lost.
+    // Before anything is opened, so that a signal during the start is not lost.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
 
@@ -137,7 +133,7 @@ async fn run(mut config: Config, announce: impl FnOnce(&Started)) -> Result<(), 
     };
     let verifier = Verifier::new(&secrets, config.token_leeway);
     let app = App::new(Gate::new(engine.store()), verifier, clock, config.bounds);
-    app.telemetry.tell_of(engine.operations());
+    app.metrics.add_engine(engine.operations());
     let administration = engine.administration(&config.data_dir).map(tokio::spawn);
     announce(&Started {
         address,
@@ -147,7 +143,7 @@ async fn run(mut config: Config, announce: impl FnOnce(&Started)) -> Result<(), 
         made_secret,
     });
 
-    let counting = tokio::spawn(telemetry::keep_up(app.clone()));
+    let upkeep = tokio::spawn(app.metrics.upkeep());
     let stop = async {
         tokio::select! {
             _ = terminate.recv() => {}
@@ -155,14 +151,14 @@ async fn run(mut config: Config, announce: impl FnOnce(&Started)) -> Result<(), 
         }
         tracing::info!("stopping; requests in flight are finished first");
         if let Some(administration) = administration {
-            // A backup in flight ends here, and its receiver sees that it is not whole.
+            // A backup in flight ends here, and its receiver sees that it is incomplete.
             administration.abort();
         }
     };
-    listener::run(listener, Front::new(app), tls, config.limits, stop).await;
+    listener::run(listener, Service::new(app), tls, config.limits, stop).await;
 
-    counting.abort();
-    // What is left in the data folder would send clients to whoever takes the port next.
+    upkeep.abort();
+    // The file would lead clients to the next program that listens on the port.
     let _ = std::fs::remove_file(config.data_dir.join(LISTENING));
     engine.close().await;
     Ok(())
@@ -178,7 +174,8 @@ fn fit_open_files(config: &mut Config) {
         return;
     }
     config.limits.connections = room;
-    config.bounds.held = config.bounds.held.among(room);
+    let long_polls = &mut config.bounds.long_polls;
+    *long_polls = long_polls.among(room);
     tracing::warn!(
         "there can be {room} connections, not {wanted}: the process may not have more files open; \
          raise its limit (LimitNOFILE= in systemd, ulimit -n in a shell)"

@@ -1,4 +1,4 @@
-//! What an operator can set: by flag, by environment variable, or in a TOML file, in this order of
+//! The settings of an operator: by flag, by environment variable, or in a TOML file, in this order of
 //! precedence. [`Settings`] is what was written; [`Config`] is what it means, and is valid.
 
 mod engine;
@@ -21,7 +21,10 @@ pub use resolve::{
     Config, ConfigError, EngineConfig, Storage, WITHOUT_ETCD, data_folders, default_data_dir,
 };
 
-use crate::token::SecretSource;
+use crate::identity::token::SecretSource;
+
+/// The file in the data folder with the URL of the server, while it listens.
+pub const LISTENING: &str = "listening";
 
 /// Every setting as it was written. One definition serves the command line, the environment and
 /// the file, so that the three can't drift apart.

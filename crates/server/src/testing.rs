@@ -1,4 +1,4 @@
-//! What the tests of single parts need of a server: the state that handlers share, without a port.
+//! For the tests of single parts: the state that handlers share, without a port.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,8 +12,8 @@ use prominence_core::{
 };
 
 use crate::app::{App, Bounds};
-use crate::hold::HeldLimits;
-use crate::token::Verifier;
+use crate::identity::token::Verifier;
+use crate::wait::long_poll::LongPollLimits;
 
 /// A server's state over a store in memory that holds one key.
 pub(crate) struct OneKey {
@@ -35,7 +35,7 @@ impl OneKey {
             body_within: within,
             answer_within: within,
             requests_per_second: 0,
-            held: HeldLimits {
+            long_polls: LongPollLimits {
                 in_all: 1,
                 per_user: 1,
             },
@@ -65,7 +65,7 @@ impl OneKey {
         }
     }
 
-    /// What is stored, whatever the server says of it.
+    /// The entry in the store, without the server.
     pub(crate) async fn entry(&self) -> Entry {
         let stored = self.store.get(&self.who.user, &self.key).await;
         stored.unwrap().unwrap()

@@ -6,7 +6,7 @@ use prominence_client::BaseUrl;
 use prominence_core::Namespace;
 use prominence_core::permit::{ScopeError, Scopes};
 use prominence_server::Settings;
-use prominence_server::serve::LISTENING;
+use prominence_server::settings::LISTENING;
 use prominence_server::settings::data_folders;
 use prominence_server::token::{self, Secret};
 

@@ -21,7 +21,7 @@ pub(super) fn run(options: &WhoAmI, client: &Client, output: &mut Output) -> Res
         writeln!(output, "job: {job}")?;
     }
     if who.scopes.is_empty() {
-        writeln!(output, "scopes: none, which is everything")?;
+        writeln!(output, "scopes: unrestricted")?;
     } else {
         writeln!(output, "scopes: {}", who.scopes.join(" "))?;
     }

@@ -25,7 +25,7 @@ pub struct Scope {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Scopes {
     /// No storage scope: the whole namespace.
-    Everything,
+    Unrestricted,
     /// These alone.
     Only(Vec<Scope>),
 }
@@ -61,7 +61,7 @@ impl Scopes {
             .map(Scope::parse)
             .collect::<Result<Vec<_>, _>>()?;
         Ok(if scopes.is_empty() {
-            Self::Everything
+            Self::Unrestricted
         } else {
             Self::Only(scopes)
         })
@@ -88,18 +88,18 @@ impl Scopes {
         })
     }
 
-    /// The scopes as words; empty for [`Scopes::Everything`].
+    /// The scopes as words; empty for [`Scopes::Unrestricted`].
     #[must_use]
     pub fn words(&self) -> Vec<String> {
         match self {
-            Self::Everything => Vec::new(),
+            Self::Unrestricted => Vec::new(),
             Self::Only(scopes) => scopes.iter().map(Scope::word).collect(),
         }
     }
 
     fn any(&self, access: Access, covers: impl Fn(&Scope) -> bool) -> bool {
         match self {
-            Self::Everything => true,
+            Self::Unrestricted => true,
             Self::Only(scopes) => scopes
                 .iter()
                 .any(|scope| scope.grants(access) && covers(scope)),
@@ -157,7 +157,7 @@ mod tests {
     fn storage_scopes_are_kept_and_others_left_aside() {
         let scopes = Scopes::parse("openid storage.read:/ storage.modify:/out/").unwrap();
         assert_eq!(scopes.words(), ["storage.read:/", "storage.modify:/out"]);
-        assert_eq!(Scopes::parse("openid email").unwrap(), Scopes::Everything);
+        assert_eq!(Scopes::parse("openid email").unwrap(), Scopes::Unrestricted);
     }
 
     #[test]

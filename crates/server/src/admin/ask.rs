@@ -2,92 +2,30 @@
 
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use prominence_core::StoreError;
 use prominence_engines::embedded::{
     BackupError, BackupSummary, OfflineStore, OpenError, RestoreError, check, verify,
 };
 
+use super::error::AdminError;
 use super::remote::Remote;
 use super::report::{CheckReport, Ranking, UsageReport};
-use super::socket::SOCKET;
-use crate::clock::wall_time;
-use crate::serve::LISTENING;
-use crate::token::SECRET;
+use crate::identity::token::SECRET;
+use crate::settings::LISTENING;
+use crate::wait::clock::wall_time;
 
-/// How long a folder may be in use without anybody answering: a server that starts, or one that
-/// is just about to be gone.
+/// The longest time in which a folder is in use and no server answers: a server starts, or is just ending.
 const REACH_WITHIN: Duration = Duration::from_secs(5);
 
-/// How often it is tried.
+/// The pause between two attempts.
 const REACH_PAUSE: Duration = Duration::from_millis(50);
-
-/// Why a question about a store has no answer. Each message says what to do.
-#[derive(Debug, thiserror::Error)]
-pub enum AdminError {
-    /// The folder can't be opened.
-    #[error(transparent)]
-    Open(#[from] OpenError),
-    /// It is the folder of a server, and there is no store in it: the data may be in a cluster.
-    #[error("{} holds no data; if its server keeps that in etcd, look after it with etcd's own \
-        tools, such as etcdctl snapshot save, and otherwise name another folder with --data-dir",
-        .folder.display())]
-    InCluster {
-        /// The data folder.
-        folder: PathBuf,
-    },
-    /// Another process has the folder open and can't be asked.
-    #[error("{} is in use by {}, which does not answer on {SOCKET}; if that is a server, restart \
-        it, and otherwise wait until it is done", .folder.display(), holder(*.pid))]
-    NoSocket {
-        /// The data folder.
-        folder: PathBuf,
-        /// The other process, where the lock tells.
-        pid: Option<u32>,
-    },
-    /// The socket is somebody else's.
-    #[error("this user may not use {}; run the command as the user that runs the server",
-        .socket.display())]
-    NoPermission {
-        /// The socket.
-        socket: PathBuf,
-    },
-    /// The socket can't be used for another reason.
-    #[error("cannot talk to the server through {}: {cause}; look at the server's log",
-        .socket.display())]
-    Unreachable {
-        /// The socket.
-        socket: PathBuf,
-        /// Why not.
-        #[source]
-        cause: io::Error,
-    },
-    /// The server ended or gave up before it was done.
-    #[error("the server broke off before it was done; its log says why, and then try again")]
-    BrokenOff,
-    /// The server answers otherwise than this program expects.
-    #[error("the server is of another version; use the program that it was started from")]
-    OtherVersion,
-    /// The store can't be read now.
-    #[error("{0}; try again later")]
-    Busy(String),
-    /// The store can't be read.
-    #[error("{0}; run prominence admin check to see how much is damaged")]
-    Failed(String),
-    /// What the server sent is not what it read.
-    #[error("what the server sent is no whole backup: {0}")]
-    Garbled(#[source] RestoreError),
-    /// The backup can't be written.
-    #[error("cannot write the backup: {0}; make room or choose another place")]
-    Write(#[source] io::Error),
-}
 
 /// Bytes of a backup that are read or written together, as its records may be small.
 const BUFFER_BYTES: usize = 256 << 10;
 
-/// How much each namespace of the store in a folder holds.
+/// The usage of each namespace of the store in a folder.
 ///
 /// # Errors
 /// See [`AdminError`].
@@ -102,10 +40,10 @@ pub fn usage(
     }
 }
 
-/// What is damaged in the store in a folder.
+/// The damage in the store in a folder.
 ///
 /// # Errors
-/// See [`AdminError`]. Damage is none.
+/// See [`AdminError`]. Damage is not an error.
 pub fn check(folder: &Path) -> Result<CheckReport, AdminError> {
     let open = |folder: &Path| check::check_folder(folder, &mut |_| {});
     match reach(folder, open)? {
@@ -151,7 +89,7 @@ pub fn backup(folder: &Path, mut to: impl Write) -> Result<BackupSummary, AdminE
     Ok(made)
 }
 
-/// Who answers.
+/// The source of an answer.
 enum Reached<T> {
     Server(Remote),
     Folder(T),
@@ -164,7 +102,7 @@ fn has_served(folder: &Path) -> bool {
         .any(|name| folder.join(name).exists())
 }
 
-/// Connects to the server that has the folder open, or opens it where there is none.
+/// Connects to the server that has the folder open, or opens it if there is none.
 fn reach<T>(
     folder: &Path,
     open: impl Fn(&Path) -> Result<T, OpenError>,
@@ -190,24 +128,6 @@ fn reach<T>(
     }
 }
 
-impl AdminError {
-    pub(super) fn unreachable(socket: PathBuf, cause: io::Error) -> Self {
-        match cause.kind() {
-            io::ErrorKind::PermissionDenied => Self::NoPermission { socket },
-            _ => Self::Unreachable { socket, cause },
-        }
-    }
-}
-
-impl From<StoreError> for AdminError {
-    fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::Unavailable { .. } => Self::Busy(error.to_string()),
-            error => Self::Failed(error.to_string()),
-        }
-    }
-}
-
 /// Writes everything that is read through it.
 struct Copied<'a, R, W> {
     from: R,
@@ -225,11 +145,4 @@ impl<R: Read, W: Write> Read for Copied<'_, R, W> {
         }
         Ok(read)
     }
-}
-
-fn holder(pid: Option<u32>) -> String {
-    pid.map_or_else(
-        || "another process".to_owned(),
-        |pid| format!("process {pid}"),
-    )
 }

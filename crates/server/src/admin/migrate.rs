@@ -8,8 +8,8 @@ use std::str::FromStr;
 use prominence_engines::etcd::{BadEndpoints, BadRoot, Endpoint, Endpoints, Options, Root};
 use prominence_engines::migrate::{BadOwners, Layout, Owners, Place, Source};
 
-use crate::clock::wall_time;
 use crate::settings::{ConfigError, Settings};
+use crate::wait::clock::wall_time;
 
 pub use prominence_engines::migrate::{
     Difference, Differences, MigrateError, Outcome, Problem, Problems, Start, Step, Unfit, Unowned,
@@ -28,7 +28,7 @@ pub enum Site {
     Existing(Endpoints),
 }
 
-/// Why a word is no place.
+/// Why a word is not a site.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadSite {
     /// Nothing was written.
@@ -51,7 +51,7 @@ pub enum BadSite {
     Behind,
 }
 
-/// What is needed to be let into a cluster. The files are read when it is used.
+/// The credentials of a cluster. The files are read when they are used.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Access {
     /// A user of etcd's.
@@ -71,16 +71,16 @@ pub struct Access {
 pub struct End {
     /// Where it is.
     pub site: Site,
-    /// How to be let in.
+    /// The credentials.
     pub access: Access,
 }
 
-/// Whose keys there are in the existing service.
+/// The owners of the keys in the existing service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Users {
     /// A file with their names.
     pub file: Option<PathBuf>,
-    /// What is done with the others' keys.
+    /// The treatment of the keys of other owners.
     pub unowned: Unowned,
 }
 
@@ -171,7 +171,7 @@ fn place(name: &'static str, end: End) -> Result<Place, Refusal> {
     }
 }
 
-/// What `serve` would make of the same.
+/// The configuration that `serve` would use.
 fn options(
     end: &'static str,
     endpoints: Endpoints,

@@ -11,7 +11,7 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::runtime::Runtime;
 
-use super::ask::AdminError;
+use super::error::AdminError;
 use super::socket::{self, SOCKET};
 
 /// Bytes of an answer but a backup: more than the longest listing.
@@ -27,7 +27,7 @@ pub(super) struct Remote {
 }
 
 impl Remote {
-    /// Connects to the server that has a folder open; `None` where nobody listens there.
+    /// Connects to the server that has a folder open; `None` if no server listens there.
     pub(super) fn connect(folder: &Path) -> Result<Option<Self>, AdminError> {
         let failed = |cause: io::Error| AdminError::unreachable(folder.join(SOCKET), cause);
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -36,7 +36,7 @@ impl Remote {
             .map_err(failed)?;
         let stream = match runtime.block_on(socket::connect(folder)) {
             Ok(stream) => stream,
-            // There is none, or the one that a killed server left.
+            // There is no socket, or the one that a killed server left.
             Err(error)
                 if matches!(
                     error.kind(),

@@ -1,4 +1,4 @@
-//! What is told to administrators, by both ends of the socket and in JSON.
+//! The reports for administrators, for both ends of the socket and in JSON.
 
 use prominence_engines::embedded::{self, Namespaces, check};
 use serde::{Deserialize, Serialize};
@@ -15,12 +15,12 @@ pub enum Ranking {
     Name,
 }
 
-/// How much is stored, and by whom. Entries that have expired count until they are removed.
+/// The usage of the store. Entries that have expired count until they are removed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UsageReport {
     /// The first namespaces of the ranking that was asked for.
     pub namespaces: Vec<NamespaceUsage>,
-    /// How many namespaces there are in all, those that are empty included.
+    /// The number of namespaces, empty ones included.
     pub total_namespaces: u64,
     /// Keys of all of them.
     pub total_keys: u64,
@@ -28,7 +28,7 @@ pub struct UsageReport {
     pub total_bytes: u64,
 }
 
-/// What one namespace holds.
+/// The usage of one namespace.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NamespaceUsage {
     /// Its name, which is its user's.
@@ -41,7 +41,7 @@ pub struct NamespaceUsage {
     pub revision: u64,
 }
 
-/// What a check saw, and what is wrong.
+/// The result of a check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckReport {
     /// Whether nothing is wrong.
@@ -56,18 +56,18 @@ pub struct CheckReport {
     pub changes: u64,
     /// Entries that have an instant of expiry.
     pub expiring: u64,
-    /// What is wrong, the first 1,000 findings.
+    /// The first 1,000 findings.
     pub findings: Vec<Finding>,
-    /// How many more there are.
+    /// The number of further findings.
     pub more_findings: u64,
 }
 
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
-    /// What kind of damage it is, as a word for programs.
+    /// The kind of damage, as a word for programs.
     pub kind: String,
-    /// Whose data it is, where that is known.
+    /// The namespace, if it is known.
     pub namespace: Option<String>,
     /// The key, where it is known.
     pub key: Option<String>,

@@ -26,12 +26,12 @@ const CHUNK_BYTES: usize = 256 << 10;
 /// receiver busy at the same time.
 const WAITING_CHUNKS: usize = 4;
 
-/// How long a receiver may take for a chunk. As long as a backup runs, the room of what is
-/// deleted or overwritten meanwhile does not come back; so one that has stalled is ended.
+/// The longest time of a receiver for a chunk. While a backup runs, the space of entries that are deleted or
+/// overwritten is not freed; so a backup whose receiver has stalled is ended.
 const STALL_WITHIN: Duration = Duration::from_secs(30);
 
-/// How long a backup may take in all, for the same reason: a receiver that takes its chunks just
-/// in time would otherwise hold on to the state of its beginning for months.
+/// The longest time of a backup, for the same reason: a receiver that reads its chunks just in time would otherwise
+/// keep the state of its beginning for months.
 pub(super) const BACKUP_WITHIN: Duration = Duration::from_hours(12);
 
 /// Every route on one screen.
@@ -88,7 +88,7 @@ async fn backup(State(admin): State<Admin>) -> Result<Response, Refusal> {
     Ok(Body::from_stream(rest).into_response())
 }
 
-/// How a backup ended.
+/// The end of a backup.
 async fn outcome(
     running: JoinHandle<Result<BackupSummary, BackupError>>,
 ) -> Result<BackupSummary, BackupError> {

@@ -20,7 +20,7 @@ use super::routes::BACKUP_WITHIN;
 /// The socket's name in the data folder.
 pub(super) const SOCKET: &str = "admin.sock";
 
-/// What it is called until nobody but its owner can use it.
+/// Its name until its permissions are set.
 const DRAFT: &str = "admin.sock.new";
 
 /// The longest path of a socket: `sun_path` has 108 bytes, one of them for the end (unix(7)).
@@ -57,7 +57,7 @@ impl AdminSocket {
         }
         let socket = UnixSocket::new_stream()?;
         socket.bind(&draft)?;
-        // Until it listens nobody can connect, so that there is no moment at which others could.
+        // Before it listens: nothing can connect earlier, so other users never can.
         fs::set_permissions(&draft, Permissions::from_mode(0o600))?;
         let listener = socket.listen(BACKLOG)?;
         fs::rename(&draft, near.path.join(SOCKET))?;
@@ -78,7 +78,7 @@ impl AdminSocket {
                         Ok((stream, _)) => drop(connections.spawn(serve(stream, router.clone()))),
                         Err(error) => {
                             tracing::warn!(%error, "cannot accept a connection for administrators");
-                            tokio::time::sleep(crate::listener::ACCEPT_PAUSE).await;
+                            tokio::time::sleep(crate::net::listener::ACCEPT_PAUSE).await;
                         }
                     }
                 }
@@ -116,7 +116,7 @@ async fn serve(stream: UnixStream, router: Router) {
 /// A path to a folder that leaves room for a socket's name.
 struct Near {
     path: PathBuf,
-    /// What a short path leads through.
+    /// The open folder that the short path goes through.
     _folder: Option<File>,
 }
 

@@ -4,11 +4,10 @@ use std::fmt::Display;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use prominence_api::body::MAX_BATCH_BYTES;
-use prominence_api::name::{self, parameter};
+use prominence_api::name;
 use prominence_api::{
     Batch, BatchCondition, BatchDone, BatchOperation, BatchResult, BatchTtl, Described, ErrorCode,
     Object, Text,
@@ -18,24 +17,22 @@ use prominence_core::{
     Commit, Condition, Key, Lifetime, Operation, Outcome, Precondition, Revision, Timestamp, Value,
 };
 
-use super::{claim, value, write};
-use crate::app::App;
-use crate::auth::Caller;
-use crate::conditional;
+use super::answers::AnyBytes;
+use super::call::{Call, end_of_job};
+use super::{claim, responses};
 use crate::failure::Failure;
-use crate::hold::Holder;
-use crate::openapi::answers::AnyBytes;
-use crate::openapi::{parameters, responses};
-use crate::query::Query;
-use crate::target::{self, Target};
+use crate::request::body::{self, BodyLimits};
+use crate::request::kinds::PostNamespace;
+use crate::request::parameters::Ttl;
+use crate::request::{conditional, target};
 
-/// Does a batch: all of its operations where all of its conditions hold, and nothing otherwise.
-/// With `claim`: takes the next piece of work of the whole namespace.
+/// Does a batch: all of its operations if all of its conditions hold, and nothing otherwise.
+/// With `claim`: claims the next key of the whole namespace.
 #[utoipa::path(
     post,
     path = "/prominence/v1/kv",
     tag = "kv",
-    params(parameters::PostNamespace),
+    params(PostNamespace),
     request_body(content = Batch, content_type = "application/json", description = "the batch; none with `claim`"),
     responses(
         (status = 200, description = "everything is done, durably; with `claim`: the value that was taken", content(
@@ -50,29 +47,30 @@ use crate::target::{self, Target};
     ),
     security(("token" = [])),
 )]
-pub(crate) async fn post_namespace(
-    State(app): State<App>,
-    Caller(who): Caller,
-    target: Target,
-    holder: Holder,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Failure> {
-    let query = Query::parse(target.query())?;
-    if query.has(parameter::CLAIM) {
-        return claim::take(&app, &who, &target, (query, holder), &headers, body).await;
+pub(crate) async fn post_namespace(call: Call, body: Body) -> Result<Response, Failure> {
+    match PostNamespace::parse(call.target.query())? {
+        PostNamespace::Claim(claim) => claim::take(&call, claim, body).await,
+        PostNamespace::DoBatch(_) => batch(&call, body).await,
     }
-    query.finish("a batch; to set a value name its key, as in /kv/KEY")?;
-    demand_json(&headers)?;
-    conditional::no_write_id(&headers, "a batch")?;
+}
+
+async fn batch(call: &Call, body: Body) -> Result<Response, Failure> {
+    let Call {
+        app, who, headers, ..
+    } = call;
+    demand_json(headers)?;
+    conditional::no_write_id(headers, "a batch")?;
     let why = "does not go with a batch; write its conditions into \"if\"";
-    conditional::refuse_all(&headers, why)?;
-    let bytes = value::read_bytes(&headers, body, &app.bounds, ("batch", MAX_BATCH_BYTES)).await?;
-    let job_ends = write::end_of_job(&app, &who);
-    let commit = parse(&bytes, job_ends, app.bounds.value_bytes)?;
+    conditional::refuse_all(headers, why)?;
+    let limits = BodyLimits {
+        bytes: MAX_BATCH_BYTES,
+        within: app.bounds.body_within,
+    };
+    let bytes = body::read(headers, body, limits, "batch").await?;
+    let commit = parse(&bytes, end_of_job(app, who), app.bounds.value_bytes)?;
     let keys = commit.operations().iter().filter_map(Operation::key);
     let keys: Vec<_> = keys.map(Key::to_string).collect();
-    let committed = app.gate.commit(&who, commit)?.apply().await?;
+    let committed = app.gate.commit(who, commit)?.apply().await?;
     let results = keys.into_iter().zip(committed.outcomes);
     let results = results
         .map(|(key, outcome)| result(key, &outcome))
@@ -100,7 +98,7 @@ fn demand_json(headers: &HeaderMap) -> Result<(), Failure> {
     )))
 }
 
-/// Reads a batch whose fields are those that there are, and of their types.
+/// Parses a batch, in which only known fields of the right types are valid.
 fn read(bytes: &[u8]) -> Result<Object<Batch>, Failure> {
     if bytes.trim_ascii().is_empty() {
         let message = format!("the body is empty; {}", Batch::DESCRIPTION);
@@ -120,8 +118,9 @@ fn read(bytes: &[u8]) -> Result<Object<Batch>, Failure> {
             false => format!("the batch is not valid: {error}"),
         })
     })?;
-    json.end()
-        .map_err(|error| Failure::bad_request(format!("there is more than a batch: {error}")))?;
+    json.end().map_err(|error| {
+        Failure::bad_request(format!("there is more text after the batch: {error}"))
+    })?;
     Ok(batch)
 }
 
@@ -129,23 +128,23 @@ fn parse(bytes: &[u8], job_ends: Timestamp, limit: usize) -> Result<Commit, Fail
     let Object(batch) = read(bytes)?;
     let mut conditions = Vec::new();
     for (index, condition) in batch.conditions.into_iter().enumerate() {
-        let place = Place("if", index);
-        conditions.push(place.condition(condition, limit)?);
+        let member = Member("if", index);
+        conditions.push(member.condition(condition, limit)?);
     }
     let mut operations = Vec::new();
     for (index, operation) in batch.operations.into_iter().enumerate() {
-        let place = Place("do", index);
-        operations.push(place.operation(operation, job_ends, limit)?);
+        let member = Member("do", index);
+        operations.push(member.operation(operation, job_ends, limit)?);
     }
     Commit::new(conditions, operations)
         .map_err(|error| Failure::bad_request(format!("the batch is not valid: {error}")))
 }
 
-/// Where in the batch something stands, for what is said about it.
+/// A condition or operation by its list and index, as messages name it.
 #[derive(Clone, Copy)]
-struct Place(&'static str, usize);
+struct Member(&'static str, usize);
 
-impl Place {
+impl Member {
     fn condition(self, condition: BatchCondition, limit: usize) -> Result<Condition, Failure> {
         let BatchCondition {
             key,
@@ -233,7 +232,7 @@ impl Place {
             (Some(text), None) => text.into_bytes(),
             (None, Some(base64)) => Text::Encoded { base64 }
                 .into_bytes()
-                .ok_or_else(|| self.bad("\"value_base64\" is no base64 (RFC 4648, section 4)"))?,
+                .ok_or_else(|| self.bad("\"value_base64\" is not base64 (RFC 4648, section 4)"))?,
             (Some(_), Some(_)) => {
                 return Err(self.bad("\"value\" and \"value_base64\" do not go together"));
             }
@@ -251,7 +250,8 @@ impl Place {
             Some(BatchTtl::Text(text)) => text,
             Some(BatchTtl::Seconds(seconds)) => seconds.to_string(),
         };
-        write::lifetime(&text, job_ends)
+        Ttl::parse(&text)
+            .map(|ttl| ttl.lifetime(job_ends))
             .map_err(|error| self.bad(format!("\"ttl\" is not valid: {error}")))
     }
 
@@ -267,7 +267,7 @@ impl Place {
     }
 }
 
-impl Display for Place {
+impl Display for Member {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self(list, index) = self;
         write!(f, "{list}[{index}]")

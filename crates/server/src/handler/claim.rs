@@ -1,4 +1,4 @@
-//! Claims: taking the next piece of work, keeping it for longer, giving it back.
+//! Claims: taking the next key, keeping it for longer, giving it back.
 
 mod attempt;
 
@@ -6,62 +6,51 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::body::Body;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use prominence_api::name::{self, parameter};
+use prominence_api::name;
 use prominence_api::path;
-use prominence_api::time::{format_duration, parse_duration, rfc3339};
+use prominence_api::time::{format_duration, rfc3339};
 use prominence_api::{Released, Renewed};
-use prominence_core::limits::MAX_CLAIM;
-use prominence_core::{Committed, Key, Operation, Outcome, Prefix, Principal};
+use prominence_core::{Committed, Key, Operation, Outcome, Prefix};
+use tracing::{Instrument as _, debug, info_span};
 
 use self::attempt::{Found, Taken, attempt};
+use super::call::Call;
 use super::commit::{self, Expected};
-use super::{kv, value};
-use crate::app::App;
-use crate::conditional::{self, ReadConditions, WriteCondition};
+use super::kv;
 use crate::failure::Failure;
-use crate::hold::{Held, Holder, Wait, Woken};
-use crate::query::Query;
-use crate::target::Target;
+use crate::request::body;
+use crate::request::conditional::{self, ReadConditions, WriteCondition};
+use crate::request::kinds::{Claim, Renew};
+use crate::request::parameters::Wait;
+use crate::wait::long_poll::{LongPollKind, Woken};
 
-/// Takes the first key under the prefix that nobody holds a live claim on.
-pub(super) async fn take(
-    app: &App,
-    who: &Principal,
-    target: &Target,
-    (mut query, holder): (Query<'_>, Holder),
-    headers: &HeaderMap,
-    body: Body,
-) -> Result<Response, Failure> {
-    let Some(hold) = query.parsed(parameter::CLAIM, duration)? else {
-        return Err(Failure::surprised());
-    };
-    let wait = Wait::asked_for(&mut query)?;
-    query.finish("?claim")?;
-    let prefix = target.prefix()?;
+/// Claims the first key under the prefix that has no live claim.
+pub(super) async fn take(call: &Call, claim: Claim, body: Body) -> Result<Response, Failure> {
+    let Claim { duration, wait } = claim;
+    let (app, headers) = (&call.app, &call.headers);
+    let prefix = call.target.prefix()?;
     conditional::no_write_id(headers, "?claim")?;
     conditional::refuse_all(
         headers,
         "does not go with ?claim, which takes whatever is free",
     )?;
-    value::none(headers, body, &app.bounds, "?claim").await?;
+    body::none(headers, body, app.bounds.body_within, "?claim").await?;
     let taken = match wait {
-        None => match attempt(app, who, &prefix, hold).await? {
+        None => match attempt(app, &call.who, &prefix, duration).await? {
             Found::Work(taken) => Some(taken),
             Found::Nothing(_) => None,
         },
-        Some(wait) => take_or_wait(app, who, &prefix, hold, (holder, wait)).await?,
+        Some(wait) => take_or_wait(call, &prefix, duration, wait).await?,
     };
-    let Some((key, entry)) = taken.and_then(|taken| taken.keep()) else {
+    let Some(taken) = taken else {
         return Ok(StatusCode::NO_CONTENT.into_response());
     };
-    let mut response = kv::render(
-        entry,
-        &ReadConditions::default(),
-        &*app.clock,
-        app.clock.wall(),
-    )?;
+    // From here on nothing waits, so the answer is made and the claim is the caller's.
+    let (key, entry) = taken.keep();
+    let conditions = ReadConditions::default();
+    let mut response = kv::render(entry, &conditions, &*app.clock, app.clock.wall())?;
     // Percent-encoded text is always a valid header.
     let name = HeaderValue::try_from(path::encoded(&key)).map_err(|_| Failure::surprised())?;
     let headers = response.headers_mut();
@@ -70,24 +59,13 @@ pub(super) async fn take(
 }
 
 /// Makes a claim last longer.
-pub(super) async fn renew(
-    app: &App,
-    who: &Principal,
-    target: &Target,
-    mut query: Query<'_>,
-    headers: &HeaderMap,
-    body: Body,
-) -> Result<Response, Failure> {
-    let Some(hold) = query.parsed(parameter::RENEW, duration)? else {
-        return Err(Failure::surprised());
-    };
-    query.finish("?renew")?;
-    let key = target.key()?;
+pub(super) async fn renew(call: &Call, renew: Renew, body: Body) -> Result<Response, Failure> {
+    let key = call.target.key()?;
     let renew = Operation::Renew {
         key: key.clone(),
-        hold,
+        hold: renew.duration,
     };
-    let committed = change(app, who, (&key, renew), headers, body, "?renew").await?;
+    let committed = change(call, (&key, renew), body, "?renew").await?;
     let Some(Outcome::Renewed(until)) = committed.outcomes.first() else {
         return Err(Failure::surprised());
     };
@@ -102,18 +80,10 @@ pub(super) async fn renew(
 }
 
 /// Ends a claim, so that another worker can take the key.
-pub(super) async fn release(
-    app: &App,
-    who: &Principal,
-    target: &Target,
-    query: Query<'_>,
-    headers: &HeaderMap,
-    body: Body,
-) -> Result<Response, Failure> {
-    query.finish("?release")?;
-    let key = target.key()?;
+pub(super) async fn release(call: &Call, body: Body) -> Result<Response, Failure> {
+    let key = call.target.key()?;
     let release = Operation::Release { key: key.clone() };
-    let committed = change(app, who, (&key, release), headers, body, "?release").await?;
+    let committed = change(call, (&key, release), body, "?release").await?;
     let revision = committed.revision;
     let answer = Json(Released {
         key: key.to_string(),
@@ -122,85 +92,91 @@ pub(super) async fn release(
     Ok(([(header::ETAG, conditional::etag(revision))], answer).into_response())
 }
 
-/// Renews or releases, for whoever knows the revision of the claim: who took the key and nobody
-/// else.
+/// Renews or releases. Only the worker that claimed the key knows the revision that `If-Match` has to name.
 async fn change(
-    app: &App,
-    who: &Principal,
+    call: &Call,
     (key, operation): (&Key, Operation),
-    headers: &HeaderMap,
     body: Body,
-    what: &str,
+    request: &str,
 ) -> Result<Committed, Failure> {
-    conditional::no_write_id(headers, what)?;
+    let headers = &call.headers;
+    conditional::no_write_id(headers, request)?;
     let condition = WriteCondition::of(headers)?;
     if !matches!(condition, Some(WriteCondition::OneOf(_))) {
         return Err(Failure::bad_request(format!(
-            "{what} needs If-Match with the ETag that the claim, or its last renewal, answered"
+            "{request} needs If-Match with the ETag that the claim, or its last renewal, answered"
         )));
     }
-    value::none(headers, body, &app.bounds, what).await?;
+    body::none(headers, body, call.app.bounds.body_within, request).await?;
     let expected = Expected {
         headers: condition,
         ..Expected::default()
     };
-    commit::apply(app, who, key, expected, operation).await
+    commit::apply(&call.app, &call.who, key, expected, operation).await
 }
 
-/// Takes something, as soon as there is something to take. `None` where the time is over.
-///
-/// Where nobody waits for the same prefix yet, there may well be something, so whoever comes tries
-/// at once. Those who found nothing stand in line, and one new key costs one commit and a look or
-/// two, not one of each.
+/// Claims a key as soon as there is one; `None` at the end of the wait.
 async fn take_or_wait(
-    app: &App,
-    who: &Principal,
+    call: &Call,
     prefix: &Prefix,
-    hold: Duration,
-    (holder, wait): (Holder, Wait),
+    duration: Duration,
+    wait: Wait,
 ) -> Result<Option<Box<Taken>>, Failure> {
-    if !app.lines.is_waited_for(&who.user, prefix)
-        && let Found::Work(taken) = attempt(app, who, prefix, hold).await?
+    let (app, who) = (&call.app, &call.who);
+    // While no other claim waits for this prefix there may well be a free key, so the first attempt is made at once.
+    // Otherwise the claim queues: one new key then costs one commit and one or two attempts, not one of each waiter.
+    if !app.claim_queues.has_waiters(&who.user, prefix)
+        && let Found::Work(taken) = attempt(app, who, prefix, duration).await?
     {
         return Ok(Some(taken));
     }
+    let span = info_span!("claim_wait", wait = %format_duration(wait.0));
+    wait_in_queue(call, prefix, duration, wait)
+        .instrument(span)
+        .await
+}
+
+/// Waits in the queue of the prefix until there is a key to claim; `None` at the end of the wait.
+async fn wait_in_queue(
+    call: &Call,
+    prefix: &Prefix,
+    duration: Duration,
+    wait: Wait,
+) -> Result<Option<Box<Taken>>, Failure> {
+    let (app, who) = (&call.app, &call.who);
     let permit = app.gate.list(who, prefix.clone())?;
-    let place = app.lines.join(&who.user, prefix);
-    let mut held = holder.hold(app, who, Held::Claim, wait)?;
+    let queued = app.claim_queues.join(&who.user, prefix);
+    let mut poll = call.long_poll(LongPollKind::Claim, wait)?;
+    debug!("the claim is queued");
     loop {
-        let (signal, until) = if place.is_first() {
-            // Listening before looking, so that nothing is slept through.
+        // Only the first claim of the queue listens and tries; each of the others would cost a commit in vain.
+        let (signal, until) = if queued.is_first() {
+            // Before the attempt: a key that becomes free between the two is signalled.
             let signal = permit.listen().await?;
-            match attempt(app, who, prefix, hold).await? {
+            match attempt(app, who, prefix, duration).await? {
                 Found::Work(taken) => {
-                    place.served();
+                    debug!("the first claim of the queue found work");
+                    queued.leave_with_work();
                     return Ok(Some(taken));
                 }
                 Found::Nothing(until) => (signal, until),
             }
         } else {
-            (place.told(), None)
+            (queued.notified(), None)
         };
-        if held.sleep(signal, until).await? == Woken::Late {
+        // `until` is the end of the earliest claim under the prefix: nothing signals that a claim ran out.
+        if poll.sleep(signal, until).await? == Woken::TimedOut {
+            debug!("the wait of the claim timed out");
             return Ok(None);
         }
-        // Others have found something, and there may be more.
-        if !place.is_first()
-            && let Found::Work(taken) = attempt(app, who, prefix, hold).await?
+        // The notification came from a claim that found work, so there may be more. The first claim of the queue
+        // tries again at the top, after it has listened.
+        if !queued.is_first()
+            && let Found::Work(taken) = attempt(app, who, prefix, duration).await?
         {
-            place.served();
+            debug!("a notified claim found work");
+            queued.leave_with_work();
             return Ok(Some(taken));
         }
     }
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    let hold = parse_duration(text).map_err(|error| error.to_string())?;
-    if hold > MAX_CLAIM {
-        let limit = format_duration(MAX_CLAIM);
-        return Err(format!(
-            "\"{text}\" is longer than the limit of {limit}; renew the claim while you work"
-        ));
-    }
-    Ok(hold)
 }

@@ -1,4 +1,4 @@
-//! One operation on one key, on the condition that its request's headers put on the key.
+//! One operation on one key, under the conditions in the headers of its request.
 
 use prominence_core::permit::CommitError;
 use prominence_core::rules::{self, FirstFree, View};
@@ -8,21 +8,21 @@ use prominence_core::{
 };
 
 use crate::app::App;
-use crate::conditional::WriteCondition;
 use crate::failure::Failure;
+use crate::request::conditional::WriteCondition;
 
-/// What has to hold of the key.
+/// The conditions on the key.
 #[derive(Default)]
 pub(super) struct Expected {
     /// By `If-Match` or `If-None-Match`.
     pub(super) headers: Option<WriteCondition>,
     /// By the parameter `prev`.
     pub(super) previous: Option<Precondition>,
-    /// A set whose conditions fail is answered as done where the key has this id.
+    /// A set whose conditions fail is answered as done if the key was set with this id.
     pub(super) write_id: Option<WriteId>,
 }
 
-/// Does an operation on the key where all that is expected of it holds.
+/// Does an operation on the key if all conditions hold.
 pub(super) async fn apply(
     app: &App,
     who: &Principal,
@@ -58,8 +58,8 @@ pub(super) async fn apply(
     }
 }
 
-/// Refuses an operation that its caller may not do, or whose conditions fail as the key is now, before
-/// its value is asked for.
+/// Refuses an operation that its caller may not do, or whose conditions do not hold now, before the client is told
+/// to send the value.
 pub(super) async fn check_first(
     app: &App,
     who: &Principal,
@@ -70,11 +70,11 @@ pub(super) async fn check_first(
     let first = expected.headers.as_ref().map(WriteCondition::first);
     let commit = expected.commit(key, first, operation.clone())?;
     app.gate.commit(who, commit.clone())?;
-    // A condition that fails may have been met when the same set was sent before.
+    // A condition that fails now may have held when the same set was sent before.
     if commit.conditions().is_empty() || expected.write_id.is_some() {
         return Ok(());
     }
-    // Some conditions may be demanded without the right to read; those wait for the value.
+    // A token without the right to read may still set conditions; they are checked with the value.
     let Ok(permit) = app.gate.read(who, key.clone()) else {
         return Ok(());
     };
@@ -100,7 +100,7 @@ impl Expected {
         self.headers.is_some() || self.previous.is_some()
     }
 
-    /// The commit that does the operation where this precondition of the headers holds, and `prev`.
+    /// The commit that does the operation if this precondition of the headers holds, and `prev`.
     fn commit(
         &self,
         key: &Key,

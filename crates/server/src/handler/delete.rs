@@ -1,31 +1,27 @@
 //! DELETE: one key, or every key that begins with a prefix.
 
 use axum::Json;
-use axum::extract::State;
-use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use prominence_api::Deleted;
-use prominence_api::name::parameter;
-use prominence_core::{Commit, Committed, Operation, Outcome, Prefix, Principal};
+use prominence_core::{Commit, Committed, Operation, Outcome, Prefix};
 
+use super::call::Call;
 use super::commit::{self, Expected};
 use super::list::revision_header;
-use crate::app::App;
-use crate::auth::Caller;
-use crate::conditional::{self, WriteCondition};
+use super::responses;
 use crate::failure::Failure;
-use crate::openapi::{parameters, responses};
-use crate::query::Query;
-use crate::target::Target;
+use crate::request::conditional::{self, WriteCondition};
+use crate::request::documented::KeyInPath;
+use crate::request::kinds::{DeleteKey, DeleteNamespace, DeletePrefix};
 
 /// Deletes a key or, with `prefix`, every key that begins with the path.
 ///
-/// Deleting nothing is no error.
+/// Deleting nothing is not an error.
 #[utoipa::path(
     delete,
     path = "/prominence/v1/kv/{key}",
     tag = "kv",
-    params(parameters::KeyInPath, parameters::DeleteKey),
+    params(KeyInPath, DeleteKey),
     responses(
         (status = 200, description = "deleted, durably; with `dry_run`: counted", body = Deleted,
             headers(("Prominence-Revision" = u64, description = "with `dry_run`: the revision of the snapshot that was counted"))),
@@ -33,34 +29,21 @@ use crate::target::Target;
     ),
     security(("token" = [])),
 )]
-pub(crate) async fn delete_key(
-    State(app): State<App>,
-    Caller(who): Caller,
-    target: Target,
-    headers: HeaderMap,
-) -> Result<Response, Failure> {
-    let mut query = Query::parse(target.query())?;
-    if query.flag(parameter::PREFIX)? {
-        return delete_prefix(&app, &who, target.prefix()?, query, &headers).await;
+pub(crate) async fn delete_key(call: Call) -> Result<Response, Failure> {
+    match DeleteKey::parse(call.target.query())? {
+        DeleteKey::DeletePrefix(delete) => {
+            delete_prefix(&call, call.target.prefix()?, delete).await
+        }
+        DeleteKey::DeleteOne(_) => delete_one(&call).await,
     }
-    query.finish("deleting a key; add ?prefix to delete all that begins with it")?;
-    let key = target.key()?;
-    conditional::no_write_id(&headers, "DELETE")?;
-    let expected = Expected {
-        headers: WriteCondition::of(&headers)?,
-        ..Expected::default()
-    };
-    let delete = Operation::Delete { key: key.clone() };
-    let committed = commit::apply(&app, &who, &key, expected, delete).await?;
-    Ok(deleted(&committed))
 }
 
-/// Deletes every key, where `prefix` says that this is meant.
+/// Deletes every key; needs `prefix`, so that no request does it by mistake.
 #[utoipa::path(
     delete,
     path = "/prominence/v1/kv",
     tag = "kv",
-    params(parameters::DeleteNamespace),
+    params(DeleteNamespace),
     responses(
         (status = 200, description = "deleted, durably; with `dry_run`: counted", body = Deleted,
             headers(("Prominence-Revision" = u64, description = "with `dry_run`: the revision of the snapshot that was counted"))),
@@ -68,46 +51,50 @@ pub(crate) async fn delete_key(
     ),
     security(("token" = [])),
 )]
-pub(crate) async fn delete_namespace(
-    State(app): State<App>,
-    Caller(who): Caller,
-    target: Target,
-    headers: HeaderMap,
-) -> Result<Response, Failure> {
-    let mut query = Query::parse(target.query())?;
-    if !query.flag(parameter::PREFIX)? {
-        query.finish("this request")?;
-        return Err(Failure::bad_request(
+pub(crate) async fn delete_namespace(call: Call) -> Result<Response, Failure> {
+    match DeleteNamespace::parse(call.target.query())? {
+        DeleteNamespace::DeletePrefix(delete) => {
+            delete_prefix(&call, Prefix::everything(), delete).await
+        }
+        DeleteNamespace::DeleteNothing(_) => Err(Failure::bad_request(
             "name a key, as in /kv/KEY; to delete every key add ?prefix",
-        ));
+        )),
     }
-    delete_prefix(&app, &who, Prefix::everything(), query, &headers).await
+}
+
+async fn delete_one(call: &Call) -> Result<Response, Failure> {
+    let key = call.target.key()?;
+    conditional::no_write_id(&call.headers, "DELETE")?;
+    let expected = Expected {
+        headers: WriteCondition::of(&call.headers)?,
+        ..Expected::default()
+    };
+    let delete = Operation::Delete { key: key.clone() };
+    let committed = commit::apply(&call.app, &call.who, &key, expected, delete).await?;
+    Ok(deleted(&committed))
 }
 
 async fn delete_prefix(
-    app: &App,
-    who: &Principal,
+    call: &Call,
     prefix: Prefix,
-    mut query: Query<'_>,
-    headers: &HeaderMap,
+    delete: DeletePrefix,
 ) -> Result<Response, Failure> {
-    let dry_run = query.flag(parameter::DRY_RUN)?;
-    query.finish("?prefix")?;
-    conditional::no_write_id(headers, "?prefix")?;
+    let (gate, who) = (&call.app.gate, &call.who);
+    conditional::no_write_id(&call.headers, "?prefix")?;
     conditional::refuse_all(
-        headers,
+        &call.headers,
         "does not go with ?prefix, since a prefix has no ETag",
     )?;
-    if dry_run {
-        let counted = app.gate.dry_run(who, prefix)?.count().await?;
+    if delete.dry_run {
+        let counted = gate.dry_run(who, prefix)?.count().await?;
         let deleted = counted.keys;
         return Ok((revision_header(counted.revision), Json(Deleted { deleted })).into_response());
     }
     let commit = Commit::single(None, Operation::DeletePrefix { prefix });
-    Ok(deleted(&app.gate.commit(who, commit)?.apply().await?))
+    Ok(deleted(&gate.commit(who, commit)?.apply().await?))
 }
 
-/// The answer that says how many keys are gone.
+/// The answer with the number of deleted keys.
 fn deleted(committed: &Committed) -> Response {
     let deleted = match committed.outcomes.first() {
         Some(Outcome::Deleted(deleted)) => *deleted,

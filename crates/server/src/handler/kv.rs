@@ -1,28 +1,23 @@
-//! GET: a value, a listing, a count, the usage.
+//! GET: a value, a listing, a count, changes, the usage.
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use prominence_api::name::{self, parameter};
+use prominence_api::name;
 use prominence_api::time::rfc3339;
 use prominence_api::{ErrorCode, Usage, UsageLimits};
 use prominence_core::limits::MAX_KEY_BYTES;
-use prominence_core::{Entry, Principal, Timestamp};
+use prominence_core::{Entry, Timestamp};
 
-use super::list::{self, Listing};
-use super::{wait, watch};
-use crate::app::App;
-use crate::auth::Caller;
-use crate::clock::Timer;
-use crate::conditional::{self, ReadConditions};
+use super::answers::{AnyBytes, ListingCountOrUsage, ListingOrCount};
+use super::call::Call;
+use super::{list, responses, waiting_read, watch};
 use crate::failure::Failure;
-use crate::hold::{Holder, Wait};
-use crate::openapi::answers::{AnyBytes, ListingCountOrUsage, ListingOrCount};
-use crate::openapi::{parameters, responses};
-use crate::query::Query;
-use crate::target::{Headers, Target};
+use crate::request::conditional::{self, ReadConditions};
+use crate::request::documented::KeyInPath;
+use crate::request::kinds::{ReadKey, ReadNamespace, ReadValue};
+use crate::wait::clock::Timer;
 
 const CREATED: HeaderName = HeaderName::from_static(name::CREATED);
 const MODIFIED: HeaderName = HeaderName::from_static(name::MODIFIED);
@@ -32,21 +27,21 @@ const CLAIMED_UNTIL: HeaderName = HeaderName::from_static(name::CLAIMED_UNTIL);
 const CLAIMED_BY: HeaderName = HeaderName::from_static(name::CLAIMED_BY);
 const CLAIMS: HeaderName = HeaderName::from_static(name::CLAIMS);
 
-/// As many headers as the answer to a usual read has, those of every answer included, so that their map
-/// is made once.
+/// The headers of the answer to a usual read, those of every answer included, so that their map is allocated
+/// once.
 const USUAL_HEADERS: usize = 12;
 
 /// Reads a key, or lists the keys that begin with a prefix.
 ///
 /// Without parameters: the value's bytes, with its revision as `ETag`. With `list`: a JSON array,
-/// or one JSON value a line where `Accept` asks for `application/x-ndjson`.
+/// or one JSON value a line if `Accept` asks for `application/x-ndjson`.
 #[utoipa::path(
     get,
     path = "/prominence/v1/kv/{key}",
     tag = "kv",
-    params(parameters::KeyInPath, parameters::ReadKey),
+    params(KeyInPath, ReadKey),
     responses(
-        (status = 200, description = "the value; or, where a parameter asks for it, a listing, a count or a stream of changes", content(
+        (status = 200, description = "the value; or, if a parameter asks for it, a listing, a count or a stream of changes", content(
             (String = "text/plain; charset=utf-8"),
             (AnyBytes = "application/octet-stream"),
             (ListingOrCount = "application/json"),
@@ -61,44 +56,21 @@ const USUAL_HEADERS: usize = 12;
     ),
     security(("token" = [])),
 )]
-pub(crate) async fn get_key(
-    State(app): State<App>,
-    Caller(who): Caller,
-    target: Target,
-    holder: Holder,
-    Headers(headers): Headers,
-) -> Result<Response, Failure> {
-    let mut query = Query::parse(target.query())?;
-    if query.flag(parameter::WATCH)? {
-        return watch::answer(&app, &who, &target, query, &headers, holder).await;
+pub(crate) async fn get_key(call: Call) -> Result<Response, Failure> {
+    match ReadKey::parse(call.target.query())? {
+        ReadKey::Watch(watch) => watch::answer(&call, watch).await,
+        ReadKey::Count(count) => list::count(&call, count).await,
+        ReadKey::List(list) => list::list(&call, list).await,
+        ReadKey::ReadValue(read) => read_value(&call, read).await,
     }
-    if let Some(listing) = Listing::asked_for(&mut query)? {
-        return list::answer(&app, &who, &target, listing, query, &headers, holder).await;
-    }
-    let wait = Wait::asked_for(&mut query)?;
-    query.finish("reading a key; add ?list to list")?;
-    let key = target.key()?;
-    let conditions = ReadConditions::of(&headers)?;
-    if wait.is_some() {
-        conditions.may_wait()?;
-    }
-    let permit = app.gate.read(&who, key)?;
-    let entry = match wait {
-        None => permit.get().await?,
-        Some(wait) => wait::entry(&app, &who, &permit, &conditions, (holder, wait)).await?,
-    };
-    entry.map_or_else(
-        || Err(Failure::no_such_key()),
-        |entry| render(entry, &conditions, &*app.clock, app.clock.wall()),
-    )
 }
 
-/// Lists all keys, counts them, or tells what the namespace holds.
+/// Lists all keys, counts them, watches them, or reads the usage of the namespace.
 #[utoipa::path(
     get,
     path = "/prominence/v1/kv",
     tag = "kv",
-    params(parameters::ReadNamespace),
+    params(ReadNamespace),
     responses(
         (status = 200, description = "the listing, count, usage or stream of changes that a parameter asks for", content(
             (ListingCountOrUsage = "application/json"),
@@ -112,36 +84,44 @@ pub(crate) async fn get_key(
     ),
     security(("token" = [])),
 )]
-pub(crate) async fn get_namespace(
-    State(app): State<App>,
-    Caller(who): Caller,
-    target: Target,
-    holder: Holder,
-    Headers(headers): Headers,
-) -> Result<Response, Failure> {
-    let mut query = Query::parse(target.query())?;
-    if query.flag(parameter::USAGE)? {
-        query.finish("?usage")?;
-        conditional::refuse_all(
-            &headers,
-            "does not go with ?usage, whose answer has no ETag",
-        )?;
-        return usage(&app, &who).await;
+pub(crate) async fn get_namespace(call: Call) -> Result<Response, Failure> {
+    match ReadNamespace::parse(call.target.query())? {
+        ReadNamespace::ReadUsage(_) => usage(&call).await,
+        ReadNamespace::Watch(watch) => watch::answer(&call, watch).await,
+        ReadNamespace::Count(count) => list::count(&call, count).await,
+        ReadNamespace::List(list) => list::list(&call, list).await,
+        ReadNamespace::ReadNothing(_) => {
+            let hint = "name a key, as in /kv/KEY, or ask for ?list or ?usage";
+            Err(Failure::new(ErrorCode::BadRequest, hint))
+        }
     }
-    if query.flag(parameter::WATCH)? {
-        return watch::answer(&app, &who, &target, query, &headers, holder).await;
-    }
-    if let Some(listing) = Listing::asked_for(&mut query)? {
-        return list::answer(&app, &who, &target, listing, query, &headers, holder).await;
-    }
-    query.finish("this request; add ?list to list")?;
-    let hint = "name a key, as in /kv/KEY, or ask for ?list or ?usage";
-    Err(Failure::new(ErrorCode::BadRequest, hint))
 }
 
-async fn usage(app: &App, who: &Principal) -> Result<Response, Failure> {
-    let usage = app.gate.usage(who)?.usage().await?;
-    let bounds = &app.bounds;
+async fn read_value(call: &Call, read: ReadValue) -> Result<Response, Failure> {
+    let key = call.target.key()?;
+    let conditions = ReadConditions::of(&call.headers)?;
+    if read.wait.is_some() {
+        conditions.may_wait()?;
+    }
+    let clock = &*call.app.clock;
+    let permit = call.app.gate.read(&call.who, key)?;
+    let entry = match read.wait {
+        None => permit.get().await?,
+        Some(wait) => waiting_read::entry(call, &permit, &conditions, wait).await?,
+    };
+    entry.map_or_else(
+        || Err(Failure::no_such_key()),
+        |entry| render(entry, &conditions, clock, clock.wall()),
+    )
+}
+
+async fn usage(call: &Call) -> Result<Response, Failure> {
+    conditional::refuse_all(
+        &call.headers,
+        "does not go with ?usage, whose answer has no ETag",
+    )?;
+    let usage = call.app.gate.usage(&call.who)?.usage().await?;
+    let bounds = &call.app.bounds;
     let limits = UsageLimits {
         keys: bounds.quota.keys,
         bytes: bounds.quota.bytes,
@@ -156,8 +136,8 @@ async fn usage(app: &App, who: &Principal) -> Result<Response, Failure> {
     .into_response())
 }
 
-/// An answer with a value. The clock is asked only where a claim may be live; `wall` is the time of the
-/// machine's own clock, which the header `Date` shows.
+/// An answer with a value. The clock is read only if a claim may be live; `wall` is the time of the machine's own
+/// clock, which the header `Date` shows.
 pub(crate) fn render(
     entry: Entry,
     conditions: &ReadConditions,

@@ -1,21 +1,20 @@
-//! What the service says of itself, and of the caller.
+//! The service itself and the caller: the page at `/`, health, metrics, `whoami`.
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::{HeaderMap, header};
+use axum::http::header;
 use axum::response::{Html, IntoResponse};
 use prominence_api::WhoAmI;
 use prominence_api::time::rfc3339;
 
+use super::call::Call;
+use super::responses;
 use crate::app::App;
-use crate::auth::Caller;
-use crate::conditional;
 use crate::failure::Failure;
-use crate::openapi::responses;
-use crate::query::Query;
-use crate::target::Target;
+use crate::request::conditional;
+use crate::request::kinds::Account;
 
-/// Where a browser that was given the bare address lands.
+/// The page at the bare address, for browsers.
 pub(crate) async fn index() -> impl IntoResponse {
     let policy = "default-src 'none'; style-src 'unsafe-inline'";
     (
@@ -24,7 +23,7 @@ pub(crate) async fn index() -> impl IntoResponse {
     )
 }
 
-/// What is counted, in the text format of Prometheus. Nothing of it tells one user from another.
+/// The metrics, in the text format of Prometheus. They name no user and no key.
 #[utoipa::path(get, path = "/metrics", tag = "health",
     responses(
         (status = 200, description = "counters in the text format of Prometheus", body = String),
@@ -32,7 +31,7 @@ pub(crate) async fn index() -> impl IntoResponse {
     ))]
 pub(crate) async fn metrics(State(app): State<App>) -> impl IntoResponse {
     let media_type = "text/plain; version=0.0.4; charset=utf-8";
-    let text = app.telemetry.render(&app.places, &*app.clock);
+    let text = app.metrics.render(&app.long_polls, &*app.clock);
     ([(header::CONTENT_TYPE, media_type)], text)
 }
 
@@ -51,23 +50,20 @@ pub(crate) async fn readyz(State(app): State<App>) -> Result<impl IntoResponse, 
     Ok(([(header::CACHE_CONTROL, "no-store")], "ready\n"))
 }
 
-/// Says who the token is.
+/// Describes the caller, by its token.
 #[utoipa::path(get, path = "/prominence/v1/whoami", tag = "account",
     responses(
         (status = 200, description = "what the token says", body = WhoAmI),
         responses::OfAccount,
     ),
     security(("token" = [])))]
-pub(crate) async fn whoami(
-    Caller(who): Caller,
-    target: Target,
-    headers: HeaderMap,
-) -> Result<Json<WhoAmI>, Failure> {
-    Query::parse(target.query())?.finish("/whoami")?;
+pub(crate) async fn whoami(call: Call) -> Result<Json<WhoAmI>, Failure> {
+    let Account::DescribeCaller(_) = Account::parse(call.target.query())?;
     conditional::refuse_all(
-        &headers,
+        &call.headers,
         "does not go with /whoami, whose answer has no ETag",
     )?;
+    let who = &call.who;
     Ok(Json(WhoAmI {
         user: who.user.to_string(),
         job: who.job.as_ref().map(ToString::to_string),

@@ -1,76 +1,72 @@
 //! Watches: the changes under a prefix as server-sent events (WHATWG, HTML, section 9.2).
 //!
-//! A watch is read from the log part by part, as fast as its reader takes it. Nothing is queued
-//! for it meanwhile, so a slow one costs no more than a fast one.
+//! A watch reads the log part by part, as fast as its client reads the stream. Nothing is queued for it, so a slow
+//! client costs no more than a fast one.
 
 mod event;
-mod place;
+mod start;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::stream;
-use prominence_api::name::{self, parameter};
-use prominence_core::permit::{ListPermit, Principal};
+use prominence_api::name;
+use prominence_core::permit::ListPermit;
 use prominence_core::{Changes, Cursor, StoreError, Timestamp};
 
-use crate::app::App;
-use crate::clock::Timer;
-use crate::conditional;
+use tracing::Span;
+
+use super::call::Call;
 use crate::failure::Failure;
-use crate::hold::{Hold, Holder};
-use crate::query::Query;
-use crate::target::Target;
+use crate::request::{conditional, cursor, kinds};
+use crate::wait::clock::Timer;
+use crate::wait::long_poll::LongPoll;
 use event::Events;
 
-/// A comment line is sent after this long without an event: proxies close what is silent for a
-/// minute, and a reader can tell a dead connection from a quiet prefix.
+/// A comment line is sent after this time without an event: proxies close connections that are silent for a
+/// minute, and a client can tell a dead connection from a prefix without changes.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
-/// Bytes after which a part of the stream is sent. It bounds what a reader that doesn't read
-/// costs: what has been made and not sent is at most a few of these.
+/// Bytes after which a part of the stream is sent. It limits the memory of a client that stops reading: at most a
+/// few parts are made and not sent.
 const PART_BYTES: usize = 32 << 10;
 
-/// Asked of proxies that keep answers until they are whole (nginx).
+/// Asks proxies such as nginx not to buffer the answer.
 const NO_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
-/// Answers a watch of the prefix that the path names.
-pub(super) async fn answer(
-    app: &App,
-    who: &Principal,
-    target: &Target,
-    mut query: Query<'_>,
-    headers: &HeaderMap,
-    holder: Holder,
-) -> Result<Response, Failure> {
-    let values = Values::asked_for(&mut query)?;
-    let since = query.parsed(parameter::SINCE, place::parse)?;
-    query.finish("?watch")?;
+/// Answers a watch of the prefix in the path.
+pub(super) async fn answer(call: &Call, asked: kinds::Watch) -> Result<Response, Failure> {
     conditional::refuse_all(
-        headers,
+        &call.headers,
         "does not go with ?watch; send since or Last-Event-ID",
     )?;
-    // A reader that reconnects sends the same address again, and where it has come to beside it.
-    let since = place::last_event(headers)?.or(since);
+    // A client that reconnects repeats the URL, and sends the last event that it has seen in the header.
+    let since = cursor::last_event(&call.headers)?.or(asked.since);
 
-    let permit = app.gate.list(who, target.prefix()?)?;
-    let hold = holder.stream(app, who)?;
+    let permit = call.app.gate.list(&call.who, call.target.prefix()?)?;
+    let poll = call.start_watch()?;
     let extent = permit.extent().await?;
-    let at = place::start(since, extent)?;
+    let at = start::start(since, extent)?;
     let first = Events::default().mark(at).into_part();
+    let values = if asked.values {
+        Values::Sent
+    } else {
+        Values::LeftOut
+    };
     let watch = Watch {
         permit: Arc::new(permit),
-        hold,
-        clock: Arc::clone(&app.clock),
+        poll,
+        clock: Arc::clone(&call.app.clock),
         values,
         at,
-        last_sent: app.clock.now(),
-        looking: None,
+        last_sent: call.app.clock.now(),
+        read: None,
+        span: Span::current(),
     };
     let rest = stream::unfold(watch, |mut watch| async {
         let part = watch.part().await?;
@@ -95,74 +91,66 @@ pub(super) async fn answer(
         .into_response())
 }
 
-/// Whether a watch tells values.
+/// Whether events have values.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Values {
-    Told,
+    Sent,
     LeftOut,
 }
 
-/// A watch that goes on.
+/// A watch that is being answered.
 struct Watch {
     permit: Arc<ListPermit>,
-    hold: Hold,
+    poll: LongPoll,
     clock: Arc<dyn Timer>,
     values: Values,
-    /// Up to where the reader has been told everything.
+    /// Everything up to here has been sent.
     at: Cursor,
     last_sent: Timestamp,
-    /// The next changes. Kept over heartbeats, since asking for them costs a look into the log.
-    looking: Option<BoxFuture<'static, Result<Changes, StoreError>>>,
-}
-
-impl Values {
-    fn asked_for(query: &mut Query<'_>) -> Result<Self, Failure> {
-        Ok(if query.flag(parameter::VALUES)? {
-            Self::Told
-        } else {
-            Self::LeftOut
-        })
-    }
+    /// The read of the next changes. It goes on over heartbeats, since a new one would read the log again.
+    read: Option<BoxFuture<'static, Result<Changes, StoreError>>>,
+    /// The span of the request. The connection's task reads the stream, outside of it.
+    span: Span,
 }
 
 impl Watch {
     /// The next part of the stream, or `None` at its end: when the token ends, the server stops,
-    /// or the store can't answer. The reader comes back and hears the reason, or goes on.
+    /// or the store can't answer. The client reconnects, and then gets the error or resumes.
     async fn part(&mut self) -> Option<Bytes> {
         let permit = Arc::clone(&self.permit);
         let at = self.at;
-        let looking = self
-            .looking
+        let read = self
+            .read
             .get_or_insert_with(|| Box::pin(async move { permit.changes(at).await }));
         let beat = self.last_sent.after(HEARTBEAT);
         let never = Box::pin(std::future::pending());
         let found = tokio::select! {
             biased;
-            slept = self.hold.sleep(never, Some(beat)) => {
+            slept = self.poll.sleep(never, Some(beat)) => {
                 slept.ok()?;
                 None
             }
-            found = looking => Some(found),
+            found = read => Some(found),
         };
         let part = match found {
             None => Events::default().comment(),
             Some(found) => {
-                self.looking = None;
-                self.tell(found)
-                    .await
-                    .map_err(|error| {
-                        tracing::warn!(%error, "a watch was broken off");
-                    })
-                    .ok()?
+                self.read = None;
+                let events = self.events(found).await;
+                if let Err(error) = &events {
+                    let _entered = self.span.enter();
+                    tracing::warn!(%error, "a watch was broken off");
+                }
+                events.ok()?
             }
         };
         self.last_sent = self.clock.now();
         Some(part.into_part())
     }
 
-    /// As many of the changes as fit into a part; the others are read again when it has been
-    /// sent, so that they take no memory meanwhile.
-    async fn tell(&mut self, found: Result<Changes, StoreError>) -> Result<Events, StoreError> {
+    /// The events of as many changes as fit into a part; the others are read again when the part has been sent, so
+    /// that they take no memory meanwhile.
+    async fn events(&mut self, found: Result<Changes, StoreError>) -> Result<Events, StoreError> {
         let mut events = Events::default();
         let Changes { changes, next } = match found {
             Ok(changes) => changes,
@@ -175,7 +163,7 @@ impl Watch {
         };
         let mut changes = changes.iter().peekable();
         while let Some(change) = changes.next() {
-            // The last of a commit's changes stands for the whole of it.
+            // The id of a commit's last change is that of the whole commit.
             let follower = changes.peek().map_or(next, |follower| follower.at);
             let commit = change.at.revision;
             let is_last =
@@ -186,10 +174,10 @@ impl Watch {
                 change.at
             };
             let entry = match self.values {
-                Values::Told => self.permit.get(&change.key).await?,
+                Values::Sent => self.permit.get(&change.key).await?,
                 Values::LeftOut => None,
             };
-            // A later change will tell of its own value.
+            // A later change has an event with its own value.
             let entry = entry.filter(|entry| entry.metadata.revision == commit);
             events = events.change(change, self.at, entry.as_ref().map(|entry| &entry.value));
             if events.len() >= PART_BYTES {

@@ -1,43 +1,37 @@
-//! POST and PUT to a key: a value set, a number added; what is done with claims is in `claim`.
+//! POST and PUT to a key: a value set, a number added to. Claims are in `claim`.
 
 use axum::body::{Body, HttpBody};
-use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{BoxError, Json};
 use bytes::Bytes;
-use prominence_api::name::parameter;
-use prominence_api::time::{DurationError, parse_duration};
 use prominence_api::{Added, Set};
 use prominence_core::{
-    Committed, Key, Lifetime, Operation, Outcome, Precondition, Principal, Revision, Timestamp,
-    Value,
+    Committed, Key, Lifetime, Operation, Outcome, Precondition, Principal, Revision, Value,
 };
 
+use super::answers::{AddedRenewedOrReleased, AnyBytes};
+use super::call::{Call, end_of_job};
 use super::commit::{self, Expected};
-use super::{claim, value};
+use super::{claim, responses};
 use crate::app::App;
-use crate::auth::Caller;
-use crate::clock::from_wall;
-use crate::conditional::{self, WriteCondition};
 use crate::failure::Failure;
-use crate::hold::Holder;
-use crate::openapi::answers::{AddedRenewedOrReleased, AnyBytes};
-use crate::openapi::{parameters, responses};
-use crate::query::Query;
-use crate::target::{Headers, Target};
-use crate::unread;
+use crate::request::conditional::{self, WriteCondition};
+use crate::request::documented::KeyInPath;
+use crate::request::kinds::{Add, PostKey, PutKey, SetValue};
+use crate::request::target::Target;
+use crate::request::{body, unread};
 
-/// Sets a value, adds to a number, or takes, keeps or gives back work.
+/// Sets a value, adds to a number, or claims a key, renews its claim or ends it.
 ///
 /// The body is the value, whatever its `Content-Type`. With `add`, `claim`, `renew` and `release`
-/// there is no body. `claim` takes the first key that begins with the path and that nobody holds;
+/// there is no body. `claim` takes the first key that begins with the path and has no live claim;
 /// `renew` and `release` need `If-Match` with the `ETag` that the claim answered.
 #[utoipa::path(
     post,
     path = "/prominence/v1/kv/{key}",
     tag = "kv",
-    params(parameters::KeyInPath, parameters::PostKey),
+    params(KeyInPath, PostKey),
     request_body(content = AnyBytes, content_type = "application/octet-stream", description = "the value"),
     responses(
         (status = 201, description = "the value is stored, durably", body = Set,
@@ -54,32 +48,14 @@ use crate::unread;
     ),
     security(("token" = [])),
 )]
-pub(crate) async fn post(
-    State(app): State<App>,
-    Caller(who): Caller,
-    target: Target,
-    holder: Holder,
-    Headers(headers): Headers,
-    body: Body,
-) -> Result<Response, Failure> {
-    let mut query = Query::parse(target.query())?;
-    if query.has(parameter::CLAIM) {
-        return claim::take(&app, &who, &target, (query, holder), &headers, body).await;
+pub(crate) async fn post(call: Call, body: Body) -> Result<Response, Failure> {
+    match PostKey::parse(call.target.query())? {
+        PostKey::Claim(claim) => claim::take(&call, claim, body).await,
+        PostKey::Renew(renew) => claim::renew(&call, renew, body).await,
+        PostKey::Release(_) => claim::release(&call, body).await,
+        PostKey::Add(add) => add_to_number(&call, add, body).await,
+        PostKey::SetValue(set) => set_value(&call, set, &Method::POST, body).await,
     }
-    if query.has(parameter::RENEW) {
-        return claim::renew(&app, &who, &target, query, &headers, body).await;
-    }
-    if query.flag(parameter::RELEASE)? {
-        return claim::release(&app, &who, &target, query, &headers, body).await;
-    }
-    if let Some(by) = query.parsed(parameter::ADD, integer)? {
-        query.finish("?add")?;
-        return add(&app, &who, target.key()?, by, &headers, body).await;
-    }
-    let request = SetRequest::parse(&app, &who, &target, query, &headers)?;
-    request
-        .answer(&app, &who, (&Method::POST, &headers), body)
-        .await
 }
 
 /// Sets a value.
@@ -89,7 +65,7 @@ pub(crate) async fn post(
     put,
     path = "/prominence/v1/kv/{key}",
     tag = "kv",
-    params(parameters::KeyInPath, parameters::PutKey),
+    params(KeyInPath, PutKey),
     request_body(content = AnyBytes, content_type = "application/octet-stream", description = "the value"),
     responses(
         (status = 201, description = "the key is new; its value is stored, durably", body = Set,
@@ -100,21 +76,29 @@ pub(crate) async fn post(
     ),
     security(("token" = [])),
 )]
-pub(crate) async fn put(
-    State(app): State<App>,
-    Caller(who): Caller,
-    target: Target,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Failure> {
-    let query = Query::parse(target.query())?;
-    let request = SetRequest::parse(&app, &who, &target, query, &headers)?;
-    request
-        .answer(&app, &who, (&Method::PUT, &headers), body)
-        .await
+pub(crate) async fn put(call: Call, body: Body) -> Result<Response, Failure> {
+    let PutKey::SetValue(set) = PutKey::parse(call.target.query())?;
+    set_value(&call, set, &Method::PUT, body).await
 }
 
-/// A value to be set, but for the value.
+async fn set_value(
+    call: &Call,
+    set: SetValue,
+    method: &Method,
+    body: Body,
+) -> Result<Response, Failure> {
+    let Call {
+        app,
+        who,
+        target,
+        headers,
+        ..
+    } = call;
+    let request = SetRequest::parse(app, who, target, set, headers)?;
+    request.answer(app, who, (method, headers), body).await
+}
+
+/// A set without its value: the request without its body.
 pub(crate) struct SetRequest {
     key: Key,
     expected: Expected,
@@ -125,29 +109,26 @@ impl SetRequest {
     /// Reads the head of a set.
     ///
     /// # Errors
-    /// 400 where the key, a parameter or a condition is malformed.
+    /// 400 if the key, a parameter or a condition is malformed.
     pub(crate) fn parse(
         app: &App,
         who: &Principal,
         target: &Target,
-        mut query: Query<'_>,
+        set: SetValue,
         headers: &HeaderMap,
     ) -> Result<Self, Failure> {
         let key = target.key()?;
-        let lifetime = match query.text(parameter::TTL)?.as_deref() {
+        let lifetime = match set.ttl {
             None => Lifetime::Permanent,
-            Some(text) => lifetime(text, end_of_job(app, who)).map_err(|why| {
-                Failure::bad_request(format!("the parameter \"ttl\" is not valid: {why}"))
-            })?,
+            Some(ttl) => ttl.lifetime(end_of_job(app, who)),
         };
-        let previous = match query.bytes(parameter::PREV)? {
+        let previous = match set.prev {
             None => None,
-            // A value that can't be stored can't be the current one either; say so.
+            // The current value can't be one that is too large to be stored; an error says so.
             Some(bytes) => Some(Value::new(bytes, app.bounds.value_bytes).map_err(|error| {
                 Failure::bad_request(format!("the parameter \"prev\" is not valid: {error}"))
             })?),
         };
-        query.finish("setting a value")?;
         let expected = Expected {
             headers: WriteCondition::of(headers)?,
             previous: previous.map(Precondition::Value),
@@ -166,7 +147,7 @@ impl SetRequest {
     /// Reads the value, sets it, and answers as this method does.
     ///
     /// # Errors
-    /// Where the value does not arrive, or may not or can't be set.
+    /// If the value does not arrive, or may not or can't be set.
     pub(crate) async fn answer<B>(
         self,
         app: &App,
@@ -182,7 +163,8 @@ impl SetRequest {
             expected,
             lifetime,
         } = self;
-        if unread::awaits_continue(headers) && !value::is_too_large(headers, &app.bounds) {
+        let limits = app.bounds.value();
+        if unread::awaits_continue(headers) && !body::is_too_large(headers, limits) {
             let empty = Operation::Set {
                 key: key.clone(),
                 value: Value::stored(Bytes::new()),
@@ -190,7 +172,7 @@ impl SetRequest {
             };
             commit::check_first(app, who, &key, &expected, empty).await?;
         }
-        let value = value::read(headers, body, &app.bounds).await?;
+        let value = body::read_value(headers, body, limits).await?;
         let set = Operation::Set {
             key: key.clone(),
             value,
@@ -226,25 +208,21 @@ fn stored(status: StatusCode, key: &Key, revision: Revision) -> Response {
         .into_response()
 }
 
-async fn add(
-    app: &App,
-    who: &Principal,
-    key: Key,
-    by: i64,
-    headers: &HeaderMap,
-    body: Body,
-) -> Result<Response, Failure> {
-    conditional::no_write_id(headers, "?add")?;
+async fn add_to_number(call: &Call, add: Add, body: Body) -> Result<Response, Failure> {
+    let Add { by } = add;
+    let key = call.target.key()?;
+    conditional::no_write_id(&call.headers, "?add")?;
     let expected = Expected {
-        headers: WriteCondition::of(headers)?,
+        headers: WriteCondition::of(&call.headers)?,
         ..Expected::default()
     };
-    value::none(headers, body, &app.bounds, "?add").await?;
+    body::none(&call.headers, body, call.app.bounds.body_within, "?add").await?;
     let add = Operation::Add {
         key: key.clone(),
         by,
     };
-    let Committed { revision, outcomes } = commit::apply(app, who, &key, expected, add).await?;
+    let committed = commit::apply(&call.app, &call.who, &key, expected, add).await?;
+    let Committed { revision, outcomes } = committed;
     let Some(Outcome::Added(sum)) = outcomes.first() else {
         return Err(Failure::surprised());
     };
@@ -254,22 +232,4 @@ async fn add(
         revision: revision.get(),
     });
     Ok(([(header::ETAG, conditional::etag(revision))], answer).into_response())
-}
-
-/// When the caller's token ends, by the server's own clock.
-pub(super) fn end_of_job(app: &App, who: &Principal) -> Timestamp {
-    from_wall(&*app.clock, who.expires)
-}
-
-/// How long a value stays, as `ttl` says it.
-pub(super) fn lifetime(text: &str, job_ends: Timestamp) -> Result<Lifetime, DurationError> {
-    match text {
-        "job" => Ok(Lifetime::Until(job_ends)),
-        text => parse_duration(text).map(Lifetime::For),
-    }
-}
-
-fn integer(text: &str) -> Result<i64, String> {
-    text.parse()
-        .map_err(|_| format!("\"{text}\" is no integer in the signed 64-bit range"))
 }

@@ -63,7 +63,7 @@ impl Settings {
     }
 }
 
-/// Refuses settings of another engine, so that nobody believes they had an effect.
+/// Refuses settings of another engine, because they would have no effect.
 fn refuse(given: &[(&'static str, bool)], engine: &'static str) -> Result<(), ConfigError> {
     match given.iter().find(|(_, is_given)| *is_given) {
         Some((setting, _)) => Err(ConfigError::OtherEngine { setting, engine }),

@@ -7,7 +7,7 @@ use prominence_engines::etcd::{Endpoint, Endpoints, Identity, Login, Options, Ro
 use super::{ConfigError, Settings};
 
 impl Settings {
-    /// How to reach the cluster that the settings name.
+    /// The options of the cluster that the settings name.
     ///
     /// # Errors
     /// See [`ConfigError`].
@@ -34,7 +34,7 @@ impl Settings {
             let password = String::from_utf8_lossy(&password);
             options.login = Some(Login {
                 user: user.to_owned(),
-                // Editors and `echo` end a file with a line break, which is no part of it.
+                // Editors and `echo` end a file with a line break, which is not part of it.
                 password: password.trim_end_matches(['\r', '\n']).to_owned(),
             });
         }

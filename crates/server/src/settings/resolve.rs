@@ -15,15 +15,15 @@ use prominence_engines::etcd;
 
 use super::{Settings, Span};
 use crate::app::Bounds;
-use crate::hold::HeldLimits;
-use crate::listener::Limits;
-use crate::token::SecretSource;
+use crate::identity::token::SecretSource;
+use crate::net::listener::Limits;
+use crate::wait::long_poll::LongPollLimits;
 
 /// Where `--engine etcd` or `admin migrate` is asked of a program that can't talk to etcd.
 pub const WITHOUT_ETCD: &str = "this program was built without the etcd engine; build it with: \
      cargo build --release --features etcd (which needs protoc; see docs/etcd.md)";
 
-/// What names an environment variable as one of the server's settings.
+/// The prefix of the environment variables that are settings of the server.
 const ENV_PREFIX: &str = "PROMINENCE_SERVE_";
 
 /// A valid configuration: nothing in it needs checking again.
@@ -35,7 +35,7 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// Secrets to accept; empty for the one in the data folder.
     pub secrets: Vec<SecretSource>,
-    /// How far clocks may disagree about a token's times.
+    /// The tolerance for clocks that disagree about a token's times.
     pub token_leeway: Duration,
     /// Certificate chain and private key, both PEM files.
     pub tls: Option<(PathBuf, PathBuf)>,
@@ -91,7 +91,7 @@ pub enum ConfigError {
         /// The mistake and where it is.
         message: String,
     },
-    /// An environment variable that looks like a setting and is none.
+    /// An environment variable with the prefix of settings that is not one.
     #[error("the environment variable {0} is not a setting; `prominence serve --help` lists them")]
     UnknownVariable(String),
     /// Listening where others can listen in.
@@ -109,9 +109,9 @@ pub enum ConfigError {
     Range {
         /// The setting.
         setting: &'static str,
-        /// What was written.
+        /// The value that was given.
         given: String,
-        /// What can be.
+        /// The allowed values.
         allowed: &'static str,
     },
     /// A setting of one engine, given with the other.
@@ -122,7 +122,7 @@ pub enum ConfigError {
         /// The engine that has it.
         engine: &'static str,
     },
-    /// What the engine can't do without.
+    /// A setting that the engine needs.
     #[error("--engine etcd needs {0}")]
     Missing(&'static str),
     /// The engine is not part of this program.
@@ -133,16 +133,16 @@ pub enum ConfigError {
     #[cfg(feature = "etcd")]
     #[error("etcd-endpoints: {0}")]
     Endpoints(#[from] etcd::BadEndpoints),
-    /// What keys in the cluster begin with.
+    /// The prefix of all keys in the cluster.
     #[cfg(feature = "etcd")]
     #[error("etcd-root: {0}")]
     Root(#[from] etcd::BadRoot),
     /// One of two settings that mean nothing alone.
     #[error("{given} is given, and {missing} is not; they go together")]
     Half {
-        /// What is there.
+        /// The setting that is there.
         given: &'static str,
-        /// What is not.
+        /// The setting that is missing.
         missing: &'static str,
     },
     /// A file that a setting names.
@@ -249,7 +249,7 @@ impl Settings {
                 body_within: span(self.read_timeout, 20),
                 answer_within: span(self.answer_timeout, 30),
                 requests_per_second: self.rate_limit.unwrap_or(0),
-                held: held(connections, self.max_held, self.max_held_per_user),
+                long_polls: long_poll_limits(connections, self.max_held, self.max_held_per_user),
             },
             limits: Limits {
                 connections,
@@ -357,11 +357,15 @@ fn connections(given: Option<usize>) -> Result<usize, ConfigError> {
     }
 }
 
-/// Half of what there is for all who wait, and half of that for one of them: so there is always
-/// room for requests that don't wait, and for other users. 0 turns waiting off.
-fn held(connections: usize, in_all: Option<usize>, per_user: Option<usize>) -> HeldLimits {
+/// Half of the connections for the long polls of all users, and half of that for those of one user. So connections
+/// are always left for other requests and other users. 0 turns long polls off.
+fn long_poll_limits(
+    connections: usize,
+    in_all: Option<usize>,
+    per_user: Option<usize>,
+) -> LongPollLimits {
     let in_all = in_all.unwrap_or(connections.div_ceil(2));
-    HeldLimits {
+    LongPollLimits {
         in_all,
         per_user: per_user.unwrap_or(in_all.div_ceil(2)),
     }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::common::Server;
-use crate::held::{Held, eventually};
+use crate::long_poll::{LongPoll, eventually};
 
 #[test]
 fn a_barrier_opens_for_all_who_wait_once_there_are_enough_keys() {
@@ -11,17 +11,19 @@ fn a_barrier_opens_for_all_who_wait_once_there_are_enough_keys() {
     let (alice, bob) = (server.user("alice"), server.user("bob"));
     alice.set("/kv/done/0", "x");
     let path = "/kv/done/?count&at_least=3&wait=10m";
-    let held: Vec<_> = (0..8).map(|_| Held::begin(&server, path, &[])).collect();
-    let more = Held::begin(&server, "/kv/done/?list&count&at_least=4&wait=10m", &[]);
+    let polls: Vec<_> = (0..8)
+        .map(|_| LongPoll::begin(&server, path, &[]))
+        .collect();
+    let more = LongPoll::begin(&server, "/kv/done/?list&count&at_least=4&wait=10m", &[]);
     alice.set("/kv/done/1", "x");
     // None of these counts: the same key again, a sibling, a hidden key, another user's.
     alice.set("/kv/done/1", "y");
     alice.set("/kv/done2", "x");
     alice.set("/kv/done/_internal_/x", "x");
     bob.set("/kv/done/2", "x");
-    held[0].goes_on();
+    polls[0].goes_on();
     alice.set("/kv/done/2", "x");
-    for one in held {
+    for one in polls {
         let answer = one.answer();
         assert_eq!(
             (answer.status, answer.json()["count"].as_u64()),
@@ -53,9 +55,9 @@ fn a_barrier_whose_time_is_over_answers_the_count_there_is_without_what_expired(
     let alice = server.user("alice");
     alice.set("/kv/a", "x");
     alice.set("/kv/b?ttl=60", "x");
-    let held = Held::begin(&server, "/kv?count&at_least=3&wait=60", &[]);
+    let poll = LongPoll::begin(&server, "/kv?count&at_least=3&wait=60", &[]);
     server.clock.advance(Duration::from_secs(60));
-    let answer = held.answer();
+    let answer = poll.answer();
     assert_eq!(
         (answer.status, answer.json()["count"].as_u64()),
         (200, Some(1))
@@ -71,8 +73,8 @@ fn all_who_wait_share_one_count_which_rests_while_its_prefix_is_busy() {
     let server = Server::start();
     let alice = server.user("alice");
     let path = format!("/kv/done/?count&at_least={}&wait=10m", SETS + 1);
-    let held: Vec<_> = (0..WAITERS)
-        .map(|_| Held::begin(&server, &path, &[]))
+    let polls: Vec<_> = (0..WAITERS)
+        .map(|_| LongPoll::begin(&server, &path, &[]))
         .collect();
     // Each makes one count for itself when it comes, or has a share in another's.
     eventually("they have been counted for", || server.counts() > 0);
@@ -87,7 +89,7 @@ fn all_who_wait_share_one_count_which_rests_while_its_prefix_is_busy() {
     assert!(counts <= most, "{counts} counts where {most} are enough");
     // The last change is counted although many before it were not.
     alice.set("/kv/done/last", "x");
-    for one in held {
+    for one in polls {
         assert_eq!(one.answer().json()["count"], SETS + 1);
     }
 }
@@ -95,9 +97,9 @@ fn all_who_wait_share_one_count_which_rests_while_its_prefix_is_busy() {
 #[test]
 fn a_barrier_ends_when_the_server_stops() {
     let mut server = Server::start();
-    let held = Held::begin(&server, "/kv?count&at_least=3&wait=10m", &[]);
+    let poll = LongPoll::begin(&server, "/kv?count&at_least=3&wait=10m", &[]);
     let _stopped = server.stop();
-    held.answer().error(503, "unavailable");
+    poll.answer().error(503, "unavailable");
 }
 
 #[test]

@@ -102,7 +102,10 @@ fn what_is_no_batch_is_refused_with_its_place() {
         ),
         ("{} {}", "missing field `do`"),
         (r#"{"do": []}"#, "no operation"),
-        (r#"{"do": [{"delete": "/a"}]} x"#, "more than a batch"),
+        (
+            r#"{"do": [{"delete": "/a"}]} x"#,
+            "more text after the batch",
+        ),
         (r#"{"do": [{"delete": "/a"}], "then": 1}"#, "then"),
         (r#"{"do": [{"set": "/a", "vlaue": "1"}]}"#, "do[0]"),
         (
@@ -126,7 +129,7 @@ fn what_is_no_batch_is_refused_with_its_place() {
         ),
         (
             r#"{"do": [{"set": "/a", "value_base64": "%%"}]}"#,
-            "no base64",
+            "not base64",
         ),
         (
             r#"{"do": [{"set": "/a", "value": "", "ttl": "soon"}]}"#,

@@ -6,10 +6,10 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
-use prominence_server::HeldLimits;
+use prominence_server::LongPollLimits;
 
 use crate::common::{Answer, Client, Server, Setup};
-use crate::held::eventually;
+use crate::long_poll::eventually;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -17,10 +17,10 @@ fn with_etag(client: &Client, method: &str, path: &str, tag: &str) -> Answer {
     client.send(method, path, &[("if-match", tag)], b"")
 }
 
-/// Waits until the server holds so many requests.
+/// Waits until the server has so many long polls.
 #[track_caller]
-fn await_held(server: &Server, count: usize) {
-    eventually("so many are held", || server.held() == count);
+fn await_long_polls(server: &Server, count: usize) {
+    eventually("so many long polls wait", || server.long_polls() == count);
 }
 
 #[test]
@@ -164,9 +164,9 @@ fn who_waits_for_work_is_given_it_by_a_write_a_release_or_a_claim_that_runs_out(
     let server = Server::start();
     let wait = |server: &Server| {
         let (alice, (send, answer)) = (server.user("alice"), channel());
-        let before = server.held();
+        let before = server.long_polls();
         thread::spawn(move || drop(send.send(alice.post("/kv/w/?claim=60&wait=10m", ""))));
-        await_held(server, before + 1);
+        await_long_polls(server, before + 1);
         answer
     };
     let alice = server.user("alice");
@@ -203,17 +203,17 @@ fn one_new_key_is_one_workers_and_the_others_cost_nothing() {
         thread::spawn(move || drop(send.send(alice.post("/kv/w/?claim=60&wait=10m", ""))));
     };
     wait();
-    await_held(&server, 1);
+    await_long_polls(&server, 1);
     // It tries, and once more when it listens; whoever stands behind it does not.
     eventually("it has looked twice", || server.commits() == 2);
     (1..20).for_each(|_| wait());
-    await_held(&server, 20);
+    await_long_polls(&server, 20);
     let commits = server.commits();
     assert_eq!(commits, 2);
     let alice = server.user("alice");
     alice.set("/kv/w/a", "1");
     assert_eq!(answers.recv_timeout(PATIENCE).unwrap().status, 200);
-    await_held(&server, 19);
+    await_long_polls(&server, 19);
     alice.set("/kv/v", "1");
     // The set, the claim, one look each of the first two in line now, and the other set.
     let cost = server.commits() - commits;
@@ -227,7 +227,7 @@ fn those_who_wait_are_served_in_the_order_of_coming() {
     let wait = |before: usize| {
         let (alice, (send, answer)) = (server.user("alice"), channel());
         thread::spawn(move || drop(send.send(alice.post("/kv/w/?claim=60&wait=10m", ""))));
-        await_held(&server, before + 1);
+        await_long_polls(&server, before + 1);
         answer
     };
     let waiting: Vec<_> = (0..4).map(wait).collect();
@@ -242,7 +242,7 @@ fn those_who_wait_are_served_in_the_order_of_coming() {
         alice.set(&format!("/kv/w/{number}"), number.to_string());
         let answer = answer.recv_timeout(PATIENCE).unwrap();
         assert_eq!(answer.text(), number.to_string());
-        await_held(&server, 3 - number);
+        await_long_polls(&server, 3 - number);
         // The set, the claim, and a look of each of the next two, if there are.
         commits += 2 + u64::try_from(2.min(3 - number)).unwrap();
     }
@@ -253,7 +253,7 @@ fn three_hundred_who_wait_are_given_one_piece_each() {
     const WORKERS: usize = 300;
     let mut setup = Setup::default();
     setup.limits.connections = WORKERS + 20;
-    setup.bounds.held = HeldLimits {
+    setup.bounds.long_polls = LongPollLimits {
         in_all: WORKERS,
         per_user: WORKERS,
     };
@@ -263,7 +263,7 @@ fn three_hundred_who_wait_are_given_one_piece_each() {
         let (alice, send) = (server.user("alice"), send.clone());
         thread::spawn(move || drop(send.send(alice.post("/kv/w/?claim=60&wait=10m", ""))));
     }
-    await_held(&server, WORKERS);
+    await_long_polls(&server, WORKERS);
     let commits = server.commits();
     let alice = server.user("alice");
     fill(&alice, WORKERS);
@@ -286,7 +286,7 @@ fn a_worker_who_hangs_up_takes_no_work_with_it() {
     let server = Server::start();
     let alice = server.user("alice");
     let wait = || {
-        let before = server.held();
+        let before = server.long_polls();
         let mut stream = server.connect();
         let token = server.token("alice");
         let head = format!(
@@ -294,17 +294,17 @@ fn a_worker_who_hangs_up_takes_no_work_with_it() {
              Authorization: Bearer {token}\r\nContent-Length: 0\r\n\r\n"
         );
         stream.write_all(head.as_bytes()).unwrap();
-        await_held(&server, before + 1);
+        await_long_polls(&server, before + 1);
         stream
     };
     let (first, second, mut third) = (wait(), wait(), wait());
     drop((first, second));
-    await_held(&server, 1);
+    await_long_polls(&server, 1);
     alice.set("/kv/w/a", "1");
     let mut answer = [0; 12];
     third.read_exact(&mut answer).unwrap();
     assert_eq!(&answer, b"HTTP/1.1 200");
-    await_held(&server, 0);
+    await_long_polls(&server, 0);
     alice.set("/kv/w/b", "2");
     assert_eq!(alice.post("/kv/w/?claim=60", "").text(), "2");
 }
@@ -312,7 +312,7 @@ fn a_worker_who_hangs_up_takes_no_work_with_it() {
 #[test]
 fn work_that_is_there_needs_no_place_among_those_who_wait() {
     let mut setup = Setup::default();
-    setup.bounds.held = HeldLimits {
+    setup.bounds.long_polls = LongPollLimits {
         in_all: 2,
         per_user: 1,
     };
@@ -321,7 +321,7 @@ fn work_that_is_there_needs_no_place_among_those_who_wait() {
     alice.set("/kv/w/a", "1");
     let waiting = server.user("alice");
     thread::spawn(move || waiting.post("/kv/v/?claim=60&wait=10m", ""));
-    await_held(&server, 1);
+    await_long_polls(&server, 1);
     assert_eq!(alice.post("/kv/w/?claim=60&wait=10m", "").text(), "1");
     let crowded = alice.post("/kv/w/?claim=60&wait=10m", "");
     crowded.error(429, "rate_limited");

@@ -11,7 +11,7 @@ use prominence_core::{Clock, Commit, Gate, Job, Namespace, Operation, Quota, Sto
 use prominence_engines::Retention;
 use prominence_engines::embedded::{EmbeddedStore, Options};
 use prominence_server::token::{NewToken, Secret, Verifier, mint};
-use prominence_server::{App, Bounds, Front, HeldLimits, Limits, Tls, run};
+use prominence_server::{App, Bounds, Limits, LongPollLimits, Service, Tls, run};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
@@ -54,7 +54,7 @@ impl Default for Setup {
                 body_within: Duration::from_secs(20),
                 answer_within: Duration::from_secs(30),
                 requests_per_second: 0,
-                held: HeldLimits {
+                long_polls: LongPollLimits {
                     in_all: 50,
                     per_user: 25,
                 },
@@ -100,7 +100,7 @@ impl Server {
         let verifier = Verifier::new(&[secret()], Duration::ZERO);
         let app = App::new(Gate::new(store), verifier, clock.clone(), setup.bounds);
 
-        let front = Front::new(app.clone());
+        let front = Service::new(app.clone());
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
@@ -126,8 +126,8 @@ impl Server {
     }
 
     /// How many requests it holds.
-    pub(crate) fn held(&self) -> usize {
-        self.app.held()
+    pub(crate) fn long_polls(&self) -> usize {
+        self.app.long_polls()
     }
 
     /// Removes what has expired, and trims the logs.

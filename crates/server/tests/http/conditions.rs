@@ -177,7 +177,7 @@ fn a_wait_is_not_woken_by_tags_that_a_proxy_changed_and_takes_no_date() {
         let answer = std::thread::scope(|scope| {
             let asked =
                 scope.spawn(|| alice.send("GET", "/kv/a?wait=1m", &[("if-none-match", tags)], b""));
-            while server.held() == 0 {
+            while server.long_polls() == 0 {
                 std::thread::yield_now();
                 assert!(!asked.is_finished(), "{tags} answered at once");
             }

@@ -1,8 +1,10 @@
 //! The OpenAPI document and its viewer.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
-use crate::common::Server;
+use crate::common::{Client, Server};
 
 #[test]
 fn the_document_is_openapi_3_1_and_names_every_route() {
@@ -144,4 +146,79 @@ fn every_answer_that_may_be_a_value_has_the_headers_of_a_value() {
         }
     }
     assert!(!headers(all, "get").contains(&"Last-Modified".to_owned()));
+}
+
+/// A value that a documented parameter can have.
+fn sample(schema: &Value) -> String {
+    match schema["type"].as_str() {
+        Some("integer") => "1".to_owned(),
+        _ => schema["examples"][0].as_str().unwrap_or("1").to_owned(),
+    }
+}
+
+/// Every operation with its query parameters and a value for each.
+fn documented(document: &Value) -> Vec<(String, String, BTreeMap<String, String>)> {
+    let mut operations = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let parameters = operation["parameters"].as_array().into_iter().flatten();
+            let query = parameters.filter(|parameter| parameter["in"] == "query");
+            let query = query.map(|parameter| {
+                let name = parameter["name"].as_str().unwrap().to_owned();
+                let value = match name.as_str() {
+                    "delimiter" => "/".to_owned(),
+                    _ => sample(&parameter["schema"]),
+                };
+                (name, value)
+            });
+            operations.push((path.clone(), method.to_uppercase(), query.collect()));
+        }
+    }
+    operations
+}
+
+/// Whether a request with this query is refused for one of its parameters alone: unknown, or in another request.
+fn is_misplaced(client: &Client, method: &str, path: &str, query: &str) -> bool {
+    let answer = client.open(method, &format!("{path}?{query}"), &[], b"x");
+    if answer.status() != 400 {
+        return false;
+    }
+    let error = answer.into_body().read_to_string().unwrap();
+    error.contains("does not go with ") && error.contains("the parameter ")
+        || error.contains(" is not known")
+}
+
+#[test]
+fn every_request_takes_the_parameters_that_the_document_names_and_no_others() {
+    let server = Server::start();
+    let alice = server.user("alice");
+    let document = server.anonymous().get("//openapi.json").json();
+    let operations = documented(&document);
+    let all: BTreeMap<_, _> = operations
+        .iter()
+        .flat_map(|(_, _, query)| query.clone())
+        .collect();
+    assert!(all.len() >= 20, "{all:?}");
+    for (path, method, query) in operations {
+        // A HEAD has no body that names the parameter.
+        let Some(path) = path
+            .strip_prefix("/prominence/v1")
+            .filter(|_| method != "HEAD")
+        else {
+            continue;
+        };
+        // A key that is refused once the parameters are parsed, so that nothing waits or is changed.
+        let path = path.replace("{key}", "%2e%2e");
+        let taken = |name: &str| {
+            let own = format!("{name}={}", all[name]);
+            let others = all.iter().filter(|(other, _)| *other != name);
+            let with = others.map(|(other, value)| format!("{other}={value}&{own}"));
+            std::iter::once(own.clone())
+                .chain(with)
+                .any(|query| !is_misplaced(&alice, &method, &path, &query))
+        };
+        let found: Vec<_> = all.keys().filter(|name| taken(name)).collect();
+        let named: Vec<_> = query.keys().collect();
+        assert_eq!(found, named, "{method} {path}");
+    }
 }

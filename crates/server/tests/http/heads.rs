@@ -456,7 +456,7 @@ fn connect_is_refused_with_the_methods_that_there_are() {
         let body: Value = serde_json::from_str(body).unwrap();
         assert_eq!(body["code"], "method_not_allowed", "{body}");
         assert!(
-            body["error"].as_str().unwrap().contains("no proxy"),
+            body["error"].as_str().unwrap().contains("not a proxy"),
             "{body}"
         );
     }

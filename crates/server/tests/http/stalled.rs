@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use crate::common::{Client, Server, Setup};
-use crate::held::eventually;
+use crate::long_poll::eventually;
 
 /// How long these servers let a reader take nothing.
 const WRITE_WITHIN: Duration = Duration::from_millis(500);
@@ -28,7 +28,7 @@ fn watch(server: &Server) -> TcpStream {
          Authorization: Bearer {token}\r\n\r\n"
     );
     stream.write_all(head.as_bytes()).unwrap();
-    eventually("the watch has begun", || server.held() == 1);
+    eventually("the watch has begun", || server.long_polls() == 1);
     stream
 }
 
@@ -53,7 +53,7 @@ fn a_watcher_that_reads_nothing_is_cut_off_and_gives_its_place_back() {
     let begun = Instant::now();
     eventually("the watcher is cut off", || {
         alice.set(&format!("/kv/busy/{}", begun.elapsed().as_nanos()), &value);
-        server.held() == 0
+        server.long_polls() == 0
     });
     assert!(begun.elapsed() > WRITE_WITHIN);
     assert_eq!(gauge(&anyone, WATCHES), 0);
@@ -107,7 +107,7 @@ fn a_watcher_that_reads_slowly_is_served_on_from_the_log() {
         taken.len() < SETS * VALUE_BYTES / 2,
         "there is more to read"
     );
-    assert_eq!(server.held(), 1, "it is watching still");
+    assert_eq!(server.long_polls(), 1, "it is watching still");
     let told = BufReader::new(taken.as_slice().chain(slow))
         .lines()
         .map(Result::unwrap);

@@ -5,24 +5,24 @@ use std::time::Duration;
 use prominence_core::{Key, Operation};
 
 use crate::common::{Server, Setup, TOKEN_LASTS};
-use crate::held::{Held, eventually};
+use crate::long_poll::{LongPoll, eventually};
 
 #[test]
 fn a_read_waits_until_its_key_appears_and_no_other_wakes_it() {
     let server = Server::start();
     let (alice, bob) = (server.user("alice"), server.user("bob"));
-    let held = Held::begin(&server, "/kv/job/1?wait=10m", &[]);
+    let poll = LongPoll::begin(&server, "/kv/job/1?wait=10m", &[]);
     alice.set("/kv/job/10", "x");
     alice.set("/kv/job", "x");
     alice.set("/kv/job/1/x", "x");
     bob.set("/kv/job/1", "bob's");
-    held.goes_on();
+    poll.goes_on();
     assert_eq!(server.signals(), 0, "nobody was woken to look");
     alice.set("/kv/job/1", "42");
-    let answer = held.answer();
+    let answer = poll.answer();
     assert_eq!((answer.status, answer.text().as_str()), (200, "42"));
     assert_eq!(server.signals(), 1);
-    eventually("the place is free again", || server.held() == 0);
+    eventually("the long poll has ended", || server.long_polls() == 0);
 }
 
 #[test]
@@ -41,17 +41,17 @@ fn a_key_that_is_there_is_answered_at_once() {
 fn a_wait_that_is_over_answers_as_if_there_had_been_none() {
     let server = Server::start();
     let alice = server.user("alice");
-    let held = Held::begin(&server, "/kv/a?wait=90s", &[]);
+    let poll = LongPoll::begin(&server, "/kv/a?wait=90s", &[]);
     server.clock.advance(Duration::from_secs(89));
-    held.goes_on();
+    poll.goes_on();
     server.clock.advance(Duration::from_secs(1));
-    held.answer().error(404, "no_such_key");
+    poll.answer().error(404, "no_such_key");
 
     alice.set("/kv/a", "1");
     let tag = alice.get("/kv/a").header("etag").to_owned();
-    let held = Held::begin(&server, "/kv/a?wait=90s", &[("if-none-match", &tag)]);
+    let poll = LongPoll::begin(&server, "/kv/a?wait=90s", &[("if-none-match", &tag)]);
     server.clock.advance(Duration::from_secs(90));
-    let answer = held.answer();
+    let answer = poll.answer();
     assert_eq!((answer.status, answer.header("etag")), (304, tag.as_str()));
 }
 
@@ -61,29 +61,29 @@ fn a_reader_with_a_revision_waits_for_another_one_or_for_the_deletion() {
     let alice = server.user("alice");
     alice.set("/kv/a", "1");
     let tag = alice.get("/kv/a").header("etag").to_owned();
-    let held = Held::begin(&server, "/kv/a?wait=10m", &[("if-none-match", &tag)]);
-    held.goes_on();
+    let poll = LongPoll::begin(&server, "/kv/a?wait=10m", &[("if-none-match", &tag)]);
+    poll.goes_on();
     // The same value again is another revision all the same.
     alice.set("/kv/a", "1");
-    let answer = held.answer();
+    let answer = poll.answer();
     assert_eq!((answer.status, answer.text().as_str()), (200, "1"));
     assert_ne!(answer.header("etag"), tag);
 
     let tag = answer.header("etag").to_owned();
-    let held = Held::begin(&server, "/kv/a?wait=10m", &[("if-none-match", &tag)]);
+    let poll = LongPoll::begin(&server, "/kv/a?wait=10m", &[("if-none-match", &tag)]);
     assert_eq!(alice.delete("/kv/a").status, 200);
-    held.answer().error(404, "no_such_key");
+    poll.answer().error(404, "no_such_key");
 
     // Deleted and made again before the reader can look: another revision as well.
     alice.set("/kv/a", "1");
     let tag = alice.get("/kv/a").header("etag").to_owned();
-    let held = Held::begin(&server, "/kv/a?wait=10m", &[("if-none-match", &tag)]);
+    let poll = LongPoll::begin(&server, "/kv/a?wait=10m", &[("if-none-match", &tag)]);
     let delete = Operation::Delete {
         key: Key::parse("/a").unwrap(),
     };
     server.commit("alice", vec![delete]);
     alice.set("/kv/a", "1");
-    let answer = held.answer();
+    let answer = poll.answer();
     assert!(answer.status == 404 || answer.header("etag") != tag);
 }
 
@@ -93,11 +93,11 @@ fn an_expiry_ends_a_wait_at_its_instant_although_nothing_is_written() {
     let alice = server.user("alice");
     alice.set("/kv/a?ttl=60", "1");
     let tag = alice.get("/kv/a").header("etag").to_owned();
-    let held = Held::begin(&server, "/kv/a?wait=10m", &[("if-none-match", &tag)]);
+    let poll = LongPoll::begin(&server, "/kv/a?wait=10m", &[("if-none-match", &tag)]);
     server.clock.advance(Duration::from_millis(59_999));
-    held.goes_on();
+    poll.goes_on();
     server.clock.advance(Duration::from_millis(1));
-    held.answer().error(404, "no_such_key");
+    poll.answer().error(404, "no_such_key");
 }
 
 #[test]
@@ -106,9 +106,9 @@ fn a_token_that_ends_ends_the_wait() {
     let caller = server.user("alice");
     let left = Duration::from_secs(60);
     server.clock.advance(TOKEN_LASTS - left);
-    let held = Held::begin_as(caller, &server, "/kv/a?wait=10m", &[]);
+    let poll = LongPoll::begin_as(caller, &server, "/kv/a?wait=10m", &[]);
     server.clock.advance(left);
-    let answer = held.answer();
+    let answer = poll.answer();
     answer.error(401, "unauthenticated");
     assert!(answer.header("www-authenticate").contains("invalid_token"));
 }
@@ -116,9 +116,9 @@ fn a_token_that_ends_ends_the_wait() {
 #[test]
 fn a_server_that_stops_tells_those_who_wait_to_come_back() {
     let mut server = Server::start();
-    let held = Held::begin(&server, "/kv/a?wait=10m", &[]);
+    let poll = LongPoll::begin(&server, "/kv/a?wait=10m", &[]);
     let stopped = server.stop();
-    let answer = held.answer();
+    let answer = poll.answer();
     answer.error(503, "unavailable");
     assert_eq!(answer.header("retry-after"), "2");
     assert_eq!(answer.header("connection"), "close");
@@ -130,13 +130,13 @@ fn a_wait_may_be_longer_than_the_time_for_an_answer() {
     let mut setup = Setup::default();
     setup.bounds.answer_within = Duration::from_millis(20);
     let server = Server::with(setup);
-    let held = Held::begin(&server, "/kv/a?wait=10m", &[]);
-    held.goes_on();
+    let poll = LongPoll::begin(&server, "/kv/a?wait=10m", &[]);
+    poll.goes_on();
     // The set itself may be too late for such a server, on a busy machine.
     let alice = server.user("alice");
     let set = || alice.send("POST", "/kv/a", &[], b"1").status == 201;
     eventually("the key is set", set);
-    assert_eq!(held.answer().status, 200);
+    assert_eq!(poll.answer().status, 200);
 }
 
 #[test]
@@ -149,20 +149,20 @@ fn a_caller_who_hangs_up_is_forgotten() {
         server.token("alice")
     );
     stream.write_all(head.as_bytes()).unwrap();
-    eventually("the request is held", || server.held() == 1);
+    eventually("the long poll has begun", || server.long_polls() == 1);
     drop(stream);
-    eventually("the place is free again", || server.held() == 0);
+    eventually("the long poll has ended", || server.long_polls() == 0);
 }
 
 #[test]
 fn waits_of_one_user_are_bounded_and_others_are_not_harmed() {
     let mut setup = Setup::default();
-    setup.bounds.held.in_all = 3;
-    setup.bounds.held.per_user = 2;
+    setup.bounds.long_polls.in_all = 3;
+    setup.bounds.long_polls.per_user = 2;
     let server = Server::with(setup);
     let (alice, bob) = (server.user("alice"), server.user("bob"));
-    let held: Vec<_> = (0..2)
-        .map(|n| Held::begin(&server, &format!("/kv/{n}?wait=10m"), &[]))
+    let polls: Vec<_> = (0..2)
+        .map(|n| LongPoll::begin(&server, &format!("/kv/{n}?wait=10m"), &[]))
         .collect();
     let refused = alice.get("/kv/x?wait=10m");
     let message = refused.error(429, "rate_limited");
@@ -171,7 +171,7 @@ fn waits_of_one_user_are_bounded_and_others_are_not_harmed() {
     alice.set("/kv/0", "alice's");
     bob.set("/kv/b", "bob's");
     assert_eq!(bob.get("/kv/b?wait=10m").text(), "bob's");
-    for one in held {
+    for one in polls {
         drop(one);
     }
 }

@@ -8,7 +8,7 @@ use prominence_engines::Retention;
 use serde_json::Value;
 
 use crate::common::{Client, Server, Setup, TOKEN_LASTS};
-use crate::held::eventually;
+use crate::long_poll::eventually;
 
 /// A watch that is being read.
 struct Watch {
@@ -259,7 +259,7 @@ fn what_is_no_place_in_the_log_is_refused_in_clear_words() {
     for odd in ["x", "-1", "1.", "1.x"] {
         let path = format!("/kv?watch&since={odd}");
         let message = alice.get(&path).error(400, "bad_request");
-        assert!(message.contains("no revision"), "{message}");
+        assert!(message.contains("neither a revision"), "{message}");
     }
     let headers = [("last-event-id", "x")];
     let answer = alice.send("GET", "/kv?watch", &headers, b"");
@@ -289,7 +289,7 @@ fn a_watch_ends_with_its_token() {
     let mut watch = Watch::open(&alice, "/kv?watch", None);
     server.clock.advance(TOKEN_LASTS);
     assert!(watch.has_ended());
-    eventually("the place is free again", || server.held() == 0);
+    eventually("the long poll has ended", || server.long_polls() == 0);
 }
 
 #[test]
@@ -306,13 +306,13 @@ fn a_reader_that_reads_nothing_holds_nobody_up_and_gets_everything_later() {
     let server = Server::start();
     let alice = server.user("alice");
     let mut slow = server.connect();
-    // A request is held before it knows from where on it tells changes, unless it says so.
+    // A watch takes its slot before it knows its first revision, unless the request names one.
     let head = format!(
         "GET /prominence/v1/kv?watch&values&since=0 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\r\n",
         server.token("alice")
     );
     slow.write_all(head.as_bytes()).unwrap();
-    eventually("the watch has begun", || server.held() == 1);
+    eventually("the watch has begun", || server.long_polls() == 1);
     let mut quick = Watch::open(&alice, "/kv?watch", None);
     // More than the connection's buffers take.
     let value = "x".repeat(16_000);
@@ -344,11 +344,11 @@ fn a_reader_that_falls_behind_what_is_kept_is_told_to_list_again() {
         server.token("alice")
     );
     slow.write_all(head.as_bytes()).unwrap();
-    eventually("the watch has begun", || server.held() == 1);
+    eventually("the watch has begun", || server.long_polls() == 1);
     let mut lines = BufReader::new(slow).lines().map(Result::unwrap);
     let mut next =
         |beginning: &str| lines.find_map(|line| Some(line.strip_prefix(beginning)?.to_owned()));
-    // A request is held before it knows from where on it tells changes.
+    // A watch takes its slot before it knows its first revision.
     assert_eq!(next("id: ").unwrap(), "0");
     // More than the connection's buffers take, and than the log keeps.
     let value = "x".repeat(16_000);

@@ -1,92 +1,97 @@
-//! One try to take something, which leaves nothing taken where its caller has gone.
+//! One attempt to claim a key, which leaves no claim if its caller has gone.
 
 use std::time::Duration;
 
 use prominence_core::{
     Commit, Condition, Entry, Key, Operation, Outcome, Precondition, Prefix, Principal, Timestamp,
 };
-use tokio::runtime::Handle;
 use tokio::sync::oneshot;
+use tracing::Instrument as _;
 
 use crate::app::App;
 use crate::failure::Failure;
 
-/// What a try found.
+/// The result of an attempt.
 pub(super) enum Found {
     Work(Box<Taken>),
-    /// Nothing, until then at least.
+    /// No free key, at least until this instant.
     Nothing(Option<Timestamp>),
 }
 
-/// A key that was taken. Dropping it gives the key back: nobody knows of the claim then, and the
-/// next worker should not have to wait until it runs out.
+/// A key that was claimed. Its claim is released unless [`Taken::keep`] is called.
 pub(super) struct Taken {
-    app: App,
-    who: Principal,
-    work: Option<(Key, Entry)>,
+    key: Key,
+    entry: Entry,
+    /// Dropped unsent where the caller has gone.
+    kept: oneshot::Sender<()>,
 }
 
-/// Takes the first key under the prefix that nobody holds, if there is one.
+/// Claims the first key under the prefix that has no live claim, if there is one.
 ///
-/// A commit that is under way goes on when whoever asked for it hangs up. So it runs in a task of
-/// its own, which hands over what it took, or gives it back where nobody is there any more.
+/// A commit goes on when its caller hangs up. So it runs in a task of its own, which passes the key on and then
+/// waits for word that its caller keeps the claim. Without that word no worker knows of the claim, and the task
+/// releases it: the next worker should not have to wait until it runs out.
 pub(super) async fn attempt(
     app: &App,
     who: &Principal,
     prefix: &Prefix,
-    hold: Duration,
+    duration: Duration,
 ) -> Result<Found, Failure> {
     let claim = Operation::Claim {
         prefix: prefix.clone(),
-        hold,
+        hold: duration,
     };
     let permit = app.gate.commit(who, Commit::single(None, claim))?;
     let (app, who) = (app.clone(), who.clone());
-    let (hand_over, handed_over) = oneshot::channel();
-    tokio::spawn(async move {
-        let found = match permit.apply().await {
-            Ok(committed) => match committed.outcomes.into_iter().next() {
-                Some(Outcome::Claimed(key, entry)) => {
-                    let work = Some((key, entry));
-                    Ok(Found::Work(Box::new(Taken { app, who, work })))
-                }
-                Some(Outcome::NoneFree { until }) => Ok(Found::Nothing(until)),
-                _ => Err(Failure::surprised()),
-            },
-            Err(error) => Err(error.into()),
+    let (sender, found) = oneshot::channel();
+    let task = async move {
+        let outcome = match permit.apply().await {
+            Ok(committed) => committed.outcomes.into_iter().next(),
+            Err(error) => return drop(sender.send(Err(error.into()))),
         };
-        // Where nobody takes it over, it is dropped here.
-        drop(hand_over.send(found));
-    });
-    handed_over.await.map_err(|_| Failure::surprised())?
-}
-
-impl Taken {
-    /// Keeps the claim, for a caller who is about to be told.
-    pub(super) fn keep(mut self) -> Option<(Key, Entry)> {
-        self.work.take()
-    }
-}
-
-impl Drop for Taken {
-    fn drop(&mut self) {
-        let Some((key, entry)) = self.work.take() else {
-            return;
+        let (key, entry) = match outcome {
+            Some(Outcome::Claimed(key, entry)) => (key, entry),
+            Some(Outcome::NoneFree { until }) => {
+                return drop(sender.send(Ok(Found::Nothing(until))));
+            }
+            _ => return drop(sender.send(Err(Failure::surprised()))),
         };
-        let condition = Condition {
+        let claim = Condition {
             key: key.clone(),
             expect: Precondition::Revision(entry.metadata.revision),
         };
-        let release = Commit::single(Some(condition), Operation::Release { key });
-        let permit = self.app.gate.commit(&self.who, release);
-        // Where the process is ending, or the release fails, the claim runs out by itself.
-        if let (Ok(permit), Ok(runtime)) = (permit, Handle::try_current()) {
-            runtime.spawn(async move {
-                if let Err(error) = permit.apply().await {
-                    tracing::debug!(%error, "a claim that nobody waits for was not given back");
-                }
-            });
+        let (kept, is_kept) = oneshot::channel();
+        let taken = Taken { key, entry, kept };
+        // Where the caller has gone, the key is dropped here or in the channel, and `kept` with it.
+        drop(sender.send(Ok(Found::Work(Box::new(taken)))));
+        if is_kept.await.is_err() {
+            release(&app, &who, claim).await;
         }
+    };
+    tokio::spawn(task.in_current_span());
+    found.await.map_err(|_| Failure::surprised())?
+}
+
+/// Releases a claim of which no worker knows. If that fails, the claim runs out by itself.
+async fn release(app: &App, who: &Principal, claim: Condition) {
+    let key = claim.key.clone();
+    let commit = Commit::single(Some(claim), Operation::Release { key });
+    let released = match app.gate.commit(who, commit) {
+        Ok(permit) => permit.apply().await.map(drop),
+        Err(forbidden) => Err(forbidden.into()),
+    };
+    if let Err(error) = released {
+        tracing::debug!(%error, "a claim whose caller has gone was not released");
+    }
+}
+
+impl Taken {
+    /// Keeps the claim, for an answer that is sent now.
+    pub(super) fn keep(self) -> (Key, Entry) {
+        let Self { key, entry, kept } = self;
+        // Where the task has ended, the server stops.
+        let _ = kept.send(());
+        (key, entry)
     }
 }
 
@@ -100,7 +105,7 @@ mod tests {
     const MINUTE: Duration = Duration::from_secs(60);
 
     #[tokio::test]
-    async fn what_was_taken_for_a_caller_who_hung_up_is_given_back() {
+    async fn the_claim_of_a_caller_that_hung_up_is_released() {
         let work = OneKey::stored().await;
         let before = work.entry().await.metadata.revision;
         let prefix = Prefix::everything();
@@ -115,7 +120,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_kept_stays_taken_and_what_is_not_is_given_back() {
+    async fn a_claim_that_is_kept_stays_and_another_is_released() {
         let work = OneKey::stored().await;
         let prefix = Prefix::everything();
         let take = async || {
@@ -129,7 +134,7 @@ mod tests {
         drop(take().await.unwrap());
         work.becomes(|entry| entry.metadata.claimed_until.is_none())
             .await;
-        let (key, entry) = take().await.unwrap().keep().unwrap();
+        let (key, entry) = take().await.unwrap().keep();
         assert_eq!(key, work.key);
         for _ in 0..100 {
             tokio::task::yield_now().await;

@@ -1,4 +1,4 @@
-//! How a listing looks: what a line tells, and how lines are put together.
+//! The form of a listing: the content of a line, and the framing of lines.
 
 use std::collections::BTreeMap;
 
@@ -9,14 +9,14 @@ use prominence_api::name;
 use prominence_api::{Detail, Listed, Text};
 use prominence_core::{Item, Projection, Revision, Timestamp};
 
-/// How the lines of a listing look.
+/// The content of each line of a listing.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Form {
     pub(super) values: bool,
     pub(super) detail: bool,
 }
 
-/// How the lines are put together.
+/// The framing of the lines.
 #[derive(Clone, Copy)]
 pub(super) enum Framing {
     /// A JSON array.

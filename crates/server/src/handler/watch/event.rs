@@ -7,14 +7,14 @@ use prominence_api::name::event;
 use prominence_api::{Changed, Reset};
 use prominence_core::{Change, ChangeKind, Cursor, Revision, Value};
 
-use super::place;
+use crate::request::cursor::EventId;
 
 /// Events that are sent together.
 #[derive(Default)]
 pub(super) struct Events(String);
 
 impl Events {
-    /// Tells the reader where it is, without an event: a block of an `id` alone.
+    /// Sends the cursor without an event: a block with an `id` alone.
     pub(super) fn mark(mut self, at: Cursor) -> Self {
         self.id(at);
         self.0.push('\n');
@@ -27,7 +27,7 @@ impl Events {
         self
     }
 
-    /// A change. A reader that has it goes on at `at`.
+    /// A change. A reader that has seen it resumes at `at`.
     pub(super) fn change(mut self, change: &Change, at: Cursor, value: Option<&Value>) -> Self {
         let name = match change.kind {
             ChangeKind::Put(_) => event::PUT,
@@ -38,7 +38,7 @@ impl Events {
         self
     }
 
-    /// Changes up to a revision can't be told any more.
+    /// Changes up to a revision are no longer kept.
     pub(super) fn reset(mut self, latest: Revision) -> Self {
         let data = Reset {
             revision: latest.get(),
@@ -57,7 +57,7 @@ impl Events {
 
     fn id(&mut self, at: Cursor) {
         // Writing to a string can't fail.
-        let _ = writeln!(self.0, "id: {}", place::text(at));
+        let _ = writeln!(self.0, "id: {}", EventId(at));
     }
 
     /// JSON has no line breaks outside strings, and escapes those within, so it is one line.

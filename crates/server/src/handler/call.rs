@@ -1,0 +1,78 @@
+//! The context of a call: what every handler is given of a request.
+
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use axum::http::HeaderMap;
+use axum::http::request::Parts;
+use prominence_core::{Principal, Timestamp};
+
+use crate::app::App;
+use crate::failure::Failure;
+use crate::identity::auth;
+use crate::request::parameters::Wait;
+use crate::request::target::{Target, own_headers};
+use crate::wait::clock::from_wall;
+use crate::wait::long_poll::{LongPoll, LongPollCaller, LongPollKind, RequestDeadline};
+
+/// A request of a caller that is verified and within its rate, without its body.
+///
+/// A handler takes it first, so that a request without a good token learns nothing about its other mistakes.
+pub(crate) struct Call {
+    pub(super) app: App,
+    pub(super) who: Arc<Principal>,
+    pub(super) target: Target,
+    pub(super) headers: HeaderMap,
+    deadline: RequestDeadline,
+}
+
+impl FromRequestParts<App> for Call {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failure> {
+        let token = auth::bearer(&parts.headers)?;
+        let who = auth::verify(&app.verifier, token, app.clock.wall())?;
+        if let Some(rate) = &app.rate {
+            rate.admit(&who.user)?;
+        }
+        let deadline = parts.extensions.get::<RequestDeadline>();
+        Ok(Self {
+            who,
+            target: Target::of(&parts.uri),
+            headers: own_headers(parts),
+            deadline: deadline.cloned().unwrap_or_default(),
+            app: app.clone(),
+        })
+    }
+}
+
+impl Call {
+    /// Starts a long poll for this call.
+    ///
+    /// # Errors
+    /// When there are too many long polls, or the server stops.
+    pub(super) fn long_poll(&self, kind: LongPollKind, wait: Wait) -> Result<LongPoll, Failure> {
+        let polls = &self.app.long_polls;
+        polls.start(kind, &self.caller(), wait, self.deadline.clone())
+    }
+
+    /// Starts a watch for this call.
+    ///
+    /// # Errors
+    /// As [`Call::long_poll`].
+    pub(super) fn start_watch(&self) -> Result<LongPoll, Failure> {
+        self.app.long_polls.start_watch(&self.caller())
+    }
+
+    fn caller(&self) -> LongPollCaller<'_> {
+        LongPollCaller {
+            user: &self.who.user,
+            token_ends: self.app.verifier.end_of(&self.who),
+        }
+    }
+}
+
+/// When the caller's token ends, by the server's own clock.
+pub(super) fn end_of_job(app: &App, who: &Principal) -> Timestamp {
+    from_wall(&*app.clock, who.expires)
+}

@@ -1,0 +1,252 @@
+//! The fast path of the commonest requests: reads of one key and sets of one key.
+//!
+//! For these the router's layers, extractors and boxed futures would cost more than the answer itself. A plain `GET`
+//! of a key that exists, with a token that was verified lately, is answered here if the store has the entry in
+//! memory. A plain `POST` or `PUT` with such a token and a small body of known length is done here by the functions
+//! that the router's handlers call. Every other request goes to the router before a byte of its body is read,
+//! requests with errors included. The router gives the same answers to the requests that are answered here.
+
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::{Body, HttpBody};
+use axum::http::{HeaderMap, HeaderValue, Method, Request, Response, header};
+use axum::response::IntoResponse as _;
+use futures_util::FutureExt as _;
+use futures_util::future::{BoxFuture, Either};
+use hyper::body::Incoming;
+use prominence_core::{Principal, Timestamp};
+use tower_service::Service as _;
+
+use super::exchange::{Answering, Exchange, Framing, Returned};
+use super::framing;
+use super::middleware::{self, InFlight};
+use super::router::router;
+use crate::app::App;
+use crate::handler::kv;
+use crate::handler::write::SetRequest;
+use crate::identity::auth;
+use crate::metrics::Connected;
+use crate::request::conditional::ReadConditions;
+use crate::request::kinds::SetValue;
+use crate::request::target::Target;
+use crate::request::unread;
+
+/// The whole service: the fast path, and the router for all other requests.
+#[derive(Clone)]
+pub struct Service {
+    app: App,
+    router: Router,
+}
+
+impl Service {
+    /// The service with this state.
+    #[must_use]
+    pub fn new(app: App) -> Self {
+        let router = router(app.clone());
+        Self { app, router }
+    }
+
+    /// Ends all long polls, because the server stops.
+    pub(crate) fn stop(&self) {
+        self.app.long_polls.stop();
+    }
+
+    /// The limit on the bytes of a value.
+    pub(crate) fn value_limit(&self) -> usize {
+        self.app.bounds.value_bytes
+    }
+
+    /// Counts a connection until the returned value is dropped.
+    pub(crate) fn connected(&self) -> Connected {
+        self.app.metrics.connected()
+    }
+
+    /// The answer to a plain read, if the token and the entry are in memory.
+    fn answer_read(&self, started: Instant, request: &Request<Incoming>) -> Option<Response<Body>> {
+        if request.method() != Method::GET || !request.body().is_end_stream() {
+            return None;
+        }
+        if !framing::names_one_host(request.version(), request.headers()) {
+            return None;
+        }
+        let target = Target::of_plain_key(request.uri())?;
+        let headers = request.headers();
+        let wall = self.app.clock.wall();
+        let who = self.known_caller(headers, wall)?;
+        let conditions = ReadConditions::of(headers).ok()?;
+        let entry = self.app.gate.read_at_once(&who, &target.key().ok()?)?;
+        let response = kv::render(entry, &conditions, &*self.app.clock, wall).ok()?;
+        // The last step that may fail: the router would take from the rate once more.
+        self.admit(&who)?;
+        let in_flight = InFlight::since(started, request);
+        Some(in_flight.complete(&self.app, Ok(response), Duration::ZERO))
+    }
+
+    /// A plain set: no parameters, a small value of known length, and no error in the head.
+    fn parse_set<B: HttpBody>(&self, request: &Request<B>, framing: Framing) -> Option<PlainSet> {
+        if !matches!(*request.method(), Method::POST | Method::PUT) {
+            return None;
+        }
+        let length = request.body().size_hint().exact()?;
+        if length > self.app.bounds.value_bytes as u64 {
+            return None;
+        }
+        let headers = request.headers();
+        // The router may refuse a client that waits for `100 Continue` before it sends the body.
+        if headers.contains_key(header::EXPECT) {
+            return None;
+        }
+        framing::check(request, framing).ok()?;
+        let target = Target::of_plain_key(request.uri())?;
+        let who = self.known_caller(headers, self.app.clock.wall())?;
+        let set = SetValue::default();
+        let request = SetRequest::parse(&self.app, &who, &target, set, headers).ok()?;
+        // The last step that may fail: the router would take from the rate once more.
+        self.admit(&who)?;
+        Some(PlainSet { who, request })
+    }
+
+    /// Takes one request from the rate of the caller.
+    fn admit(&self, who: &Principal) -> Option<()> {
+        let rate = self.app.rate.as_ref();
+        rate.is_none_or(|rate| rate.admit(&who.user).is_ok())
+            .then_some(())
+    }
+
+    /// The caller, if its token was verified lately and has not ended.
+    fn known_caller(&self, headers: &HeaderMap, wall: Timestamp) -> Option<Arc<Principal>> {
+        let token = auth::bearer(headers).ok()?;
+        self.app.verifier.remembered(token, wall)
+    }
+}
+
+/// A set on the fast path, without its value.
+struct PlainSet {
+    who: Arc<Principal>,
+    request: SetRequest,
+}
+
+/// The service of one connection.
+pub(crate) struct ConnectionService {
+    service: Service,
+    exchange: Arc<Exchange>,
+}
+
+impl ConnectionService {
+    /// Serves the connection of this exchange.
+    pub(crate) fn new(service: Service, exchange: Arc<Exchange>) -> Self {
+        Self { service, exchange }
+    }
+}
+
+impl hyper::service::Service<Request<Incoming>> for ConnectionService {
+    type Response = Response<Answering>;
+    type Error = Infallible;
+    type Future = Either<
+        Ready<Result<Self::Response, Infallible>>,
+        BoxFuture<'static, Result<Self::Response, Infallible>>,
+    >;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let started = Instant::now();
+        let framing = self.exchange.begin();
+        let exchange = Arc::clone(&self.exchange);
+        if let Some(response) = self.service.answer_read(started, &request) {
+            let response = response.map(|body| Answering::new(body, exchange));
+            return Either::Left(ready(Ok(response)));
+        }
+        Either::Right(match self.service.parse_set(&request, framing) {
+            Some(plain) => {
+                let in_flight = InFlight::since(started, &request);
+                let app = self.service.app.clone();
+                let answer = set(app, plain, in_flight, request, exchange);
+                answer.map(Ok).boxed()
+            }
+            None => {
+                let answer = answer(self.service.clone(), request, exchange, framing);
+                answer.map(Ok).boxed()
+            }
+        })
+    }
+}
+
+/// Does a set on the fast path.
+async fn set(
+    app: App,
+    plain: PlainSet,
+    in_flight: InFlight,
+    request: Request<Incoming>,
+    exchange: Arc<Exchange>,
+) -> Response<Answering> {
+    let (parts, body) = request.into_parts();
+    let PlainSet { who, request } = plain;
+    let body = Returned::new(body, Arc::clone(&exchange));
+    let head = (&parts.method, &parts.headers);
+    let answer = request.answer(&app, &who, head, body);
+    let response = middleware::answer_at_once(&app, in_flight, answer).await;
+    finish(response, exchange, AfterAnswer::default()).await
+}
+
+/// The router's answer.
+async fn answer(
+    service: Service,
+    request: Request<Incoming>,
+    exchange: Arc<Exchange>,
+    framing: Framing,
+) -> Response<Answering> {
+    let Service { app, mut router } = service;
+    let clear = framing::check(&request, framing);
+    let after = AfterAnswer {
+        ends: framing::is_unclear(&request, framing),
+        awaits_continue: unread::awaits_continue(request.headers()),
+    };
+    let request = request.map(|body| {
+        if body.is_end_stream() {
+            Body::empty()
+        } else {
+            Body::new(Returned::new(body, Arc::clone(&exchange)))
+        }
+    });
+    let response = middleware::answer(app, request, async move |request| match clear {
+        Ok(()) => router.call(request).await,
+        Err(failure) => Ok(failure.into_response()),
+    })
+    .await;
+    finish(response, exchange, after).await
+}
+
+/// The state of a connection after an answer, as the head of the request determines it.
+#[derive(Default)]
+struct AfterAnswer {
+    /// The connection can't be used again.
+    ends: bool,
+    /// The client waits for `100 Continue`, so it does not send a body that no handler reads.
+    awaits_continue: bool,
+}
+
+/// Reads the rest of a body that no handler read, or closes the connection after the answer.
+async fn finish(
+    mut response: Response<Body>,
+    exchange: Arc<Exchange>,
+    after: AfterAnswer,
+) -> Response<Answering> {
+    let mut ends = after.ends;
+    if let Some(body) = exchange.take_unread() {
+        ends |= after.awaits_continue || !unread::drain(body).await;
+        if ends {
+            exchange.linger();
+        }
+    }
+    if ends {
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(header::CONNECTION, close);
+    }
+    response.map(|body| Answering::new(body, exchange))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,63 @@
+//! Making a token as the batch platform would.
+
+use std::time::Duration;
+
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use prominence_core::permit::Scopes;
+use prominence_core::{Job, Namespace, Timestamp};
+use serde::Serialize;
+
+use super::{ISSUER, Secret};
+
+/// The claims of a new token.
+#[derive(Clone, Debug)]
+pub struct NewToken {
+    /// The user, whose namespace the token opens.
+    pub user: Namespace,
+    /// The job that it is for.
+    pub job: Option<Job>,
+    /// The groups that its user is in.
+    pub groups: Vec<String>,
+    /// Its scopes.
+    pub scopes: Scopes,
+    /// Its lifetime.
+    pub lifetime: Duration,
+}
+
+#[derive(Serialize)]
+struct Claims<'a> {
+    iss: &'a str,
+    username: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    job: Option<&'a str>,
+    groups: &'a [String],
+    #[serde(skip_serializing_if = "String::is_empty")]
+    scope: String,
+    iat: u64,
+    exp: u64,
+}
+
+/// Signs a token.
+///
+/// # Errors
+/// When the signing library refuses the secret.
+pub fn mint(
+    secret: &Secret,
+    token: &NewToken,
+    now: Timestamp,
+) -> Result<String, jsonwebtoken::errors::Error> {
+    let header = Header {
+        kid: secret.kid.clone(),
+        ..Header::new(Algorithm::HS256)
+    };
+    let claims = Claims {
+        iss: ISSUER,
+        username: token.user.as_str(),
+        job: token.job.as_ref().map(Job::as_str),
+        groups: &token.groups,
+        scope: token.scopes.words().join(" "),
+        iat: now.as_secs(),
+        exp: now.after(token.lifetime).as_secs(),
+    };
+    jsonwebtoken::encode(&header, &claims, &EncodingKey::from_secret(&secret.key))
+}

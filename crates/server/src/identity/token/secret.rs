@@ -1,0 +1,296 @@
+//! Signing secrets and the files that hold them.
+
+use std::fmt;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// The secret's name in the data folder where no other is configured.
+pub(crate) const FILE_NAME: &str = "job-token.secret";
+
+/// RFC 7518, section 3.2: a key for HS256 has at least the 256 bits of its hash.
+const RECOMMENDED_BYTES: usize = 32;
+
+/// Larger than any secret; keeps a wrong path from being read whole.
+const MAX_BYTES: u64 = 64 * 1_024;
+
+/// A key for HS256.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret {
+    pub(super) kid: Option<String>,
+    pub(super) key: Vec<u8>,
+}
+
+/// Where a secret is: `PATH`, or `KID=PATH` where tokens name it in their `kid` header.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct SecretSource {
+    kid: Option<String>,
+    path: PathBuf,
+}
+
+/// Why there is no secret to use.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretError {
+    /// The file can't be read.
+    #[error("cannot read the signing secret {}: {cause}", .path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        cause: io::Error,
+    },
+    /// The file can't be made.
+    #[error("cannot write a new signing secret to {}: {cause}", .path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        cause: io::Error,
+    },
+    /// Nothing is in it.
+    #[error("the signing secret {} is empty; put at least 32 random bytes into it", .0.display())]
+    Empty(PathBuf),
+    /// The text is not a secret.
+    #[error("the signing secret {} has more than 65536 bytes; is this the right file?", .0.display())]
+    TooLarge(PathBuf),
+    /// There is none in any of the usual places.
+    #[error("no signing secret found ({places}); name it with --secret-file or --data-dir")]
+    Missing {
+        /// Where it was looked for.
+        places: String,
+    },
+}
+
+impl Secret {
+    /// A secret from the bytes themselves.
+    #[must_use]
+    pub fn new(kid: Option<&str>, key: &[u8]) -> Self {
+        Self {
+            kid: kid.map(str::to_owned),
+            key: key.to_vec(),
+        }
+    }
+}
+
+/// Shows that there is a secret, and never the secret.
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Secret")
+            .field("kid", &self.kid)
+            .finish_non_exhaustive()
+    }
+}
+
+impl SecretSource {
+    /// The secret of a data folder.
+    #[must_use]
+    pub fn in_folder(folder: &Path) -> Self {
+        Self {
+            kid: None,
+            path: folder.join(FILE_NAME),
+        }
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Reads the secret: the file's bytes without one trailing newline.
+    ///
+    /// # Errors
+    /// When the file can't be read, is empty or far too large.
+    pub fn load(&self) -> Result<Secret, SecretError> {
+        let path = &self.path;
+        let read = |cause| SecretError::Read {
+            path: path.clone(),
+            cause,
+        };
+        if std::fs::metadata(path).map_err(read)?.len() > MAX_BYTES {
+            return Err(SecretError::TooLarge(path.clone()));
+        }
+        let mut key = std::fs::read(path).map_err(read)?;
+        if key.last() == Some(&b'\n') {
+            key.pop();
+        }
+        if key.is_empty() {
+            return Err(SecretError::Empty(path.clone()));
+        }
+        if key.len() < RECOMMENDED_BYTES {
+            tracing::warn!(
+                file = %path.display(),
+                bytes = key.len(),
+                "the signing secret is short; {RECOMMENDED_BYTES} random bytes are recommended"
+            );
+        }
+        Ok(Secret {
+            kid: self.kid.clone(),
+            key,
+        })
+    }
+}
+
+impl FromStr for SecretSource {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (kid, path) = match text.split_once('=') {
+            // An `=` after a `/` is part of the path.
+            Some((kid, path)) if !kid.contains('/') => (Some(kid.to_owned()), path),
+            _ => (None, text),
+        };
+        if path.is_empty() || kid.as_deref() == Some("") {
+            return Err("a secret is named as PATH or KID=PATH");
+        }
+        Ok(Self {
+            kid,
+            path: path.into(),
+        })
+    }
+}
+
+impl TryFrom<String> for SecretSource {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<SecretSource> for String {
+    fn from(source: SecretSource) -> Self {
+        let path = source.path.display();
+        match source.kid {
+            Some(kid) => format!("{kid}={path}"),
+            None => path.to_string(),
+        }
+    }
+}
+
+/// Reads the secret of a data folder, or makes one there; says whether it made it.
+///
+/// # Errors
+/// When the file can be neither read nor made.
+pub fn load_or_create(folder: &Path) -> Result<(Secret, bool), SecretError> {
+    let source = SecretSource::in_folder(folder);
+    let made = match create(&source.path) {
+        Ok(()) => true,
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => false,
+        Err(cause) => {
+            return Err(SecretError::Write {
+                path: source.path,
+                cause,
+            });
+        }
+    };
+    Ok((source.load()?, made))
+}
+
+/// The first secret there is in the given folders.
+///
+/// # Errors
+/// When there is none, naming where it was looked for, or when one can't be read.
+pub fn find(folders: &[PathBuf]) -> Result<(Secret, PathBuf), SecretError> {
+    for folder in folders {
+        let source = SecretSource::in_folder(folder);
+        if source.path.exists() {
+            return Ok((source.load()?, folder.clone()));
+        }
+    }
+    let places: Vec<_> = folders
+        .iter()
+        .map(|folder| SecretSource::in_folder(folder).path.display().to_string())
+        .collect();
+    Err(SecretError::Missing {
+        places: places.join(", "),
+    })
+}
+
+/// Makes the file whole or not at all: a crash half-way must not leave a short secret behind that
+/// later starts would use.
+fn create(path: &Path) -> io::Result<()> {
+    if path.exists() {
+        return Err(io::ErrorKind::AlreadyExists.into());
+    }
+    let mut random = [0; RECOMMENDED_BYTES];
+    getrandom::fill(&mut random).map_err(io::Error::other)?;
+    let text: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+
+    let draft = path.with_extension("new");
+    // The draft of a start that was interrupted is of no use.
+    let _ = std::fs::remove_file(&draft);
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&draft)?;
+    writeln!(file, "{text}")?;
+    file.sync_all()?;
+    // Unlike a rename, a link fails where another process was faster.
+    let linked = std::fs::hard_link(&draft, path);
+    std::fs::remove_file(&draft)?;
+    linked?;
+    File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_made_once_and_only_its_owner_reads_it() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let (secret, made) = load_or_create(folder.path()).unwrap();
+        assert!(made);
+        assert_eq!(
+            load_or_create(folder.path()).unwrap(),
+            (secret.clone(), false)
+        );
+        assert_eq!(
+            find(&["/nonexistent".into(), folder.path().into()])
+                .unwrap()
+                .0,
+            secret
+        );
+        let mode = folder
+            .path()
+            .join(FILE_NAME)
+            .metadata()
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o600);
+        assert!(!format!("{secret:?}").contains(std::str::from_utf8(&secret.key).unwrap()));
+    }
+
+    #[test]
+    fn only_the_trailing_newline_is_not_part_of_the_secret() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("k=1");
+        let source: SecretSource = format!("old={}", path.display()).parse().unwrap();
+        std::fs::write(&path, b" s3cret\r\n\n").unwrap();
+        assert_eq!(
+            source.load().unwrap(),
+            Secret::new(Some("old"), b" s3cret\r\n")
+        );
+        std::fs::write(&path, b"\n").unwrap();
+        assert!(matches!(source.load(), Err(SecretError::Empty(_))));
+    }
+
+    #[test]
+    fn a_source_is_a_path_with_or_without_a_name() {
+        let parse = |text: &str| text.parse::<SecretSource>();
+        assert_eq!(parse("/a/b=c").unwrap().kid, None);
+        assert_eq!(parse("k1=/a/b").unwrap().kid.as_deref(), Some("k1"));
+        for odd in ["", "=", "k=", "=/a"] {
+            assert!(parse(odd).is_err(), "{odd:?}");
+        }
+    }
+}

@@ -1,1 +1,0 @@
-//! Far more held requests than there may be.

@@ -140,7 +140,9 @@ pub(crate) enum Command {
   prominence serve --listen 127.0.0.1:0 --data-dir ./data
 
 Environment:
-  PROMINENCE_LOG  what to log: error, warn, info (the default), debug or trace")]
+  PROMINENCE_LOG  the log: error, warn, info (the default), debug or trace, or
+                  a filter such as [claim_wait]=debug or
+                  [request{request_id=ID}]=debug")]
     Serve(Box<prominence_server::Settings>),
 
     /// Look after a server's data: back it up, restore it, check it.

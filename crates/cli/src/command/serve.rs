@@ -6,7 +6,7 @@ use std::time::Duration;
 use prominence_core::permit::Scopes;
 use prominence_server::token::NewToken;
 use prominence_server::{Settings, Started};
-use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::filter::{EnvFilter, LevelFilter};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
@@ -15,7 +15,7 @@ use crate::config;
 use crate::failure::Failure;
 use crate::output::{self, Output};
 
-/// What to log.
+/// The level or filter of the log.
 const LOG: &str = "PROMINENCE_LOG";
 
 /// How long the token of a trial lasts: a week of trying out.
@@ -34,7 +34,7 @@ pub(super) fn run(settings: Settings, output: &mut Output) -> Result<(), Failure
         None
     };
     let announce = |started: &Started| {
-        // A server whose first lines nobody reads serves all the same.
+        // A closed standard output is no reason not to serve.
         let _ = match trial {
             None => announce(started, output),
             Some(user) => {
@@ -42,7 +42,7 @@ pub(super) fn run(settings: Settings, output: &mut Output) -> Result<(), Failure
                     user,
                     job: None,
                     groups: Vec::new(),
-                    scopes: Scopes::Everything,
+                    scopes: Scopes::Unrestricted,
                     lifetime: TRIAL,
                 };
                 announce_trial(started, &token, output)
@@ -97,26 +97,41 @@ fn announce_trial(started: &Started, token: &NewToken, output: &mut Output) -> i
     Ok(())
 }
 
-/// The server's own messages as far as they are wanted, and those of libraries from warnings on.
+/// Starts the log on standard error.
 fn start_log() -> Result<(), Failure> {
-    let level = match config::variable(LOG) {
-        None => LevelFilter::INFO,
-        Some(text) => text.parse().map_err(|_| {
-            Failure::Usage(format!(
-                "{LOG} is {text:?}; it can be error, warn, info, debug or trace"
-            ))
-        })?,
-    };
+    let text = config::variable(LOG);
+    let filter = log_filter(text.as_deref())?;
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(io::stderr)
         .with_target(false)
         .with_ansi(io::stderr().is_terminal() && config::variable("NO_COLOR").is_none());
-    let wanted = Targets::new()
-        .with_default(LevelFilter::WARN.min(level))
-        .with_target("prominence", level);
     tracing_subscriber::registry()
+        .with(filter)
         .with(lines)
-        .with(wanted)
         .try_init()
         .map_err(|error| Failure::Serve(format!("cannot start the log: {error}")))
+}
+
+/// The filter of the log: the server's own lines from this level on and those of libraries from warnings on, or
+/// that with directives by target, span and level.
+fn log_filter(text: Option<&str>) -> Result<EnvFilter, Failure> {
+    let refused = |why: &str| {
+        Failure::Usage(format!(
+            "{LOG} is {:?}; it can be error, warn, info, debug or trace, or a filter such as \
+             [request{{request_id=ID}}]=debug{why}",
+            text.unwrap_or_default()
+        ))
+    };
+    let own = |level: LevelFilter| format!("{},prominence={level}", LevelFilter::WARN.min(level));
+    let directives = match text {
+        None => own(LevelFilter::INFO),
+        Some(text) => match text.parse() {
+            Ok(level) => own(level),
+            // A word alone would be a filter too, of a target that does not exist.
+            Err(_) if !text.contains('=') => return Err(refused("")),
+            Err(_) => format!("{},{text}", own(LevelFilter::INFO)),
+        },
+    };
+    let filter = EnvFilter::builder().parse(directives);
+    filter.map_err(|error| refused(&format!(" ({error})")))
 }

@@ -1,7 +1,10 @@
 //! `serve`: what it prints, and how it ends.
 
+use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
+
+use tempfile::TempDir;
 
 use crate::support::{PROGRAM, Server, alone, clean, run};
 
@@ -63,9 +66,109 @@ fn an_address_that_another_server_listens_on_is_refused() {
 }
 
 #[test]
-fn the_log_can_be_made_quieter_but_not_by_a_misspelt_word() {
+fn the_log_can_be_filtered_but_not_by_a_misspelt_word() {
     let home = tempfile::tempdir().unwrap();
-    let mut serve = clean(PROGRAM, home.path());
-    let complaint = run(serve.env("PROMINENCE_LOG", "lots").arg("serve")).complaint(2);
-    assert!(complaint.contains("PROMINENCE_LOG"), "{complaint}");
+    for odd in ["lots", "[request{=debug", "prominence=lots"] {
+        let mut serve = clean(PROGRAM, home.path());
+        let complaint = run(serve.env("PROMINENCE_LOG", odd).arg("serve")).complaint(2);
+        assert!(complaint.contains("PROMINENCE_LOG"), "{odd}: {complaint}");
+    }
+}
+
+/// A server whose log is kept. It refuses all writes, because no disk has so much free space.
+struct Logging {
+    process: Child,
+    export: String,
+    home: TempDir,
+}
+
+impl Logging {
+    fn start(filter: &str, arguments: &[&str]) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let log = File::create(home.path().join("log")).unwrap();
+        let mut serve = clean(PROGRAM, home.path());
+        serve.args(["serve", "--dev", "--listen", "127.0.0.1:0"]);
+        serve.args(arguments).env("PROMINENCE_LOG", filter);
+        let mut process = serve.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+        let mut output = BufReader::new(process.stdout.take().unwrap());
+        let mut export = String::new();
+        output.read_line(&mut export).unwrap();
+        output.read_line(&mut export).unwrap();
+        Self {
+            process,
+            export,
+            home,
+        }
+    }
+
+    /// Runs curl, and answers the head and the body of the answer.
+    fn curl(&self, arguments: &str) -> String {
+        let mut bash = clean("bash", self.home.path());
+        let authorization = "Authorization: Bearer $PROMINENCE_TOKEN";
+        let curl = format!("curl -sS -D - -H \"{authorization}\" {arguments}");
+        run(bash.args(["-c", &format!("{}\n{curl}", self.export)])).text()
+    }
+
+    /// Stops the server, and answers its log.
+    fn log(mut self) -> String {
+        let mut kill = Command::new("kill");
+        let killed = kill.arg(self.process.id().to_string()).status();
+        assert!(killed.unwrap().success());
+        assert!(self.process.wait().unwrap().success());
+        std::fs::read_to_string(self.home.path().join("log")).unwrap()
+    }
+}
+
+/// The lines of a log with this text.
+fn lines<'a>(log: &'a str, text: &str) -> Vec<&'a str> {
+    log.lines().filter(|line| line.contains(text)).collect()
+}
+
+#[test]
+fn the_log_lines_of_a_failed_request_have_its_id() {
+    let server = Logging::start("info", &["--min-free-disk", "1000TiB"]);
+    // The first one takes the fast path, once a read has verified its token; the second takes the router.
+    server.curl("$PROMINENCE_URL/whoami");
+    for (id, path) in [
+        ("on-the-fast-path", "/kv/a"),
+        ("in-the-router", "/kv/a?ttl=1h"),
+    ] {
+        let own = format!("-H 'X-Request-Id: {id}' -X PUT -d x \"$PROMINENCE_URL{path}\"");
+        let answer = server.curl(&own);
+        assert!(answer.contains("503"), "{answer}");
+        assert!(
+            answer.contains(&format!("\"request_id\":\"{id}\"")),
+            "{answer}"
+        );
+    }
+    let answer = server.curl("-X PUT -d x $PROMINENCE_URL/kv/a");
+    let id = answer.split("\"request_id\":\"").nth(1).unwrap();
+    let new = id.split('"').next().unwrap().to_owned();
+    let log = server.log();
+    for id in ["on-the-fast-path", "in-the-router", &new] {
+        let found = lines(&log, &format!("request{{request_id={id} method=PUT}}"));
+        assert_eq!(found.len(), 1, "{id}: {log}");
+        assert!(found[0].contains("status=503"), "{log}");
+    }
+    assert_eq!(lines(&log, "request_id").len(), 3, "{log}");
+}
+
+#[test]
+fn the_log_can_be_filtered_by_request_and_by_the_wait_of_a_claim() {
+    let filter = "[request{request_id=one}]=debug,[claim_wait]=debug";
+    let server = Logging::start(filter, &[]);
+    for id in ["one", "two"] {
+        server.curl(&format!("-H 'X-Request-Id: {id}' $PROMINENCE_URL/kv?count"));
+    }
+    let claim = "-X POST \"$PROMINENCE_URL/kv/q/?claim=1m&wait=1s\"";
+    server.curl(&format!("-H 'X-Request-Id: waits' {claim}"));
+    let log = server.log();
+    let answered = lines(&log, "answered");
+    assert_eq!(answered.len(), 1, "{log}");
+    assert!(answered[0].contains("request_id=one"), "{log}");
+    let waited = lines(&log, "claim_wait{wait=1s}");
+    assert_eq!(waited.len(), 2, "{log}");
+    for line in waited {
+        assert!(line.contains("request_id=waits"), "{log}");
+    }
 }

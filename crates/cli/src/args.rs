@@ -1,4 +1,4 @@
-//! What can be typed. Text becomes valid values here, and nowhere after.
+//! The arguments. Text becomes valid values here, and nowhere after.
 
 #[cfg(feature = "server")]
 pub(crate) mod admin;
@@ -110,7 +110,7 @@ pub(crate) struct Connection {
     pub(crate) profile: Option<ProfileName>,
 }
 
-/// What to do.
+/// The commands.
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// Read and write keys.
@@ -179,7 +179,7 @@ fpath=(~/.zfunc $fpath) before compinit in ~/.zshrc; fish reads the file by itse
     Man(Man),
 }
 
-/// How to show the caller.
+/// Options of `whoami`.
 #[derive(Args)]
 pub(crate) struct WhoAmI {
     /// Print JSON.
@@ -187,7 +187,7 @@ pub(crate) struct WhoAmI {
     pub(crate) json: bool,
 }
 
-/// How to show the version.
+/// Options of `version`.
 #[derive(Args)]
 pub(crate) struct Version {
     /// Print JSON.

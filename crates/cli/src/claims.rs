@@ -1,4 +1,4 @@
-//! What a token says, read without checking who signed it: the server does that.
+//! The claims of a token, read without a check of its signature: the server does that.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;

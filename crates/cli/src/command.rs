@@ -1,4 +1,4 @@
-//! What each command does, one file for each.
+//! The commands, one file for each.
 
 mod absent;
 mod add;
@@ -16,7 +16,6 @@ mod duplicate;
 mod exec;
 mod export;
 mod file_name;
-mod flight;
 mod folder;
 mod gather;
 mod get;
@@ -31,6 +30,7 @@ mod lock;
 mod man;
 mod missing;
 mod object;
+mod parallel;
 mod reference;
 #[cfg(feature = "server")]
 mod serve;

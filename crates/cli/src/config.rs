@@ -1,9 +1,9 @@
-//! What the environment and files add to the arguments. Nothing is read that the command doesn't need.
+//! The settings that the environment and files add to the arguments. Only sources that the command needs are read.
 //!
 //! Each setting comes from the first of these that has it: its own flag; the profile that `--profile`
 //! names; the environment; the profile that `PROMINENCE_PROFILE` names, or the default profile; for the
 //! token `~/.prominence/token`; the default. A profile that was typed beats the environment because it
-//! is a flag: somebody who types `--profile site` must not reach the server of a variable that was
+//! is a flag: a user who types `--profile site` must not reach the server of a variable that was
 //! exported earlier.
 
 mod environment;
@@ -29,7 +29,7 @@ pub(crate) use environment::Environment;
 pub(crate) use profiles::{ProfileName, Profiles};
 pub(crate) use sources::{Found, Origin, Sources, TokenPlace};
 
-/// Where the service is.
+/// The URL of the service.
 pub(crate) const URL: &str = "PROMINENCE_URL";
 /// The token itself.
 pub(crate) const TOKEN: &str = "PROMINENCE_TOKEN";
@@ -41,9 +41,9 @@ pub(crate) const CA_FILE: &str = "PROMINENCE_CA_FILE";
 pub(crate) const PROFILE: &str = "PROMINENCE_PROFILE";
 /// `False` (or another word for it) switches the check of the server's certificate off.
 pub(crate) const SSL_VERIFY: &str = "PROMINENCE_SSL_VERIFY";
-/// How long a request that fails for now is repeated.
+/// The time during which a failed request is repeated.
 pub(crate) const RETRY: &str = "PROMINENCE_RETRY_FOR";
-/// How long the server may be silent before a connection counts as lost.
+/// The longest silence of the server before a connection counts as lost.
 pub(crate) const TIMEOUT: &str = "PROMINENCE_TIMEOUT";
 
 /// The file of a saved token, below the home folder.
@@ -96,7 +96,7 @@ pub(crate) fn url(connection: &Connection) -> Result<Option<Found<BaseUrl>>, Fai
     Sources::new(connection)?.url()
 }
 
-/// What to log in with, where there is something.
+/// The token, if there is one.
 pub(crate) fn credentials(connection: &Connection) -> Result<Option<Credentials>, Failure> {
     credentials_from(&Sources::new(connection)?)
 }
@@ -136,7 +136,7 @@ fn warn_if_open(file: &Path) {
     }
 }
 
-/// Says that a request has failed and is repeated, so that nobody looks at a silent terminal.
+/// Says that a request has failed and is repeated, so that the terminal is not silent.
 fn tell(notice: &Notice<'_>) {
     // A part of a second counts as one.
     let left = Duration::from_secs(notice.left.as_secs() + 1);

@@ -1,4 +1,4 @@
-//! What went wrong becomes a sentence that says what to do next, and an exit status.
+//! Failures: each becomes a sentence that says what to do next, and an exit status.
 
 use std::fmt;
 use std::io;
@@ -28,7 +28,7 @@ pub(crate) enum Failure {
     Stopped {
         /// Why.
         cause: Box<Failure>,
-        /// How far it was, and what to do next.
+        /// The work that was done, and the next step.
         after: String,
     },
     /// A command that was run has ended with this status, and has said itself why.
@@ -93,7 +93,7 @@ impl Failure {
         }
     }
 
-    /// Whether somebody else has said already what there was to say.
+    /// Whether the message has been printed already.
     pub(crate) fn is_told(&self) -> bool {
         matches!(self, Self::Command(_))
     }
@@ -141,7 +141,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// What failed, whether it may have happened all the same, and what to do next.
+/// The error, whether the change may have happened, and the next step.
 fn explain(error: &Error, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     // A server says what it knows.
     let said = error.to_string();
@@ -186,7 +186,7 @@ fn explain(error: &Error, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     })
 }
 
-/// What to do about a file that can't be used: by the kind of the error, or otherwise as given.
+/// The next step for a file that can't be used: by the kind of the error, or otherwise as given.
 pub(crate) fn next_step(error: &io::Error, otherwise: &'static str) -> &'static str {
     match error.kind() {
         io::ErrorKind::NotFound => "check its name",

@@ -5,7 +5,7 @@
 //! | [`args`] | what can be typed; keys, durations and scopes are valid from here on |
 //! | [`config`] | what the environment and files add |
 //! | [`command`] | one file for each command |
-//! | [`held`] | running a command while a lock or a piece of work is held for it |
+//! | [`lease`] | runs a command under a lease: a lock or a claim |
 //! | [`output`] | the only place that prints |
 //! | [`failure`] | what went wrong becomes a sentence and an exit status |
 
@@ -14,7 +14,7 @@ mod claims;
 mod command;
 mod config;
 mod failure;
-mod held;
+mod lease;
 mod output;
 
 use std::io::Write as _;
@@ -34,7 +34,7 @@ use crate::output::Output;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    if held::guard::serve().is_some() {
+    if lease::guard::serve().is_some() {
         return ExitCode::SUCCESS;
     }
     let mut output = Output::new();
@@ -46,7 +46,7 @@ fn main() -> ExitCode {
         Ok(arguments) => command::run(arguments, &mut output),
         Err(error) => help_or_mistake(error, &mut output),
     };
-    // What is still buffered belongs before the complaint.
+    // The buffered output comes before the error.
     let outcome = outcome.and(output.flush().map_err(Failure::Output));
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -18,13 +18,13 @@ pub(crate) use question::{Answer, ask, can_ask};
 /// Standard output, buffered, and what is known about who reads it.
 pub(crate) struct Output {
     to: BufWriter<StdoutLock<'static>>,
-    /// What a terminal is shown goes through it; a program gets the bytes as they are.
+    /// Escapes the text for a terminal; a program gets the bytes unchanged.
     escaper: Escaper,
     reader: Reader,
     colour: Colour,
 }
 
-/// Who reads.
+/// The reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reader {
     /// A person.
@@ -40,7 +40,7 @@ enum Colour {
     Off,
 }
 
-/// What a piece of text is, for those who can see it.
+/// The style of a piece of text on a terminal.
 #[derive(Clone, Copy)]
 pub(crate) enum Look {
     /// As it is.
@@ -49,7 +49,7 @@ pub(crate) enum Look {
     Heading,
     /// A folder's name.
     Folder,
-    /// What matters less.
+    /// Text of less importance.
     Faint,
 }
 
@@ -75,12 +75,12 @@ impl Output {
         }
     }
 
-    /// Who reads.
+    /// The reader.
     pub(crate) fn reader(&self) -> Reader {
         self.reader
     }
 
-    /// Text in a certain look; plain where nobody could see it.
+    /// Text in a style; plain if the reader is not a terminal.
     pub(crate) fn styled(&mut self, look: Look, text: &str) -> io::Result<()> {
         let style = match (look, self.colour) {
             (Look::Plain, _) | (_, Colour::Off) => return self.write_all(text.as_bytes()),
@@ -93,7 +93,7 @@ impl Output {
         self.raw(format!("{style:#}").as_bytes())
     }
 
-    /// Bytes as they are, whoever reads them.
+    /// Bytes, unchanged for every reader.
     pub(crate) fn raw(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.escaper.finish(&mut self.to)?;
         self.to.write_all(bytes)
@@ -145,7 +145,7 @@ impl Write for Output {
     }
 }
 
-/// What went wrong, on standard error.
+/// Prints a failure on standard error.
 pub(crate) fn complain(failure: &crate::failure::Failure) {
     if let crate::failure::Failure::Arguments(error) = failure
         && !is_mistake(error)
@@ -167,7 +167,7 @@ pub(crate) fn warn(sentence: impl fmt::Display) {
 pub(crate) fn say(line: impl fmt::Display) {
     let line = one_line(&line.to_string());
     progress::around(|| {
-        // Where nobody can be told, there is nothing left to do.
+        // If standard error can't be written, there is nothing left to do.
         let _ = writeln!(io::stderr(), "{line}");
     });
 }

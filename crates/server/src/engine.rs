@@ -11,8 +11,8 @@ use prominence_engines::{EmbeddedStore, embedded};
 use prominence_engines::{EtcdStore, etcd};
 
 use crate::admin::{self, Admin, AdminSocket};
-use crate::settings::{Config, EngineConfig};
 use crate::metrics::Operations;
+use crate::settings::{Config, EngineConfig};
 
 /// A store that is open.
 pub(crate) enum Engine {

@@ -17,7 +17,7 @@ pub(crate) use migrate::Migrate;
 /// Namespaces shown where nothing else is said: as many as one looks through.
 const DEFAULT_NAMESPACES: &str = "100";
 
-/// What stands for standard input or output.
+/// The name of standard input or output.
 const STREAM: &str = "-";
 
 /// Look after a server's data: back it up, restore it, check it.
@@ -33,7 +33,7 @@ pub(crate) struct Admin {
     pub(crate) command: AdminCommand,
 }
 
-/// What to do with a server's data.
+/// The commands for a server's data.
 #[derive(Subcommand)]
 pub(crate) enum AdminCommand {
     /// Write everything into one file, also while the server takes writes.
@@ -49,7 +49,7 @@ pub(crate) enum AdminCommand {
     Migrate(Box<Migrate>),
 }
 
-/// Whose data.
+/// The data folder.
 #[derive(Args)]
 pub(crate) struct Folder {
     /// The server's data folder [default: where a server of yours keeps its data].
@@ -61,7 +61,7 @@ pub(crate) struct Folder {
     pub(crate) config: Option<PathBuf>,
 }
 
-/// What to back up, and where to.
+/// Options of `admin backup`.
 #[derive(Args)]
 #[command(after_help = "Examples:
   prominence admin backup /backup/kv-monday --data-dir /var/lib/prominence
@@ -86,7 +86,7 @@ pub(crate) struct Backup {
     pub(crate) folder: Folder,
 }
 
-/// What to restore, and where to.
+/// Options of `admin restore`.
 #[derive(Args)]
 #[command(after_help = "Examples:
   prominence admin restore /backup/kv-monday --data-dir /var/lib/prominence
@@ -107,7 +107,7 @@ pub(crate) struct Restore {
     pub(crate) json: bool,
 }
 
-/// What to check.
+/// Options of `admin check`.
 #[derive(Args)]
 #[command(after_help = "Examples:
   prominence admin check --data-dir /var/lib/prominence
@@ -131,7 +131,7 @@ pub(crate) struct Check {
     pub(crate) folder: Folder,
 }
 
-/// What to show of the users.
+/// Options of `admin usage`.
 #[derive(Args)]
 #[command(after_help = "Examples:
   prominence admin usage --data-dir /var/lib/prominence

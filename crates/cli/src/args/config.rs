@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-/// How to show the settings.
+/// Options of `config`.
 #[derive(Args)]
 #[command(
     args_conflicts_with_subcommands = true,
@@ -38,7 +38,7 @@ pub(crate) struct ConfigOptions {
     pub(crate) json: bool,
 }
 
-/// What else to show of the settings.
+/// The details of `config`.
 #[derive(Subcommand)]
 pub(crate) enum ConfigCommand {
     /// Print the path of the client file, whether it exists or not.

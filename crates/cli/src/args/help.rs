@@ -8,7 +8,7 @@ use clap::{Arg, Command, CommandFactory as _, Id};
 
 use super::{Arguments, called};
 
-/// Lines and columns of the smallest screen that is in use: that of a terminal nobody has made larger.
+/// Lines and columns of the smallest usual screen: the default of terminals.
 const LINES: usize = 24;
 const COLUMNS: usize = 80;
 
@@ -16,7 +16,7 @@ const COLUMNS: usize = 80;
 const EXAMPLES: usize = 2;
 const MORE_EXAMPLES: usize = 3;
 
-/// What the definitions call the examples.
+/// The heading of the examples in the definitions.
 const HEADING: &str = "Examples:";
 
 /// The commands of `prominence kv` by their purpose, since one line for each does not fit a screen.
@@ -165,7 +165,7 @@ fn first_clause(text: &str) -> &str {
     text[..end].trim_end_matches('.')
 }
 
-/// The first examples that fit a line; empty where there are none.
+/// The first examples that fit a line; empty if no example fits.
 fn examples(command: &Command, most: usize) -> String {
     let text = command.get_after_help().map(ToString::to_string);
     let text = text.unwrap_or_default();

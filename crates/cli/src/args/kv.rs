@@ -34,7 +34,7 @@ pub(crate) struct Kv {
     pub(crate) command: KvCommand,
 }
 
-/// What to do with keys.
+/// The commands for keys.
 #[derive(Subcommand)]
 pub(crate) enum KvCommand {
     /// List keys, one a line.
@@ -130,7 +130,7 @@ pub(crate) struct Get {
     pub(crate) force: bool,
 }
 
-/// What to store where, and on which condition.
+/// Options of `kv set`.
 #[derive(Args)]
 #[command(
     group = ArgGroup::new("input").required(true),
@@ -183,7 +183,7 @@ pub(crate) struct Set {
     pub(crate) json: bool,
 }
 
-/// What to delete.
+/// Options of `kv delete`.
 #[derive(Args)]
 #[command(after_help = "Examples:
   prominence kv delete /input/param1
@@ -224,7 +224,7 @@ pub(crate) struct Delete {
     pub(crate) json: bool,
 }
 
-/// What to add to which number.
+/// Options of `kv add`.
 #[derive(Args)]
 #[command(after_help = "Examples:
   prominence kv add /done

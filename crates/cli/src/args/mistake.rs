@@ -86,7 +86,7 @@ pub(crate) fn sentence(error: &clap::Error) -> String {
     one_sentence(&rendered, hint.as_deref(), &path)
 }
 
-/// What somebody who typed these words probably meant.
+/// The likely meaning of these words.
 fn hint(
     error: &clap::Error,
     root: &Command,

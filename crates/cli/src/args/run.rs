@@ -13,10 +13,10 @@ use prominence_server::token::SecretSource;
 
 use super::values;
 
-/// How long a token lasts where nothing else is said: a working day, or a night of jobs.
+/// The default lifetime of a token: a working day, or a night of jobs.
 const DEFAULT_LIFETIME: &str = "12h";
 
-/// What a new token says.
+/// The claims of a new token.
 #[derive(Args)]
 #[command(next_help_heading = "Token")]
 pub(crate) struct NewToken {
@@ -43,7 +43,7 @@ pub(crate) struct NewToken {
     pub(crate) groups: Vec<String>,
 }
 
-/// Where the secret is that the server accepts.
+/// The source of the secret that the server accepts.
 #[derive(Args)]
 #[command(next_help_heading = "Server")]
 pub(crate) struct Place {
@@ -65,7 +65,7 @@ pub(crate) struct Place {
     pub(crate) secret_file: Vec<SecretSource>,
 }
 
-/// What to sign.
+/// Options of `token create`.
 #[derive(Args)]
 #[command(after_help = "Examples:
   prominence token create --user alice
@@ -87,7 +87,7 @@ pub(crate) struct Create {
     pub(crate) json: bool,
 }
 
-/// What to run, and as whom.
+/// Options of `exec`.
 #[derive(Args)]
 #[command(after_help = "Examples:
   prominence exec -- ./job.sh

@@ -15,7 +15,7 @@ pub(crate) struct Token {
     pub(crate) command: TokenCommand,
 }
 
-/// What to do with tokens.
+/// The commands for tokens.
 #[derive(Subcommand)]
 pub(crate) enum TokenCommand {
     /// Sign a new token with the server's secret, and print it.

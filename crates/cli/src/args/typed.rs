@@ -7,13 +7,13 @@ use clap::builder::TypedValueParser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command, Error};
 
-/// How alike two names are where one may be meant for the other (Jaro, 0 to 1); clap's own bound.
+/// The similarity from which one name may be meant for another (Jaro, 0 to 1); clap's own bound.
 const ALIKE: f64 = 0.7;
 
-/// What ends the options, after which everything is an argument.
+/// The end of the options, after which every word is an argument.
 const END_OF_OPTIONS: &str = "--";
 
-/// What some programs put in front of a text in UTF-8.
+/// The byte-order mark that some programs write before text in UTF-8.
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// A text. One that begins with two hyphens is an option that does not exist, unless `--` ended the options.
@@ -105,7 +105,7 @@ fn takes_hyphens(command: &Command) -> bool {
     arguments.any(Arg::is_allow_hyphen_values_set)
 }
 
-/// The name that somebody probably meant who typed this one.
+/// The name that is probably meant by this one.
 pub(crate) fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let alike = |other: &&str| strsim::jaro(name, other);
     names

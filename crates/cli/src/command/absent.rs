@@ -37,7 +37,7 @@ impl<'a> Absent<'a> {
         }
     }
 
-    /// What to do next, as the end of a sentence.
+    /// The next step, as the end of a sentence.
     pub(super) fn next_step(&self) -> String {
         match &self.near {
             _ if self.prefix.is_everything() => "prominence kv set KEY VALUE stores one".to_owned(),

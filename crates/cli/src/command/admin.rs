@@ -107,7 +107,7 @@ fn open(from: &FileOrStream) -> Result<Box<dyn Read>, Failure> {
     Ok(Box::new(BufReader::with_capacity(BUFFER_BYTES, reader)))
 }
 
-/// What a backup holds, as `--json` prints it.
+/// The content of a backup, as `--json` prints it.
 #[derive(Serialize)]
 struct Contents {
     made: String,
@@ -129,7 +129,7 @@ impl From<&Backup> for Contents {
     }
 }
 
-/// What a backup holds, in words.
+/// The content of a backup, in words.
 fn contents(backup: &Backup) -> String {
     format!(
         "{} of {} ({}) and {}",

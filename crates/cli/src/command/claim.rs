@@ -1,17 +1,17 @@
-//! `prominence kv claim`: a command for the next piece of work, or for all of them.
+//! `prominence kv claim`: a command for the next key of a queue, or for all of them.
 //!
-//! What is claimed is deleted when the command succeeds and released when it fails. While all is to be
-//! done, a key whose command failed has to stay claimed: the next claim takes the first key that is free,
-//! and that would be the same one, again and again. So it stays claimed until the run finds nothing else or,
-//! where attempts are limited, for a time that grows with each of them.
+//! A claimed key is deleted when the command succeeds and released when it fails. With `--until-empty` a key whose
+//! command failed has to stay claimed: the next claim takes the first free key, which would be the same one again and
+//! again. So it stays claimed until the run finds no other key or, if attempts are limited, for a time that grows with
+//! each of them.
 
 mod attempts;
+mod claimed;
 mod event;
 mod fields;
-mod left;
+mod remaining;
+mod run_state;
 mod source;
-mod tally;
-mod work;
 mod worker;
 
 use std::io::Write as _;
@@ -28,14 +28,14 @@ use super::{counted, keys, was_or_were};
 use crate::args::kv::claim::Claim;
 use crate::config::Environment;
 use crate::failure::Failure;
-use crate::held;
-use crate::held::giving_back::GivingBack;
-use crate::held::signals::Place;
-use crate::held::supervise::{Terms, status_of_signal};
+use crate::lease;
+use crate::lease::release::Releaser;
+use crate::lease::signals::CommandGroup;
+use crate::lease::supervise::{LeaseTimes, status_of_signal};
 use crate::output::{Output, Show};
 use attempts::Attempts;
 use event::Event;
-use tally::{Found, Tally};
+use run_state::{Results, RunState};
 use worker::{Run, Worker};
 
 /// Keys that a sentence names.
@@ -49,20 +49,20 @@ pub(super) fn run(
 ) -> Result<(), Failure> {
     let attempts = Attempts::of(options)?;
     Siblings::tell(client, &options.prefix);
-    // The commands read their work and not a terminal, so each can have a group of its own.
-    let signals = held::begin(Place::OwnGroup, options.grace)?;
+    // The commands read a value and not a terminal, so each can have a group of its own.
+    let signals = lease::receive_signals(CommandGroup::Own, options.grace)?;
     let run = Run {
         options,
         client,
-        giving_back: GivingBack {
-            client: held::keepers_client(client, options.hold)?,
-            patience: client.retry_for(),
+        releaser: Releaser {
+            client: lease::renewal_client(client, options.hold)?,
+            retry_for: client.retry_for(),
             signals: signals.clone(),
         },
         signals: &signals,
         environment,
-        tally: Tally::new(options.max_failures),
-        terms: Terms {
+        state: RunState::new(options.max_failures),
+        times: LeaseTimes {
             length: options.hold,
             grace: options.grace,
         },
@@ -70,21 +70,21 @@ pub(super) fn run(
         idle: Mutex::default(),
         show: Show::unless(options.quiet),
     };
-    let (tell, events) = mpsc::channel();
+    let (sender, events) = mpsc::channel();
     std::thread::scope(|scope| {
         for _ in 0..options.workers {
-            let events = options.json.then(|| tell.clone());
+            let events = options.json.then(|| sender.clone());
             let worker = Worker { run: &run, events };
             scope.spawn(move || worker.work());
         }
-        drop(tell);
-        print(&events, &run.tally, output);
+        drop(sender);
+        print(&events, &run.state, output);
     });
     let others = others(&run);
-    let is_cut_short = run.tally.reached_limit();
-    let found = run.tally.finish();
+    let is_cut_short = run.state.reached_limit();
+    let found = run.state.finish();
     for work in &found.kept {
-        work.give_back();
+        work.release();
     }
     let began = found.succeeded + found.failed + found.lost;
     let alone = options.workers == 1 && !options.until_empty;
@@ -107,19 +107,19 @@ pub(super) fn run(
     Ok(())
 }
 
-/// Prints events until the last worker has ended. Where they can't be printed, nothing more is begun.
-fn print(events: &Receiver<Event>, tally: &Tally, output: &mut Output) {
+/// Prints events until the last worker has ended. If an event can't be printed, no further command begins.
+fn print(events: &Receiver<Event>, state: &RunState, output: &mut Output) {
     for event in events {
         let line = serde_json::to_string(&event).map_err(std::io::Error::from);
         let printed = line.and_then(|line| writeln!(output, "{line}"));
         if let Err(error) = printed.and_then(|()| output.flush()) {
-            tally.stop(error.into());
+            state.stop(error.into());
         }
     }
 }
 
-/// What a run has come to, as an exit status and a sentence.
-fn conclude(run: &Run<'_>, found: Found, is_cut_short: bool) -> Result<(), Failure> {
+/// The result of a run, as an exit status and a sentence.
+fn conclude(run: &Run<'_>, found: Results, is_cut_short: bool) -> Result<(), Failure> {
     let Run { options, .. } = run;
     if let Some(error) = found.error {
         return Err(error);
@@ -137,7 +137,7 @@ fn conclude(run: &Run<'_>, found: Found, is_cut_short: bool) -> Result<(), Failu
             to = attempts.letters.to,
         )));
     }
-    // Where attempts are limited, a run that goes on to the end leaves nothing that failed.
+    // With a limit on attempts, a run until the queue is empty leaves no failed key.
     let is_settled = run.attempts.is_some() && options.until_empty && !is_cut_short;
     match found.failed {
         0 if began == 0 && !options.until_empty => Err(Failure::No(nothing(run))),
@@ -181,7 +181,7 @@ fn nothing(run: &Run<'_>) -> String {
             "there is nothing to claim under {prefix}: there are no keys; {}",
             Absent::of(client, prefix).next_step()
         ),
-        // A claim whose answer was lost is in nobody's hands, and ends by itself.
+        // A claim whose answer was lost belongs to no worker, and ends by itself.
         Some(_) if client.has_repeated() => format!(
             "there is nothing to claim under {prefix}: all keys there are claimed, and a try of this \
              command whose answer was lost may hold one for {} at most; run it again with --wait {}",
@@ -195,13 +195,13 @@ fn nothing(run: &Run<'_>) -> String {
     }
 }
 
-/// What other workers hold still, where this run doesn't wait for it.
+/// The message about keys that other workers have claimed, if this run doesn't wait for them.
 fn others(run: &Run<'_>) -> Result<Option<String>, Failure> {
-    if !run.options.no_wait || run.tally.is_over() {
+    if !run.options.no_wait || run.state.is_over() {
         return Ok(None);
     }
     let looking = Worker { run, events: None };
-    let left = looking.look(run.tally.tried())?;
+    let left = looking.look(run.state.tried())?;
     let Some(left) = left.filter(|left| left.keys > 0) else {
         return Ok(None);
     };

@@ -13,7 +13,7 @@ use crate::args::kv::claim::Claims;
 use crate::failure::Failure;
 use crate::output::{Look, Output, Reader};
 
-/// What stands where there is nothing.
+/// The mark of an empty cell.
 const NOTHING: &str = "-";
 
 pub(super) fn run(options: &Claims, client: &Client, output: &mut Output) -> Result<(), Failure> {

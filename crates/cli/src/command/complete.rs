@@ -10,9 +10,9 @@
 //! | `place` | which argument the last word is |
 //! | `keys` | the keys that begin with it |
 
+mod cursor;
 mod keys;
 mod line;
-mod place;
 
 use std::io::Write as _;
 use std::sync::mpsc;
@@ -24,8 +24,8 @@ use crate::args::{Arguments, Connection};
 use crate::config::Profiles;
 use crate::output::{Output, has_unsafe};
 
+use cursor::{Candidates, Cursor};
 use line::Unfinished;
-use place::{Place, Wanted};
 
 /// The word after the program's name that a completion script begins with.
 const CALL: &str = "__complete";
@@ -61,18 +61,18 @@ pub(crate) fn serve(output: &mut Output) -> Option<()> {
     Some(())
 }
 
-/// What the script is told.
+/// The output for the script.
 fn complete(line: &Unfinished) -> Option<String> {
     let mut root = Arguments::command();
     root.build();
-    let place = Place::of(&root, &line.before, &line.last.text);
+    let cursor = Cursor::of(&root, &line.before, &line.last.text);
     let mut answer = String::new();
     let mut candidates = Vec::new();
-    for wanted in place.wanted() {
+    for wanted in cursor.wanted() {
         match wanted {
-            Wanted::Command(command) => candidates.extend(commands(command)),
-            Wanted::Option(command) => candidates.extend(options(command)),
-            Wanted::Value {
+            Candidates::Command(command) => candidates.extend(commands(command)),
+            Candidates::Option(command) => candidates.extend(options(command)),
+            Candidates::Value {
                 argument,
                 given,
                 typed,
@@ -125,7 +125,7 @@ fn options(command: &clap::Command) -> impl Iterator<Item = Candidate> {
     })
 }
 
-/// What an argument can be; `None` where it is the name of a file.
+/// The values of an argument; `None` if it is the name of a file.
 fn values(argument: &Arg, line: &Unfinished, typed: &str) -> Option<Vec<Candidate>> {
     let possible = argument.get_possible_values();
     if !possible.is_empty() {
@@ -155,7 +155,7 @@ fn connection(line: &Unfinished) -> Connection {
         .ignore_errors(true)
         .try_get_matches_from(words);
     let connection = matches.and_then(|matches| Connection::from_arg_matches(&matches));
-    // A server that fails now is not asked again: nobody waits for it.
+    // A server that fails now is not asked again: completion must not wait.
     Connection {
         retry_for: Some(Duration::ZERO),
         ..connection.unwrap_or_default()

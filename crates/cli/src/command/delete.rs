@@ -14,7 +14,7 @@ use crate::args::kv::Delete;
 use crate::failure::Failure;
 use crate::output::{self, Answer, Output, Reader};
 
-/// What `--json` prints.
+/// The output of `--json`.
 #[derive(Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Shown {
@@ -122,7 +122,7 @@ fn ask(prefix: &Prefix, client: &Client) -> Result<(), Failure> {
         Answer::Yes => return Ok(()),
         Answer::No => "the answer was not y".to_owned(),
         Answer::Nothing(within) => format!(
-            "nobody answered within {}",
+            "there was no answer within {}",
             prominence_api::time::format_duration(within)
         ),
     };

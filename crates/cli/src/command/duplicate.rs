@@ -14,11 +14,11 @@ use crate::args::kv::duplicate::Duplicate;
 use crate::failure::Failure;
 use crate::output::Output;
 
-/// How often the original is read again where somebody else writes it between reading and writing. Who
+/// The attempts if other writers change the original between the read and the write. A process that
 /// writes it more often than that writes all the time.
 const TRIES: u32 = 10;
 
-/// What becomes of the original.
+/// The treatment of the original.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Original {
     /// It stays: `cp`.
@@ -27,7 +27,7 @@ pub(super) enum Original {
     Goes,
 }
 
-/// What `--json` prints.
+/// The output of `--json`.
 #[derive(Serialize)]
 struct Shown<'a> {
     from: &'a str,
@@ -115,7 +115,7 @@ fn batch(options: &Duplicate, original: Original, entry: &Entry) -> Batch {
     }
 }
 
-/// What is left of the original's lifetime, in whole seconds, by the server's clock where it said the time.
+/// The rest of the original's lifetime, in whole seconds, by the server's clock if it is known.
 fn lifetime(entry: &Entry) -> Option<Duration> {
     let expires = entry.metadata.expires?;
     let now = entry.metadata.answered.unwrap_or_else(super::time::now);

@@ -8,16 +8,16 @@ use serde::Serialize;
 
 use super::absent::Absent;
 use super::file_name::names_of;
-use super::flight::{self, Tally};
-use super::folder::{Destination, Kept};
+use super::folder::{Destination, PutOutcome};
 use super::list::unexpected;
+use super::parallel::{self, Counter};
 use super::siblings::surprises;
 use super::swapped;
 use crate::args::kv::copy::Export;
 use crate::failure::Failure;
 use crate::output::{Output, Progress, Show, warn};
 
-/// What `--json` prints.
+/// The output of `--json`.
 #[derive(Serialize)]
 struct Shown {
     /// Files that were written.
@@ -37,16 +37,16 @@ pub(super) fn run(options: &Export, client: &Client, output: &mut Output) -> Res
     swapped::check_export(client, prefix, &options.folder)?;
     let destination = Destination::open(&options.folder)?;
     let progress = Progress::new(show, "exporting", length);
-    let (written, already) = (Tally::default(), Tally::default());
-    let siblings = Tally::default();
+    let (written, already) = (Counter::default(), Counter::default());
+    let siblings = Counter::default();
     let entries = details(client, prefix).map(|detail| pair(*detail?));
-    let outcome = flight::each(options.jobs, entries, |(key, value)| {
+    let outcome = parallel::for_each(options.jobs, entries, |(key, value)| {
         if surprises(prefix, key.as_str()) {
             siblings.add();
         }
         match destination.put(&names_of(prefix, &key), &value)? {
-            Kept::Written => written.add(),
-            Kept::Already => already.add(),
+            PutOutcome::Written => written.add(),
+            PutOutcome::Unchanged => already.add(),
         }
         progress.step();
         Ok(())

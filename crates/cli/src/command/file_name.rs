@@ -10,7 +10,7 @@
 //! | a folder `x%-` | a segment that goes on in the next name, where it has over 255 bytes |
 //! | `%+x` at the start | the prefix going on without a `/`: `/inside` below the prefix `/in` |
 //!
-//! Everything else that begins with `%` can't be a key's, such as [`WORKSHOP`].
+//! Everything else that begins with `%` can't be a key's, such as [`STAGING`].
 
 use std::fmt;
 
@@ -21,7 +21,7 @@ use prominence_core::{Key, Prefix};
 pub(super) const OWN_VALUE: &str = "%=";
 
 /// The folder in which files are written before they get their names.
-pub(super) const WORKSHOP: &str = "%~";
+pub(super) const STAGING: &str = "%~";
 
 /// Bytes of a name on the usual file systems (`NAME_MAX` of Linux's ext4, XFS and tmpfs, and of
 /// macOS).
@@ -40,7 +40,7 @@ const PERCENT: &str = "%25";
 pub(super) enum NameError {
     /// A `%` that means nothing there.
     Escape,
-    /// What it stands for is no key.
+    /// The name does not stand for a key.
     Key(KeyError),
 }
 
@@ -241,13 +241,13 @@ mod tests {
             while !text.is_char_boundary(end) {
                 end -= 1;
             }
-            // A prefix such as /. is none.
+            // A prefix such as /. is not valid.
             if let Ok(prefix) = Prefix::parse(&text[..end]) {
                 let names = names_of(&prefix, &key);
                 for name in &names {
                     prop_assert!(!name.is_empty() && name.len() <= MAX_NAME_BYTES, "{name}");
                     prop_assert!(name != "." && name != ".." && !name.contains(['/', '\0']));
-                    prop_assert!(name != WORKSHOP);
+                    prop_assert!(name != STAGING);
                 }
                 let mut given: Vec<_> = names.iter().map(String::as_str).collect();
                 prop_assert_eq!(key_of(&prefix, &given), Ok(key.clone()));

@@ -1,9 +1,9 @@
 //! A folder on this machine that keys are copied into, or from.
 
-mod beneath;
+mod at_folder;
 mod letter_case;
+mod staging;
 mod walk;
-mod workshop;
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};
@@ -15,10 +15,10 @@ use std::sync::{Mutex, PoisonError};
 use prominence_core::limits::MAX_VALUE_BYTES;
 use rustix::fs::renameat;
 
-use super::file_name::{OWN_VALUE, WORKSHOP};
+use super::file_name::{OWN_VALUE, STAGING};
 use crate::failure::{Failure, next_step};
 
-use beneath::{Standing, standing};
+use at_folder::{FileKind, file_kind};
 use letter_case::LetterCase;
 
 pub(super) use walk::{Found, walk};
@@ -26,74 +26,74 @@ pub(super) use walk::{Found, walk};
 /// Tries to open what other exports remove as they end. Each try that fails means that one has ended meanwhile.
 const TRIES: u32 = 100;
 
-/// A folder that files are put into. Each appears whole, at once, under its name: it is written in
-/// a workshop inside the folder and moved. No link below the folder is followed: every name is opened in the
+/// A folder that files are put into. Each file appears complete under its name: it is written in a staging folder
+/// inside the folder and renamed. No link below the folder is followed: every name is opened in the
 /// open folder before it.
 pub(super) struct Destination {
-    /// What to call the folder.
+    /// The path of the folder for messages.
     root: PathBuf,
     folder: OwnedFd,
-    workshop: OwnedFd,
-    /// Held as long as this lives.
+    staging: OwnedFd,
+    /// Locked until this is dropped.
     _lock: File,
-    /// Names in the workshop.
+    /// The next name in the staging folder.
     next: AtomicU64,
-    /// Held while folders are made and files get their names, so that nobody makes a folder of
-    /// what another has just found to be a file; and what is known of their letters.
+    /// Locked while folders are made and files get their names, so that no worker makes a folder of a path that another
+    /// one has just found to be a file. Has the known names, for file systems that ignore the case of letters.
     structure: Mutex<LetterCase>,
 }
 
-/// Where a value goes.
-struct Place {
+/// The file of a value.
+struct FileSlot {
     folder: OwnedFd,
     name: String,
-    /// What to call it.
+    /// Its path for messages.
     path: PathBuf,
 }
 
-/// What became of a value.
+/// The result for one value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kept {
+pub(super) enum PutOutcome {
     /// Its file was written.
     Written,
-    /// Its file was there, with the same bytes.
-    Already,
+    /// Its file exists with the same bytes.
+    Unchanged,
 }
 
 impl Destination {
-    /// Opens the folder, makes it where there is none, and throws away what an interrupted export
-    /// left in its workshop. The folder itself may be a link.
+    /// Opens the folder, makes it if it does not exist, and removes the files that an interrupted export left in its
+    /// staging folder. The folder itself may be a link.
     pub(super) fn open(root: &Path) -> Result<Self, Failure> {
         let make = |error| unusable(root, &error);
         fs::create_dir_all(root).map_err(make)?;
         let folder = OwnedFd::from(File::open(root).map_err(make)?);
-        let path = root.join(WORKSHOP);
-        let (workshop, lock) = workshop::open(root, folder.as_fd(), &path)?;
+        let path = root.join(STAGING);
+        let (staging, lock) = staging::open(root, folder.as_fd(), &path)?;
         let unclear = |error| cannot("clear", &path, &error);
-        for name in beneath::names(&workshop).map_err(unclear)? {
-            if name.to_bytes() != workshop::LOCK.as_bytes() {
-                beneath::remove(&workshop, name.as_c_str()).map_err(unclear)?;
+        for name in at_folder::names(&staging).map_err(unclear)? {
+            if name.to_bytes() != staging::LOCK.as_bytes() {
+                at_folder::remove(&staging, name.as_c_str()).map_err(unclear)?;
             }
         }
-        let case = LetterCase::of(&workshop).map_err(|error| cannot("use", &path, &error))?;
+        let case = LetterCase::of(&staging).map_err(|error| cannot("use", &path, &error))?;
         Ok(Self {
             root: root.to_owned(),
             folder,
-            workshop,
+            staging,
             _lock: lock,
             next: AtomicU64::new(0),
             structure: Mutex::new(case),
         })
     }
 
-    /// Puts a value into its file, unless it is there already.
-    pub(super) fn put(&self, names: &[String], value: &[u8]) -> Result<Kept, Failure> {
+    /// Puts a value into its file, unless the file has the same bytes.
+    pub(super) fn put(&self, names: &[String], value: &[u8]) -> Result<PutOutcome, Failure> {
         let structure = || {
             self.structure
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
         };
-        let place = {
+        let slot = {
             let mut case = structure();
             case.admit(names).map_err(|clash| {
                 Failure::Usage(format!(
@@ -104,24 +104,24 @@ impl Destination {
                     clash.other
                 ))
             })?;
-            self.place(names)?
+            self.slot(names)?
         };
-        if beneath::holds(&place.folder, &place.name, value) {
-            return Ok(Kept::Already);
+        if at_folder::holds(&slot.folder, &slot.name, value) {
+            return Ok(PutOutcome::Unchanged);
         }
         let draft = self.draft();
-        beneath::write_new(&self.workshop, &draft, value)
-            .map_err(|error| cannot("write", &self.root.join(WORKSHOP).join(&draft), &error))?;
-        // Another may have made a folder of the place meanwhile.
+        at_folder::write_new(&self.staging, &draft, value)
+            .map_err(|error| cannot("write", &self.root.join(STAGING).join(&draft), &error))?;
+        // Another worker may have made a folder of this path meanwhile.
         let _held = structure();
-        let Place { folder, name, path } = self.place(names)?;
-        renameat(&self.workshop, &draft, &folder, &name)
+        let FileSlot { folder, name, path } = self.slot(names)?;
+        renameat(&self.staging, &draft, &folder, &name)
             .map_err(|error| cannot("write", &path, &error.into()))?;
-        Ok(Kept::Written)
+        Ok(PutOutcome::Written)
     }
 
-    /// Where the value of these names goes, with all folders on the way made.
-    fn place(&self, names: &[String]) -> Result<Place, Failure> {
+    /// The file for these names; makes all folders on the way.
+    fn slot(&self, names: &[String]) -> Result<FileSlot, Failure> {
         let mut path = self.root.clone();
         let again = self.folder.try_clone();
         let mut folder = again.map_err(|error| cannot("open", &self.root, &error))?;
@@ -131,25 +131,25 @@ impl Destination {
         };
         for name in folders {
             path.push(name);
-            if look(folder.as_fd(), name, &path)? == Standing::File {
+            if look(folder.as_fd(), name, &path)? == FileKind::File {
                 self.make_room(folder.as_fd(), name, &path)?;
             }
             folder = enter(folder.as_fd(), name, &path)?;
         }
         let mut name = name;
         path.push(name);
-        if look(folder.as_fd(), name, &path)? == Standing::Folder {
+        if look(folder.as_fd(), name, &path)? == FileKind::Folder {
             folder = enter(folder.as_fd(), name, &path)?;
             name = OWN_VALUE;
             path.push(name);
         }
         match look(folder.as_fd(), name, &path)? {
-            Standing::Nothing | Standing::File => Ok(Place {
+            FileKind::Nothing | FileKind::File => Ok(FileSlot {
                 folder,
                 name: name.to_owned(),
                 path,
             }),
-            Standing::Folder => Err(Failure::Usage(format!(
+            FileKind::Folder => Err(Failure::Usage(format!(
                 "{} is a folder, but a value goes there; move it away",
                 path.display()
             ))),
@@ -161,15 +161,15 @@ impl Destination {
     fn make_room(&self, at: BorrowedFd<'_>, name: &str, path: &Path) -> Result<(), Failure> {
         let draft = self.draft();
         let make = || -> io::Result<()> {
-            beneath::make_folder(&self.workshop, &draft)?;
-            let folder = beneath::open_folder(&self.workshop, &draft)?;
+            at_folder::make_folder(&self.staging, &draft)?;
+            let folder = at_folder::open_folder(&self.staging, &draft)?;
             renameat(at, name, &folder, OWN_VALUE)?;
-            Ok(renameat(&self.workshop, &draft, at, name)?)
+            Ok(renameat(&self.staging, &draft, at, name)?)
         };
         make().map_err(|error| cannot("make a folder of", path, &error))
     }
 
-    /// A name in the workshop that nobody else uses.
+    /// A new name in the staging folder.
     fn draft(&self) -> String {
         self.next.fetch_add(1, Ordering::Relaxed).to_string()
     }
@@ -177,8 +177,8 @@ impl Destination {
 
 impl Drop for Destination {
     fn drop(&mut self) {
-        // What is left is thrown away by the next export, and never taken for a value.
-        let _ = beneath::remove(&self.folder, WORKSHOP);
+        // The next export removes the rest; no file there is taken for a value.
+        let _ = at_folder::remove(&self.folder, STAGING);
     }
 }
 
@@ -202,23 +202,23 @@ fn unusable(root: &Path, error: &io::Error) -> Failure {
     cannot("make the folder", root, error)
 }
 
-/// Opens a folder in a folder, and makes it where nothing stands.
+/// Opens a folder in a folder, and makes it if it does not exist.
 fn enter(at: BorrowedFd<'_>, name: &str, path: &Path) -> Result<OwnedFd, Failure> {
     let failed = |error| cannot("make the folder", path, &error);
     let mut opened = make_and_open(at, name, path)?;
     for _ in 1..TRIES {
         match &opened {
-            // Somebody has removed it meanwhile.
+            // Another process has removed it meanwhile.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             _ => break,
         }
         opened = make_and_open(at, name, path)?;
     }
-    opened.map_err(|error| match standing(at, name) {
-        Ok(other @ (Standing::Link | Standing::Special)) => refuse(path, other),
-        // What was opened was no folder, and one has taken its place again since.
-        Ok(Standing::Folder) if error.kind() == io::ErrorKind::NotADirectory => {
-            refuse(path, Standing::Link)
+    opened.map_err(|error| match file_kind(at, name) {
+        Ok(other @ (FileKind::Link | FileKind::Special)) => refuse(path, other),
+        // It was not a folder when it was opened, and has been replaced by one since.
+        Ok(FileKind::Folder) if error.kind() == io::ErrorKind::NotADirectory => {
+            refuse(path, FileKind::Link)
         }
         _ => failed(error),
     })
@@ -230,19 +230,19 @@ fn make_and_open(
     name: &str,
     path: &Path,
 ) -> Result<io::Result<OwnedFd>, Failure> {
-    if look(at, name, path)? == Standing::Nothing {
-        match beneath::make_folder(at, name) {
+    if look(at, name, path)? == FileKind::Nothing {
+        match at_folder::make_folder(at, name) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
                 return Err(cannot("make the folder", path, &error));
             }
             _ => {}
         }
     }
-    Ok(beneath::open_folder(at, name))
+    Ok(at_folder::open_folder(at, name))
 }
 
-fn look(at: BorrowedFd<'_>, name: &str, path: &Path) -> Result<Standing, Failure> {
-    standing(at, name).map_err(|error| cannot("look at", path, &error))
+fn look(at: BorrowedFd<'_>, name: &str, path: &Path) -> Result<FileKind, Failure> {
+    file_kind(at, name).map_err(|error| cannot("look at", path, &error))
 }
 
 /// Reads a file, but no more than any value can have.
@@ -257,15 +257,15 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     Ok(value)
 }
 
-/// What can't be done with which file, and why.
+/// The failure of an operation on a file, with the reason.
 pub(super) fn cannot(what: &str, path: &Path, error: &io::Error) -> Failure {
     let next = next_step(error, "name another place");
     Failure::Usage(format!("cannot {what} {}: {error}; {next}", path.display()))
 }
 
-fn refuse(path: &Path, standing: Standing) -> Failure {
-    let kind = match standing {
-        Standing::Link => "a symbolic link",
+fn refuse(path: &Path, file_kind: FileKind) -> Failure {
+    let kind = match file_kind {
+        FileKind::Link => "a symbolic link",
         _ => "a special file",
     };
     Failure::Usage(format!(

@@ -60,7 +60,7 @@ pub(super) fn run(options: &Gather, client: &Client, output: &mut Output) -> Res
     }
     match file {
         None => gather(options, form, client, output),
-        // What is no file, such as /dev/stderr or a named pipe, must not be replaced by one.
+        // A special file, such as /dev/stderr or a named pipe, must not be replaced.
         Some(file) if file.metadata().is_ok_and(|metadata| !metadata.is_file()) => {
             let to = OpenOptions::new().write(true).open(file);
             let to = to.map_err(|error| cannot("write", file, &error))?;
@@ -147,7 +147,7 @@ fn write(
             }
             Ok(())
         }
-        // Where the listing fails midway the array stays open, so that nobody takes it for a
+        // If the listing fails midway the array stays open, so that no program takes it for a
         // whole one.
         Format::Json => {
             let mut separator = "[\n";

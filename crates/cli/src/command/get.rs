@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::args::kv::Get;
 use crate::failure::{Failure, next_step};
-use crate::held::clock::Moment;
+use crate::lease::clock::Moment;
 use crate::output::{Output, Reader, Show as Shows, Status};
 
 /// Keys that are named where many do not exist; the rest are only counted.
@@ -23,7 +23,7 @@ const MAX_NAMED: usize = 10;
 /// Rounds a time up to whole seconds.
 const ALMOST_A_SECOND: Duration = Duration::from_millis(999);
 
-/// What `--json` prints.
+/// The output of `--json`.
 #[derive(Serialize)]
 struct Shown<'a> {
     key: &'a str,

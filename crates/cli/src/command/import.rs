@@ -14,8 +14,8 @@ use serde::Serialize;
 
 use super::export;
 use super::file_name::key_of;
-use super::flight::{self, Tally};
 use super::folder::{self, Found, walk};
+use super::parallel::{self, Counter};
 use super::siblings::surprises;
 use super::swapped;
 use super::value_limit::value_limit;
@@ -23,10 +23,10 @@ use crate::args::kv::copy::Import;
 use crate::failure::Failure;
 use crate::output::{Output, Progress, Show, warn};
 
-/// Files that are named where many are wrong in the same way; the rest are only counted.
+/// The most names in a message about many files; the rest are only counted.
 const MAX_NAMED: usize = 10;
 
-/// What `--json` prints.
+/// The output of `--json`.
 #[derive(Serialize)]
 struct Shown {
     /// Keys that were stored.
@@ -35,7 +35,7 @@ struct Shown {
     unchanged: u64,
 }
 
-/// What `--json --dry-run` prints, one a line.
+/// The output of `--json --dry-run`, one a line.
 #[derive(Serialize)]
 struct WouldStore<'a> {
     key: &'a str,
@@ -52,18 +52,18 @@ pub(super) fn run(options: &Import, client: &Client, output: &mut Output) -> Res
     let prefix = &options.prefix;
     swapped::check_import(&options.folder, prefix)?;
     let length = check(options, value_limit(client)?)?;
-    let there = There::list(client, prefix)?;
+    let stored_entries = StoredEntries::list(client, prefix)?;
     let sources = walk(&options.folder)?.filter_map(|found| match found {
         Ok(Found::File { path, names, bytes }) => Some(source(prefix, path, &names, bytes)),
         Ok(Found::Left(_)) => None,
         Err(failure) => Some(Err(failure)),
     });
     if options.dry_run {
-        return dry_run(sources, &there, options, output);
+        return dry_run(sources, &stored_entries, options, output);
     }
     let progress = Progress::new(Show::unless(options.quiet), "importing", length);
-    let (stored, already) = (Tally::default(), Tally::default());
-    let outcome = flight::each(options.jobs, sources, |Source { path, key, bytes }| {
+    let (stored, already) = (Counter::default(), Counter::default());
+    let outcome = parallel::for_each(options.jobs, sources, |Source { path, key, bytes }| {
         let value = folder::read(&path)?;
         if value.len() as u64 != bytes {
             return Err(Failure::Usage(format!(
@@ -71,7 +71,7 @@ pub(super) fn run(options: &Import, client: &Client, output: &mut Output) -> Res
                 path.display()
             )));
         }
-        if there.has(&key, &value) {
+        if stored_entries.has(&key, &value) {
             already.add();
         } else {
             client.set(&key, &value, &SetOptions::default())?;
@@ -100,13 +100,13 @@ pub(super) fn run(options: &Import, client: &Client, output: &mut Output) -> Res
 /// Prints the keys that would be stored.
 fn dry_run(
     sources: impl Iterator<Item = Result<Source, Failure>>,
-    there: &There,
+    stored_entries: &StoredEntries,
     options: &Import,
     output: &mut Output,
 ) -> Result<(), Failure> {
     for source in sources {
         let Source { path, key, .. } = source?;
-        if there.has(&key, &folder::read(&path)?) {
+        if stored_entries.has(&key, &folder::read(&path)?) {
             continue;
         }
         if options.json {
@@ -120,10 +120,10 @@ fn dry_run(
 
 /// Whether every file can be a value, and how many there are.
 fn check(options: &Import, limit: u64) -> Result<u64, Failure> {
-    let mut left = Named::default();
-    let mut large = Named::default();
-    let mut misnamed = Named::default();
-    let mut siblings = Named::default();
+    let mut left = FirstNames::default();
+    let mut large = FirstNames::default();
+    let mut misnamed = FirstNames::default();
+    let mut siblings = FirstNames::default();
     let mut files = 0;
     for found in walk(&options.folder)? {
         match found? {
@@ -195,14 +195,14 @@ fn source(
     }
 }
 
-/// What is wrong in one way: the first few, and how many.
+/// Files or keys with the same mistake: the first few names, and their number.
 #[derive(Default)]
-struct Named {
+struct FirstNames {
     first: Vec<String>,
     count: u64,
 }
 
-impl Named {
+impl FirstNames {
     fn add(&mut self, what: impl fmt::Display) {
         self.count += 1;
         if self.first.len() < MAX_NAMED {
@@ -211,7 +211,7 @@ impl Named {
     }
 }
 
-impl fmt::Display for Named {
+impl fmt::Display for FirstNames {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.first.join(", "))?;
         match self.count - self.first.len() as u64 {
@@ -221,21 +221,20 @@ impl fmt::Display for Named {
     }
 }
 
-/// What is stored already and stays: a fingerprint of 128 bits for each key with its value, which
-/// is some 32 bytes of memory.
-struct There {
+/// The entries that are stored already and stay: a fingerprint of 128 bits for each key with its value, in some 32
+/// bytes of memory.
+struct StoredEntries {
     hashers: [RandomState; 2],
-    prints: HashSet<u128>,
+    fingerprints: HashSet<u128>,
 }
 
-impl There {
-    /// Reads what is there, which takes few requests, since values come with the listing. What
-    /// expires is not the same as what is to stay. With a token that may only write, nothing is
-    /// known to be there, and everything is stored.
+impl StoredEntries {
+    /// Reads the entries, in few requests, since values come with the listing. Entries that expire are left out,
+    /// because the imported ones stay. With a token that may only write no entry can be read, and every file is stored.
     fn list(client: &Client, prefix: &Prefix) -> Result<Self, Failure> {
-        let mut there = Self {
+        let mut stored_entries = Self {
             hashers: [RandomState::new(), RandomState::new()],
-            prints: HashSet::new(),
+            fingerprints: HashSet::new(),
         };
         for detail in export::details(client, prefix) {
             let detail = match detail {
@@ -245,19 +244,19 @@ impl There {
             };
             if detail.expires.is_none() {
                 let (key, value) = export::pair(*detail)?;
-                let print = there.print(&key, &value);
-                there.prints.insert(print);
+                let fingerprint = stored_entries.fingerprint(&key, &value);
+                stored_entries.fingerprints.insert(fingerprint);
             }
         }
-        Ok(there)
+        Ok(stored_entries)
     }
 
     fn has(&self, key: &Key, value: &[u8]) -> bool {
-        !self.prints.is_empty() && self.prints.contains(&self.print(key, value))
+        !self.fingerprints.is_empty() && self.fingerprints.contains(&self.fingerprint(key, value))
     }
 
-    /// Keyed at random in each run, so that nobody can choose values that collide.
-    fn print(&self, key: &Key, value: &[u8]) -> u128 {
+    /// Keyed at random in each run, so that no user can choose values that collide.
+    fn fingerprint(&self, key: &Key, value: &[u8]) -> u128 {
         let [high, low] = &self.hashers;
         let what = (key, value);
         u128::from(high.hash_one(what)) << 64 | u128::from(low.hash_one(what))

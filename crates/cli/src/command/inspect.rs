@@ -18,7 +18,7 @@ use crate::output::{Output, one_line};
 /// Longest token that is read. A server takes no longer header.
 const MAX_TOKEN_BYTES: u64 = 64 * 1_024;
 
-/// What `--json` prints.
+/// The output of `--json`.
 #[derive(Serialize)]
 struct Shown<'a> {
     header: &'a Map<String, Value>,
@@ -70,7 +70,7 @@ pub(super) fn run(
 fn token(text: Option<&str>, connection: &Connection) -> Result<Token, Failure> {
     let parse = |text: &str| {
         // The reason says what to do next.
-        Token::parse(text).map_err(|error| Failure::Usage(format!("this is no token: {error}")))
+        Token::parse(text).map_err(|error| Failure::Usage(format!("this is not a token: {error}")))
     };
     match text {
         Some(STDIN) => {

@@ -16,10 +16,10 @@ use crate::claims::Claims;
 use crate::config;
 use crate::failure::Failure;
 
-/// The user of a system that tells nobody's name, such as a bare container.
+/// The user on a system without user names, such as a bare container.
 const NOBODY: &str = "dev";
 
-/// Who signs, and where that server listens.
+/// The signing secret, and the URL of its server.
 pub(super) struct Signer {
     secret: Secret,
     /// The address that the server last wrote down.
@@ -75,7 +75,7 @@ pub(super) fn sign(secret: &Secret, token: &token::NewToken) -> Result<String, F
         .map_err(|error| Failure::Usage(format!("cannot sign a token: {error}; check the secret")))
 }
 
-/// Whose keys a token opens where nobody is named: those of the token in the environment, so that
+/// The user of a token if none is named: that of the token in the environment, so that
 /// a job run by hand shares its user's keys, and otherwise those of the system's user.
 pub(super) fn default_user() -> Result<Namespace, Failure> {
     let from_token = || Claims::read(&config::variable(config::TOKEN)?)?.text("username");

@@ -14,7 +14,7 @@ use crate::args::kv::List;
 use crate::failure::Failure;
 use crate::output::{Look, Output};
 
-/// Keys that are shown in reverse where no limit is given: they are held in memory, and nobody reads more.
+/// The most keys in reverse without a limit: they are kept in memory, and no person reads more.
 const MAX_REVERSED: usize = 100_000;
 
 pub(super) fn run(options: &List, client: &Client, output: &mut Output) -> Result<(), Failure> {
@@ -142,7 +142,7 @@ fn on_one_line(value: &[u8]) -> String {
 }
 
 /// One array, an item a line. Where the listing fails midway the array stays open, so that
-/// nobody takes it for a whole one.
+/// no program takes it for a complete one.
 fn json(
     items: impl Iterator<Item = Result<Listed, Error>>,
     output: &mut Output,

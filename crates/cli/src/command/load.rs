@@ -27,7 +27,7 @@ use self::naming::{Naming, Numbers, RowNames, join};
 use self::notation::Notation;
 use self::store::{Groups, Pair, Storing};
 use self::table::{Blank, Row, Table};
-use super::flight::{self, Tally};
+use super::parallel::{self, Counter};
 use super::swapped;
 use super::value_limit::value_limit;
 use super::{counted, keys};
@@ -35,7 +35,7 @@ use crate::args::kv::table::Load;
 use crate::failure::Failure;
 use crate::output::{self, Output, Progress, Show};
 
-/// How rows become JSON objects.
+/// The conversion of rows into JSON objects.
 struct Objects {
     notation: Notation,
     typing: Vec<Typing>,
@@ -49,7 +49,7 @@ struct Checked {
     blank: Blank,
 }
 
-/// What `--json` prints.
+/// The output of `--json`.
 #[derive(Serialize)]
 struct Summary<'a> {
     prefix: &'a str,
@@ -100,11 +100,11 @@ pub(super) fn run(options: &Load, client: &Client, output: &mut Output) -> Resul
             condition: options.if_absent.then_some(Precondition::Absent),
             write_id: None,
         },
-        stored: Tally::default(),
-        existing: Tally::default(),
+        stored: Counter::default(),
+        existing: Counter::default(),
     };
     let progress = Progress::new(Show::unless(options.quiet), "loading", checked.rows);
-    let outcome = flight::each(options.jobs, Groups::new(pairs), |group: Vec<Pair>| {
+    let outcome = parallel::for_each(options.jobs, Groups::new(pairs), |group: Vec<Pair>| {
         progress.steps(storing.store(&group)?);
         Ok(())
     });

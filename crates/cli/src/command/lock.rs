@@ -1,12 +1,11 @@
 //! `prominence kv lock`: a command that runs while a lock is held.
 //!
-//! A lock is a key that exists. It is set where it does not exist, with a lifetime, and set again, where
-//! its value is still the holder's, long before that is over. Every renewal is a commit and gives the key
-//! another revision, so what stays the same, and what conditions can name, is the value: no two
-//! holders write the same.
+//! A lock is a key that exists. It is created with a lifetime, on the condition that it does not exist, and renewed
+//! long before its end, on the condition that its value is still the holder's. Every renewal is a commit and changes
+//! the revision of the key, so conditions name the value instead: no two holders write the same one.
 
+mod acquire;
 mod holder;
-mod take;
 
 use std::io::{IsTerminal as _, Write as _};
 use std::process::Command;
@@ -20,19 +19,19 @@ use serde::Serialize;
 use crate::args::kv::lock::Lock;
 use crate::config::Environment;
 use crate::failure::Failure;
-use crate::held::attempt::attempt;
-use crate::held::clock::Moment;
-use crate::held::giving_back::GivingBack;
-use crate::held::keeper::{Hold, Renewal};
-use crate::held::signals::{NotStarted, Place, Signals};
-use crate::held::supervise::{self, Ending, Terms, status_code, status_of_signal};
-use crate::held::{self, cannot_run};
+use crate::lease::acquire::attempt;
+use crate::lease::clock::Moment;
+use crate::lease::release::Releaser;
+use crate::lease::renewer::{Lease, Renewal};
+use crate::lease::signals::{CommandGroup, NotStarted, Signals};
+use crate::lease::supervise::{self, Ending, LeaseTimes, status_code, status_of_signal};
+use crate::lease::{self, cannot_run};
 use crate::output::{self, Output, Show, Status};
+use acquire::{AcquiredLock, LockRequest, Slots};
 use holder::Holder;
-use take::{Slots, Taken, Wish};
 
-/// How often a release looks again at a key that has changed. A renewal whose answer was lost changes it
-/// once.
+/// The attempts of a release, each with the revision of the key as it is then. A renewal whose answer was lost
+/// changes it once.
 const RELEASES: u32 = 3;
 
 const KEY: &str = "PROMINENCE_LOCK_KEY";
@@ -40,7 +39,7 @@ const SLOT: &str = "PROMINENCE_LOCK_SLOT";
 const VALUE: &str = "PROMINENCE_LOCK_VALUE";
 const REVISION: &str = "PROMINENCE_LOCK_REVISION";
 
-/// What `--json` tells.
+/// The events of `--json`.
 #[derive(Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 enum Event<'a> {
@@ -72,36 +71,38 @@ pub(super) fn run(
     environment: Environment,
     output: &mut Output,
 ) -> Result<(), Failure> {
-    let keeper = held::keepers_client(client, options.ttl)?;
-    // A command that talks to a terminal has to be in the group that the terminal talks to.
-    let place = if std::io::stdin().is_terminal() {
-        Place::Terminal
+    let renewals = lease::renewal_client(client, options.ttl)?;
+    // A command that reads a terminal has to be in the foreground group of the terminal.
+    let group = if std::io::stdin().is_terminal() {
+        CommandGroup::Terminal
     } else {
-        Place::OwnGroup
+        CommandGroup::Own
     };
-    let signals = held::begin(place, options.grace)?;
+    let signals = lease::receive_signals(group, options.grace)?;
     let status = Status::new(Show::unless(options.quiet));
-    let wish = Wish {
+    let request = LockRequest {
         slots: Slots::of(options)?,
         holder: Holder::this_process(),
         ttl: options.ttl,
         deadline: (!options.no_wait).then(|| Moment::now().after(options.wait)),
         line: status.line(),
     };
-    let (asking, asked) = (client.clone(), wish.clone());
-    let taken = attempt(&signals, move |door| take::take(&asking, &asked, door));
+    let (own_client, own_request) = (client.clone(), request.clone());
+    let acquired = attempt(&signals, move |guard| {
+        acquire::acquire(&own_client, &own_request, guard)
+    });
     drop(status);
-    let taken = taken.map_err(|signal| Failure::Command(status_of_signal(signal)))??;
-    let ours = Value::new(wish.holder.as_bytes().to_vec(), MAX_VALUE_BYTES);
+    let acquired = acquired.map_err(|signal| Failure::Command(status_of_signal(signal)))??;
+    let ours = Value::new(request.holder.as_bytes().to_vec(), MAX_VALUE_BYTES);
     let ours = ours.map_err(|error| Failure::Usage(error.to_string()))?;
     let lock = HeldLock {
-        giving_back: GivingBack {
-            client: keeper,
-            patience: client.retry_for().min(options.ttl),
+        releaser: Releaser {
+            client: renewals,
+            retry_for: client.retry_for().min(options.ttl),
             signals: signals.clone(),
         },
-        key: taken.key.clone(),
-        holder: wish.holder,
+        key: acquired.key.clone(),
+        holder: request.holder,
         renewal: SetOptions {
             lifetime: Lifetime::For(options.ttl),
             condition: Some(Precondition::Value(ours)),
@@ -109,13 +110,13 @@ pub(super) fn run(
         },
     };
     let mut events = options.json.then_some(output);
-    let mut command = held::command(&options.command);
+    let mut command = lease::command(&options.command);
     environment.give(&mut command);
-    tell(&mut command, &lock, &taken);
-    hold((options, command), &signals, lock, &taken, &mut events)
+    set_variables(&mut command, &lock, &acquired);
+    run_with_lock((options, command), &signals, lock, &acquired, &mut events)
 }
 
-/// Prints what happened, where that is asked for.
+/// Prints an event, with `--json`.
 fn print(output: &mut Option<&mut Output>, event: &Event<'_>) -> Result<(), Failure> {
     if let Some(output) = output {
         let line = serde_json::to_string(event).map_err(std::io::Error::from)?;
@@ -125,17 +126,17 @@ fn print(output: &mut Option<&mut Output>, event: &Event<'_>) -> Result<(), Fail
     Ok(())
 }
 
-/// Runs the command with the lock, and gives the lock back.
-fn hold(
+/// Runs the command with the lock, and releases the lock.
+fn run_with_lock(
     (options, mut command): (&Lock, Command),
     signals: &Signals,
     lock: HeldLock,
-    taken: &Taken,
+    acquired: &AcquiredLock,
     events: &mut Option<&mut Output>,
 ) -> Result<(), Failure> {
     let key = lock.key.clone();
     if events.is_some() {
-        held::free_standard_output(&mut command);
+        lease::redirect_standard_output(&mut command);
     }
     let running = match signals.start(&mut command) {
         Ok(running) => running,
@@ -147,24 +148,27 @@ fn hold(
             });
         }
     };
-    let acquired = Event::Acquired {
+    let event = Event::Acquired {
         key: key.as_str(),
-        slot: taken.slot,
+        slot: acquired.slot,
         holder: lock.holder.as_str(),
-        revision: taken.revision.get(),
+        revision: acquired.revision.get(),
     };
-    // The command goes on where nobody reads; its end tells of it.
-    let printed = print(events, &acquired);
-    let terms = Terms {
+    // The command goes on if the event can't be printed; the error is returned when it has ended.
+    let printed = print(events, &event);
+    let times = LeaseTimes {
         length: options.ttl,
         grace: options.grace,
     };
-    let Ending { status, lost, hold } =
-        supervise::supervise(running, signals, (lock, taken.since), terms);
+    let Ending {
+        status,
+        lost,
+        lease,
+    } = supervise::supervise(running, signals, (lock, acquired.since), times);
     let status = status_code(status);
     if let Some(reason) = lost {
-        // What could not be renewed may be ours still, and nobody needs to wait for its end.
-        if let Some(lock) = hold {
+        // A lock that could not be renewed may still be ours, and others need not wait for its end.
+        if let Some(lock) = lease {
             let _ = lock.release();
         }
         let failure = Failure::No(format!(
@@ -181,7 +185,7 @@ fn hold(
         );
         return Err(failure);
     }
-    let problem = match hold.map(|lock| lock.release()) {
+    let problem = match lease.map(|lock| lock.release()) {
         Some(Ok(Released::Yes)) => None,
         Some(Ok(Released::Lost)) | None => Some(
             "was lost before the command ended; another holder may have been at work at the same \
@@ -214,12 +218,12 @@ fn hold(
     }
 }
 
-fn tell(command: &mut Command, lock: &HeldLock, taken: &Taken) {
+fn set_variables(command: &mut Command, lock: &HeldLock, acquired: &AcquiredLock) {
     command
-        .env(KEY, taken.key.as_str())
+        .env(KEY, acquired.key.as_str())
         .env(VALUE, lock.holder.as_str())
-        .env(REVISION, taken.revision.to_string());
-    match taken.slot {
+        .env(REVISION, acquired.revision.to_string());
+    match acquired.slot {
         Some(slot) => command.env(SLOT, slot.to_string()),
         None => command.env_remove(SLOT),
     };
@@ -227,31 +231,31 @@ fn tell(command: &mut Command, lock: &HeldLock, taken: &Taken) {
 
 /// A lock that this process has.
 struct HeldLock {
-    giving_back: GivingBack,
+    releaser: Releaser,
     key: Key,
     holder: Holder,
     renewal: SetOptions,
 }
 
-/// What became of a lock that was given back.
+/// The result of a release.
 enum Released {
-    /// It was ours until then.
+    /// The lock was ours until then.
     Yes,
-    /// It was not ours any more.
+    /// The lock was not ours any more.
     Lost,
 }
 
-impl Hold for HeldLock {
-    /// The condition is the value, which stays ours from renewal to renewal, and not the revision:
-    /// so a renewal whose answer was lost does not stand in the way of the next one.
+impl Lease for HeldLock {
+    /// The condition is the value, which stays the same over renewals, and not the revision: so a renewal whose answer
+    /// was lost does not make the next one fail.
     fn renew(&mut self) -> Renewal {
         let value = self.holder.as_bytes();
-        let client = &self.giving_back.client;
+        let client = &self.releaser.client;
         match client.set(&self.key, value, &self.renewal) {
-            Ok(_) => Renewal::Kept,
+            Ok(_) => Renewal::Renewed,
             Err(Error::PreconditionFailed(_)) => Renewal::Lost(match client.get(&self.key) {
-                Ok(Some(entry)) => format!("it is now held by {}", take::shown(&entry)),
-                Ok(None) | Err(_) => "it ran out, or somebody deleted it".to_owned(),
+                Ok(Some(entry)) => format!("it is now held by {}", acquire::shown(&entry)),
+                Ok(None) | Err(_) => "it expired, or was deleted".to_owned(),
             }),
             Err(error) => Renewal::Unknown(error.to_string()),
         }
@@ -259,10 +263,10 @@ impl Hold for HeldLock {
 }
 
 impl HeldLock {
-    /// Deletes the key where it is still ours.
+    /// Deletes the key if it is still ours.
     fn release(&self) -> Result<Released, Failure> {
         let what = format!("releasing the lock {}", self.key);
-        self.giving_back
+        self.releaser
             .run(Duration::MAX, &what, |client| self.release_by(client))
     }
 
@@ -275,7 +279,7 @@ impl HeldLock {
                 Ok(_) => return Ok(Released::Yes),
                 Err(Error::PreconditionFailed(_)) => {}
                 Err(error) => {
-                    // A deletion whose answer was lost shows in that the key is gone.
+                    // If the answer of a deletion was lost, the key is gone.
                     return match self.revision(client) {
                         Ok(None) => Ok(Released::Yes),
                         _ => Err(error.into()),
@@ -286,7 +290,7 @@ impl HeldLock {
         Ok(Released::Lost)
     }
 
-    /// The key's revision where it is ours.
+    /// The key's revision, if it is ours.
     fn revision(&self, client: &Client) -> Result<Option<Revision>, Failure> {
         let entry = client.get(&self.key)?;
         let ours = entry.filter(|entry| entry.value == self.holder.as_bytes());

@@ -15,7 +15,7 @@ use crate::output::Output;
 /// The exit status where inputs are printed, as that of `diff` where files differ.
 const SOME: u8 = 1;
 
-/// What `--json` prints.
+/// The output of `--json`.
 #[derive(Serialize)]
 struct Report {
     inputs: u64,

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use clap::{Arg, ArgAction, Command};
 
-/// What stands before everything else in the whole reference.
+/// The beginning of the reference.
 const PREAMBLE: &str = "# Command line\n\nWritten by `prominence man --markdown`; do not edit by \
                         hand.\n\n";
 
@@ -90,7 +90,7 @@ fn is_standard(argument: &Arg) -> bool {
     )
 }
 
-/// How an argument is typed.
+/// The form of an argument.
 fn spelling(argument: &Arg) -> String {
     let mut text = String::new();
     if let Some(short) = argument.get_short() {
@@ -108,7 +108,7 @@ fn spelling(argument: &Arg) -> String {
     format!("`{}`", cell(&text))
 }
 
-/// What an argument means, what it can be, and where else it can be set.
+/// The help of an argument, its values, and its other sources.
 fn meaning(argument: &Arg) -> String {
     let help = argument.get_long_help().or(argument.get_help());
     let mut text = help.map(|help| cell(&help.to_string())).unwrap_or_default();

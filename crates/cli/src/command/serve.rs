@@ -18,7 +18,7 @@ use crate::output::{self, Output};
 /// The level or filter of the log.
 const LOG: &str = "PROMINENCE_LOG";
 
-/// How long the token of a trial lasts: a week of trying out.
+/// The lifetime of the token of a trial: a week.
 const TRIAL: Duration = Duration::from_secs(7 * 86_400);
 
 pub(super) fn run(settings: Settings, output: &mut Output) -> Result<(), Failure> {
@@ -58,11 +58,11 @@ pub(super) fn run(settings: Settings, output: &mut Output) -> Result<(), Failure
 /// connection has only used the beginning: a request that waits took half as much again.
 #[cfg(target_os = "linux")]
 fn use_small_pages() {
-    // Where that can't be had, the server is larger and no less right.
+    // If that fails, the server only takes more memory.
     let _ = rustix::thread::disable_transparent_huge_pages(true);
 }
 
-/// Where it listens, and the first time how to log in.
+/// Prints the URL, and on the first start the command that makes a token.
 fn announce(started: &Started, output: &mut Output) -> io::Result<()> {
     writeln!(output, "listening on {}", started.url)?;
     output.flush()?;

@@ -26,7 +26,7 @@ const EXTENSIONS: [&str; 40] = [
     "txt", "xml", "yaml", "yml",
 ];
 
-/// What `--json` prints.
+/// The output of `--json`.
 #[derive(Serialize)]
 struct Shown<'a> {
     key: &'a str,
@@ -83,7 +83,7 @@ fn value(options: &Set) -> Result<Vec<u8>, Failure> {
             ));
             Ok(value)
         }
-        // What can't be looked at can't be told from a text that looks like a path.
+        // A path that can't be accessed can't be told from a text that looks like one.
         Ok(_) | Err(_) => {
             if looks_like_a_file(text) {
                 output::hint(format_args!(

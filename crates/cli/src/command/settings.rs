@@ -16,7 +16,7 @@ use crate::output::{Look, Output};
 /// Characters of the column of names, and of the column of values where they are shorter.
 const NAME_WIDTH: usize = 10;
 
-/// What `--json` prints.
+/// The output of `--json`.
 #[derive(Serialize)]
 struct Shown {
     file: Option<String>,
@@ -30,7 +30,7 @@ struct Setting {
     name: &'static str,
     /// `None` where it is not set.
     value: Option<String>,
-    /// Where the value comes from.
+    /// The source of the value.
     from: Option<String>,
 }
 

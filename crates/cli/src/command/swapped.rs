@@ -13,7 +13,7 @@ pub(super) fn check_load(prefix: &Prefix, table: &Path) -> Result<(), Failure> {
     let is_none = !table.exists() || (table.is_dir() && is_prefix(table));
     match typed(prefix, Path::is_file) {
         Some(file) if is_none && is_prefix(table) => Err(Failure::Usage(format!(
-            "{} is no table, and {} is a file; the prefix comes first, as in prominence kv load {} {}",
+            "{} is not a table, and {} is a file; the prefix comes first, as in prominence kv load {} {}",
             table.display(),
             file.display(),
             table.display(),

@@ -10,7 +10,7 @@ use crate::output::{Look, Output, Reader};
 /// waiting for all of them would take memory without bound.
 const ALIGNED_ROWS: usize = 200;
 
-/// What stands where there is nothing.
+/// The mark of an empty cell.
 const NOTHING: &str = "-";
 
 /// Columns before the key.

@@ -12,7 +12,7 @@ use crate::config;
 use crate::failure::Failure;
 use crate::output::Output;
 
-/// What `--json` prints.
+/// The output of `--json`.
 #[derive(Serialize)]
 struct Shown<'a> {
     token: &'a str,
@@ -35,7 +35,7 @@ pub(super) fn run(options: Create, output: &mut Output) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What the token says, read from the token itself.
+/// The claims of the token, read from the token itself.
 fn shown(token: &str) -> Result<Shown<'_>, Failure> {
     let claims = Claims::read(token)
         .ok_or_else(|| Failure::Usage("the new token can't be read; report this".to_owned()))?;

@@ -14,15 +14,15 @@ use crate::failure::Failure;
 use crate::output::{Look, Output};
 
 /// Keys in one picture. Whether a branch is the last one is known only after all that follow, so
-/// they are held in memory; and nobody reads more.
+/// they are kept in memory, and no person reads more.
 const MAX_KEYS: usize = 100_000;
 
-/// What `--json` prints.
+/// The output of `--json`.
 #[derive(Serialize)]
 struct Shown<'a> {
     /// The folder that all of them are in, which ends in `/`.
     folder: &'a str,
-    /// How many keys there are in all.
+    /// The number of all keys.
     keys: usize,
     contents: Vec<Branch>,
 }
@@ -98,7 +98,7 @@ pub(super) fn run(options: &Tree, client: &Client, output: &mut Output) -> Resul
 struct Drawing<'a> {
     output: &'a mut Output,
     folders: usize,
-    /// What stands in front of each branch of this level.
+    /// The lines in front of each branch of this level.
     lead: String,
 }
 
@@ -132,7 +132,7 @@ impl Drawing<'_> {
     }
 }
 
-/// What is in a folder, level by level. The depth of the recursion is bounded by the length of a key.
+/// The content of a folder, level by level. The depth of the recursion is bounded by the length of a key.
 fn branches(folder: &str, paths: &[&str]) -> Vec<Branch> {
     let mut contents = Vec::new();
     let mut rest = paths;

@@ -1,4 +1,4 @@
-//! How large a value may be, asked for before many are stored.
+//! The limit on the size of a value, read before many values are stored.
 
 use prominence_client::{Client, Error};
 use prominence_core::limits::MAX_VALUE_BYTES;

@@ -19,7 +19,7 @@ const FEATURES: &[&str] = &[
     "etcd",
 ];
 
-/// What `--json` prints.
+/// The output of `--json`.
 #[derive(Serialize)]
 struct Shown {
     version: &'static str,

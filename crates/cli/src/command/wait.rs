@@ -15,10 +15,10 @@ use crate::args::kv::wait::Wait;
 use crate::failure::Failure;
 use crate::output::{Output, Show, Status, StatusLine};
 
-/// How often a person who waits is told how many keys there are. Each time, the server counts them.
+/// The interval at which the number of keys is shown. Each time, the server counts them.
 const EVERY: Duration = Duration::from_secs(2);
 
-/// What `--json` prints.
+/// The output of `--json`.
 #[derive(Serialize)]
 struct Shown {
     count: u64,
@@ -75,7 +75,7 @@ fn count_beside(client: &Client, prefix: &Prefix, wanted: u64, line: StatusLine)
     let (client, prefix) = (client.clone(), prefix.clone());
     std::thread::spawn(move || {
         loop {
-            // Where it can't be counted, the wait itself says why.
+            // If the keys can't be counted, the wait itself fails with the reason.
             if let Ok(count) = client.count(&prefix) {
                 line.show(format_args!("{count} of {keys} under {prefix}"));
             }

@@ -24,7 +24,7 @@ struct Line<T> {
 /// The event of a key that was there when the watch began. No server sends it.
 const EXISTING: &str = "existing";
 
-/// How often the keys are listed again because changes after the listing are no longer kept. A log
+/// The most repetitions of the listing because changes after it are no longer kept. A log
 /// that is shorter than a listing takes would otherwise have them printed without end.
 const MAX_LISTINGS: u32 = 5;
 

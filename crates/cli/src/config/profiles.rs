@@ -27,7 +27,7 @@ pub(crate) struct Profiles {
     profiles: BTreeMap<ProfileName, Profile>,
 }
 
-/// What one profile sets. Paths are absolute.
+/// The settings of one profile. Paths are absolute.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Profile {
     /// The address of the server.
@@ -36,7 +36,7 @@ pub(crate) struct Profile {
     pub(crate) token_file: Option<PathBuf>,
     /// The certificates of the authorities that vouch for the server.
     pub(crate) ca_file: Option<PathBuf>,
-    /// How long a request is repeated that may be repeated.
+    /// The time during which a request is repeated that may be repeated.
     pub(crate) retry_for: Option<Duration>,
     /// Whether the server has to prove who it is.
     pub(crate) ssl_verify: Option<bool>,
@@ -57,13 +57,13 @@ pub(crate) enum ProfileError {
         file: PathBuf,
         /// The line, from 1.
         line: usize,
-        /// What is wrong with it.
+        /// The mistake.
         message: String,
     },
 }
 
 impl Profiles {
-    /// Where the client file is: below `XDG_CONFIG_HOME`, otherwise below `~/.config`. `None` where
+    /// The path of the client file: below `XDG_CONFIG_HOME`, otherwise below `~/.config`. `None` where
     /// neither is known.
     pub(crate) fn path() -> Option<PathBuf> {
         // The XDG specification has relative paths ignored.
@@ -104,7 +104,7 @@ impl Profiles {
         written::read(text, folder).map_err(|mistake| wrong(mistake.at, mistake.message))
     }
 
-    /// The profile that is used where nobody names one.
+    /// The profile that is used if none is named.
     pub(crate) fn default_name(&self) -> Option<&ProfileName> {
         self.default.as_ref()
     }

@@ -1,4 +1,4 @@
-//! Where each setting of a client comes from, in one order of precedence for all of them.
+//! The source of each setting of a client, in one order of precedence for all of them.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -21,7 +21,7 @@ pub(crate) struct Sources<'a> {
     connection: &'a Connection,
     profiles: Profiles,
     selected: Option<Selected>,
-    /// Why the client file could not be read, where nobody asked for it.
+    /// Why the client file could not be read, if no option or variable named it.
     unread: Option<ProfileError>,
 }
 
@@ -38,7 +38,7 @@ pub(crate) struct Found<T> {
     pub(crate) origin: Origin,
 }
 
-/// Where a setting comes from.
+/// The source of a setting.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
     /// A flag.
@@ -49,7 +49,7 @@ pub(crate) enum Origin {
     Profile {
         /// Its name.
         name: ProfileName,
-        /// Whether it is in use because nobody named another.
+        /// Whether it is in use as the default profile.
         default: bool,
     },
     /// The line `default-profile` of the client file.
@@ -60,7 +60,7 @@ pub(crate) enum Origin {
     Default,
 }
 
-/// Where a token is.
+/// The source of a token.
 #[derive(Debug)]
 pub(crate) enum TokenPlace {
     /// Here.
@@ -149,7 +149,7 @@ impl<'a> Sources<'a> {
         found.map(Found::transpose).transpose()
     }
 
-    /// Where the token is.
+    /// The source of the token.
     pub(crate) fn token(&self) -> Option<Found<TokenPlace>> {
         let text = |text: &String| (TokenPlace::Text(text.clone()), "--token");
         let file = |file: &PathBuf| (TokenPlace::File(file.clone()), "--token-file");
@@ -170,7 +170,7 @@ impl<'a> Sources<'a> {
         })
     }
 
-    /// How the server has to prove who it is. In one source the switch beats the file.
+    /// The check of the server's certificate. In one source the switch wins over the file.
     pub(crate) fn certificates(&self) -> Result<Found<Certificates>, Failure> {
         let verified_by = Certificates::VerifiedBy;
         let flag = self.connection.ca_file.clone();
@@ -206,7 +206,7 @@ impl<'a> Sources<'a> {
         )
     }
 
-    /// How long a request that is answered at once is repeated.
+    /// The time during which a request is repeated that does not wait.
     pub(crate) fn retry_for(&self) -> Result<Found<Duration>, Failure> {
         let flag = self.connection.retry_for;
         let variable = duration_variable(RETRY, values::duration_or_zero);
@@ -218,7 +218,7 @@ impl<'a> Sources<'a> {
         found.map_or_else(|| Ok(Found::default(RETRY_FOR)), Found::transpose)
     }
 
-    /// How long the server may be silent before a connection counts as lost.
+    /// The longest silence of the server before a connection counts as lost.
     pub(crate) fn silence(&self) -> Result<Found<Duration>, Failure> {
         match duration_variable(TIMEOUT, values::duration) {
             Some(given) => Ok(Found {
@@ -260,7 +260,7 @@ impl<'a> Sources<'a> {
 }
 
 impl Origin {
-    /// Whether it is a profile that nobody named.
+    /// Whether it is the default profile.
     #[cfg(feature = "server")]
     pub(crate) fn is_default_profile(&self) -> bool {
         matches!(self, Self::Profile { default: true, .. })
@@ -301,7 +301,7 @@ fn duration_variable(
     Some(parse(&text).map_err(|error| Failure::Usage(format!("{name} can't be used: {error}"))))
 }
 
-/// Nobody has made the profile that was named.
+/// The failure for a profile that does not exist.
 fn no_profile(name: &ProfileName, by: &Origin, profiles: &Profiles) -> Failure {
     let file = Profiles::path().map_or("~/.config".into(), |file| file.display().to_string());
     let names: Vec<_> = profiles.names().map(ToString::to_string).collect();

@@ -1,4 +1,4 @@
-//! How far a long command is, for a person who watches; nothing for anybody else.
+//! The progress of a long command, shown on a terminal only.
 
 use std::fmt;
 use std::io::IsTerminal as _;
@@ -7,16 +7,16 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// What the bar looks like.
+/// The form of the bar.
 const TEMPLATE: &str = "{msg} {wide_bar} {human_pos}/{human_len} {per_sec} {eta}";
 
 /// A line that says what a command waits for, and how long it has waited.
 const STATUS: &str = "{elapsed:>4} {wide_msg}";
 
-/// How often the time on that line is brought up to date.
+/// The interval at which the time on that line is updated.
 const TICK: Duration = Duration::from_secs(1);
 
-/// What is drawn on standard error now. Other lines there have to be written around it.
+/// The bar or line on standard error now. Other lines there have to be written around it.
 static DRAWN: Mutex<Option<ProgressBar>> = Mutex::new(None);
 
 /// Writes to standard error while nothing is drawn there.
@@ -38,14 +38,14 @@ pub(crate) struct Progress(ProgressBar);
 /// Whether to show any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Show {
-    /// Where there is a terminal.
+    /// On a terminal.
     Progress,
     /// Never.
     Nothing,
 }
 
 impl Show {
-    /// What the flag `--quiet` means.
+    /// The value for the flag `--quiet`.
     pub(crate) fn unless(quiet: bool) -> Self {
         if quiet { Self::Nothing } else { Self::Progress }
     }

@@ -1,4 +1,4 @@
-//! A question to a person, which never waits without end: a terminal may have nobody at it, as in a
+//! A question to a person, which never waits without end: a terminal may be unattended, as in a
 //! notebook, whose cells run on a pseudo-terminal that nothing can be typed on.
 
 use std::fmt;
@@ -12,17 +12,17 @@ use rustix::io::Errno;
 
 use super::escape::one_line;
 
-/// How long a question waits for its answer, where it is set.
+/// The variable with the longest wait for an answer.
 const ANSWER_WITHIN: &str = "PROMINENCE_ANSWER_WITHIN";
 
-/// How long a question waits where nothing else is set: long enough to read it and to look something up,
-/// short enough that a job nobody can answer ends.
+/// The default of the longest wait for an answer: long enough to read the question and to look something up,
+/// short enough that an unattended job ends.
 const DEFAULT_WITHIN: Duration = Duration::from_secs(60);
 
 /// Bytes of an answer that are read; what counts is a word.
 const MAX_ANSWER_BYTES: usize = 1_024;
 
-/// What a person said.
+/// An answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
     /// Yes.
@@ -53,7 +53,7 @@ pub(crate) fn ask(question: impl fmt::Display) -> Answer {
         Err(_) => Answer::No,
     };
     if matches!(answer, Answer::Nothing(_)) {
-        // What is said next begins on a line of its own.
+        // The next message begins on a line of its own.
         let _ = writeln!(io::stderr());
     }
     answer

@@ -100,10 +100,10 @@ fn interrupted_while_the_server_is_stopped(
 }
 
 #[test]
-fn an_interrupted_command_tries_to_give_back_what_it_held_for_a_moment_alone() {
+fn an_interrupted_command_tries_to_release_its_lease_for_a_moment_alone() {
     for (arguments, what) in [
         (&["lock", "/lock"][..], "releasing the lock /lock"),
-        (&["claim", "/queue/"], "giving /queue/a back"),
+        (&["claim", "/queue/"], "releasing /queue/a"),
     ] {
         let server = Server::start();
         let (me, place) = (server.user("me"), Place::new());
@@ -141,7 +141,7 @@ fn a_second_interrupt_ends_a_release_at_once() {
     assert_eq!(ran.status, 128 + 2, "{ran:?}");
     assert!(
         ran.stderr
-            .contains("ended at once; what was held is free when its time is over"),
+            .contains("ended at once; the lock or claim is free when it expires"),
         "{ran:?}"
     );
 }

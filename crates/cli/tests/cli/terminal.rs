@@ -211,7 +211,7 @@ fn a_question_that_nobody_answers_ends_by_itself() {
         let said = String::from_utf8(ran.stdout).unwrap();
         assert_eq!(ran.status.code(), Some(1), "{said}");
         assert!(
-            said.contains("nothing was deleted, because nobody answered within 1s")
+            said.contains("nothing was deleted, because there was no answer within 1s")
                 && said.contains("add --yes"),
             "{said}"
         );

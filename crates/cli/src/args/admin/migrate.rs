@@ -31,7 +31,7 @@ Exit status:
   2  wrong usage; also where the destination holds something else
   3  the source or the destination can't be reached, read or written")]
 pub(crate) struct Migrate {
-    /// Bring the store in this data folder to the latest format.
+    /// Bring this data folder to the latest format.
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
 
@@ -43,7 +43,7 @@ pub(crate) struct Migrate {
     #[command(flatten)]
     pub(crate) elsewhere: Elsewhere,
 
-    /// What a program with the etcd engine takes.
+    /// The arguments for a program with the etcd engine.
     #[cfg(not(feature = "etcd"))]
     #[arg(
         num_args = 0..,
@@ -95,7 +95,7 @@ pub(crate) struct Elsewhere {
     to_access: ToAccess,
 }
 
-/// What to do about keys of nobody.
+/// The treatment of keys without an owner.
 #[cfg(feature = "etcd")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Unowned {
@@ -105,7 +105,7 @@ pub(crate) enum Unowned {
     Leave,
 }
 
-/// How to be let into the source.
+/// The credentials of the source.
 #[cfg(feature = "etcd")]
 #[derive(Clone, Args)]
 #[command(next_help_heading = "Source in etcd")]
@@ -131,7 +131,7 @@ struct FromAccess {
     from_etcd_key: Option<PathBuf>,
 }
 
-/// How to be let into the destination.
+/// The credentials of the destination.
 #[cfg(feature = "etcd")]
 #[derive(Clone, Args)]
 #[command(next_help_heading = "Destination in etcd")]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-/// What to do all at once.
+/// Options of `kv batch`.
 #[derive(Args)]
 #[command(after_help = "Examples:
   prominence kv batch changes.json

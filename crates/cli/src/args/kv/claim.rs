@@ -10,17 +10,17 @@ use prominence_core::limits::MAX_CLAIM;
 use super::lock::DEFAULT_GRACE;
 use crate::args::values;
 
-/// How long a claim outlives a worker that has died, where nothing else is said.
+/// The default lifetime of a claim without renewal.
 const DEFAULT_HOLD: &str = "10m";
 
-/// How long a key is left alone after its first failed attempt, where nothing else is said: long enough
+/// The default delay after the first failed attempt of a key: long enough
 /// that a worker does not spend its time on one key that fails at once.
 const DEFAULT_RETRY_DELAY: &str = "5s";
 
 /// The most commands at once: more than any machine has processors for, and few enough threads.
 const MAX_WORKERS: u64 = 1_024;
 
-/// What to work on, and how.
+/// Options of `kv claim`.
 #[derive(Args)]
 #[command(
     override_usage = "prominence kv claim [OPTIONS] <PREFIX> -- <CMD>...",

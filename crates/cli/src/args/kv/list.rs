@@ -72,7 +72,7 @@ pub(crate) struct Tree {
     pub(crate) json: bool,
 }
 
-/// How to show the usage.
+/// Options of `kv usage`.
 #[derive(Args)]
 #[command(after_help = "Examples:
   prominence kv usage

@@ -8,14 +8,14 @@ use prominence_core::Key;
 
 use crate::args::values;
 
-/// How long a lock outlives a holder that has died, where nothing else is said: long enough to be
+/// The default lifetime of a lock without renewal: long enough to be
 /// renewed across a restart of the server.
 const DEFAULT_TTL: &str = "30s";
 
-/// How long to wait for a lock where nothing else is said.
+/// The default of the longest wait for a lock.
 const DEFAULT_WAIT: &str = "10m";
 
-/// How long a command may take to end where nothing else is said; what batch systems give as well.
+/// The default time for a command to end, as batch systems give it.
 pub(super) const DEFAULT_GRACE: &str = "10s";
 
 /// The most holders at once. Each slot is a key, and finding a free one reads them all.

@@ -122,7 +122,7 @@ pub(crate) enum Delimiter {
     None,
 }
 
-/// What to gather, and into which form.
+/// Options of `kv gather`.
 #[derive(Args)]
 #[command(after_help = "Examples:
   prominence kv gather /sweep/output/

@@ -7,7 +7,7 @@ use prominence_core::{Prefix, Revision};
 
 use crate::args::values;
 
-/// How many keys to wait for.
+/// Options of `kv wait`.
 #[derive(Args)]
 #[command(after_help = "Examples:
   prominence kv wait /done/ --count 100 --timeout 2h
@@ -37,7 +37,7 @@ pub(crate) struct Wait {
     pub(crate) quiet: bool,
 }
 
-/// What to watch, and how to show it.
+/// Options of `kv watch`.
 #[derive(Args)]
 #[command(after_help = "Examples:
   prominence kv watch

@@ -8,7 +8,7 @@ use super::hints::sentence;
 /// Milliseconds of a second.
 const SECOND: u64 = 1000;
 
-/// What somebody meant who typed an argument that is one too many, or which arguments there are.
+/// The likely meaning of an argument that is one too many, or the arguments that exist.
 pub(super) fn hint(path: &str, command: &Command, words: &[&str], typed: &str) -> String {
     let mut after = words.iter().skip_while(|word| **word != typed).skip(1);
     let next = after.next().copied();

@@ -9,7 +9,7 @@ use crate::config::Profiles;
 /// The groups of commands whose words mean no keys.
 const GROUPS: [&str; 3] = ["config", "token", "admin"];
 
-/// Where the path of the client file is put.
+/// The mark that the path of the client file replaces.
 const FILE: &str = "{FILE}";
 
 /// What is typed after which group; the command line that does it, without the name of the program, where one
@@ -43,7 +43,7 @@ pub(super) fn is_one(path: &str) -> bool {
     GROUPS.contains(&path)
 }
 
-/// What somebody meant who typed this word after the name of a group.
+/// The likely meaning of a word after the name of a group.
 pub(super) fn hint(root: &Command, path: &str, typed: &str) -> Option<String> {
     let is_it = |row: &&(&str, &[&str], &str, &str)| row.0 == path && row.1.contains(&typed);
     let (_, _, write, purpose) = HINTS.iter().find(is_it)?;

@@ -71,7 +71,7 @@ pub(super) fn similar(command: &Command, typed: &str) -> Option<String> {
     Some(format!("a similar subcommand exists: '{nearest}'"))
 }
 
-/// The command that a word means which is none, or which stands in the wrong place.
+/// The command that an unknown or misplaced word means.
 pub(super) fn for_word(root: &Command, path: &str, typed: &str) -> Option<String> {
     if let Some(hint) = groups::hint(root, path, typed) {
         return Some(hint);
@@ -126,7 +126,7 @@ fn search(above: &Command, name: &str) -> Option<String> {
     })
 }
 
-/// The options of the same command that a hint names; in a whole command line there are none.
+/// The options of the same command that a hint names; empty for a whole command line.
 fn named(write: &str) -> impl Iterator<Item = &str> {
     let options = (!write.contains("prominence ")).then_some(write);
     let words = options.into_iter().flat_map(|text| text.split(' '));
@@ -194,8 +194,13 @@ mod tests {
         }
         // The value of a set is one of three arguments.
         let is_set = command.get_name() == "set" && !named(write).any(|one| one == "file");
-        let value = if is_set { " VALUE" } else { "" };
-        rest + value
+        // A migration needs a folder, or a source and a destination.
+        let more = match command.get_name() {
+            _ if is_set => " VALUE",
+            "migrate" if !named(write).any(|one| one == "data-dir") => " --data-dir a",
+            _ => "",
+        };
+        rest + more
     }
 
     #[test]

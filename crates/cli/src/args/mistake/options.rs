@@ -11,7 +11,7 @@ pub(super) struct OptionHint {
     /// What to write instead: options of the same command, or a whole command line. Empty where nothing is
     /// needed.
     pub(super) write: &'static str,
-    /// What that does; where `write` is empty, the whole hint.
+    /// The effect of that; if `write` is empty, the whole hint.
     pub(super) purpose: &'static str,
 }
 

@@ -9,7 +9,7 @@ pub(super) struct WordHint {
     /// What to write instead, without the program's name; the words after `|` are another program. Empty
     /// where no command does it.
     pub(super) write: &'static str,
-    /// What that does; empty where it is the same under another name. Where `write` is empty, the whole hint.
+    /// The effect of that; empty if it is the same under another name. If `write` is empty, the whole hint.
     pub(super) purpose: &'static str,
 }
 

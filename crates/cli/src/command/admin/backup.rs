@@ -15,7 +15,7 @@ use crate::args::admin::{Backup, FileOrStream};
 use crate::failure::{Failure, next_step};
 use crate::output::{self, Output, Reader};
 
-/// What `--json` prints.
+/// The output of `--json`.
 #[derive(Serialize)]
 struct Made {
     file: String,
@@ -23,7 +23,7 @@ struct Made {
     contents: Contents,
 }
 
-/// What the name of a backup ends in until it is whole.
+/// The ending of a backup's name until it is complete.
 const DRAFT: &str = ".new";
 
 pub(super) fn run(options: &Backup, output: &mut Output) -> Result<(), Failure> {
@@ -73,7 +73,7 @@ pub(super) fn run(options: &Backup, output: &mut Output) -> Result<(), Failure> 
     Ok(())
 }
 
-/// What becomes of a file that has the name already.
+/// The treatment of a file that has the name already.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Existing {
     Keep,
@@ -119,7 +119,7 @@ impl<'a> Draft<'a> {
             to,
             existing,
         };
-        // What a backup that was killed left there.
+        // The draft of a backup that was killed.
         draft
             .file
             .set_len(0)
@@ -129,7 +129,7 @@ impl<'a> Draft<'a> {
 
     /// Gives it its name, once it can be found there after a power cut.
     fn complete(self) -> Result<(), Failure> {
-        // Somebody may have made one meanwhile.
+        // Another process may have made one meanwhile.
         check(self.to, self.existing)?;
         let complete = || {
             self.file.sync_all()?;
@@ -142,7 +142,7 @@ impl<'a> Draft<'a> {
 
 impl Drop for Draft<'_> {
     fn drop(&mut self) {
-        // After its renaming there is none.
+        // After it is renamed there is no draft.
         let _ = fs::remove_file(&self.path);
     }
 }

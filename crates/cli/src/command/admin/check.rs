@@ -12,7 +12,7 @@ use crate::args::admin::{Check, FileOrStream};
 use crate::failure::Failure;
 use crate::output::Output;
 
-/// What `--json` prints of a backup that is whole.
+/// The output of `--json` for a backup that is complete.
 #[derive(Serialize)]
 struct WholeBackup {
     clean: bool,
@@ -20,7 +20,7 @@ struct WholeBackup {
     contents: Contents,
 }
 
-/// What `--json` prints of a backup that is not.
+/// The output of `--json` for a backup that is not.
 #[derive(Serialize)]
 struct DamagedBackup {
     clean: bool,

@@ -12,7 +12,7 @@ use crate::args::admin::Elsewhere;
 use crate::failure::Failure;
 use crate::output::{Output, Progress, Show};
 
-/// What `--json` prints of a migration that is done.
+/// The output of `--json` for a migration that is done.
 #[derive(Serialize)]
 struct Shown {
     /// Whether anything was copied; otherwise all of it was there already.
@@ -23,7 +23,7 @@ struct Shown {
     contents: Contents,
 }
 
-/// What `--json` prints of a migration that is refused.
+/// The output of `--json` for a migration that is refused.
 #[derive(Serialize)]
 struct Refused {
     message: String,
@@ -31,7 +31,7 @@ struct Refused {
     listed: Listed,
 }
 
-/// What a sentence has no room for: the first differences or problems, and how many more there are.
+/// The details behind a sentence: the first differences or problems, and the number of further ones.
 #[derive(Serialize)]
 struct Listed {
     problems: Vec<String>,

@@ -11,7 +11,7 @@ use crate::args::admin::Restore;
 use crate::failure::Failure;
 use crate::output::Output;
 
-/// What `--json` prints.
+/// The output of `--json`.
 #[derive(Serialize)]
 struct Restored {
     data_dir: String,

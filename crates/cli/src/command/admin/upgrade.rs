@@ -13,7 +13,7 @@ use crate::output::{Output, Show, Status};
 /// Entries after which a person is shown how many are copied.
 const SHOWN_EVERY: u64 = 10_000;
 
-/// What `--json` prints.
+/// The output of `--json`.
 #[derive(Serialize)]
 struct Shown {
     data_dir: String,

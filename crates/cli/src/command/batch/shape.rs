@@ -1,4 +1,4 @@
-//! What is wrong with a text that is no batch, in a sentence for the person who wrote it.
+//! The mistake in a text that is not a batch, in a sentence for its author.
 
 use std::fmt;
 

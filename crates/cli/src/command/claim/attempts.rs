@@ -15,7 +15,7 @@ use crate::failure::Failure;
 /// than its last attempt.
 const LONGEST_DELAY: Duration = Duration::from_secs(600);
 
-/// How many keys of the same name a dead-letter prefix can hold. Each costs one request to pass over.
+/// The most keys of the same name below a dead-letter prefix. Each costs one request to pass over.
 const MAX_NAMESAKES: u32 = 100;
 
 /// The treatment of keys whose command fails.
@@ -26,14 +26,14 @@ pub(super) struct Attempts {
     pub(super) letters: DeadLetters,
 }
 
-/// Where keys are moved from and to.
+/// The prefixes from which and to which keys are moved.
 pub(super) struct DeadLetters {
     queue: Prefix,
     pub(super) to: Prefix,
 }
 
 impl Attempts {
-    /// What the arguments say; `None` where attempts are not limited.
+    /// The treatment of the arguments; `None` if attempts are not limited.
     pub(super) fn of(options: &Claim) -> Result<Option<Self>, Failure> {
         let (Some(limit), Some(to)) = (options.max_attempts, &options.dead_letter) else {
             return Ok(None);
@@ -46,7 +46,7 @@ impl Attempts {
         }))
     }
 
-    /// How long a key is left alone after its attempt of this number, in whole seconds.
+    /// The delay after the attempt of this number, in whole seconds.
     pub(super) fn delay_after(&self, attempt: u64) -> Duration {
         let doublings = u32::try_from(attempt.saturating_sub(1)).unwrap_or(u32::MAX);
         let factor = 2_u32.checked_pow(doublings).unwrap_or(u32::MAX);

@@ -1,8 +1,8 @@
-//! What `--json` tells of a run.
+//! The events of `--json`.
 
 use serde::Serialize;
 
-/// What happened to a key, or to the run.
+/// An event of a key or of the run.
 #[derive(Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub(super) enum Event {
@@ -21,21 +21,21 @@ pub(super) enum Event {
         /// Its exit status, as shells count it.
         status: u8,
     },
-    /// The key was claimed too often without success and has another name now.
+    /// The key was claimed too often without success and was moved.
     Moved {
         key: String,
         attempt: u64,
         to: String,
     },
-    /// The claim was lost, and its command was stopped where it still ran.
+    /// The claim was lost, and its command was stopped if it still ran.
     Lost {
         key: String,
         attempt: u64,
         reason: String,
     },
-    /// Nothing is free, and other workers hold keys.
+    /// No key is free, and other workers have claimed keys.
     Waiting {
-        /// How many.
+        /// Their number.
         held: u64,
         /// The first of them.
         keys: Vec<HeldKey>,
@@ -46,11 +46,11 @@ pub(super) enum Event {
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct HeldKey {
     pub(super) key: String,
-    /// Until when, unless its claim is renewed.
+    /// The end of the claim, unless it is renewed.
     pub(super) claimed_until: String,
-    /// The job of the worker, where its token names one.
+    /// The job of the worker, if its token names one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) claimed_by: Option<String>,
-    /// How many times it was claimed since its value was set.
+    /// The number of claims since its value was set.
     pub(super) claims: u32,
 }

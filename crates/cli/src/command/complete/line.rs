@@ -20,9 +20,9 @@ pub(super) struct Unfinished {
 /// A word that is being typed.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Word {
-    /// What it says.
+    /// Its text.
     pub(super) text: String,
-    /// What is typed of it, quotes included.
+    /// The part that is typed, quotes included.
     raw: String,
     quote: Quote,
     /// The end of `raw` that bash replaces. It begins a word anew after some characters, such as `:`.
@@ -83,7 +83,7 @@ impl Word {
         }
     }
 
-    /// How a candidate is given to the shell; `None` where it does not go on from this word. zsh and
+    /// The text of a candidate for the shell; `None` if it does not continue this word. zsh and
     /// fish quote by themselves; bash is given the rest in the quotes that the cursor is in, and all
     /// that it replaces.
     pub(super) fn finish(&self, candidate: &str, shell: Shell) -> Option<String> {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::io;
 use std::os::fd::AsFd;
 
-use super::beneath::{self, Standing};
+use super::at_folder::{self, FileKind};
 
 /// The name of the file that is made to try it out, and the same in upper case.
 const LOWER: &str = "letter-case";
@@ -31,9 +31,9 @@ impl LetterCase {
     /// Tries it out in an open folder.
     pub(super) fn of(folder: impl AsFd) -> io::Result<Self> {
         let folder = folder.as_fd();
-        beneath::write_new(folder, LOWER, b"")?;
-        let same = beneath::standing(folder, UPPER)? != Standing::Nothing;
-        beneath::remove(folder, LOWER)?;
+        at_folder::write_new(folder, LOWER, b"")?;
+        let same = at_folder::file_kind(folder, UPPER)? != FileKind::Nothing;
+        at_folder::remove(folder, LOWER)?;
         Ok(if same {
             Self::Ignored(HashMap::new())
         } else {

@@ -6,26 +6,26 @@ use std::fs::{self, FileType};
 use std::path::{Path, PathBuf};
 use std::vec;
 
-use super::super::file_name::WORKSHOP;
+use super::super::file_name::STAGING;
 use super::cannot;
 use crate::failure::Failure;
 
-/// What was found.
+/// A result of the walk.
 pub(in crate::command) enum Found {
     /// A file.
     File {
-        /// Where it is.
+        /// Its path.
         path: PathBuf,
         /// The names from the folder to it.
         names: Vec<OsString>,
         /// Its size in bytes.
         bytes: u64,
     },
-    /// What is no file, and is left out.
+    /// A file that is left out.
     Left(Left),
 }
 
-/// What is left out.
+/// The reason for leaving a file out.
 pub(in crate::command) struct Left {
     path: PathBuf,
     kind: FileType,
@@ -42,7 +42,7 @@ pub(in crate::command) fn walk(root: &Path) -> Result<Walk, Failure> {
 
 /// A walk under way.
 pub(in crate::command) struct Walk {
-    /// What is still to be seen on each level.
+    /// The names that are left on each level.
     levels: Vec<vec::IntoIter<(OsString, FileType)>>,
     /// The folder of the last level.
     path: PathBuf,
@@ -62,8 +62,8 @@ impl Walk {
             };
             let path = self.path.join(&name);
             if kind.is_dir() {
-                let workshop = self.names.is_empty() && name == WORKSHOP;
-                if !workshop {
+                let staging = self.names.is_empty() && name == STAGING;
+                if !staging {
                     self.levels.push(self::level(&path)?);
                     self.names.push(name);
                     self.path = path;

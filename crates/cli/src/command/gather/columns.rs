@@ -20,7 +20,7 @@ const MAX_IN_MEMORY: usize = 8 << 20;
 /// mostly commas; Excel ends at 16,384.
 const MAX_COLUMNS: usize = 16_384;
 
-/// What is known about every value.
+/// The columns that every value has.
 const KNOWN: [&str; 3] = ["key", "job", "modified"];
 
 /// The columns of values that are not JSON objects.
@@ -51,7 +51,7 @@ enum Side {
     Input,
 }
 
-/// What a column holds.
+/// The content of a column.
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Content {
     /// A member of objects.

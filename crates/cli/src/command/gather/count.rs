@@ -6,7 +6,7 @@ use super::super::counted;
 use super::super::object::Members;
 use crate::output;
 
-/// How many values there were, and how many of them were unusual.
+/// The number of values, and of unusual ones.
 pub(super) struct Counts {
     values: u64,
     others: Group,

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-/// What cells become.
+/// The types of cells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::command) enum Typing {
     /// Numbers, `true` and `false` where that keeps them exactly; otherwise strings.

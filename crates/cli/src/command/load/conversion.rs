@@ -1,4 +1,4 @@
-//! How a file that is not a table of text becomes one.
+//! The conversion of a file that is not a table of text into one.
 
 use super::kind::Kind;
 

@@ -6,8 +6,8 @@ use prominence_core::limits::MAX_COMMIT_OPERATIONS;
 use prominence_core::{Key, Prefix};
 
 use super::super::below::folder;
-use super::super::flight::{self, Tally};
 use super::super::list::unexpected;
+use super::super::parallel::{self, Counter};
 use super::naming::RowNames;
 use crate::failure::Failure;
 
@@ -36,7 +36,7 @@ pub(super) fn remove(
     names: &RowNames,
     jobs: u16,
 ) -> Result<u64, Failure> {
-    let removed = Tally::default();
+    let removed = Counter::default();
     let mut keys = keys(client, prefix, names);
     let groups = std::iter::from_fn(|| {
         let group: Result<Vec<Key>, Failure> = keys.by_ref().take(MAX_COMMIT_OPERATIONS).collect();
@@ -45,7 +45,7 @@ pub(super) fn remove(
             other => Some(other),
         }
     });
-    flight::each(jobs, groups, |group: Vec<Key>| {
+    parallel::for_each(jobs, groups, |group: Vec<Key>| {
         let delete = |key: &Key| BatchOperation {
             delete: Some(key.as_str().to_owned()),
             ..BatchOperation::default()

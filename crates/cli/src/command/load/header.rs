@@ -10,7 +10,7 @@ use crate::args::kv::table::Load;
 /// Characters that separate the columns of tables.
 pub(super) const SEPARATORS: [char; 4] = [',', ';', '\t', '|'];
 
-/// Where the names of the columns come from.
+/// The source of the names of the columns.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum ColumnNames<'a> {
     /// From the first row, which must look like names.

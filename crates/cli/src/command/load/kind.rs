@@ -27,7 +27,7 @@ pub(super) enum Kind {
     Other(&'static str),
 }
 
-/// How the first bytes of a zip archive name the first file in it (APPNOTE.TXT, section 4.3.7).
+/// The position of the first file's name in a zip archive (APPNOTE.TXT, section 4.3.7).
 const ZIP_NAME_AT: usize = 30;
 
 /// The first bytes of a kind.

@@ -9,7 +9,7 @@ use super::table::{Row, Table};
 use crate::args::kv::table::Load;
 use crate::failure::Failure;
 
-/// How keys are named.
+/// The names of the keys.
 pub(super) enum Naming {
     /// By numbers.
     Numbers(Numbers),

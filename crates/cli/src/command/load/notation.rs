@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use super::cell::{self, Typing};
 use crate::args::kv::table::Load;
 
-/// What the options say about cells.
+/// The options for cells.
 #[derive(Clone, Copy)]
 pub(super) struct Notation {
     decimal: Decimal,
@@ -109,7 +109,7 @@ struct Figures {
 }
 
 impl Figures {
-    /// `None` for a text that nobody would call a number.
+    /// `None` for a text that is not a number.
     fn of(text: &str) -> Option<Self> {
         let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
         let (mantissa, power) = match unsigned.split_once(['e', 'E']) {

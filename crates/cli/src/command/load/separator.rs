@@ -1,6 +1,6 @@
-//! How the columns of a table are separated.
+//! The separator of a table's columns.
 
-/// How columns are separated.
+/// The separator of columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Separator {
     /// As the options or the table itself say.

@@ -7,7 +7,7 @@ use prominence_client::{Client, Error, Lifetime, SetOptions};
 use prominence_core::limits::MAX_COMMIT_OPERATIONS;
 use prominence_core::{Key, Precondition};
 
-use super::super::flight::Tally;
+use super::super::parallel::Counter;
 use crate::failure::Failure;
 
 /// Bytes that JSON takes for an operation and its condition beside key and value, at most: the names of
@@ -17,7 +17,7 @@ const OPERATION_BYTES: usize = 100;
 /// Bytes of the JSON around all operations, at most.
 const FRAME_BYTES: usize = 32;
 
-/// What a row becomes.
+/// The key and value of a row.
 pub(super) struct Pair {
     pub(super) key: Key,
     pub(super) value: String,
@@ -31,14 +31,14 @@ pub(super) struct Groups<I> {
     failure: Option<Failure>,
 }
 
-/// How rows are stored, and how many were.
+/// The options for storing rows, and the number of stored rows.
 pub(super) struct Storing<'a> {
     pub(super) client: &'a Client,
     pub(super) how: SetOptions,
     /// Rows that are stored.
-    pub(super) stored: Tally,
+    pub(super) stored: Counter,
     /// Rows that were left out because their keys exist.
-    pub(super) existing: Tally,
+    pub(super) existing: Counter,
 }
 
 impl Pair {
@@ -190,8 +190,8 @@ mod tests {
                 condition: Some(Precondition::Absent),
                 write_id: None,
             },
-            stored: Tally::default(),
-            existing: Tally::default(),
+            stored: Counter::default(),
+            existing: Counter::default(),
         };
         let mut lengths = Vec::new();
         for group in Groups::new(rows.chain(large)) {

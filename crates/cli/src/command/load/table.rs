@@ -186,7 +186,7 @@ fn refuse_other_kinds(options: &Load, text: &Text) -> Result<(), Failure> {
     })
 }
 
-/// How columns are separated: as the options say, as the text says, as its name says, or by commas.
+/// The separator of columns: from the options, the text or the file's name, otherwise a comma.
 fn separator(options: &Load, text: &Text) -> Result<Separator, Failure> {
     let extension = options.table.extension();
     let extension = extension.map(|text| text.to_ascii_lowercase());
@@ -248,7 +248,7 @@ impl Rows<'_> {
             let what = "has a quote before a cell that is never closed; close it, or remove it";
             return Err(table.wrong(position, what));
         }
-        // Where nothing separates columns, the reader takes NUL for a separator.
+        // Without a separator of columns the reader uses NUL.
         let is_cut = table.separator == Separator::None && record.len() > 1;
         if is_cut || record.as_slice().contains(&0) {
             let what = "has a NUL character, as binary files have, and text in UTF-16 without its byte order \
@@ -268,7 +268,7 @@ impl Rows<'_> {
     }
 }
 
-/// What is wrong with a row that is not text in UTF-8.
+/// The message for a row that is not text in UTF-8.
 fn invalid(record: csv::ByteRecord) -> String {
     let cell = record
         .iter()

@@ -27,7 +27,7 @@ const END: &[u8] = b"\n\n";
 pub(super) struct Text {
     name: String,
     origin: Origin,
-    /// Where the first row begins, after a byte order mark and a line `sep=…`.
+    /// The position of the first row, after a byte order mark and a line `sep=…`.
     start: u64,
     /// Bytes from there to the end.
     length: u64,

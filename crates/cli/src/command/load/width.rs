@@ -1,6 +1,8 @@
 //! Rows that have more or fewer cells than the table has columns: the likely cause, and the option or the
 //! correction for it.
 
+use csv_core::ReadFieldResult;
+
 use super::super::counted;
 use super::header::SEPARATORS;
 use super::separator::Separator;
@@ -115,21 +117,23 @@ fn decimal_comma(cells: &[&str], quoted: &[bool], surplus: usize) -> Option<Stri
 
 /// Which cells of the row at the beginning of a text have quotes around them.
 fn quoted(raw: &[u8], separator: u8) -> Vec<bool> {
-    // Empty lines before a row are passed over.
+    let mut reader = csv_core::ReaderBuilder::new().delimiter(separator).build();
+    // The text of the cells is not needed, only where each of them begins.
+    let mut text = [0; 256];
+    // The reader skips empty lines before a row.
     let start = raw.iter().position(|byte| !matches!(byte, b'\n' | b'\r'));
-    let row = raw.get(start.unwrap_or_default()..).unwrap_or_default();
-    let mut bytes = row.iter().copied().peekable();
-    let mut cells = Vec::new();
+    let mut rest = raw.get(start.unwrap_or_default()..).unwrap_or_default();
+    let mut cells = vec![rest.first() == Some(&b'"')];
     loop {
-        let is_quoted = bytes.next_if_eq(&b'"').is_some();
-        cells.push(is_quoted);
-        if is_quoted {
-            // Two quotes stand for one.
-            while bytes.by_ref().any(|byte| byte == b'"') && bytes.next_if_eq(&b'"').is_some() {}
-        }
-        match bytes.find(|byte| *byte == separator || matches!(byte, b'\n' | b'\r')) {
-            Some(end) if end == separator => {}
-            _ => return cells,
+        let (result, read, _) = reader.read_field(rest, &mut text);
+        rest = rest.get(read..).unwrap_or_default();
+        match result {
+            ReadFieldResult::Field { record_end: false } => {
+                cells.push(rest.first() == Some(&b'"'));
+            }
+            ReadFieldResult::Field { record_end: true } | ReadFieldResult::End => return cells,
+            // The next call, without input, ends the last cell.
+            ReadFieldResult::InputEmpty | ReadFieldResult::OutputFull => {}
         }
     }
 }

@@ -1,9 +1,9 @@
-//! Who holds a lock, as the value of its key.
+//! The holder of a lock, as the value of its key.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// A text that no other holder writes and that tells a person whom to ask. It has only characters that
-/// mean nothing to a shell, in JSON or in a URL, so that a script can put it into a condition as it is.
+/// A text that no other holder writes, with the machine and the process for people. It has only characters without
+/// a meaning to a shell, in JSON or in a URL, so that a script can put it into a condition as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Holder(String);
 

@@ -174,7 +174,7 @@ fn file_name(text: &str) -> Result<PathBuf, String> {
     }
 }
 
-/// A name outside the sections that is none.
+/// An unknown name outside the sections.
 fn unknown(name: &str) -> String {
     if SETTINGS.contains(&name) {
         return format!("{name} belongs in a section such as [profile.site]");
@@ -187,7 +187,7 @@ fn unknown(name: &str) -> String {
     )
 }
 
-/// A name in a section that is none.
+/// An unknown name in a section.
 fn unknown_in_profile(name: &str) -> String {
     format!(
         "a profile has no setting {name}{}; it can have url, token-file, ca-file, retry-for and \

@@ -10,13 +10,13 @@ use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, fstat, mkdirat, openat, s
 use rustix::io::Errno;
 use rustix::path::Arg;
 
-/// What a folder and a file are made with; the umask takes from it.
+/// The permissions of new folders and files, before the umask.
 const NEW_FOLDER: Mode = Mode::from_raw_mode(0o777);
 const NEW_FILE: Mode = Mode::from_raw_mode(0o666);
 
-/// What stands under a name.
+/// The kind of file under a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(super) enum FileKind {
     Nothing,
     File,
     Folder,
@@ -24,16 +24,16 @@ pub(super) enum Standing {
     Special,
 }
 
-/// Looks at a name without following it.
-pub(super) fn standing(at: impl AsFd, name: impl Arg) -> io::Result<Standing> {
+/// The kind of file under a name, without following a link.
+pub(super) fn file_kind(at: impl AsFd, name: impl Arg) -> io::Result<FileKind> {
     match statat(at, name, AtFlags::SYMLINK_NOFOLLOW) {
         Ok(stat) => Ok(match FileType::from_raw_mode(stat.st_mode) {
-            FileType::RegularFile => Standing::File,
-            FileType::Directory => Standing::Folder,
-            FileType::Symlink => Standing::Link,
-            _ => Standing::Special,
+            FileType::RegularFile => FileKind::File,
+            FileType::Directory => FileKind::Folder,
+            FileType::Symlink => FileKind::Link,
+            _ => FileKind::Special,
         }),
-        Err(Errno::NOENT) => Ok(Standing::Nothing),
+        Err(Errno::NOENT) => Ok(FileKind::Nothing),
         Err(error) => Err(error.into()),
     }
 }
@@ -102,7 +102,7 @@ pub(super) fn names(folder: impl AsFd) -> io::Result<Vec<CString>> {
 /// Removes a file, a link, or a folder with all that is in it.
 pub(super) fn remove(at: impl AsFd, name: impl Arg + Copy) -> io::Result<()> {
     let at = at.as_fd();
-    if standing(at, name)? != Standing::Folder {
+    if file_kind(at, name)? != FileKind::Folder {
         return Ok(unlinkat(at, name, AtFlags::empty())?);
     }
     let folder = open_folder(at, name)?;

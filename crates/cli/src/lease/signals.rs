@@ -1,5 +1,5 @@
-//! Signals: passed on to the commands that run, and noted where they ask to end. A second Ctrl-C, when no
-//! command runs any more, ends this process at once.
+//! Signals: they are passed on to the commands that run, and the first one that asks this process to end is recorded. A
+//! second Ctrl-C, when no command runs any more, ends this process at once.
 
 use std::io;
 use std::process::{Child, Command};
@@ -15,7 +15,7 @@ use super::supervise::status_of_signal;
 use super::target::Target;
 use crate::output;
 
-/// What ends a process that does not say otherwise, and what people send on purpose.
+/// The signals that are passed on: those that end a process by default.
 const PASSED_ON: [Signal; 6] = [
     Signal::HUP,
     Signal::INT,
@@ -25,26 +25,26 @@ const PASSED_ON: [Signal; 6] = [
     Signal::USR2,
 ];
 
-/// Those that ask to end. The others are messages for the command.
+/// The signals that ask this process to end. The others are only for the command.
 const ENDING: [Signal; 4] = [Signal::HUP, Signal::INT, Signal::QUIT, Signal::TERM];
 
-/// Where commands run.
+/// The process group of the commands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
-    /// In a process group of their own, so that all that they start can be reached.
-    OwnGroup,
-    /// In the group of this process: a terminal talks to one group only, and lets only that read.
+pub(crate) enum CommandGroup {
+    /// Each has a group of its own, so that a signal reaches all processes that it starts.
+    Own,
+    /// The group of this process, because a terminal sends signals to one group only, and only that may read.
     Terminal,
 }
 
-/// Who receives signals. Cheap to clone.
+/// The receiver of signals. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Signals {
     shared: Arc<Shared>,
 }
 
 struct Shared {
-    place: Place,
+    group: CommandGroup,
     guard: Guard,
     state: Mutex<State>,
 }
@@ -54,13 +54,13 @@ struct State {
     running: Vec<Target>,
     asked_to_end: Option<Signal>,
     listeners: Vec<(u64, Listener)>,
-    /// Names the next listener.
+    /// The number of the next listener.
     next: u64,
 }
 
 type Listener = Box<dyn Fn(Signal) + Send>;
 
-/// Somebody is told when this process is asked to end, for as long as this exists.
+/// Keeps a listener until it is dropped.
 pub(crate) struct Listening {
     signals: Signals,
     number: u64,
@@ -71,27 +71,27 @@ pub(crate) struct Listening {
 pub(crate) enum NotStarted {
     /// This process has been asked to end.
     Interrupted(Signal),
-    /// There is no such program, or it can't be run.
+    /// The program does not exist, or can't be run.
     Failed(io::Error),
 }
 
 impl Signals {
     /// Begins to receive signals.
-    pub(crate) fn receive(place: Place, guard: Guard) -> io::Result<Self> {
+    pub(crate) fn receive(group: CommandGroup, guard: Guard) -> io::Result<Self> {
         let signals = Self {
             shared: Arc::new(Shared {
-                place,
+                group,
                 guard,
                 state: Mutex::default(),
             }),
         };
         let ignored = ignored();
         let mut wanted = PASSED_ON.to_vec();
-        if place == Place::OwnGroup {
-            // A terminal stops this one's group alone, and a shell wakes it alone.
+        if group == CommandGroup::Own {
+            // A terminal suspends only the group of this process, and a shell resumes only that.
             wanted.extend([Signal::TSTP, Signal::CONT]);
         }
-        // What nohup or a shell's background has switched off stays off, for the command as well.
+        // A signal that nohup or a shell has set to be ignored stays ignored, for the command as well.
         wanted.retain(|signal| ignored & (1 << (signal.as_raw() - 1)) == 0);
         let wanted: Vec<_> = wanted.into_iter().map(Signal::as_raw).collect();
         let mut received = SignalsInfo::<WithOrigin>::new(wanted)?;
@@ -106,42 +106,41 @@ impl Signals {
 
     /// Starts a command, unless this process has been asked to end.
     pub(crate) fn start(&self, command: &mut Command) -> Result<(Child, Target), NotStarted> {
-        // A signal that arrives meanwhile waits, and reaches the command then.
+        // With the lock: a signal that arrives meanwhile is passed on once the command runs.
         let mut state = self.state();
         if let Some(signal) = state.asked_to_end {
             return Err(NotStarted::Interrupted(signal));
         }
-        if self.shared.place == Place::OwnGroup {
+        if self.shared.group == CommandGroup::Own {
             std::os::unix::process::CommandExt::process_group(command, 0);
         }
         let child = command.spawn().map_err(NotStarted::Failed)?;
         let pid = Pid::from_child(&child);
-        let target = match self.shared.place {
-            Place::OwnGroup => Target::Group(pid),
-            Place::Terminal => Target::Process(pid),
+        let target = match self.shared.group {
+            CommandGroup::Own => Target::Group(pid),
+            CommandGroup::Terminal => Target::Process(pid),
         };
         self.shared.guard.watch(target);
         state.running.push(target);
         Ok((child, target))
     }
 
-    /// A command has ended: nothing more is passed on to it. To be said before its number can be given
-    /// to another process.
+    /// Passes no more signals on to a command. Called before it is reaped, because its process id may be reused then.
     pub(crate) fn detach(&self, target: Target) {
         self.state().running.retain(|one| *one != target);
     }
 
-    /// Nothing is left of a command that would have to end with this process.
+    /// Removes a command from the guard: none of its processes is left that has to end with this one.
     pub(crate) fn forget(&self, target: Target) {
         self.shared.guard.forget(target);
     }
 
-    /// The signal that has asked this process to end, where one has.
+    /// The first signal that asked this process to end.
     pub(crate) fn asked_to_end(&self) -> Option<Signal> {
         self.state().asked_to_end
     }
 
-    /// Tells somebody when this process is asked to end, at once where it has been already.
+    /// Calls a listener when a signal asks this process to end, or at once if one has.
     pub(crate) fn on_end(&self, listener: impl Fn(Signal) + Send + 'static) -> Listening {
         let mut state = self.state();
         if let Some(signal) = state.asked_to_end {
@@ -161,8 +160,8 @@ impl Signals {
             return;
         };
         let mut state = self.state();
-        // What no process sent comes from the terminal, which tells a whole group; what a process sends
-        // is for the command itself, which knows what to tell its own.
+        // A signal without a sending process comes from the terminal, which signals a whole group. A signal of a process
+        // is for the command alone, which may signal its own processes.
         let from_terminal = origin.process.is_none();
         let of_terminal = from_terminal || [Signal::TSTP, Signal::CONT].contains(&signal);
         for target in &state.running {
@@ -173,14 +172,14 @@ impl Signals {
             }
         }
         if signal == Signal::TSTP {
-            // What would have happened, had nobody received it.
+            // The default action, which the receiver replaced.
             let _ = kill_process(getpid(), Signal::STOP);
         }
         if ENDING.contains(&signal) {
-            // Only this process is left, which gives back what it held.
+            // If no command runs, only the release of the lease delays the end.
             let is_impatient = signal == Signal::INT && state.asked_to_end.is_some();
             if is_impatient && state.running.is_empty() {
-                output::warn("ended at once; what was held is free when its time is over");
+                output::warn("ended at once; the lock or claim is free when it expires");
                 std::process::exit(status_of_signal(signal).into());
             }
             state.asked_to_end.get_or_insert(signal);
@@ -190,7 +189,7 @@ impl Signals {
         }
     }
 
-    /// Nothing that holds the lock can leave the state half changed.
+    /// No step under the lock can fail halfway.
     fn state(&self) -> MutexGuard<'_, State> {
         let state = self.shared.state.lock();
         state.unwrap_or_else(PoisonError::into_inner)
@@ -204,8 +203,7 @@ impl Drop for Listening {
     }
 }
 
-/// The signals that are ignored, as the kernel says it (proc(5), `SigIgn`): a mask whose lowest bit is
-/// signal 1. Where there is no such file, none.
+/// The ignored signals, from the kernel (proc(5), `SigIgn`): a mask whose lowest bit is signal 1. Without that file 0.
 fn ignored() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

@@ -1,35 +1,35 @@
-//! The folder within the folder of an export in which files are written before they get their names.
+//! The staging folder of an export: files are written there before they get their names.
 
 use std::fs::{File, TryLockError};
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use super::super::file_name::WORKSHOP;
-use super::{TRIES, beneath, cannot, enter};
+use super::super::file_name::STAGING;
+use super::{TRIES, at_folder, cannot, enter};
 use crate::failure::Failure;
 
-/// The file in the workshop that says that somebody is at work.
+/// The file in the staging folder that an export locks.
 pub(super) const LOCK: &str = "lock";
 
-/// Opens the workshop and says in it that an export is under way. Another export may remove both meanwhile, as it ends.
+/// Opens the staging folder and locks it. Another export that ends may remove both meanwhile.
 pub(super) fn open(
     root: &Path,
     folder: BorrowedFd<'_>,
     path: &Path,
 ) -> Result<(OwnedFd, File), Failure> {
     for _ in 0..TRIES {
-        let workshop = enter(folder, WORKSHOP, path)?;
-        if let Some(lock) = lock(root, &workshop, &path.join(LOCK))? {
-            return Ok((workshop, lock));
+        let staging = enter(folder, STAGING, path)?;
+        if let Some(lock) = lock(root, &staging, &path.join(LOCK))? {
+            return Ok((staging, lock));
         }
     }
     Err(under_way(root))
 }
 
-/// Locks the file in the workshop; `None` where it was removed before it was locked.
-fn lock(root: &Path, workshop: &OwnedFd, path: &Path) -> Result<Option<File>, Failure> {
-    let file = match beneath::open_or_create(workshop, LOCK) {
+/// Locks the file in the staging folder; `None` if it was removed before it was locked.
+fn lock(root: &Path, staging: &OwnedFd, path: &Path) -> Result<Option<File>, Failure> {
+    let file = match at_folder::open_or_create(staging, LOCK) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(cannot("write", path, &error)),
@@ -37,7 +37,7 @@ fn lock(root: &Path, workshop: &OwnedFd, path: &Path) -> Result<Option<File>, Fa
     let failed = |error: io::Error| cannot("lock", path, &error);
     match file.try_lock() {
         Ok(()) => {
-            let is_there = beneath::has_name(&file).map_err(failed)?;
+            let is_there = at_folder::has_name(&file).map_err(failed)?;
             Ok(is_there.then_some(file))
         }
         Err(TryLockError::WouldBlock) => Err(under_way(root)),
@@ -60,17 +60,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_workshop_that_its_owner_removes_meanwhile_is_made_again() {
+    fn a_staging_folder_that_its_owner_removes_meanwhile_is_made_again() {
         let place = tempfile::tempdir().unwrap();
-        let path = place.path().join(WORKSHOP);
+        let path = place.path().join(STAGING);
         let folder = File::open(place.path()).unwrap();
-        let workshop = enter(folder.as_fd(), WORKSHOP, &path).unwrap();
+        let staging = enter(folder.as_fd(), STAGING, &path).unwrap();
         std::fs::remove_dir(&path).unwrap();
-        assert!(lock(place.path(), &workshop, &path).unwrap().is_none());
+        assert!(lock(place.path(), &staging, &path).unwrap().is_none());
         let (_, lock) = open(place.path(), folder.as_fd(), &path).unwrap();
-        assert!(beneath::has_name(&lock).unwrap());
+        assert!(at_folder::has_name(&lock).unwrap());
         std::fs::remove_dir_all(&path).unwrap();
-        assert!(!beneath::has_name(&lock).unwrap());
+        assert!(!at_folder::has_name(&lock).unwrap());
     }
 
     #[test]
@@ -80,7 +80,7 @@ mod tests {
         let worker = || {
             for turn in 0..500 {
                 match Destination::open(&root) {
-                    // A workshop that another has removed would take no file.
+                    // In a staging folder that another export has removed no file can be made.
                     Ok(open) => {
                         open.put(&["a".to_owned()], turn.to_string().as_bytes())
                             .unwrap();

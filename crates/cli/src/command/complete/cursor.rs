@@ -2,20 +2,20 @@
 
 use clap::{Arg, Command};
 
-/// Where the last word stands.
-pub(super) struct Place<'a> {
+/// The position of the last word.
+pub(super) struct Cursor<'a> {
     command: &'a Command,
     /// The option whose value the last word is.
     option: Option<&'a Arg>,
-    /// How many positional arguments there are before it.
+    /// The number of positional arguments before it.
     positionals: usize,
     /// Whether a `--` has ended the options.
     escaped: bool,
     last: &'a str,
 }
 
-/// What the last word can be.
-pub(super) enum Wanted<'a> {
+/// The candidates for the last word.
+pub(super) enum Candidates<'a> {
     /// The name of a command below this one.
     Command(&'a Command),
     /// An option of this command.
@@ -23,16 +23,16 @@ pub(super) enum Wanted<'a> {
     /// The value of an argument.
     Value {
         argument: &'a Arg,
-        /// What stands before the value in the same word, such as `--url=`.
+        /// The text before the value in the same word, such as `--url=`.
         given: &'a str,
         /// The part of the value that is typed already.
         typed: &'a str,
     },
 }
 
-impl<'a> Place<'a> {
+impl<'a> Cursor<'a> {
     pub(super) fn of(root: &'a Command, before: &[String], last: &'a str) -> Self {
-        let mut place = Self {
+        let mut cursor = Self {
             command: root,
             option: None,
             positionals: 0,
@@ -40,9 +40,9 @@ impl<'a> Place<'a> {
             last,
         };
         for word in before {
-            place.pass(word);
+            cursor.pass(word);
         }
-        place
+        cursor
     }
 
     /// Goes past one word.
@@ -96,9 +96,9 @@ impl<'a> Place<'a> {
         None
     }
 
-    /// What the last word can be.
-    pub(super) fn wanted(&self) -> Vec<Wanted<'a>> {
-        let value = |argument| Wanted::Value {
+    /// The candidates for the last word.
+    pub(super) fn wanted(&self) -> Vec<Candidates<'a>> {
+        let value = |argument| Candidates::Value {
             argument,
             given: "",
             typed: self.last,
@@ -111,7 +111,7 @@ impl<'a> Place<'a> {
             && let Some((name, typed)) = rest.split_once('=')
         {
             let given = &self.last[..self.last.len() - typed.len()];
-            let value = |argument| Wanted::Value {
+            let value = |argument| Candidates::Value {
                 argument,
                 given,
                 typed,
@@ -119,11 +119,11 @@ impl<'a> Place<'a> {
             return self.long(name).map(value).into_iter().collect();
         }
         if !self.escaped && self.last.starts_with('-') {
-            return vec![Wanted::Option(self.command)];
+            return vec![Candidates::Option(self.command)];
         }
         let mut wanted = Vec::new();
         if self.positionals == 0 && !self.escaped && self.command.has_subcommands() {
-            wanted.push(Wanted::Command(self.command));
+            wanted.push(Candidates::Command(self.command));
         }
         wanted.extend(self.positional().map(value));
         wanted

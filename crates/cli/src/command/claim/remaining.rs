@@ -1,39 +1,39 @@
-//! What is left of a queue: keys that nobody holds, and keys of workers who may give them back.
+//! The keys that are left in a queue: free ones, and those of other workers, which may be released.
 
 use prominence_api::Listed;
 use prominence_api::time::parse_rfc3339;
 use prominence_client::{Client, Error, ListOptions, Show};
 use prominence_core::{Key, Prefix, Revision, Timestamp};
 
+use super::claimed::AttemptId;
 use super::event::{Event, HeldKey};
-use super::tally::Tried;
-use super::work::Identity;
+use super::run_state::Tried;
 use crate::command::list::unexpected;
 use crate::failure::Failure;
 
-/// Keys that one look at the queue remembers: more than one run takes or a person reads.
+/// The most keys that one listing keeps: more than one run claims or a person reads.
 const MAX_REMEMBERED: usize = 100;
 
-/// Keys after which a look at the queue ends. It only has to find out whether anything is left.
+/// The most keys that one listing reads. It only has to find out whether any key is left.
 pub(super) const MAX_LOOK: u64 = 1_000;
 
-/// What is left of the queue, but for what has failed in this run.
+/// The keys that are left in the queue, without those that failed in this run.
 #[derive(Default)]
-pub(super) struct Left {
-    /// How many keys, up to [`MAX_LOOK`].
+pub(super) struct Remaining {
+    /// The number of keys, up to [`MAX_LOOK`].
     pub(super) keys: u64,
-    /// How many of them somebody holds.
+    /// The number of claimed ones.
     pub(super) held: u64,
-    /// The first of those.
+    /// The first claimed ones.
     pub(super) holders: Vec<HeldKey>,
-    /// The first keys that nobody holds.
+    /// The first free ones.
     pub(super) free: Vec<Key>,
     /// The key whose claim ends first, and that end.
     pub(super) next: Option<(Key, Revision, u64)>,
 }
 
-impl Left {
-    /// Looks at the queue at this time of the server's clock.
+impl Remaining {
+    /// Lists the queue at this time of the server's clock.
     pub(super) fn look(
         client: &Client,
         prefix: &Prefix,
@@ -46,7 +46,7 @@ impl Left {
         };
         let mut left = Self::default();
         for item in client.list(prefix, options) {
-            let Listed::Detail(detail) = item.map_err(told)? else {
+            let Listed::Detail(detail) = item.map_err(explained)? else {
                 return Err(unexpected());
             };
             let Ok(key) = Key::parse(&detail.key) else {
@@ -54,7 +54,7 @@ impl Left {
             };
             let modified = millis(&detail.modified).map(|at| at / 1_000);
             let claims = detail.claims;
-            if has_failed(tried, &key, Identity { modified, claims }) {
+            if has_failed(tried, &key, AttemptId { modified, claims }) {
                 continue;
             }
             left.keys += 1;
@@ -95,12 +95,12 @@ impl Left {
 }
 
 /// Whether a key, as it is now, has failed in this run.
-pub(super) fn has_failed(tried: &Tried, key: &Key, now: Identity) -> bool {
+pub(super) fn has_failed(tried: &Tried, key: &Key, now: AttemptId) -> bool {
     tried.get(key).is_some_and(|then| then.is_of(now))
 }
 
-/// Says why the queue has to be read.
-fn told(error: Error) -> Failure {
+/// Adds the reason for the listing.
+fn explained(error: Error) -> Failure {
     let forbidden = matches!(error, Error::Forbidden(_));
     let failure = Failure::from(error);
     if forbidden {

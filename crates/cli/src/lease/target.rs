@@ -1,4 +1,4 @@
-//! What a signal reaches: a command and all that it started, or the command alone.
+//! The target of a signal: a command with all processes that it started, or the command alone.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,10 +10,10 @@ use rustix::process::{
 
 use super::clock::Moment;
 
-/// How often to look whether the last process of a group has ended: nothing announces it.
-const LOOK: Duration = Duration::from_millis(20);
+/// The interval at which the end of a group is checked: no event announces it.
+const CHECK: Duration = Duration::from_millis(20);
 
-/// Whom a signal reaches.
+/// The processes that a signal reaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Target {
     /// Every process of a group.
@@ -23,7 +23,7 @@ pub(crate) enum Target {
 }
 
 impl Target {
-    /// Sends a signal. Whoever has ended already needs none.
+    /// Sends a signal. Errors are ignored: the process may have ended.
     pub(crate) fn send(self, signal: Signal) {
         let _ = match self {
             Self::Group(pid) => kill_process_group(pid, signal),
@@ -31,27 +31,27 @@ impl Target {
         };
     }
 
-    /// Whether there is still somebody.
-    pub(crate) fn is_there(self) -> bool {
+    /// Whether any of the processes still exists.
+    pub(crate) fn exists(self) -> bool {
         match self {
             Self::Group(pid) => test_kill_process_group(pid).is_ok(),
             Self::Process(pid) => test_kill_process(pid).is_ok(),
         }
     }
 
-    /// Waits until nobody is left, and kills who is when the time is over.
+    /// Waits until no process is left, and kills the rest at the deadline.
     pub(crate) fn end_by(self, deadline: Moment) {
-        while self.is_there() {
+        while self.exists() {
             if deadline.is_past() {
                 self.send(Signal::KILL);
                 return;
             }
-            std::thread::sleep(LOOK.min(deadline.left()));
+            std::thread::sleep(CHECK.min(deadline.left()));
         }
     }
 }
 
-/// As it is told to the guard.
+/// The text for the guard.
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -61,7 +61,7 @@ impl fmt::Display for Target {
     }
 }
 
-/// A text that is no target.
+/// A text that is not a target.
 #[derive(Debug)]
 pub(crate) struct NoTarget;
 
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_target_survives_the_way_to_the_guard() {
+    fn a_target_is_parsed_as_it_was_written() {
         let pid = Pid::from_raw(17).unwrap();
         for target in [Target::Group(pid), Target::Process(pid)] {
             assert_eq!(target.to_string().parse::<Target>().unwrap(), target);

@@ -1,4 +1,4 @@
-//! Taking a lock, or one of its slots, as soon as it is free.
+//! Acquiring a lock, or one of its slots, as soon as it is free.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -16,64 +16,64 @@ use crate::args::kv::lock::Lock;
 use crate::command::counted;
 use crate::command::time;
 use crate::failure::Failure;
-use crate::held::attempt::Door;
-use crate::held::clock::Moment;
+use crate::lease::acquire::AcquireGuard;
+use crate::lease::clock::Moment;
 use crate::output::StatusLine;
 
-/// How long to wait for one slot before looking at all of them again: any of them may become free.
+/// The longest wait for one slot before all slots are read again: any of them may become free.
 const ONE_SLOT: Duration = Duration::from_secs(1);
 
-/// The pause after a request of which nobody knows what became.
+/// The pause after a request whose answer was lost.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// The keys of which one is to be taken.
+/// The keys of which one is to be acquired.
 #[derive(Clone)]
 pub(super) enum Slots {
     /// The lock's own key.
     One(Key),
-    /// Keys below the lock's, of equal rank.
+    /// Keys below the lock's, one for each slot.
     Many(Key, Vec<Key>),
 }
 
-/// Which lock is wanted, by whom, for how long, and until when.
+/// A request for a lock: its keys, the holder, the lifetime, and the deadline.
 #[derive(Clone)]
-pub(super) struct Wish {
+pub(super) struct LockRequest {
     pub(super) slots: Slots,
     pub(super) holder: Holder,
     pub(super) ttl: Duration,
-    /// `None` is not to wait.
+    /// `None` with `--no-wait`: the request fails at once.
     pub(super) deadline: Option<Moment>,
-    /// Where a person is told for whom this process waits.
+    /// The line on the terminal that names the holder.
     pub(super) line: StatusLine,
 }
 
-/// A lock that is ours.
+/// A lock that this process has acquired.
 #[derive(Debug)]
-pub(super) struct Taken {
+pub(super) struct AcquiredLock {
     pub(super) key: Key,
     pub(super) slot: Option<usize>,
-    /// The commit that took it.
+    /// The revision of the commit.
     pub(super) revision: Revision,
-    /// When it began at the earliest.
+    /// The earliest instant at which its lifetime can have begun.
     pub(super) since: Moment,
 }
 
-impl Wish {
-    /// How long to wait still.
+impl LockRequest {
+    /// The time that is left to wait.
     fn left(&self) -> Duration {
         self.deadline.map(Moment::left).unwrap_or_default()
     }
 
-    /// A client that tries for as long as the lock is waited for, over a restart of the server too.
-    fn patient(&self, client: &Client) -> Client {
+    /// A client that repeats requests until the deadline, also over a restart of the server.
+    fn retrying(&self, client: &Client) -> Client {
         match self.deadline {
             Some(deadline) => client.with_retry_for(deadline.left()),
             None => client.clone(),
         }
     }
 
-    /// What to say when the time is over.
-    fn late(&self, what: &str, holder: &str) -> String {
+    /// The message at the deadline.
+    fn timed_out(&self, what: &str, holder: &str) -> String {
         match self.deadline {
             None => format!("the lock {what} held by {holder}; leave --no-wait out to wait for it"),
             Some(_) => format!("the lock {what} still held by {holder}; wait longer with --wait"),
@@ -82,7 +82,7 @@ impl Wish {
 }
 
 impl Slots {
-    /// The keys that were meant.
+    /// The keys that the arguments name.
     pub(super) fn of(options: &Lock) -> Result<Self, Failure> {
         let Some(count) = options.slots else {
             return Ok(Self::One(options.key.clone()));
@@ -99,15 +99,19 @@ impl Slots {
     }
 }
 
-/// Takes the lock, or says who has it when the time is over.
-pub(super) fn take(client: &Client, wish: &Wish, door: &Door) -> Result<Taken, Failure> {
-    match &wish.slots {
-        Slots::One(key) => take_one(client, wish, key, door),
-        Slots::Many(lock, keys) => take_any(client, wish, (lock, keys), door),
+/// Acquires the lock; the failure at the deadline names its holder.
+pub(super) fn acquire(
+    client: &Client,
+    request: &LockRequest,
+    guard: &AcquireGuard,
+) -> Result<AcquiredLock, Failure> {
+    match &request.slots {
+        Slots::One(key) => acquire_one(client, request, key, guard),
+        Slots::Many(lock, keys) => acquire_any(client, request, (lock, keys), guard),
     }
 }
 
-/// What a person wants to know of a holder.
+/// A holder, as messages show it.
 pub(super) fn shown(entry: &Entry) -> String {
     let value = String::from_utf8_lossy(&entry.value);
     match &entry.metadata.job {
@@ -116,7 +120,7 @@ pub(super) fn shown(entry: &Entry) -> String {
     }
 }
 
-/// Who holds a lock until when, in case the holder does not renew it.
+/// The line about a lock that is held: its holder, and its end unless it is renewed.
 fn waiting(key: &Key, entry: &Entry) -> String {
     let until = entry.metadata.expires.map(rfc3339);
     let until = until.map(|until| format!(" until {}", time::of_day(&until)));
@@ -127,65 +131,75 @@ fn waiting(key: &Key, entry: &Entry) -> String {
     )
 }
 
-fn take_one(client: &Client, wish: &Wish, key: &Key, door: &Door) -> Result<Taken, Failure> {
+fn acquire_one(
+    client: &Client,
+    request: &LockRequest,
+    key: &Key,
+    guard: &AcquireGuard,
+) -> Result<AcquiredLock, Failure> {
     loop {
-        let client = &wish.patient(client);
-        if let Some(taken) = door.take(|| try_to_take(client, wish, key, None).transpose()) {
+        let client = &request.retrying(client);
+        if let Some(taken) =
+            guard.acquire(|| try_to_acquire(client, request, key, None).transpose())
+        {
             return taken;
         }
         let mut holder = None;
-        // Every renewal wakes us up; only an absent key is worth an attempt.
+        // Every renewal ends the wait below. Only an absent key is worth an attempt.
         while let Some(entry) = client.get(key)? {
-            if entry.value == wish.holder.as_bytes() {
-                // An earlier request of ours, whose answer was lost, has taken it after all.
-                match take_again(client, wish, key, None)? {
+            if entry.value == request.holder.as_bytes() {
+                // An earlier request of this process, whose answer was lost, has acquired it.
+                match confirm(client, request, key, None)? {
                     Some(taken) => return Ok(taken),
                     None => continue,
                 }
             }
             holder = Some(shown(&entry));
-            let left = wish.left();
+            let left = request.left();
             if left.is_zero() {
                 break;
             }
-            wish.line.show(waiting(key, &entry));
+            request.line.show(waiting(key, &entry));
             wait_for_change(client, key, entry.metadata.revision, left)?;
         }
-        if wish.left().is_zero() {
+        if request.left().is_zero() {
             let holder = holder.unwrap_or_else(|| "others in turn".to_owned());
-            return Err(Failure::No(wish.late(&format!("{key} is"), &holder)));
+            return Err(Failure::No(
+                request.timed_out(&format!("{key} is"), &holder),
+            ));
         }
     }
 }
 
-fn take_any(
+fn acquire_any(
     client: &Client,
-    wish: &Wish,
+    request: &LockRequest,
     (lock, keys): (&Key, &[Key]),
-    door: &Door,
-) -> Result<Taken, Failure> {
+    guard: &AcquireGuard,
+) -> Result<AcquiredLock, Failure> {
     loop {
-        let client = &wish.patient(client);
+        let client = &request.retrying(client);
         let held = holders(client, lock)?;
-        // Where all begin at the same slot, all fail but one, and try the next one together again.
+        // If all began at the same slot, all but one would fail, and try the next one together again.
         let first = random_below(keys.len());
         let turned = keys.iter().enumerate().cycle().skip(first).take(keys.len());
         for (slot, key) in turned.filter(|(_, key)| !held.contains_key(key.as_str())) {
-            let taken = door.take(|| try_to_take(client, wish, key, Some(slot)).transpose());
+            let taken =
+                guard.acquire(|| try_to_acquire(client, request, key, Some(slot)).transpose());
             if let Some(taken) = taken {
                 return taken;
             }
         }
-        let left = wish.left();
+        let left = request.left();
         if left.is_zero() {
             let slots = keys.len();
-            return Err(Failure::No(wish.late(
+            return Err(Failure::No(request.timed_out(
                 &format!("{lock} is, in all its {},", counted(slots as u64, "slot")),
                 "others",
             )));
         }
         let (slots, others) = (keys.len(), held.len());
-        wish.line.show(format_args!(
+        request.line.show(format_args!(
             "{others} of {} of the lock {lock} held",
             counted(slots as u64, "slot")
         ));
@@ -224,20 +238,20 @@ fn wait_for_change(
     Ok(())
 }
 
-/// Takes a key where it does not exist. `None` where somebody else has it.
-fn try_to_take(
+/// Acquires a key that does not exist. `None` if another holder has it.
+fn try_to_acquire(
     client: &Client,
-    wish: &Wish,
+    request: &LockRequest,
     key: &Key,
     slot: Option<usize>,
-) -> Result<Option<Taken>, Failure> {
-    match set(client, wish, key, slot, Precondition::Absent) {
+) -> Result<Option<AcquiredLock>, Failure> {
+    match set(client, request, key, slot, Precondition::Absent) {
         Err(error) if error.fate() == Fate::Unknown => {
-            // The answer was lost; the key tells whether the lock is ours.
+            // The answer was lost; the value of the key says whether the lock is ours.
             std::thread::sleep(PAUSE);
             match client.get(key)? {
-                Some(entry) if entry.value == wish.holder.as_bytes() => {
-                    take_again(client, wish, key, slot)
+                Some(entry) if entry.value == request.holder.as_bytes() => {
+                    confirm(client, request, key, slot)
                 }
                 _ => Ok(None),
             }
@@ -246,34 +260,34 @@ fn try_to_take(
     }
 }
 
-/// Takes a key that is ours already, so that it is known from when on. `None` where it has been lost.
-fn take_again(
+/// Sets a key that is ours already once more, so that the begin of its lifetime is known. `None` if it is lost.
+fn confirm(
     client: &Client,
-    wish: &Wish,
+    request: &LockRequest,
     key: &Key,
     slot: Option<usize>,
-) -> Result<Option<Taken>, Failure> {
-    let ours = Value::new(wish.holder.as_bytes().to_vec(), MAX_VALUE_BYTES);
+) -> Result<Option<AcquiredLock>, Failure> {
+    let ours = Value::new(request.holder.as_bytes().to_vec(), MAX_VALUE_BYTES);
     let ours = ours.map_err(|error| Failure::Usage(error.to_string()))?;
-    Ok(set(client, wish, key, slot, Precondition::Value(ours))?)
+    Ok(set(client, request, key, slot, Precondition::Value(ours))?)
 }
 
-/// Writes the holder where a condition holds. `None` where it does not.
+/// Writes the holder under a condition. `None` if the condition does not hold.
 fn set(
     client: &Client,
-    wish: &Wish,
+    request: &LockRequest,
     key: &Key,
     slot: Option<usize>,
     condition: Precondition,
-) -> Result<Option<Taken>, Error> {
+) -> Result<Option<AcquiredLock>, Error> {
     let options = SetOptions {
-        lifetime: Lifetime::For(wish.ttl),
+        lifetime: Lifetime::For(request.ttl),
         condition: Some(condition),
         write_id: None,
     };
     let since = Moment::now();
-    match client.set(key, wish.holder.as_bytes(), &options) {
-        Ok(written) => Ok(Some(Taken {
+    match client.set(key, request.holder.as_bytes(), &options) {
+        Ok(written) => Ok(Some(AcquiredLock {
             key: key.clone(),
             slot,
             revision: written.revision,
@@ -284,10 +298,10 @@ fn set(
     }
 }
 
-/// A number below another, for taking turns.
+/// A random number below a limit.
 fn random_below(limit: usize) -> usize {
     let limit = u64::try_from(limit).unwrap_or(u64::MAX).max(1);
-    // Without a source of random numbers, everybody begins with the first.
+    // Without a source of random numbers all begin with the first one.
     let random = getrandom::u64().unwrap_or_default();
     usize::try_from(random % limit).unwrap_or_default()
 }

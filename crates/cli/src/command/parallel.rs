@@ -1,17 +1,17 @@
-//! Much work of one kind, some of it under way at a time.
+//! Work on many items, several at a time.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError, mpsc};
 
 use crate::failure::Failure;
 
-/// Items that wait for a worker, for each worker: one, so that none waits for the next item, and
-/// no more, because each may be a value.
+/// Items in the queue for each worker: one, so that no worker waits for the next item, and no more, because each
+/// item may hold a value.
 const WAITING_PER_WORKER: usize = 1;
 
-/// Does `work` for each item with that many workers at a time, and ends early, without taking
-/// further items, at the first failure, which it returns.
-pub(super) fn each<T: Send>(
+/// Does `work` for each item, with this many workers. After the first failure, which it returns, it takes no
+/// further items.
+pub(super) fn for_each<T: Send>(
     jobs: u16,
     items: impl IntoIterator<Item = Result<T, Failure>>,
     work: impl Fn(T) -> Result<(), Failure> + Sync,
@@ -31,7 +31,7 @@ pub(super) fn each<T: Send>(
                     let next = lock(&receiver).recv();
                     match next {
                         Err(_) => return,
-                        // What waits after a failure is taken out, so that the sender goes on.
+                        // After a failure the queue is emptied, so that the sender does not block.
                         Ok(_) if failed() => {}
                         Ok(item) => {
                             if let Err(failure) = work(item) {
@@ -63,28 +63,28 @@ pub(super) fn each<T: Send>(
     }
 }
 
-/// How many there are of what is counted while the work is under way.
+/// A counter that several workers share.
 #[derive(Default)]
-pub(super) struct Tally(AtomicU64);
+pub(super) struct Counter(AtomicU64);
 
-impl Tally {
-    /// One more.
+impl Counter {
+    /// Adds one.
     pub(super) fn add(&self) {
         self.add_many(1);
     }
 
-    /// So many more.
+    /// Adds several.
     pub(super) fn add_many(&self, count: u64) {
         self.0.fetch_add(count, Ordering::Relaxed);
     }
 
-    /// How many by now.
+    /// The count.
     pub(super) fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-/// Nothing that is done under these locks can leave a half-changed state behind.
+/// No step under these locks can fail halfway.
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -94,10 +94,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn everything_is_done_once() {
+    fn every_item_is_done_once() {
         let sum = AtomicU64::new(0);
         let items = (1..=1_000_u64).map(Ok);
-        each(7, items, |number| {
+        for_each(7, items, |number| {
             sum.fetch_add(number, Ordering::Relaxed);
             Ok(())
         })
@@ -107,12 +107,12 @@ mod tests {
 
     #[test]
     fn the_first_failure_ends_it_and_no_further_items_are_taken() {
-        let taken = Tally::default();
+        let taken = Counter::default();
         let items = (0..1_000_000_u64).map(|number| {
             taken.add();
             Ok(number)
         });
-        let outcome = each(3, items, |number| match number {
+        let outcome = for_each(3, items, |number| match number {
             5 => Err(Failure::No("five".to_owned())),
             _ => Ok(()),
         });
@@ -121,10 +121,10 @@ mod tests {
     }
 
     #[test]
-    fn items_that_cannot_be_had_end_it_after_those_before() {
-        let done = Tally::default();
+    fn an_error_of_the_items_ends_it_after_the_items_before() {
+        let done = Counter::default();
         let items = [Ok(1), Ok(2), Err(Failure::No("gone".to_owned())), Ok(3)];
-        let outcome = each(2, items, |_| {
+        let outcome = for_each(2, items, |_| {
             done.add();
             Ok(())
         });

@@ -1,8 +1,8 @@
-//! The guard: a second process that ends the commands where the first is killed.
+//! The guard: a second process that ends the commands if the first one is killed.
 //!
-//! A process that is killed can't clean up after itself, and a command that goes on without anybody
-//! who renews its lock works on what soon is another's. So a guard, which is this program once more,
-//! is told what runs, and ends it when the pipe between the two breaks.
+//! A process that is killed can't clean up. Its command would go on without renewals of the lease, which another
+//! process may acquire then. So the guard, a second process of this program, gets the list of commands that run, and
+//! ends them when the pipe between the two processes breaks.
 
 use std::ffi::OsStr;
 use std::io::{self, BufRead as _, BufReader, Write as _};
@@ -16,11 +16,10 @@ use rustix::process::Signal;
 use super::clock::Moment;
 use super::target::Target;
 
-/// The program's first argument where it is to be the guard. The second one is the milliseconds between
-/// the request to end and the end.
+/// The first argument of the guard. The second one is the milliseconds between SIGTERM and SIGKILL.
 const ARGUMENT: &str = "--guard-the-commands-of-my-parent";
 
-/// The pipe to the guard. Closing it with nothing running lets the guard go.
+/// The pipe to the guard. If it is closed while no command runs, the guard ends.
 pub(crate) struct Guard {
     pipe: Mutex<ChildStdin>,
 }
@@ -32,7 +31,7 @@ impl Guard {
             .arg0("prominence")
             .arg(ARGUMENT)
             .arg(grace.as_millis().to_string())
-            // Out of reach of what a terminal or a batch system sends to this one's group.
+            // Signals of a terminal or a batch system to the group of this process must not reach the guard.
             .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
@@ -44,25 +43,25 @@ impl Guard {
         })
     }
 
-    /// From now on this is to end with us.
+    /// Adds a command that has to end with this process.
     pub(crate) fn watch(&self, target: Target) {
-        self.tell('+', target);
+        self.send('+', target);
     }
 
-    /// This has ended.
+    /// Removes a command that has ended.
     pub(crate) fn forget(&self, target: Target) {
-        self.tell('-', target);
+        self.send('-', target);
     }
 
-    /// A guard that is gone protects no more, but what runs goes on as well without it.
-    fn tell(&self, sign: char, target: Target) {
+    /// Errors are ignored: without the guard the commands run on, only unprotected.
+    fn send(&self, sign: char, target: Target) {
         if let Ok(mut pipe) = self.pipe.lock() {
             let _ = pipe.write_all(format!("{sign}{target}\n").as_bytes());
         }
     }
 }
 
-/// Is the guard, where the arguments say so.
+/// Runs as the guard if the arguments say so.
 pub(crate) fn serve() -> Option<()> {
     let mut arguments = std::env::args_os().skip(1);
     if arguments.next()? != OsStr::new(ARGUMENT) {
@@ -71,7 +70,7 @@ pub(crate) fn serve() -> Option<()> {
     let grace = arguments.next()?.to_str()?.parse().ok()?;
     let mut targets = Vec::new();
     for line in BufReader::new(io::stdin().lock()).lines() {
-        // A pipe that can't be read is as good as a broken one.
+        // A pipe that can't be read counts as broken.
         let Ok(line) = line else { break };
         let mut rest = line.chars();
         let sign = rest.next();
@@ -85,7 +84,7 @@ pub(crate) fn serve() -> Option<()> {
     let deadline = Moment::now().after(Duration::from_millis(grace));
     for target in &targets {
         target.send(Signal::TERM);
-        // One that is stopped could not end.
+        // A process that is suspended (SIGTSTP) can't handle SIGTERM.
         target.send(Signal::CONT);
     }
     for target in targets {
@@ -94,7 +93,7 @@ pub(crate) fn serve() -> Option<()> {
     Some(())
 }
 
-/// This very program, even where another has been installed in its place meanwhile.
+/// The program of this process, also if another version has been installed meanwhile.
 fn own_program() -> io::Result<std::path::PathBuf> {
     if cfg!(target_os = "linux") {
         return Ok("/proc/self/exe".into());

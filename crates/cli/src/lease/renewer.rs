@@ -1,48 +1,53 @@
-//! The keeper: renews a hold in time, beside the command that needs it.
+//! The renewer: renews a lease in time, on a thread beside its command.
 
 use std::sync::mpsc::{self, Sender};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::clock::Moment;
-use super::supervise::Event;
+use super::event::Event;
 
-/// A hold is renewed when this part of it is over: two tries can fail and the third is still in time.
+/// A lease is renewed when this part of it is over: two renewals can fail, and the third one is still in time.
 const PARTS: u32 = 3;
 
 /// The first pause after a renewal that failed; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
-/// The longest pause: what is back after a restart is found soon.
+/// The longest pause: after a restart of the server the renewal succeeds soon.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// Something that is held for a time, and can be held for longer.
-pub(crate) trait Hold: Send + 'static {
-    /// Asks for the whole time once more, from now on.
+/// A lease: a lock or a claim, which ends unless it is renewed.
+pub(crate) trait Lease: Send + 'static {
+    /// Renews the lease for its whole length from now on.
     fn renew(&mut self) -> Renewal;
 }
 
-/// What became of a renewal.
+/// The result of a renewal.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Renewal {
-    /// It lasts the whole time again.
-    Kept,
-    /// It is another's, or nobody's, for this reason.
+    /// The lease lasts its whole length again.
+    Renewed,
+    /// The lease is lost, for this reason.
     Lost(String),
-    /// It is not known, for this reason; another try may tell.
+    /// The result is not known, for this reason; another renewal may succeed.
     Unknown(String),
 }
 
-/// A hold in the care of a thread.
-pub(crate) struct Keeper<H> {
+/// A lease that a thread renews.
+pub(crate) struct Renewer<H> {
     // Dropped to stop the thread.
     stop: Sender<()>,
     thread: JoinHandle<H>,
 }
 
-impl<H: Hold> Keeper<H> {
-    /// Keeps a hold of this length that has begun at `since`, and tells what becomes of it.
-    pub(crate) fn start(mut hold: H, since: Moment, length: Duration, tell: Sender<Event>) -> Self {
+impl<H: Lease> Renewer<H> {
+    /// Renews a lease of this length that began at `since`, and sends an event for each renewal.
+    pub(crate) fn start(
+        mut lease: H,
+        since: Moment,
+        length: Duration,
+        tell: Sender<Event>,
+    ) -> Self {
         let (stop, stopped) = mpsc::channel();
         let thread = std::thread::spawn(move || {
             let mut pause = since.after(length / PARTS).left();
@@ -50,35 +55,35 @@ impl<H: Hold> Keeper<H> {
             loop {
                 match stopped.recv_timeout(pause) {
                     Err(mpsc::RecvTimeoutError::Timeout) => {}
-                    Ok(()) | Err(mpsc::RecvTimeoutError::Disconnected) => return hold,
+                    Ok(()) | Err(mpsc::RecvTimeoutError::Disconnected) => return lease,
                 }
-                // The time that the server counts begins no earlier than the request.
+                // The server counts the length from a later instant than this one, so the lease lasts at least so long.
                 let asked = Moment::now();
-                let event = match hold.renew() {
-                    Renewal::Kept => {
+                let event = match lease.renew() {
+                    Renewal::Renewed => {
                         pause = asked.after(length / PARTS).left();
                         after_failure = FIRST_PAUSE;
-                        Event::Kept(asked.after(length))
+                        Event::Renewed(asked.after(length))
                     }
                     Renewal::Lost(reason) => {
                         let _ = tell.send(Event::Lost(reason));
-                        return hold;
+                        return lease;
                     }
                     Renewal::Unknown(reason) => {
                         pause = after_failure;
                         after_failure = (after_failure * 2).min(LONGEST_PAUSE);
-                        Event::Failed(reason)
+                        Event::RenewalFailed(reason)
                     }
                 };
                 if tell.send(event).is_err() {
-                    return hold;
+                    return lease;
                 }
             }
         });
         Self { stop, thread }
     }
 
-    /// Stops renewing and gives the hold back; `None` where its thread has crashed.
+    /// Stops the renewals and returns the lease; `None` if the thread has panicked.
     pub(crate) fn finish(self) -> Option<H> {
         drop(self.stop);
         self.thread.join().ok()
@@ -91,35 +96,35 @@ mod tests {
 
     use super::*;
 
-    /// Answers what it is told to.
+    /// Returns these results.
     struct Script(VecDeque<Renewal>);
 
-    impl Hold for Script {
+    impl Lease for Script {
         fn renew(&mut self) -> Renewal {
             self.0.pop_front().unwrap()
         }
     }
 
     #[test]
-    fn a_renewal_that_fails_is_tried_again_until_the_hold_is_lost() {
+    fn a_renewal_that_fails_is_repeated_until_the_lease_is_lost() {
         let unknown = || Renewal::Unknown("no answer".to_owned());
         let script = [
-            Renewal::Kept,
+            Renewal::Renewed,
             unknown(),
             unknown(),
-            Renewal::Kept,
+            Renewal::Renewed,
             Renewal::Lost("taken".to_owned()),
         ];
         let (tell, told) = mpsc::channel();
         let length = Duration::from_millis(60);
         let began = Moment::now();
-        let keeper = Keeper::start(Script(script.into()), began, length, tell);
+        let renewer = Renewer::start(Script(script.into()), began, length, tell);
         let events: Vec<_> = told.iter().collect();
         let [
-            Event::Kept(first),
-            Event::Failed(_),
-            Event::Failed(_),
-            Event::Kept(second),
+            Event::Renewed(first),
+            Event::RenewalFailed(_),
+            Event::RenewalFailed(_),
+            Event::Renewed(second),
             Event::Lost(reason),
         ] = events.as_slice()
         else {
@@ -134,6 +139,6 @@ mod tests {
             "with growing pauses"
         );
         assert_eq!(reason, "taken");
-        assert!(keeper.finish().unwrap().0.is_empty());
+        assert!(renewer.finish().unwrap().0.is_empty());
     }
 }

@@ -1,4 +1,4 @@
-//! A clock for deadlines of the server's: one that goes on while the machine sleeps.
+//! A clock for deadlines of the server: it goes on while the machine is suspended, as the server's clock does.
 
 use std::time::Duration;
 
@@ -34,12 +34,12 @@ impl Moment {
         Self(self.0.saturating_sub(time))
     }
 
-    /// How long until then; nothing where it has passed.
+    /// The time until then; zero if it has passed.
     pub(crate) fn left(self) -> Duration {
         self.0.saturating_sub(Self::now().0)
     }
 
-    /// How long since then.
+    /// The time since then.
     pub(crate) fn elapsed(self) -> Duration {
         Self::now().0.saturating_sub(self.0)
     }

@@ -1,4 +1,4 @@
-//! One piece of work that is claimed: renewed, done or given back.
+//! A claimed key: its claim is renewed, and the key is deleted, moved or released.
 
 use std::time::Duration;
 
@@ -8,25 +8,25 @@ use prominence_core::{Key, Revision};
 
 use super::attempts::{DeadLetters, move_key};
 use crate::failure::Failure;
-use crate::held::clock::Moment;
-use crate::held::giving_back::GivingBack;
-use crate::held::keeper::{Hold, Renewal};
+use crate::lease::clock::Moment;
+use crate::lease::release::Releaser;
+use crate::lease::renewer::{Lease, Renewal};
 use crate::output;
 
-/// The pause before a change whose answer was lost is asked for again.
+/// The pause before a change whose answer was lost is repeated.
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// A key that this process has claimed.
-pub(super) struct Work {
-    giving_back: GivingBack,
+pub(super) struct ClaimedKey {
+    releaser: Releaser,
     pub(super) key: Key,
     value: Vec<u8>,
-    /// As it was when it was claimed.
+    /// Its metadata when it was claimed.
     first: Metadata,
-    /// What the next request has to name.
+    /// The revision for the next request.
     revision: Revision,
     hold: Duration,
-    /// Until then nobody else can have claimed it, by this machine's clock.
+    /// Until then no other worker can have claimed the key, by this machine's clock.
     until: Moment,
     answers: Answers,
 }
@@ -35,45 +35,40 @@ pub(super) struct Work {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Answers {
     Complete,
-    /// What a request has done is not known, so the revision may be another by our own doing.
+    /// The result of a request is not known, so this process itself may have changed the revision.
     Lost,
 }
 
-/// What one attempt worked on: a value, and the number of the claim. A later set of the key is other work.
+/// One attempt: a value, and the number of the claim. A later set of the key makes it another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Identity {
+pub(super) struct AttemptId {
     /// When the value was set, to the second.
     pub(super) modified: Option<u64>,
     pub(super) claims: u32,
 }
 
-impl Identity {
-    /// Whether the key still holds the value and the claim of this attempt.
+impl AttemptId {
+    /// Whether the key still has the value and the claim of this attempt.
     pub(super) fn is_of(self, now: Self) -> bool {
-        // A set begins counting anew.
+        // A set starts the count again.
         self.modified == now.modified && self.claims <= now.claims
     }
 }
 
-/// What became of a key that was to be deleted or moved.
+/// The result of a deletion or a move.
 pub(super) enum Done {
-    /// It is gone.
+    /// The key is gone.
     Yes,
-    /// It was not ours any more.
+    /// The claim was lost.
     Lost,
 }
 
-impl Work {
-    /// What was claimed no earlier than `since`.
-    pub(super) fn new(
-        giving_back: GivingBack,
-        claimed: Claimed,
-        hold: Duration,
-        since: Moment,
-    ) -> Self {
+impl ClaimedKey {
+    /// A key whose claim began no earlier than `since`.
+    pub(super) fn new(releaser: Releaser, claimed: Claimed, hold: Duration, since: Moment) -> Self {
         let Claimed { key, entry } = claimed;
         Self {
-            giving_back,
+            releaser,
             key,
             value: entry.value,
             revision: entry.metadata.revision,
@@ -84,7 +79,7 @@ impl Work {
         }
     }
 
-    /// How many times the key was claimed since its value was set; `None` where the server does not count.
+    /// The number of claims since the value was set; `None` if the server does not count.
     pub(super) fn claims(&self) -> Option<u64> {
         Some(u64::from(self.first.claims)).filter(|claims| *claims > 0)
     }
@@ -102,21 +97,21 @@ impl Work {
         self.revision
     }
 
-    pub(super) fn identity(&self) -> Identity {
-        Identity {
+    pub(super) fn identity(&self) -> AttemptId {
+        AttemptId {
             modified: self.first.modified.map(|at| at.as_millis() / 1_000),
             claims: self.first.claims,
         }
     }
 
-    /// Deletes the key, since the work is done. Tries for as long as the claim lasts.
+    /// Deletes the key, since its command succeeded. Repeats the request for as long as the claim lasts.
     pub(super) fn finish(&mut self) -> Result<Done, Failure> {
         self.conclude(|work, client| client.delete_revision(&work.key, work.revision).map(drop))
     }
 
-    /// Moves the key to where nobody claims it, and says where that is.
+    /// Moves the key below the dead-letter prefix, and returns its new name.
     pub(super) fn move_to(&mut self, letters: &DeadLetters) -> Result<(Done, Key), Failure> {
-        let to = self.give(|client| letters.vacant(client, &self.key))?;
+        let to = self.release_by(|client| letters.vacant(client, &self.key))?;
         let done = self.conclude(|work, client| {
             let from = (&work.key, work.revision);
             move_key(client, from, &work.value, &to)
@@ -130,21 +125,21 @@ impl Work {
         change: impl Fn(&Self, &Client) -> Result<(), Error>,
     ) -> Result<Done, Failure> {
         loop {
-            let client = self.giving_back.client.with_retry_for(self.until.left());
+            let client = self.releaser.client.with_retry_for(self.until.left());
             match change(self, &client) {
                 Ok(()) => return Ok(Done::Yes),
-                Err(error) => match self.settle(&client, error)? {
-                    Standing::Ours => std::thread::sleep(PAUSE),
-                    Standing::Gone => return Ok(Done::Yes),
-                    Standing::Lost => return Ok(Done::Lost),
+                Err(error) => match self.check_ownership(&client, error)? {
+                    Ownership::Ours => std::thread::sleep(PAUSE),
+                    Ownership::Gone => return Ok(Done::Yes),
+                    Ownership::Lost => return Ok(Done::Lost),
                 },
             }
         }
     }
 
-    /// Leaves the claim to run out after this time: until then nobody takes the key.
+    /// Leaves the claim to run out after this time: until then no worker claims the key.
     pub(super) fn leave_for(&self, delay: Duration) {
-        match self.give(|client| client.renew(&self.key, self.revision, delay)) {
+        match self.release_by(|client| client.renew(&self.key, self.revision, delay)) {
             Ok(_) | Err(Error::PreconditionFailed(_) | Error::NoSuchKey(_)) => {}
             Err(error) => output::warn(format!(
                 "{} is free again only when its claim runs out: {}",
@@ -155,75 +150,74 @@ impl Work {
     }
 
     /// Releases the claim. One that can't be released runs out by itself.
-    pub(super) fn give_back(&self) {
-        match self.give(|client| client.release(&self.key, self.revision)) {
-            // Somebody may have it already, or its time was over.
+    pub(super) fn release(&self) {
+        match self.release_by(|client| client.release(&self.key, self.revision)) {
+            // The claim ran out, and another worker may have the key.
             Ok(_) | Err(Error::PreconditionFailed(_) | Error::NoSuchKey(_)) => {}
             Err(error) => output::warn(format!(
-                "{} could not be given back and is free when the claim runs out: {}",
+                "{} could not be released and is free when the claim runs out: {}",
                 self.key,
                 Failure::from(error)
             )),
         }
     }
 
-    /// Runs a request that gives the key back, while the server is away for no longer than the claim lasts.
-    fn give<T>(&self, request: impl FnOnce(&Client) -> T) -> T {
-        let what = format!("giving {} back", self.key);
-        self.giving_back.run(self.until.left(), &what, request)
+    /// Runs a request that ends the claim; repeats it for no longer than the claim lasts.
+    fn release_by<T>(&self, request: impl FnOnce(&Client) -> T) -> T {
+        let what = format!("releasing {}", self.key);
+        self.releaser.run(self.until.left(), &what, request)
     }
 
-    /// Whether the key is still ours after a request that failed, and under which revision.
-    fn settle(&mut self, client: &Client, error: Error) -> Result<Standing, Error> {
+    /// Whether the claim is still ours after a request that failed; reads the revision again.
+    fn check_ownership(&mut self, client: &Client, error: Error) -> Result<Ownership, Error> {
         let refused = matches!(error, Error::PreconditionFailed(_) | Error::NoSuchKey(_));
         if refused && self.answers == Answers::Complete {
-            return Ok(Standing::Lost);
+            return Ok(Ownership::Lost);
         }
         if !refused && error.fate() == Fate::NotApplied {
             return Err(error);
         }
         self.answers = Answers::Lost;
         let Some(now) = client.head(&self.key)? else {
-            return Ok(Standing::Gone);
+            return Ok(Ownership::Gone);
         };
-        // A claim leaves alone when the key came into being and when its value was set; before the end
-        // of ours nobody else can have claimed it. So the revision is that of our own last request.
+        // A claim changes neither the creation of the key nor the time of its value, and no other worker can have claimed
+        // it before the end of our claim. So the revision is that of our own last request.
         let untouched = now.created == self.first.created && now.modified == self.first.modified;
         if !untouched || now.claimed_until.is_none() || self.until.is_past() {
-            return Ok(Standing::Lost);
+            return Ok(Ownership::Lost);
         }
         self.revision = now.revision;
         self.answers = Answers::Complete;
-        Ok(Standing::Ours)
+        Ok(Ownership::Ours)
     }
 }
 
-/// Whose a key is.
-enum Standing {
+/// The owner of a key.
+enum Ownership {
     Ours,
     Gone,
     Lost,
 }
 
-impl Hold for Work {
+impl Lease for ClaimedKey {
     fn renew(&mut self) -> Renewal {
-        let lost =
-            || Renewal::Lost("its time had run out, or somebody set or deleted it".to_owned());
+        let lost = || Renewal::Lost("it had run out, or the key was set or deleted".to_owned());
         let asked = Moment::now();
-        let client = self.giving_back.client.clone();
+        let client = self.releaser.client.clone();
         match client.renew(&self.key, self.revision, self.hold) {
             Ok(held) => {
                 self.revision = held.revision;
                 self.until = asked.after(self.hold);
                 self.answers = Answers::Complete;
-                Renewal::Kept
+                Renewal::Renewed
             }
             Err(error) => {
                 let text = error.to_string();
-                match self.settle(&client, error) {
-                    // The request that changed it may have been an earlier one: ask again.
-                    Ok(Standing::Ours) | Err(_) => Renewal::Unknown(text),
-                    Ok(Standing::Gone | Standing::Lost) => lost(),
+                match self.check_ownership(&client, error) {
+                    // An earlier request may have changed the revision: the renewal is repeated.
+                    Ok(Ownership::Ours) | Err(_) => Renewal::Unknown(text),
+                    Ok(Ownership::Gone | Ownership::Lost) => lost(),
                 }
             }
         }

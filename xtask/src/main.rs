@@ -1,8 +1,9 @@
-//! The project's chores: `cargo xtask install`, `cargo xtask test`, `cargo xtask first-start`,
-//! `cargo xtask cluster`, `cargo xtask bench`.
+//! The project's chores: `cargo xtask install`, `cargo xtask check`, `cargo xtask test`,
+//! `cargo xtask first-start`, `cargo xtask cluster`, `cargo xtask bench`.
 #![expect(clippy::print_stdout, reason = "a tool that people watch")]
 
 mod bench;
+mod check;
 mod cluster;
 mod first_start;
 mod python;
@@ -23,6 +24,8 @@ struct Arguments {
 enum Chore {
     /// Install what building and testing need, where it is missing (Debian).
     Install,
+    /// Check the format, and lint and test what has changed: what to run before each commit.
+    Check(check::Options),
     /// Run every test, after installing what they need.
     Test(test::Options),
     /// Run the first command of the README without protoc, and the lines after it.
@@ -36,6 +39,7 @@ enum Chore {
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().chore {
         Chore::Install => test::install().map(drop),
+        Chore::Check(options) => check::run(&options),
         Chore::Test(options) => test::run(&options),
         Chore::FirstStart(options) => first_start::run(&options),
         Chore::Cluster(options) => cluster::run(&options),

@@ -37,7 +37,7 @@ fn main() -> anyhow::Result<()> {
             user: Namespace::parse(&names::user(number, arguments.users))?,
             job: None,
             groups: Vec::new(),
-            scopes: Scopes::Everything,
+            scopes: Scopes::Unrestricted,
             lifetime: LIFETIME,
         };
         writeln!(output, "{}", mint(&secret, &token, now)?)?;

@@ -35,6 +35,18 @@ pub(super) struct Range {
     pub(super) end: Vec<u8>,
 }
 
+impl Range {
+    /// All keys that begin with a prefix, which never ends in 0xff: it ends in text, in a table's
+    /// name, or in the end of a namespace.
+    fn with_prefix(start: Vec<u8>) -> Self {
+        let mut end = start.clone();
+        if let Some(last) = end.last_mut() {
+            *last = last.saturating_add(1);
+        }
+        Self { start, end }
+    }
+}
+
 /// Makes keys under one root.
 #[derive(Clone, Debug)]
 pub(super) struct Keys {
@@ -80,7 +92,7 @@ impl Keys {
     }
 
     pub(super) fn read_head(&self, key: &[u8]) -> Option<Namespace> {
-        read_namespace(self.rest(key, b"/head/")?.strip_suffix(&[END])?)
+        read_namespace(self.rest(key, b"/head/")?)
     }
 
     /// The row of the contention mark.
@@ -94,9 +106,7 @@ impl Keys {
 
     /// The entries under a prefix.
     pub(super) fn entries(&self, namespace: &Namespace, prefix: &Prefix) -> Range {
-        let start = self.of(b"/kv/", namespace, &[prefix.as_str().as_bytes()]);
-        let end = after_prefix(&start);
-        Range { start, end }
+        Range::with_prefix(self.entries_from(namespace, prefix.as_str().as_bytes()))
     }
 
     /// The start of the entries whose keys sort from a text on.
@@ -117,9 +127,10 @@ impl Keys {
 
     /// The log from the record of this revision on.
     pub(super) fn log_from(&self, namespace: &Namespace, revision: Revision) -> Range {
-        let end = after_prefix(&self.of(b"/log/", namespace, &[]));
-        let start = self.log(namespace, revision);
-        Range { start, end }
+        Range {
+            start: self.log(namespace, revision),
+            ..Range::with_prefix(self.of(b"/log/", namespace, &[]))
+        }
     }
 
     /// The records up to and including that of this revision.
@@ -137,7 +148,7 @@ impl Keys {
 
     pub(super) fn read_log(&self, key: &[u8]) -> Option<(Namespace, Revision)> {
         let (rest, revision) = self.rest(key, b"/log/")?.split_last_chunk()?;
-        let namespace = read_namespace(rest.strip_suffix(&[END])?)?;
+        let namespace = read_namespace(rest)?;
         Some((namespace, Revision::new(u64::from_be_bytes(*revision))))
     }
 
@@ -198,13 +209,11 @@ impl Keys {
     pub(super) fn read_wake(&self, key: &[u8]) -> Option<(Timestamp, Namespace)> {
         let (instant, name) = self.rest(key, b"/wake/")?.split_first_chunk()?;
         let instant = Timestamp::from_millis(u64::from_be_bytes(*instant));
-        Some((instant, read_namespace(name.strip_suffix(&[END])?)?))
+        Some((instant, read_namespace(name)?))
     }
 
     fn all(&self, table: &[u8]) -> Range {
-        let start = self.joined(&[table]);
-        let end = after_prefix(&start);
-        Range { start, end }
+        Range::with_prefix(self.joined(&[table]))
     }
 
     fn rest<'k>(&self, key: &'k [u8], table: &[u8]) -> Option<&'k [u8]> {
@@ -228,20 +237,9 @@ pub(super) fn next(mut key: Vec<u8>) -> Vec<u8> {
     key
 }
 
-/// The first key after all that begin with `prefix`, which never ends in 0xff: it ends in text,
-/// in a table's name, or in the end of a namespace.
-fn after_prefix(prefix: &[u8]) -> Vec<u8> {
-    let mut end = prefix.to_vec();
-    while let Some(last) = end.pop() {
-        if last < u8::MAX {
-            end.push(last + 1);
-            break;
-        }
-    }
-    end
-}
-
-fn read_namespace(name: &[u8]) -> Option<Namespace> {
+/// The namespace of a name with its end.
+fn read_namespace(ended: &[u8]) -> Option<Namespace> {
+    let name = ended.strip_suffix(&[END])?;
     Namespace::parse(std::str::from_utf8(name).ok()?).ok()
 }
 

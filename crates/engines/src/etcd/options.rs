@@ -115,11 +115,8 @@ impl Endpoints {
 
 impl fmt::Display for Endpoints {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, endpoint) in self.0.iter().enumerate() {
-            let comma = if index == 0 { "" } else { "," };
-            write!(f, "{comma}{endpoint}")?;
-        }
-        Ok(())
+        let endpoints: Vec<_> = self.iter().map(Endpoint::as_str).collect();
+        f.write_str(&endpoints.join(","))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Who is let in: certificates and logins, as clusters demand them.
+//! Certificates and logins, as clusters demand them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,10 +15,10 @@ use prominence_engines::etcd::{Identity, Login, Options, Root, Tls};
 
 use crate::support::options;
 
-/// How long anything may take on a busy machine.
+/// The time limit for anything on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How long a store tries that is never let in.
+/// The time limit of a store that is refused.
 const SOON: Duration = Duration::from_secs(3);
 
 fn one(transport: Transport) -> Cluster {
@@ -34,7 +34,7 @@ fn open(options: Options) -> EtcdStore {
     EtcdStore::open(options, Arc::new(ManualClock::new(START))).unwrap()
 }
 
-/// Writes, reads, and hears of it.
+/// Writes, reads, and waits for the change.
 async fn use_it(store: &EtcdStore) -> Result<(), StoreError> {
     let alice = Namespace::parse("alice").unwrap();
     let key = Key::parse("/key").unwrap();

@@ -1,4 +1,4 @@
-//! What a cluster that fails in part may not do to the store.
+//! The promises of the store while a part of the cluster fails.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,11 +14,11 @@ use prominence_engines::etcd::{Endpoints, Options, Root};
 
 use crate::support::options;
 
-/// How long a cluster may take to agree on something, on a busy machine.
+/// The time limit for an agreement of a cluster, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How long a read is given that can't be answered: well within the time after which a member
-/// notices that it hears of no leader.
+/// The time limit for a read that can't be answered: well within the time after which a member
+/// notices that it has no leader.
 const SOON: Duration = Duration::from_millis(500);
 
 fn over(cluster: &Cluster, members: &[usize]) -> EtcdStore {
@@ -56,7 +56,7 @@ async fn read(store: &EtcdStore) -> Result<String, StoreError> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_member_that_is_parted_from_the_others_tells_nothing_that_is_past() {
+async fn a_member_that_is_cut_off_serves_no_stale_reads() {
     let in_networks = etcd::Options {
         place: Place::Network,
         ..etcd::Options::default()
@@ -74,7 +74,7 @@ async fn a_member_that_is_parted_from_the_others_tells_nothing_that_is_past() {
         network.part(number(apart), number(other)).unwrap();
     }
     set(&whole, "new").await.unwrap();
-    // It may not answer at all. If it does, then with what has been acknowledged.
+    // It may not answer at all. If it does, then with the acknowledged value.
     if let Ok(Ok(value)) = tokio::time::timeout(SOON, read(&parted)).await {
         assert_eq!(value, "new");
     }
@@ -92,7 +92,7 @@ async fn a_member_that_is_parted_from_the_others_tells_nothing_that_is_past() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_full_database_is_named_and_read_on_and_taken_up_again() {
+async fn a_full_database_is_named_in_errors_and_read_and_later_written_again() {
     let small = etcd::Options {
         nodes: 1,
         quota_bytes: Some(2 << 20),
@@ -123,7 +123,7 @@ async fn a_full_database_is_named_and_read_on_and_taken_up_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_waits_hears_of_what_comes_after_a_restart_and_a_compaction_of_the_cluster() {
+async fn a_waiter_is_woken_after_a_restart_and_a_compaction_of_the_cluster() {
     let one = etcd::Options {
         nodes: 1,
         ..etcd::Options::default()
@@ -142,7 +142,7 @@ async fn who_waits_hears_of_what_comes_after_a_restart_and_a_compaction_of_the_c
     cluster.node(0).unwrap().kill().unwrap();
     cluster.node(0).unwrap().start().unwrap();
     cluster.wait_for_leader(PATIENCE).unwrap();
-    // Where the watch goes on from is no longer kept.
+    // The watch's revision is compacted.
     let revision = cluster.status(0).unwrap().revision;
     cluster.compact(revision).unwrap();
     set(&writing, "fourth").await.unwrap();
@@ -150,7 +150,7 @@ async fn who_waits_hears_of_what_comes_after_a_restart_and_a_compaction_of_the_c
     let (changes, waiting) = heard.await.unwrap().unwrap();
     assert_eq!(changes.changes.len(), 1);
     assert_eq!(changes.changes[0].key, key());
-    // The log of the store's own reaches back further than the cluster's history.
+    // The store's own log reaches back further than the cluster's history.
     let (alice, everything) = (alice(), Prefix::everything());
     let all = waiting.changes(&alice, &everything, Cursor::START).await;
     assert_eq!(all.unwrap().changes.len(), 4);

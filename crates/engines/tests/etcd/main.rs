@@ -1,4 +1,4 @@
-//! The engine over etcd, on real clusters: what it promises beyond the conformance cases.
+//! The engine over etcd, on real clusters: its promises beyond the conformance cases.
 
 #![allow(
     clippy::unwrap_used,
@@ -8,10 +8,10 @@
 
 mod access;
 mod conformance;
+mod entry_cache;
 mod faults;
-mod kept;
 mod migrate;
+mod processes;
 mod reads;
+mod round_trips;
 mod support;
-mod together;
-mod trips;

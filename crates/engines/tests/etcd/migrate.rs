@@ -1,4 +1,4 @@
-//! Everything of one store into another, and back.
+//! Migrations of a whole store into another, and back.
 
 mod existing;
 mod formats;

@@ -1,4 +1,4 @@
-//! Reads of single keys go out together, and nobody notices.
+//! Reads of single keys in batches, which callers see nothing of.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -25,7 +25,7 @@ fn open(options: Options) -> Arc<EtcdStore> {
     Arc::new(EtcdStore::open(options, clock).unwrap())
 }
 
-/// What a user's key holds, if that is a text.
+/// The text in a user's key, if it has one.
 async fn held(store: &EtcdStore, user: usize, number: usize) -> Option<String> {
     let entry = store.get(&namespace(user), &key(number)).await.unwrap();
     entry.map(|entry| String::from_utf8(entry.value.as_bytes().to_vec()).unwrap())
@@ -48,7 +48,7 @@ async fn filled() -> (Arc<EtcdStore>, Arc<prominence_cluster::etcd::Cluster>) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn reads_that_come_together_go_out_together_and_each_gets_its_own_answer() {
+async fn reads_at_the_same_moment_share_transactions_and_each_gets_its_own_answer() {
     let (store, _cluster) = filled().await;
     let mut reads = JoinSet::new();
     for number in 0..3_000 {
@@ -70,7 +70,7 @@ async fn reads_that_come_together_go_out_together_and_each_gets_its_own_answer()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reader_who_goes_away_takes_no_answer_from_others() {
+async fn a_caller_that_goes_away_takes_no_answer_from_others() {
     let (store, _cluster) = filled().await;
     for _ in 0..20 {
         let mut gone = JoinSet::new();
@@ -93,7 +93,7 @@ async fn a_reader_who_goes_away_takes_no_answer_from_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_cluster_readers_are_told_in_time_and_only_so_many_wait() {
+async fn without_a_cluster_reads_fail_in_time_and_only_so_many_wait() {
     let limit = Duration::from_secs(2);
     let nobody = Endpoints::parse("http://127.0.0.1:1").unwrap();
     let store = open(Options {
@@ -115,6 +115,6 @@ async fn without_a_cluster_readers_are_told_in_time_and_only_so_many_wait() {
     }
     assert!(refused > 3_000, "{refused} were refused");
     assert!(refused < 19_000, "{refused} were refused");
-    // Far more than that, for busy machines; nobody waits for the turn of all before.
+    // Far more than that, for busy machines; no read waits for all reads before it.
     assert!(started.elapsed() < limit * 10, "{:?}", started.elapsed());
 }

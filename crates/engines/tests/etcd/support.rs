@@ -1,5 +1,5 @@
 //! A cluster of one node that all tests of this program share, each with a root of its own, and
-//! what tests of one user's keys have in common.
+//! helpers for tests of one user's keys.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -18,7 +18,7 @@ use prominence_engines::etcd::{Endpoints, Options, Root};
 static SHARED: Mutex<Weak<Cluster>> = Mutex::new(Weak::new());
 static ROOTS: AtomicU64 = AtomicU64::new(0);
 
-/// The cluster that is shared, started where nobody holds it. It ends with the last who does.
+/// The shared cluster, started where no test uses it. It ends with the last test that does.
 pub(crate) fn cluster() -> Arc<Cluster> {
     let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(cluster) = shared.upgrade() {

@@ -1,5 +1,5 @@
-//! Of most keys that were written a process remembers metadata without the value: it needs no
-//! reads to write them again, and whatever looks at a value still sees the one that is stored.
+//! A process caches the metadata of most keys that it wrote, without the value: it writes them again
+//! without reads, and operations that need a value still get the stored one.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,10 +12,10 @@ use prominence_engines::EtcdStore;
 
 use crate::support::{commit, namespace, one, set, two};
 
-/// More than are remembered with their values.
+/// More keys than are cached with their values.
 const NUMBERS: usize = 300;
 
-/// A value that is never remembered.
+/// A value that is never cached.
 const LARGE: usize = 2_000;
 
 const HOLD: Duration = Duration::from_secs(60);
@@ -32,7 +32,7 @@ fn large(letter: u8) -> Value {
     Value::stored(vec![letter; LARGE].into())
 }
 
-/// Sets every number, and a text too large to be remembered; says how many transactions it took.
+/// Sets every number, and a text too large for the cache; returns the number of transactions.
 async fn write_all(store: &EtcdStore, letter: u8) -> u64 {
     let before = store.counters().transactions;
     for from in (0..NUMBERS).step_by(100) {
@@ -45,7 +45,7 @@ async fn write_all(store: &EtcdStore, letter: u8) -> u64 {
     store.counters().transactions - before
 }
 
-/// A store that remembers the metadata of every key and hardly a value.
+/// A store whose cache has the metadata of every key and hardly a value.
 async fn filled() -> (EtcdStore, Arc<Cluster>) {
     let ([store, _], cluster) = two();
     write_all(&store, b'a').await;
@@ -53,7 +53,7 @@ async fn filled() -> (EtcdStore, Arc<Cluster>) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_written_is_written_again_without_being_read() {
+async fn written_keys_are_written_again_without_reads() {
     let (store, _cluster) = filled().await;
     // Three batches and a text.
     assert_eq!(write_all(&store, b'b').await, 4);
@@ -66,7 +66,7 @@ async fn what_was_written_is_written_again_without_being_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_others_wrote_is_forgotten_and_nothing_else() {
+async fn only_keys_that_other_processes_wrote_leave_the_cache() {
     let ([store, other], _cluster) = two();
     write_all(&store, b'a').await;
     let gone = Operation::Delete { key: number(1) };
@@ -76,7 +76,7 @@ async fn what_others_wrote_is_forgotten_and_nothing_else() {
     let letter = || Value::stored("x".into());
     let rewritten = Outcome::Set { created: false };
     assert_eq!(one(&store, set(number(0), letter())).await.0, rewritten);
-    // The first of them found out that others had written; the rest is known as before.
+    // The first one conflicts with the writes of others; the rest is still in the cache.
     let before = store.counters();
     for each in 2..NUMBERS {
         let (outcome, _) = one(&store, set(number(each), letter())).await;
@@ -86,7 +86,7 @@ async fn what_others_wrote_is_forgotten_and_nothing_else() {
     assert_eq!(after.conflicts, before.conflicts);
     let written = u64::try_from(NUMBERS).unwrap() - 2;
     assert_eq!(after.transactions - before.transactions, written);
-    // What is stored counts for the others.
+    // The stored values count for the others.
     let made = Outcome::Set { created: true };
     assert_eq!(one(&store, set(number(1), letter())).await.0, made);
     assert_eq!(one(&store, set(text(), letter())).await.0, rewritten);
@@ -99,7 +99,7 @@ async fn what_others_wrote_is_forgotten_and_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_condition_on_a_value_that_is_not_remembered_compares_the_stored_one() {
+async fn a_condition_on_a_value_that_is_not_cached_compares_the_stored_one() {
     let (store, _cluster) = filled().await;
     let if_it_is = |letter, then| {
         let condition = Condition {
@@ -119,7 +119,7 @@ async fn a_condition_on_a_value_that_is_not_remembered_compares_the_stored_one()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn other_conditions_hold_for_what_is_remembered() {
+async fn other_conditions_hold_for_cached_metadata() {
     let (store, _cluster) = filled().await;
     let revision = store.get(&namespace(), &text()).await.unwrap().unwrap();
     let revision = revision.metadata.revision;
@@ -139,7 +139,7 @@ async fn other_conditions_hold_for_what_is_remembered() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn numbers_that_are_not_remembered_are_added_to_as_they_are_stored() {
+async fn additions_to_numbers_that_are_not_cached_use_the_stored_ones() {
     let (store, _cluster) = filled().await;
     for each in 0..NUMBERS {
         let key = number(each);

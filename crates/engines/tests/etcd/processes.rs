@@ -1,9 +1,9 @@
-//! Several processes over one cluster: each store here is one, as far as the cluster can tell.
+//! Several processes over one cluster. To the cluster each store here is a process.
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::time::Duration;
 
 use prominence_cluster::etcd::Cluster;
@@ -22,7 +22,7 @@ use tokio::time::timeout;
 
 use crate::support::{cluster, options};
 
-/// How long anything may take on a busy machine.
+/// The time limit for anything on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Some stores under one root.
@@ -81,7 +81,7 @@ async fn a_key_that_one_process_saw_expire_is_gone_for_those_whose_clocks_are_be
     let cluster = cluster();
     let options = options(&cluster);
     let open = |now| EtcdStore::open(options.clone(), Arc::new(ManualClock::new(now))).unwrap();
-    // Each way of seeing that a key is gone, each with a key of its own.
+    // Each call that reports a missing key, with a key of its own.
     for look in 0..4 {
         let (behind, ahead) = (open(START), open(START.after(Duration::from_secs(60))));
         let name = format!("/{look}");
@@ -133,6 +133,31 @@ async fn a_key_that_one_process_saw_expire_is_gone_for_those_whose_clocks_are_be
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn keys_of_one_commit_are_removed_each_at_its_own_time() {
+    let cluster = cluster();
+    let clock = Arc::new(ManualClock::new(START));
+    let store = EtcdStore::open(options(&cluster), clock.clone()).unwrap();
+    let expiring = |seconds: u64| Operation::Set {
+        key: key(&format!("/{seconds}")),
+        value: Value::stored("x".into()),
+        lifetime: Lifetime::For(Duration::from_secs(seconds)),
+    };
+    let commit = Commit::new(vec![], [10, 20, 30].map(expiring).to_vec()).unwrap();
+    store.commit(&alice(), None, commit).await.unwrap();
+    for left in [2, 1, 0] {
+        clock.advance(Duration::from_secs(10));
+        store.sweep().await.unwrap();
+        // What is stored, whatever reads leave out.
+        let all = store.count(&alice(), &prefix("/"), Visibility::All).await;
+        assert_eq!(all.unwrap().keys, left);
+        let changes = store.changes(&alice(), &prefix("/"), Cursor::START).await;
+        let changes = changes.unwrap().changes.into_iter();
+        let expired = changes.filter(|change| change.kind == ChangeKind::Expire);
+        assert_eq!(expired.count() as u64, 3 - left);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn additions_through_several_processes_make_their_sum() {
     let stores = stores(3);
     let tasks: Vec<_> = (0..600)
@@ -158,7 +183,7 @@ async fn additions_through_several_processes_make_their_sum() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_piece_of_work_is_handed_out_once_whoever_is_asked() {
+async fn a_key_is_claimed_once_by_whichever_process() {
     let stores = stores(3);
     fill(&stores.stores[0], "/todo/", 300).await;
     let tasks: Vec<_> = (0..30)
@@ -198,10 +223,10 @@ async fn a_piece_of_work_is_handed_out_once_whoever_is_asked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_waits_at_one_process_hears_of_what_another_writes() {
+async fn a_waiter_at_one_process_is_woken_by_writes_of_another() {
     let stores = stores(2);
     let [one, other] = [&stores.stores[0], &stores.stores[1]];
-    // Both follow the cluster once this has come through.
+    // Both watches have begun once this has come through.
     commit(one, set("/first", "1")).await;
     let from = other.extent(&alice()).await.unwrap().latest;
     let waiting = {
@@ -222,29 +247,35 @@ async fn who_waits_at_one_process_hears_of_what_another_writes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_prefix_is_deleted_whole_while_another_process_writes() {
+async fn a_prefix_is_deleted_whole_while_another_process_writes_all_the_time() {
     const KEYS: usize = 2_000;
     let stores = stores(2);
     let [one, other] = [&stores.stores[0], &stores.stores[1]];
     fill(one, "/old/", KEYS).await;
+    let is_deleted = Arc::new(AtomicBool::new(false));
     let busy = {
-        let other = Arc::clone(other);
+        let (other, is_deleted) = (Arc::clone(other), Arc::clone(&is_deleted));
         tokio::spawn(async move {
-            for number in 0..200 {
-                commit(&other, set(&format!("/new/{number}"), "y")).await;
+            let mut written = 0;
+            while !is_deleted.load(Relaxed) {
+                commit(&other, set(&format!("/new/{written}"), "y")).await;
+                written += 1;
             }
+            written
         })
     };
     let everything = Operation::DeletePrefix {
         prefix: prefix("/old/"),
     };
     let before = one.extent(&alice()).await.unwrap().latest;
-    assert_eq!(commit(one, everything).await, Outcome::Deleted(KEYS as u64));
-    busy.await.unwrap();
+    let deleted = timeout(PATIENCE, commit(one, everything)).await.unwrap();
+    assert_eq!(deleted, Outcome::Deleted(KEYS as u64));
+    is_deleted.store(true, Relaxed);
+    let written = busy.await.unwrap();
     for store in [one, other] {
         let left = store.count(&alice(), &prefix("/"), Visibility::All).await;
-        assert_eq!(left.unwrap().keys, 200);
-        assert_eq!(store.usage(&alice()).await.unwrap().keys, 200);
+        assert_eq!(left.unwrap().keys, written);
+        assert_eq!(store.usage(&alice()).await.unwrap().keys, written);
     }
     // The log has every key of it once, all with one revision.
     let mut at = Cursor::after(before);
@@ -262,7 +293,7 @@ async fn a_prefix_is_deleted_whole_while_another_process_writes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_condition_sees_what_another_process_wrote_just_before() {
+async fn a_condition_sees_the_latest_write_of_another_process() {
     let stores = stores(2);
     for number in 0..50 {
         let [one, other] = [&stores.stores[number % 2], &stores.stores[(number + 1) % 2]];
@@ -307,7 +338,7 @@ async fn the_largest_batch_fits_into_a_transaction() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_log_is_trimmed_and_late_readers_are_told() {
+async fn the_log_is_trimmed_and_late_readers_get_an_error() {
     let cluster = cluster();
     let mut options = options(&cluster);
     options.retention.changes = 32;
@@ -346,6 +377,6 @@ async fn processes_that_write_to_the_same_keys_all_the_time_take_turns() {
     }
     timeout(PATIENCE, tasks.join_all()).await.unwrap();
     let done = done.each_ref().map(|one| one.load(Relaxed));
-    // Each of three in its turn has a third. One that never lets others go has nearly all.
+    // Three that take turns have a third each. One that never yields has nearly all.
     assert!(done.iter().all(|one| *one > ENOUGH / 4), "{done:?}");
 }

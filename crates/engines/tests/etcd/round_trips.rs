@@ -1,5 +1,5 @@
-//! How often the cluster is asked for one write: once where all that it takes is known, and once more
-//! where others wrote first.
+//! The round trips of one write: one where the cache has all that it takes, and one more where other
+//! processes wrote first.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +20,7 @@ async fn write(store: &EtcdStore, name: &str) {
     one(store, set(key(name), Value::stored("x".into()))).await;
 }
 
-/// Claims the next piece of work.
+/// Claims the next key.
 async fn claim(store: &EtcdStore) -> Key {
     let prefix = Prefix::parse("/work/").unwrap();
     let hold = Duration::from_secs(60);
@@ -30,7 +30,7 @@ async fn claim(store: &EtcdStore) -> Key {
     }
 }
 
-/// What was asked since then: reads and transactions.
+/// The reads and transactions since then.
 fn trips(store: &EtcdStore, before: Counters) -> (u64, u64) {
     let now = store.counters();
     (
@@ -40,7 +40,7 @@ fn trips(store: &EtcdStore, before: Counters) -> (u64, u64) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_comes_too_late_is_told_all_that_the_next_try_needs() {
+async fn a_conflict_reads_all_that_the_next_attempt_needs() {
     let ([store, other], _cluster) = two();
     let if_flagged = || {
         let condition = Condition {
@@ -60,30 +60,30 @@ async fn who_comes_too_late_is_told_all_that_the_next_try_needs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn pieces_of_work_are_handed_out_without_being_read_again() {
+async fn claims_are_served_from_keys_that_were_read_before() {
     let ([store, other], _cluster) = two();
     for number in 0..6 {
         write(&store, &format!("/work/{number}")).await;
     }
     write(&other, "/elsewhere").await;
     let first = store.counters();
-    // It reads what there is, and is told of the other's write with it.
+    // It reads the keys, and learns of the other's write with them.
     assert_eq!(claim(&store).await, key("/work/0"));
     assert_eq!(trips(&store, first), (1, 1));
     let then = store.counters();
     assert_eq!(claim(&store).await, key("/work/1"));
     assert_eq!(trips(&store, then), (0, 1));
-    // What others do to other keys changes nothing about it.
+    // Writes of others to other keys change nothing about it.
     write(&other, "/elsewhere").await;
     let then = store.counters();
     assert_eq!(claim(&store).await, key("/work/2"));
     assert_eq!(trips(&store, then), (0, 2));
-    // Who comes too late for a piece is told of the next.
+    // A claim that conflicts takes the next key.
     assert_eq!(claim(&other).await, key("/work/3"));
     let then = store.counters();
     assert_eq!(claim(&store).await, key("/work/4"));
     assert_eq!(trips(&store, then), (0, 2));
-    // A piece that is put in front of the others is seen.
+    // A new key before the others is found.
     write(&store, "/work/00").await;
     let then = store.counters();
     assert_eq!(claim(&store).await, key("/work/00"));
@@ -92,16 +92,18 @@ async fn pieces_of_work_are_handed_out_without_being_read_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn claims_from_several_prefixes_are_planned_together() {
+async fn claims_from_several_prefixes_are_planned_together_and_each_gets_a_key() {
     const PREFIXES: usize = 40;
     let ([store, other], _cluster) = two();
     let store = Arc::new(store);
     for number in 0..PREFIXES {
-        write(&other, &format!("/{number}/work")).await;
+        write(&other, &format!("/{number}/a")).await;
+        write(&other, &format!("/{number}/b")).await;
     }
     let before = store.counters();
     let mut claims = JoinSet::new();
-    for number in 0..PREFIXES {
+    // Two claims for the two keys of each prefix.
+    for number in (0..PREFIXES).chain(0..PREFIXES) {
         let prefix = Prefix::parse(&format!("/{number}/")).unwrap();
         let hold = Duration::from_secs(60);
         let claim = Commit::single(None, Operation::Claim { prefix, hold });
@@ -116,7 +118,7 @@ async fn claims_from_several_prefixes_are_planned_together() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_prefix_is_read_once_to_be_deleted_and_other_keys_stay_known() {
+async fn a_prefix_is_read_once_to_be_deleted_and_other_keys_stay_in_the_cache() {
     let ([store, _], _cluster) = two();
     for name in ["/elsewhere", "/folder/1", "/folder/2"] {
         write(&store, name).await;
@@ -133,7 +135,7 @@ async fn a_prefix_is_read_once_to_be_deleted_and_other_keys_stay_known() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn more_work_than_is_read_at_once_is_handed_out_in_order() {
+async fn more_keys_than_are_read_at_once_are_claimed_in_order() {
     const PIECES: u64 = 300;
     let ([store, _], _cluster) = two();
     let piece = |number| format!("/work/{number:03}");

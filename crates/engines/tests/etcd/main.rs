@@ -10,6 +10,7 @@ mod access;
 mod conformance;
 mod entry_cache;
 mod faults;
+mod lost_answers;
 mod migrate;
 mod processes;
 mod reads;

@@ -173,11 +173,11 @@ impl Writer {
         };
         let mut answers = Answers::from(done.response);
         let learned = self.cache.learn(&prepared.missing, &mut answers);
-        let records = learned.map_err(|error| unclear(error.into()))?;
+        learned.map_err(|error| unclear(error.into()))?;
         let Some(change) = prepared.change.filter(|_| was_unclear) else {
             return Ok(Sent::Conflict);
         };
-        let is_written = self.is_written(change.head, change.is_logged, &records);
+        let is_written = self.is_written(change.head, change.is_logged);
         match is_written.await.map_err(unclear)? {
             true => Ok(Sent::Done),
             false => Ok(Sent::Conflict),
@@ -186,19 +186,10 @@ impl Writer {
 
     /// Whether the head that a transaction wanted to write was written by an earlier attempt at it.
     /// Then its ticket is in the head, or in the log where others have written since.
-    async fn is_written(
-        &mut self,
-        wanted: Head,
-        is_logged: bool,
-        records: &[Record],
-    ) -> Result<bool, WriteError> {
+    async fn is_written(&mut self, wanted: Head, is_logged: bool) -> Result<bool, WriteError> {
         let (_, head) = self.head().await?;
-        let has_ticket = |record: &Record| record.ticket == wanted.ticket;
-        if head.ticket == wanted.ticket || records.iter().any(has_ticket) {
-            return Ok(true);
-        }
-        if !is_logged {
-            return Ok(false);
+        if head.ticket == wanted.ticket || !is_logged {
+            return Ok(head.ticket == wanted.ticket);
         }
         let revision = wanted.usage.revision;
         if head.trimmed_to >= revision {
@@ -207,11 +198,11 @@ impl Writer {
             return Err(unavailable(reason, Fate::Unknown, RETRY_SOON).into());
         }
         let key = self.cluster.keys.log(&self.namespace, revision);
-        let row = self.query(vec![RangeQuery::row(key.clone())]).await?;
-        let record = { row }.next_row();
+        let mut answers = self.query(vec![RangeQuery::row(key.clone())]).await?;
+        let row = answers.next_row();
         // A damaged record does not have the ticket.
-        let record = record.and_then(|row| Record::decode(&key, row.value()).ok());
-        Ok(record.as_ref().is_some_and(has_ticket))
+        let record = row.and_then(|row| Record::decode(&key, row.value()).ok());
+        Ok(record.is_some_and(|record| record.ticket == wanted.ticket))
     }
 
     /// Does writes that rest on nothing, and that may be done twice.

@@ -57,6 +57,8 @@ pub(super) struct PreparedTxn {
 impl<'a> HeadTxn<'a> {
     pub(super) fn new(cache: &'a NamespaceCache, written: i64, mark: Option<u64>) -> Self {
         let head_key = cache.keys.head(&cache.namespace);
+        // Without this comparison two processes that plan on one head would both write: a claim would
+        // be given twice, and usage and revisions would be wrong.
         let unchanged = Compare::mod_revision(head_key, CompareOp::Equal, written);
         Self {
             keys: &cache.keys,
@@ -69,7 +71,8 @@ impl<'a> HeadTxn<'a> {
         }
     }
 
-    /// Demands that a key does not exist.
+    /// Demands that a key does not exist. The head alone does not show that, where the key was never
+    /// read: the plan would replace an entry that it does not know.
     pub(super) fn expect_absent(&mut self, key: &Key) {
         let row_key = self.keys.entry(self.namespace(), key);
         let absent = Compare::create_revision(row_key, CompareOp::Equal, 0);
@@ -125,6 +128,8 @@ impl<'a> HeadTxn<'a> {
         let head_key = self.keys.head(self.namespace());
         let head_row = head.encode(&head_key);
         let mut rows = vec![(head_key, head_row)];
+        // The record is written with the head: watchers must miss no commit, and the ticket in it shows
+        // that this attempt was done also when others have replaced the head since.
         if let Some(content) = record {
             let record = Record {
                 ticket: head.ticket,
@@ -135,6 +140,7 @@ impl<'a> HeadTxn<'a> {
             rows.push((log_key, log_row));
         }
         self.write(rows);
+        // The answer tells whose mark it was. A mark that stays would never hand over the next turn.
         let clear = contention::clear_mark(self.keys, self.namespace());
         self.writes.push(clear);
         self.change = Some(HeadChange {
@@ -146,6 +152,8 @@ impl<'a> HeadTxn<'a> {
 
     /// The transaction. Where it conflicts, it reads what is `missing` then.
     pub(super) fn prepare(self, missing: MissingReads) -> PreparedTxn {
+        // The reads of a conflict are as of the same moment as the comparison that failed. Without them
+        // each retry would cost a round trip more, in which others write again.
         let queries = self.cache.queries(&missing).into_iter();
         let mut on_conflict: Vec<TxnOp> = queries.map(TxnOp::from).collect();
         // A transaction that only checks takes no turn from others, so it leaves no mark.

@@ -2,8 +2,8 @@
 //!
 //! A claim takes the first free key under a prefix. Scanning from the start of the prefix each time
 //! would cost as much as there are claims, and as there are tombstones of work that is done, which
-//! pile up just there. So an engine remembers, for the prefixes that are claimed from, how far they
-//! were scanned and the state of each key up to there. The etcd engine updates the index after a
+//! pile up just there. So the index has, for each prefix that is claimed from, how far it was
+//! scanned and the state of each key up to there. The etcd engine updates the index after a
 //! write, and plans on the index and the planned changes together. The embedded engine updates it
 //! when it plans, and clears it where the plan is not written.
 
@@ -138,7 +138,7 @@ impl ClaimIndex {
         let free = match index.first_free(now, &planned) {
             Some(key) => Some(key),
             // A scan that ends with an error may have added keys behind the part that counts as
-            // scanned, which later writes would not update. So the prefix is forgotten.
+            // scanned, which later writes would not update. So the prefix is removed.
             None => scan(index)?,
         };
         let found = match free {

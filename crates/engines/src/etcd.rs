@@ -175,7 +175,7 @@ impl EtcdStore {
         Ok([place, permit])
     }
 
-    /// Removes the expired entries of a namespace before a caller is told that one is gone.
+    /// Removes the expired entries of a namespace before a caller learns that one is gone.
     /// Without this a server whose clock is behind, or this one after a restart with its clock set
     /// back, would show it again. Where the cluster takes no writes now, the caller is answered
     /// all the same.

@@ -193,7 +193,7 @@ impl Writer {
         }
         let revision = wanted.usage.revision;
         if head.trimmed_to >= revision {
-            let reason = "the write was repeated after a failure, and the log no longer tells \
+            let reason = "the write was repeated after a failure, and the log no longer shows \
                 which of the two was done";
             return Err(unavailable(reason, Fate::Unknown, RETRY_SOON).into());
         }

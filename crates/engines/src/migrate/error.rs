@@ -54,7 +54,7 @@ pub enum MigrateError {
     Changed,
     /// A server, or another migration, writes to the destination.
     #[error(
-        "somebody else writes to the destination; stop the servers and other migrations there, \
+        "another process writes to the destination; stop the servers and other migrations there, \
         delete what is in it, and begin again"
     )]
     Disturbed,

@@ -103,7 +103,7 @@ impl Reader<'_> {
         }
         if commit.changes.len() as u64 != deleted {
             return Err(StoreError::Corrupt {
-                what: format!("the log tells of {deleted} deletions and does not have them"),
+                what: format!("the log counts {deleted} deletions and has others"),
             });
         }
         Ok(Some(vec![commit]))

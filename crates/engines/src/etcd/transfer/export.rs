@@ -123,7 +123,7 @@ impl<'a, W: Write> Export<'a, W> {
         }
         if commit.changes.len() as u64 != deleted {
             let key = self.cluster.keys.log(namespace, commit.revision);
-            let how = "tells of other deletions than there are";
+            let how = "counts other deletions than there are";
             return Err(damaged(Kind::Commits, &key, how));
         }
         Ok(vec![commit])

@@ -37,7 +37,7 @@ pub(crate) enum LoadError {
     #[error("the source is not what it was when the migration was begun")]
     Changed,
     /// Another process writes there.
-    #[error("somebody else writes to the destination")]
+    #[error("another process writes to the destination")]
     Disturbed,
 }
 
@@ -183,7 +183,7 @@ impl OpenNamespace {
         if !is_next || commit.time != change.time || commit.author != change.job {
             return Err(LoadError::Store(StoreError::Corrupt {
                 what: format!(
-                    "the log of {} tells of revision {} what no commit does",
+                    "the log of {} has changes of revision {} that no commit makes",
                     self.namespace, change.at.revision
                 ),
             }));

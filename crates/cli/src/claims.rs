@@ -12,7 +12,7 @@ pub(crate) struct Claims {
 }
 
 impl Claims {
-    /// Reads a token; `None` where it is no JSON Web Token.
+    /// Reads a token; `None` if it is not a JSON Web Token.
     pub(crate) fn read(token: &str) -> Option<Self> {
         let mut parts = token.split('.');
         let header = part(parts.next()?)?;

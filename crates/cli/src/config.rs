@@ -90,7 +90,7 @@ pub(crate) fn client(connection: &Connection) -> Result<Client, Failure> {
     Ok(Client::new(config)?)
 }
 
-/// The address of the service, where one is given.
+/// The URL of the service, if one is given.
 #[cfg(feature = "server")]
 pub(crate) fn url(connection: &Connection) -> Result<Option<Found<BaseUrl>>, Failure> {
     Sources::new(connection)?.url()

@@ -60,7 +60,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Prints short help where that is what was typed.
+/// Prints short help if the arguments ask for it.
 fn help_or_mistake(error: clap::Error, output: &mut Output) -> Result<(), Failure> {
     let words: Vec<_> = std::env::args_os().skip(1).collect();
     let words: Vec<_> = words.iter().filter_map(|word| word.to_str()).collect();

@@ -150,7 +150,7 @@ pub(crate) fn complain(failure: &crate::failure::Failure) {
     if let crate::failure::Failure::Arguments(error) = failure
         && !is_mistake(error)
     {
-        // Help and version are what was asked for, and go where the parser sends them.
+        // Help and version are no errors, and go to the stream that the parser chooses.
         let _ = error.print();
         return;
     }

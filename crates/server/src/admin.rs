@@ -94,7 +94,7 @@ impl Admin {
         }
     }
 
-    /// Sends a backup to `chunks`. It is whole only where this ends well.
+    /// Sends a backup to `chunks`. It is complete only if this succeeds.
     async fn backup(&self, chunks: mpsc::Sender<Bytes>) -> Result<BackupSummary, BackupError> {
         let to = routes::Chunks::new(chunks, tokio::runtime::Handle::current());
         self.store.backup(to).await

@@ -34,7 +34,7 @@ pub enum EngineError {
     #[cfg(feature = "etcd")]
     #[error(transparent)]
     Etcd(#[from] etcd::OpenError),
-    /// The folder for what is not in the cluster: the secret, and where the server listens.
+    /// The folder for data outside the cluster: the secret, and the URL of the server.
     #[error("{} can't be made: {cause}; name another folder with --data-dir", .folder.display())]
     Folder {
         /// The folder.
@@ -78,8 +78,7 @@ impl Engine {
         }
     }
 
-    /// Serves administrators, where there is something that they can't do without this process,
-    /// and where that is possible. Users are served in any case.
+    /// Serves administrators, if they need this process and the socket can be made. Users are served in any case.
     pub(crate) fn administration(&self, folder: &Path) -> Option<impl Future<Output = ()> + use<>> {
         let store = match self {
             Self::Embedded(store) => store,
@@ -149,7 +148,7 @@ impl Engine {
     }
 }
 
-/// Brings the store in a folder to the latest format, where there is one of an earlier format.
+/// Brings the store in a folder to the latest format, if it has an earlier one.
 fn upgrade(folder: &Path) -> Result<(), EngineError> {
     match embedded::upgrade(folder, &mut || {}) {
         Ok(Upgraded::Now(copied)) => {
@@ -166,7 +165,7 @@ fn upgrade(folder: &Path) -> Result<(), EngineError> {
     }
 }
 
-/// Opens a store in a cluster. The data folder holds the signing secret, and where the server listens.
+/// Opens a store in a cluster. The data folder has the signing secret, and the URL of the server.
 #[cfg(feature = "etcd")]
 fn open_etcd(
     config: &Config,

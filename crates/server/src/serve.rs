@@ -37,7 +37,7 @@ pub struct Started {
     pub data_dir: PathBuf,
     /// The secret that new tokens are signed with.
     pub secret: Secret,
-    /// The secret's file, where it was made just now.
+    /// The secret's file, if it was made by this start.
     pub made_secret: Option<PathBuf>,
 }
 
@@ -86,8 +86,8 @@ pub fn serve(config: Config, announce: impl FnOnce(&Started)) -> Result<(), Serv
     runtime.block_on(run(config, announce))
 }
 
-/// Threads that answer requests. A read of one key is done on them, and where its block isn't in
-/// memory it waits for the disk: with one thread for each processor the disk would be asked for
+/// Threads that answer requests. A read of one key is done on them, and waits for the disk if its block isn't in
+/// memory: with one thread for each processor the disk would be asked for
 /// little at a time, and requests that need no disk would wait behind those that do.
 fn workers() -> usize {
     let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
@@ -182,7 +182,7 @@ fn fit_open_files(config: &mut Config) {
     );
 }
 
-/// The accepted secrets, and the file of the one that was made where none was configured.
+/// The accepted secrets, and the file of the one that was made because none is configured.
 fn secrets(config: &Config) -> Result<(Vec<Secret>, Option<PathBuf>), SecretError> {
     if config.secrets.is_empty() {
         let (secret, made) = token::load_or_create(&config.data_dir)?;

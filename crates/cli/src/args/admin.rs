@@ -14,7 +14,7 @@ use prominence_server::admin::{MAX_NAMESPACES, Ranking};
 pub(crate) use migrate::Elsewhere;
 pub(crate) use migrate::Migrate;
 
-/// Namespaces shown where nothing else is said: as many as one looks through.
+/// The default number of namespaces that are shown: as many as a person reads.
 const DEFAULT_NAMESPACES: &str = "100";
 
 /// The name of standard input or output.
@@ -52,7 +52,7 @@ pub(crate) enum AdminCommand {
 /// The data folder.
 #[derive(Args)]
 pub(crate) struct Folder {
-    /// The server's data folder [default: where a server of yours keeps its data].
+    /// The server's data folder [default: that of your own server].
     #[arg(long, value_name = "DIR", env = "PROMINENCE_SERVE_DATA_DIR")]
     pub(crate) data_dir: Option<PathBuf>,
 
@@ -78,7 +78,7 @@ pub(crate) struct Backup {
     #[arg(long)]
     pub(crate) force: bool,
 
-    /// Print JSON; on standard error where the backup goes to standard output.
+    /// Print JSON; on standard error if the backup goes to standard output.
     #[arg(long)]
     pub(crate) json: bool,
 

@@ -156,7 +156,7 @@ fn brief(argument: Arg) -> Arg {
     }
 }
 
-/// The text up to where it goes into detail.
+/// The first part of the text, without the details.
 fn first_clause(text: &str) -> &str {
     let ends = ["; ", ": ", ". ", " (", " ["]
         .iter()

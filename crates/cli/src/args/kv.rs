@@ -152,7 +152,7 @@ pub(crate) struct Set {
     #[arg(value_name = "KEY", value_parser = values::key)]
     pub(crate) key: Key,
 
-    /// The value: the content of the file of this name where there is one, otherwise this text;
+    /// The value: the content of the file of this name if there is one, otherwise this text;
     /// - is standard input.
     #[arg(value_name = "VALUE", group = "input", allow_hyphen_values = true, value_parser = ValueText)]
     pub(crate) value: Option<String>,

@@ -51,7 +51,7 @@ fn escaped((kind, value): (ContextKind, &ContextValue)) -> Option<(ContextKind, 
     }
 }
 
-/// The variable that a refused value comes from, where no option has it.
+/// The variable of a refused value that no option has.
 fn variable(error: &clap::Error, words: &[&str]) -> Option<String> {
     let is_of_value = matches!(
         error.kind(),

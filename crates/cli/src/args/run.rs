@@ -51,7 +51,7 @@ pub(crate) struct Place {
     #[arg(long, value_name = "FILE", env = "PROMINENCE_SERVE_CONFIG")]
     pub(crate) config: Option<PathBuf>,
 
-    /// The server's data folder [default: where a server of yours keeps its data].
+    /// The server's data folder [default: that of your own server].
     #[arg(long, value_name = "DIR", env = "PROMINENCE_SERVE_DATA_DIR")]
     pub(crate) data_dir: Option<PathBuf>,
 

@@ -44,7 +44,7 @@ struct Candidate {
     description: String,
 }
 
-/// Answers a completion script, where one asks.
+/// Answers a completion script, if one calls.
 pub(crate) fn serve(output: &mut Output) -> Option<()> {
     let mut words = std::env::args().skip(1);
     if words.next()? != CALL {

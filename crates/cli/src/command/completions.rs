@@ -20,7 +20,7 @@ pub(super) fn run(shell: Shell, output: &mut Output) -> Result<(), Failure> {
         Shell::Zsh => output.write_all(ZSH.as_bytes())?,
         Shell::Fish => output.write_all(FISH.as_bytes())?,
         shell => {
-            // The generator panics where it can't write, so it writes to memory.
+            // The generator panics if it can't write, so it writes to memory.
             let mut script = Vec::new();
             generate(shell, &mut Arguments::command(), "prominence", &mut script);
             output.write_all(&script)?;

@@ -7,7 +7,7 @@
 //! | --- | --- |
 //! | `%25` | `%` |
 //! | a file `%=` | the value of the key that its folder is named after: `a/%=` is `/a` beside `/a/b` |
-//! | a folder `x%-` | a segment that goes on in the next name, where it has over 255 bytes |
+//! | a folder `x%-` | a segment of over 255 bytes, which goes on in the next name |
 //! | `%+x` at the start | the prefix going on without a `/`: `/inside` below the prefix `/in` |
 //!
 //! Everything else that begins with `%` can't be a key's, such as [`STAGING`].

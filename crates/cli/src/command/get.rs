@@ -71,7 +71,7 @@ pub(super) fn run(options: &Get, client: &Client, output: &mut Output) -> Result
     }
 }
 
-/// The entry of a key, waited for until the deadline where there is one.
+/// The entry of a key; waits for it until the deadline, if there is one.
 fn find(key: &Key, deadline: Option<Moment>, client: &Client) -> Result<Option<Entry>, Failure> {
     let Some(left) = deadline.map(Moment::left).filter(|left| !left.is_zero()) else {
         return Ok(client.get(key)?);

@@ -71,7 +71,7 @@ pub(super) fn run(options: &Missing, client: &Client, output: &mut Output) -> Re
     Ok(())
 }
 
-/// The names of results, and of the folders that results are in: `7` also where there is only `7/log`.
+/// The names of results, and of the folders that results are in: `7` also if there is only `7/log`.
 /// They are as many as the keys of a namespace at most.
 fn results(options: &Missing, client: &Client) -> Result<HashSet<String>, Failure> {
     let mut results = HashSet::new();

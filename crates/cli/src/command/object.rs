@@ -75,7 +75,7 @@ pub(super) fn unmarked(text: &str) -> &str {
     text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text)
 }
 
-/// Standard JSON that says the same as a text; `None` where the text is not JSON, with or without a
+/// Standard JSON with the meaning of a text; `None` if the text is not JSON, with or without a
 /// byte order mark and numbers that are not finite.
 pub(super) fn standard(text: &str, form: NonFinite) -> Option<Cow<'_, str>> {
     let text = unmarked(text);

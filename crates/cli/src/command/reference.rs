@@ -11,7 +11,7 @@ const PREAMBLE: &str = "# Command line\n\nWritten by `prominence man --markdown`
 /// The most characters of a line that is not part of a table, as in help.
 const WIDTH: usize = 100;
 
-/// A command and everything below it; with an introduction where it is the whole program.
+/// A command and everything below it; with an introduction for the whole program.
 pub(super) fn render(command: &Command) -> String {
     let name = name(command);
     let mut page = String::new();
@@ -48,7 +48,7 @@ fn section(command: &Command, page: &mut String) {
         page.push('\n');
     }
 
-    // Those of the connection go with every command and are told once.
+    // Those of the connection go with every command and are described once.
     let mut arguments: Vec<_> = command
         .get_arguments()
         .filter(|argument| program || !argument.is_global_set())

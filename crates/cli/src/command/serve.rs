@@ -6,9 +6,10 @@ use std::time::Duration;
 use prominence_core::permit::Scopes;
 use prominence_server::token::NewToken;
 use prominence_server::{Settings, Started};
-use tracing_subscriber::filter::{EnvFilter, LevelFilter};
+use tracing_subscriber::filter::{EnvFilter, LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{Layer, Registry};
 
 use super::issue;
 use crate::config;
@@ -112,9 +113,11 @@ fn start_log() -> Result<(), Failure> {
         .map_err(|error| Failure::Serve(format!("cannot start the log: {error}")))
 }
 
-/// The filter of the log: the server's own lines from this level on and those of libraries from warnings on, or
-/// that with directives by target, span and level.
-fn log_filter(text: Option<&str>) -> Result<EnvFilter, Failure> {
+/// A filter of the log.
+type Filter = Box<dyn Layer<Registry> + Send + Sync>;
+
+/// The filter of the log: a level, or directives by target, span and level.
+fn log_filter(text: Option<&str>) -> Result<Filter, Failure> {
     let refused = |why: &str| {
         Failure::Usage(format!(
             "{LOG} is {:?}; it can be error, warn, info, debug or trace, or a filter such as \
@@ -122,16 +125,25 @@ fn log_filter(text: Option<&str>) -> Result<EnvFilter, Failure> {
             text.unwrap_or_default()
         ))
     };
-    let own = |level: LevelFilter| format!("{},prominence={level}", LevelFilter::WARN.min(level));
-    let directives = match text {
-        None => own(LevelFilter::INFO),
-        Some(text) => match text.parse() {
-            Ok(level) => own(level),
-            // A word alone would be a filter too, of a target that does not exist.
-            Err(_) if !text.contains('=') => return Err(refused("")),
-            Err(_) => format!("{},{text}", own(LevelFilter::INFO)),
-        },
-    };
-    let filter = EnvFilter::builder().parse(directives);
-    filter.map_err(|error| refused(&format!(" ({error})")))
+    match text.map(|text| (text, text.parse())) {
+        None => Ok(by_level(LevelFilter::INFO)),
+        Some((_, Ok(level))) => Ok(by_level(level)),
+        // A word alone would be a filter too, of a target that does not exist.
+        Some((text, Err(_))) if !text.contains('=') => Err(refused("")),
+        Some((text, Err(_))) => {
+            let directives = format!("warn,prominence=info,{text}");
+            let filter = EnvFilter::builder().parse(directives);
+            let filter = filter.map_err(|error| refused(&format!(" ({error})")))?;
+            Ok(Box::new(filter))
+        }
+    }
+}
+
+/// The server's own lines from this level on, and those of libraries from warnings on. Unlike [`EnvFilter`] it does
+/// nothing when a span is entered.
+fn by_level(level: LevelFilter) -> Filter {
+    let targets = Targets::new()
+        .with_default(LevelFilter::WARN.min(level))
+        .with_target("prominence", level);
+    Box::new(targets)
 }

@@ -13,7 +13,7 @@ use crate::config::{Found, Origin, Profiles, Sources, TokenPlace};
 use crate::failure::Failure;
 use crate::output::{Look, Output};
 
-/// Characters of the column of names, and of the column of values where they are shorter.
+/// Characters of the column of names, and the most of the column of values.
 const NAME_WIDTH: usize = 10;
 
 /// The output of `--json`.
@@ -28,7 +28,7 @@ struct Shown {
 #[derive(Serialize)]
 struct Setting {
     name: &'static str,
-    /// `None` where it is not set.
+    /// `None` if it is not set.
     value: Option<String>,
     /// The source of the value.
     from: Option<String>,

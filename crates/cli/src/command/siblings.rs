@@ -53,7 +53,7 @@ impl Siblings {
             .map(|example| Self { example }))
     }
 
-    /// Says so where a command takes siblings as well. It is no reason to fail, or to wait for a server.
+    /// Warns if a command takes siblings as well. It never fails, and never waits for a server.
     pub(super) fn tell(client: &Client, prefix: &Prefix) {
         let once = client.with_retry_for(Duration::ZERO);
         if let Ok(Some(siblings)) = Self::find(&once, prefix) {

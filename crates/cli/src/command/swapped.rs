@@ -8,7 +8,7 @@ use prominence_core::Prefix;
 
 use crate::failure::Failure;
 
-/// Refuses a table that does not exist, where the prefix is a file.
+/// Refuses a table that does not exist if the prefix is a file.
 pub(super) fn check_load(prefix: &Prefix, table: &Path) -> Result<(), Failure> {
     let is_none = !table.exists() || (table.is_dir() && is_prefix(table));
     match typed(prefix, Path::is_file) {
@@ -23,7 +23,7 @@ pub(super) fn check_load(prefix: &Prefix, table: &Path) -> Result<(), Failure> {
     }
 }
 
-/// Refuses a folder that does not exist, where the prefix is one.
+/// Refuses a folder that does not exist if the prefix is one.
 pub(super) fn check_import(folder: &Path, prefix: &Prefix) -> Result<(), Failure> {
     match typed(prefix, Path::is_dir) {
         Some(other) if !folder.exists() && is_prefix(folder) => Err(Failure::Usage(format!(
@@ -37,7 +37,7 @@ pub(super) fn check_import(folder: &Path, prefix: &Prefix) -> Result<(), Failure
     }
 }
 
-/// Refuses a folder that does not exist and in which keys are, where none begins with the prefix: an export makes
+/// Refuses a folder that does not exist and that keys have, if no key begins with the prefix: an export makes
 /// the folder, and would succeed without a file in it.
 pub(super) fn check_export(client: &Client, prefix: &Prefix, folder: &Path) -> Result<(), Failure> {
     if !is_prefix(folder) || folder.symlink_metadata().is_ok() || client.count(prefix)? > 0 {
@@ -68,7 +68,7 @@ fn is_prefix(path: &Path) -> bool {
     path.is_absolute() && path.parent().is_some()
 }
 
-/// The path that was typed for a prefix, where there is such a one.
+/// The path that was typed for a prefix, if it exists.
 fn typed(prefix: &Prefix, is: fn(&Path) -> bool) -> Option<PathBuf> {
     let paths = [relative(prefix), Path::new(prefix.as_str())];
     let found = paths

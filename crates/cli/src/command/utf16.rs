@@ -21,7 +21,7 @@ pub(super) fn is_marked(bytes: &[u8]) -> bool {
     bytes.starts_with(LITTLE_ENDIAN) || bytes.starts_with(BIG_ENDIAN)
 }
 
-/// The text, without its mark; `None` where no mark says that it is UTF-16.
+/// The text, without its mark; `None` if no mark says that it is UTF-16.
 pub(super) fn decode(bytes: &[u8]) -> Option<Result<String, Broken>> {
     let (text, unit): (&[u8], Unit) = match bytes {
         _ if bytes.starts_with(LITTLE_ENDIAN) => (&bytes[2..], u16::from_le_bytes),

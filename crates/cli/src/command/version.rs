@@ -8,7 +8,7 @@ use crate::args::Version;
 use crate::failure::Failure;
 use crate::output::Output;
 
-/// The commit that was checked out where this program was built; the build script tells it.
+/// The commit that was checked out when this program was built; the build script sets it.
 const COMMIT: Option<&str> = option_env!("PROMINENCE_BUILT_FROM");
 
 /// The parts that this program was built with.

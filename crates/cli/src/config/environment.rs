@@ -14,7 +14,7 @@ use super::{
 use crate::args::Connection;
 use crate::failure::Failure;
 
-/// Variables to set, and to remove where there is no value.
+/// Variables to set, and to remove if there is no value.
 #[derive(Default)]
 pub(crate) struct Environment(Vec<(&'static str, Option<OsString>)>);
 

@@ -32,7 +32,7 @@ struct Selected {
     by: Origin,
 }
 
-/// A setting, and where it comes from.
+/// A setting and its source.
 pub(crate) struct Found<T> {
     pub(crate) value: T,
     pub(crate) origin: Origin,

@@ -32,7 +32,7 @@ fn set_drawn(bar: Option<&ProgressBar>) {
     *DRAWN.lock().unwrap_or_else(PoisonError::into_inner) = bar.cloned();
 }
 
-/// A bar on standard error, where that is a terminal.
+/// A bar on standard error, if that is a terminal.
 pub(crate) struct Progress(ProgressBar);
 
 /// Whether to show any.
@@ -80,7 +80,7 @@ impl Progress {
     }
 }
 
-/// A line on standard error that says what a command waits for, where a person watches. It goes away at
+/// A line on a terminal that says what a command waits for. It goes away at
 /// its end.
 pub(crate) struct Status(StatusLine);
 

@@ -75,7 +75,7 @@ fn within() -> Duration {
     })
 }
 
-/// A line from standard input, or `None` where none ends in time. The file descriptor is read directly:
+/// A line from standard input, or `None` if none ends in time. The file descriptor is read directly:
 /// the buffer of the standard library can only be read without a limit of time.
 fn read_line(within: Duration) -> io::Result<Option<String>> {
     let stdin = io::stdin();

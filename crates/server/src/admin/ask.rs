@@ -52,8 +52,8 @@ pub fn check(folder: &Path) -> Result<CheckReport, AdminError> {
     }
 }
 
-/// Writes a backup of the store in a folder. What a server sends is checked on its way, so that a
-/// backup is whole where this ends well; where it does not, what was written is to be thrown away.
+/// Writes a backup of the store in a folder. A backup from a server is checked on the way, so it is complete if this
+/// succeeds; otherwise the written part is to be discarded.
 ///
 /// # Errors
 /// See [`AdminError`].

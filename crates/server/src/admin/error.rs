@@ -28,7 +28,7 @@ pub enum AdminError {
     NoSocket {
         /// The data folder.
         folder: PathBuf,
-        /// The other process, where the lock tells.
+        /// The other process, if the lock names it.
         pid: Option<u32>,
     },
     /// Another user owns the socket.

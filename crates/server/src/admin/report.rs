@@ -69,7 +69,7 @@ pub struct Finding {
     pub kind: String,
     /// The namespace, if it is known.
     pub namespace: Option<String>,
-    /// The key, where it is known.
+    /// The key, if it is known.
     pub key: Option<String>,
     /// Where it is and what was found, as a sentence.
     pub message: String,

@@ -1,4 +1,4 @@
-//! The socket in the data folder: where it is, who may use it, and serving on it.
+//! The socket in the data folder: its path, its permissions, and the server on it.
 
 use std::fs::{self, File, Permissions};
 use std::io;

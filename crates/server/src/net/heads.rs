@@ -1,9 +1,9 @@
 //! The scan of request heads, before hyper parses them.
 //!
 //! hyper answers a head that it can't parse by itself, with an empty body, and never hands it to the
-//! service; and of a head with two framings it shows one. So this stream looks at bytes: it writes the
-//! answers that hyper makes by itself as errors like all others, and tells the service of a second
-//! framing. Bytes are known to be hyper's own, or the next head's, while no request is being answered.
+//! service; and of a head with two framings it shows one. So this stream scans the bytes: it replaces the answers that
+//! hyper makes by itself by errors like all others, and reports a second framing to the service. While no request is
+//! being answered, sent bytes are hyper's own, and arriving bytes are the next head.
 
 mod scan;
 
@@ -29,7 +29,7 @@ use scan::{Fault, Scan};
 /// Bytes of a request line's target; hyper's own limit.
 const MAX_TARGET_BYTES: usize = 65_534;
 
-/// A stream that looks at heads.
+/// A stream that scans heads.
 pub(super) struct Heads<S> {
     stream: S,
     exchange: Arc<Exchange>,
@@ -64,8 +64,8 @@ impl<S> Heads<S> {
         self.exchange.requests() == self.settled
     }
 
-    /// Looks at bytes that arrived.
-    fn look(&mut self, bytes: &[u8]) {
+    /// Scans bytes that arrived.
+    fn scan(&mut self, bytes: &[u8]) {
         if self.is_settled() && self.scan.feed(bytes) {
             self.exchange.frame(self.scan.is_framed_twice());
         }
@@ -156,7 +156,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Heads<S> {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
-        self.look(&buffer.filled()[before..]);
+        self.scan(&buffer.filled()[before..]);
         Poll::Ready(Ok(()))
     }
 }

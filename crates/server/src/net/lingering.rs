@@ -2,8 +2,8 @@
 //!
 //! A client that still sends a body when its request is refused may not look at the answer before it
 //! has sent everything. A socket that is closed with bytes unread resets the connection, and the client
-//! sees the reset instead of the answer. So the sending half is closed first, and what arrives is read
-//! and thrown away until the client closes too (RFC 9112, section 9.6), within limits.
+//! sees the reset instead of the answer. So the sending half is closed first, and arriving bytes are read and
+//! discarded until the client closes too (RFC 9112, section 9.6), within limits.
 
 use std::io;
 use std::pin::Pin;
@@ -16,8 +16,8 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::http::exchange::Exchange;
 
-/// Bytes that are read and thrown away: a file that somebody takes for a value fits in, and reading it
-/// costs less than a second of one core.
+/// The most bytes that are read and discarded: a large file that a user sends as a value by mistake is less, and
+/// reading it costs less than a second of one core.
 const MAX_BYTES: u64 = 1 << 30;
 
 /// The longest time that a connection lingers. Meanwhile it counts as an open connection.
@@ -26,14 +26,14 @@ const WITHIN: Duration = Duration::from_secs(30);
 /// The longest time without bytes from the client: several round trips, as TCP repeats a lost packet.
 const SILENCE: Duration = Duration::from_secs(5);
 
-/// Bytes thrown away at a time.
+/// Bytes that are discarded at a time.
 const PART_BYTES: usize = 64 << 10;
 
-/// A stream that lingers when it is shut down, where its [`Exchange`] says so.
+/// A stream that lingers when it is shut down, if its [`Exchange`] demands it.
 pub(super) struct Lingering<S> {
     stream: S,
     exchange: Arc<Exchange>,
-    /// There while it lingers. Boxed, because hardly any connection needs it.
+    /// `None` unless it lingers. Boxed, because few connections need it.
     state: Option<Box<State>>,
 }
 

@@ -96,7 +96,7 @@ pub(crate) enum WriteCondition {
     Absent,
     /// `If-Match: *`
     Present,
-    /// `If-Match` with tags: the key has one of these revisions. Empty where none of the tags can
+    /// `If-Match` with tags: the key has one of these revisions. Empty if none of the tags can
     /// ever have been given out.
     OneOf(Vec<Revision>),
 }
@@ -105,7 +105,7 @@ impl WriteCondition {
     /// Reads the condition of a write.
     ///
     /// # Errors
-    /// 400 where a header is malformed, or where this write can't be made to depend on it.
+    /// 400 if a header is malformed, or if this write can't depend on it.
     pub(crate) fn of(headers: &HeaderMap) -> Result<Option<Self>, Failure> {
         if !has_conditions(headers) {
             return Ok(None);
@@ -191,7 +191,7 @@ impl ReadConditions {
     /// Reads the conditions of a `GET` or `HEAD` of a key.
     ///
     /// # Errors
-    /// 400 where a header that counts is malformed.
+    /// 400 if a header that counts is malformed.
     pub(crate) fn of(headers: &HeaderMap) -> Result<Self, Failure> {
         if !has_conditions(headers) {
             return Ok(Self::default());
@@ -262,8 +262,7 @@ impl ReadConditions {
         }
     }
 
-    /// Whether a caller who waits has come to the end: for the key to exist or, where it has a
-    /// revision of it, for the key to have another one or be gone.
+    /// Whether a wait is over: the key exists or, if the caller has a revision of it, has another one or is gone.
     pub(crate) fn are_met_by(&self, entry: Option<&Entry>) -> bool {
         match entry {
             Some(entry) => !self.unchanged(&entry.metadata),

@@ -186,7 +186,7 @@ impl Settings {
         settings.check()
     }
 
-    /// These settings where they are given, and the file's otherwise.
+    /// These settings, and those of the file for the others.
     fn over(self, file: Self, path: &Path) -> Result<Self, ConfigError> {
         let not_valid = |message: String| ConfigError::File {
             file: path.display().to_string(),

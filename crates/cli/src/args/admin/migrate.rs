@@ -8,7 +8,7 @@ use clap::ValueEnum;
 #[cfg(feature = "etcd")]
 use prominence_server::admin::migrate::{self, Access, End, Site};
 
-/// What to migrate.
+/// Options of `admin migrate`.
 #[derive(Args)]
 #[command(after_help = "Examples:
   prominence admin migrate --data-dir /var/lib/prominence
@@ -54,7 +54,7 @@ pub(crate) struct Migrate {
     pub(crate) elsewhere: Vec<std::ffi::OsString>,
 }
 
-/// What to move to another place, and where to.
+/// The source and the destination of a move.
 #[cfg(feature = "etcd")]
 #[derive(Args)]
 pub(crate) struct Elsewhere {
@@ -101,7 +101,7 @@ pub(crate) struct Elsewhere {
 pub(crate) enum Unowned {
     /// Import nothing at all.
     Refuse,
-    /// Leave them where they are.
+    /// Leave them in the source.
     Leave,
 }
 
@@ -159,7 +159,7 @@ struct ToAccess {
 
 #[cfg(feature = "etcd")]
 impl Elsewhere {
-    /// Where everything comes from, and where it goes; `None` where everything stays in its place.
+    /// The source and the destination; `None` for a migration in place.
     pub(crate) fn ends(&self) -> Option<(End, End)> {
         let from = End {
             site: self.from.clone()?,

@@ -83,7 +83,7 @@ impl<'a> Cursor<'a> {
         })
     }
 
-    /// The last of some short options, where its value is the next word.
+    /// The last of some short options, if its value is the next word.
     fn short_that_goes_on(&self, letters: &str) -> Option<&'a Arg> {
         for (at, letter) in letters.char_indices() {
             let mut arguments = self.command.get_arguments();

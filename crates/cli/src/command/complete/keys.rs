@@ -15,7 +15,7 @@ const MAX_KEYS: usize = 1_000;
 /// keys have in common.
 const MORE: &str = "…";
 
-/// The keys and folders of one level; nothing where they can't be had.
+/// The keys and folders of one level; empty if they can't be read.
 pub(super) fn beginning_with(typed: &str, connection: &Connection) -> Vec<Candidate> {
     let Ok(prefix) = Prefix::parse(typed) else {
         return Vec::new();

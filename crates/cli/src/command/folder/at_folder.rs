@@ -44,12 +44,12 @@ pub(super) fn open_folder(at: impl AsFd, name: impl Arg) -> io::Result<OwnedFd> 
     Ok(openat(at, name, how, Mode::empty())?)
 }
 
-/// Makes a folder where nothing stands.
+/// Makes a folder that does not exist.
 pub(super) fn make_folder(at: impl AsFd, name: &str) -> io::Result<()> {
     Ok(mkdirat(at, name, NEW_FOLDER)?)
 }
 
-/// Opens a file to write, which is made where nothing stands.
+/// Opens a file for writing, and makes it if it does not exist.
 pub(super) fn open_or_create(at: impl AsFd, name: &str) -> io::Result<File> {
     let how = OFlags::WRONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     Ok(openat(at, name, how, NEW_FILE)?.into())

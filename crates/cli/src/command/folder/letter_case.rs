@@ -20,7 +20,7 @@ pub(super) enum LetterCase {
     Ignored(HashMap<String, String>),
 }
 
-/// A path that can't be told from another.
+/// A path that differs from another one only in the case of letters.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Clash {
     pub(super) path: String,

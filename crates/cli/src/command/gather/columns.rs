@@ -31,7 +31,7 @@ const VALUE_BASE64: &str = "value_base64";
 const INPUT_VALUE: &str = "input";
 const INPUT_BASE64: &str = "input_base64";
 
-/// The beginning of an input's column where a result has a column of the same name.
+/// The prefix of an input's column if a result has a column of the same name.
 const INPUT: &str = "input_";
 
 /// A row while it waits: what is known, and its cells by the number of the column.
@@ -246,7 +246,7 @@ fn spooling(error: impl Into<io::Error>) -> Failure {
     ))
 }
 
-/// An error of the output, whose kind tells a reader that has gone away from other errors.
+/// An error of the output; its kind distinguishes a reader that has gone away.
 fn failed(error: csv::Error) -> Failure {
     Failure::Output(match error.into_kind() {
         csv::ErrorKind::Io(error) => error,

@@ -10,7 +10,7 @@ use super::super::below::folder;
 use super::super::export::details;
 use crate::failure::Failure;
 
-/// A result, and its input where there is one and it is wanted.
+/// A result, and its input with `--join`, if it exists.
 pub(super) struct Entry {
     pub(super) result: Box<Detail>,
     pub(super) input: Option<Box<Detail>>,

@@ -7,7 +7,7 @@ use prominence_core::Key;
 use super::super::object::{Members, plain};
 use crate::failure::Failure;
 
-/// Fields that are named where the one asked for does not exist; the rest are only counted.
+/// The most fields that a message names if the field does not exist; the rest are only counted.
 const MAX_NAMED: usize = 20;
 
 /// The field as text: a string without its quotes, a number with the digits that it is written with. A

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 /// The types of cells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::command) enum Typing {
-    /// Numbers, `true` and `false` where that keeps them exactly; otherwise strings.
+    /// Numbers, `true` and `false` if that keeps them exactly; otherwise strings.
     Exact,
     /// Strings.
     Strings,

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-/// Bytes that tell the kind of a file.
+/// Bytes that identify the kind of a file.
 pub(super) const HEAD_BYTES: u64 = 4_096;
 
 /// The kind of a file that is not a table of text.

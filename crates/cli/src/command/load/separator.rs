@@ -12,7 +12,7 @@ pub(super) enum Separator {
 }
 
 impl Separator {
-    /// The byte for the reader of cells. Where nothing separates columns it is one that no table may
+    /// The byte for the reader of cells. For a table of one column it is one that no table may
     /// have.
     pub(super) fn byte(self) -> u8 {
         match self {

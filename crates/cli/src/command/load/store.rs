@@ -111,7 +111,7 @@ impl Storing<'_> {
             [pair] => self.store_one(pair)?,
             group => match self.client.batch(&self.batch(group)) {
                 Ok(_) => self.stored.add_many(group.len() as u64),
-                // Some of the keys exist; only single sets can tell which.
+                // Some of the keys exist; only single sets show which.
                 Err(Error::PreconditionFailed(_)) if self.how.condition.is_some() => {
                     for pair in group {
                         self.store_one(pair)?;

@@ -1,4 +1,4 @@
-//! The text of a table: where it is, how it is encoded, and on which line a byte of it is.
+//! The text of a table: its file, its encoding, and the line of each byte.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek as _, SeekFrom};
@@ -85,7 +85,7 @@ impl Text {
         self.part(0, bytes)
     }
 
-    /// The first bytes from where a reader stood at this position.
+    /// The first bytes from this position of a reader on.
     pub(super) fn head_at(&self, position: u64, bytes: u64) -> Result<Vec<u8>, Failure> {
         self.part(self.start + position, bytes)
     }
@@ -110,7 +110,7 @@ impl Text {
         position == self.length + END.len() as u64
     }
 
-    /// An error where a reader has come to its end at another position than the end of the text.
+    /// An error if a reader has ended at another position than the end of the text.
     pub(super) fn ends_at(&self, position: u64) -> Result<(), Failure> {
         if position == self.length + END.len() as u64 {
             return Ok(());

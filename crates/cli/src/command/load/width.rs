@@ -21,7 +21,7 @@ pub(super) fn explain(cells: &[&str], raw: &[u8], columns: usize, by: Separator)
     )
 }
 
-/// The next step where a row begins with its own name, for which the first row has none.
+/// The next step if a row begins with its own name, and the first row has no name for that column.
 const ROW_NAMES: &str = "write the table with row.names=FALSE in R";
 
 fn remedy(cells: &[&str], quoted: &[bool], columns: usize, by: Separator) -> String {

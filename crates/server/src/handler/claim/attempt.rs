@@ -22,14 +22,14 @@ pub(super) enum Found {
 pub(super) struct Taken {
     key: Key,
     entry: Entry,
-    /// Dropped unsent where the caller has gone.
+    /// Dropped without a message if the caller has gone.
     kept: oneshot::Sender<()>,
 }
 
 /// Claims the first key under the prefix that has no live claim, if there is one.
 ///
 /// A commit goes on when its caller hangs up. So it runs in a task of its own, which passes the key on and then
-/// waits for word that its caller keeps the claim. Without that word no worker knows of the claim, and the task
+/// waits for the message that its caller keeps the claim. Without it no worker knows of the claim, and the task
 /// releases it: the next worker should not have to wait until it runs out.
 pub(super) async fn attempt(
     app: &App,
@@ -62,7 +62,7 @@ pub(super) async fn attempt(
         };
         let (kept, is_kept) = oneshot::channel();
         let taken = Taken { key, entry, kept };
-        // Where the caller has gone, the key is dropped here or in the channel, and `kept` with it.
+        // If the caller has gone, the key is dropped here or in the channel, and `kept` with it.
         drop(sender.send(Ok(Found::Work(Box::new(taken)))));
         if is_kept.await.is_err() {
             release(&app, &who, claim).await;
@@ -89,7 +89,7 @@ impl Taken {
     /// Keeps the claim, for an answer that is sent now.
     pub(super) fn keep(self) -> (Key, Entry) {
         let Self { key, entry, kept } = self;
-        // Where the task has ended, the server stops.
+        // The task has ended only if the server stops.
         let _ = kept.send(());
         (key, entry)
     }

@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// The secret's name in the data folder where no other is configured.
+/// The secret's name in the data folder, if no other secret is configured.
 pub(crate) const FILE_NAME: &str = "job-token.secret";
 
 /// RFC 7518, section 3.2: a key for HS256 has at least the 256 bits of its hash.
@@ -25,7 +25,7 @@ pub struct Secret {
     pub(super) key: Vec<u8>,
 }
 
-/// Where a secret is: `PATH`, or `KID=PATH` where tokens name it in their `kid` header.
+/// The file of a secret: `PATH`, or `KID=PATH` if tokens name it in their `kid` header.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct SecretSource {
@@ -52,7 +52,7 @@ pub enum SecretError {
         /// Why not.
         cause: io::Error,
     },
-    /// Nothing is in it.
+    /// The file is empty.
     #[error("the signing secret {} is empty; put at least 32 random bytes into it", .0.display())]
     Empty(PathBuf),
     /// The text is not a secret.
@@ -195,7 +195,7 @@ pub fn load_or_create(folder: &Path) -> Result<(Secret, bool), SecretError> {
 /// The first secret there is in the given folders.
 ///
 /// # Errors
-/// When there is none, naming where it was looked for, or when one can't be read.
+/// When there is no secret, with the places that were tried, or when one can't be read.
 pub fn find(folders: &[PathBuf]) -> Result<(Secret, PathBuf), SecretError> {
     for folder in folders {
         let source = SecretSource::in_folder(folder);

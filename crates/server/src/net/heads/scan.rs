@@ -1,4 +1,4 @@
-//! Looks for the headers that say where a body ends, line by line as they arrive.
+//! Scans a head for the headers that mark the end of a body, line by line as they arrive.
 
 use axum::http::Method;
 use memchr::memchr;
@@ -13,7 +13,7 @@ const MAX_LENGTH: u64 = u64::MAX - 2;
 const CONTENT_LENGTH: &[u8] = b"content-length:";
 const TRANSFER_ENCODING: &[u8] = b"transfer-encoding:";
 
-/// A look at one head.
+/// The scan of one head.
 pub(super) struct Scan {
     /// The beginning of the current line.
     line: [u8; KEPT],
@@ -31,7 +31,7 @@ pub(super) struct Scan {
     progress: Progress,
 }
 
-/// Why hyper can't parse a head, where that is about the end of its body.
+/// Why hyper can't parse a head, if the reason is a header about the end of the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
     /// `Content-Length` is there with two numbers.
@@ -56,7 +56,7 @@ enum Progress {
     Reading,
     /// The head is complete.
     Done,
-    /// The head is that of a `GET`, and needs no look.
+    /// The head of a `GET`, which is not scanned.
     Get,
     /// The head is that of a `HEAD`, and needs no look.
     Head,
@@ -112,7 +112,7 @@ impl Scan {
             let room = self.line.len() - self.filled;
             let kept = &text[..text.len().min(room)];
             let is_end = if end.is_some() && self.filled == 0 {
-                // Nearly every line arrives whole, and is looked at where it is.
+                // Nearly every line arrives whole, and is scanned without a copy.
                 self.end_line(kept)
             } else {
                 self.line[self.filled..self.filled + kept.len()].copy_from_slice(kept);
@@ -182,12 +182,12 @@ impl Scan {
         self.has_length && self.has_coding
     }
 
-    /// Why the head can't be parsed, where that is known. Reads are not looked at.
+    /// Why the head can't be parsed, if it is known. Heads of reads are not scanned.
     pub(super) fn fault(&self) -> Option<Fault> {
         self.fault
     }
 
-    /// The method, or one that changes something where it is not a read.
+    /// The method; for all methods but reads, one that may change something.
     pub(super) fn method(&self) -> Method {
         match self.progress {
             Progress::Get => Method::GET,

@@ -26,7 +26,7 @@ impl Tags {
     /// All lines of a header, as one list; `None` if there is no line.
     ///
     /// # Errors
-    /// 400 where the header is anything but `*` or tags in quotes.
+    /// 400 if the header is neither `*` nor tags in quotes.
     pub(super) fn of(
         headers: &HeaderMap,
         name: HeaderName,

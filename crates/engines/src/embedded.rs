@@ -34,7 +34,6 @@ mod shared;
 mod storage;
 mod write;
 
-use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
@@ -57,8 +56,9 @@ pub use error::OpenError;
 pub use options::Options;
 pub use write::queue::Counters;
 
+use crate::fair_queue::{FairQueue, Limits, Pushed};
 use crate::hub::Listener;
-use crate::queued::QueuedBytes;
+use crate::queued::{MAX_QUEUED_BYTES, weigh};
 use error::{ReadError, Wait, unavailable};
 use files::folder::Folder;
 use options::{
@@ -71,7 +71,7 @@ use storage::database::{Database, Snapshot};
 use storage::keys;
 use write::committer::Committer;
 use write::deletion;
-use write::queue::{CommitRequest, Pass, Request, UpkeepRequest};
+use write::queue::{CommitQueue, CommitRequest, Pass, Request, UpkeepRequest};
 use write::upkeep::Left;
 
 /// A store in a folder of this machine.
@@ -79,8 +79,7 @@ use write::upkeep::Left;
 /// Dropping it closes it, which waits for the commits that are queued.
 pub struct EmbeddedStore {
     shared: Arc<Shared>,
-    requests: SyncSender<Request>,
-    queued: QueuedBytes,
+    requests: Arc<CommitQueue>,
     committer: Mutex<Option<JoinHandle<()>>>,
     scans: Arc<Semaphore>,
     /// Those that run and those that wait to.
@@ -99,9 +98,12 @@ impl EmbeddedStore {
     pub fn open(options: Options, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
         let folder = Arc::new(Folder::take(&options.folder)?);
         let database = deletion::open_and_resume(&folder, options.tuning())?;
-        let (requests, received) = sync_channel(options.queue.max(1));
+        let requests = Arc::new(FairQueue::new(Limits {
+            items: options.queue.max(1),
+            cost: MAX_QUEUED_BYTES,
+        }));
         let shared = Arc::new(Shared::new(options, clock, &folder, database));
-        let committer = Committer::new(Arc::clone(&shared), folder, received);
+        let committer = Committer::new(Arc::clone(&shared), folder, Arc::clone(&requests));
         let thread = std::thread::Builder::new()
             .name("committer".to_owned())
             .spawn(move || committer.run())
@@ -112,7 +114,6 @@ impl EmbeddedStore {
         Ok(Self {
             shared,
             requests,
-            queued: QueuedBytes::default(),
             committer: Mutex::new(Some(thread)),
             scans: Arc::new(Semaphore::new(MAX_SCANS)),
             all_scans: Semaphore::new(MAX_WAITING_SCANS),
@@ -131,7 +132,7 @@ impl EmbeddedStore {
         let mut pass = Pass::First;
         loop {
             let (answer, answered) = oneshot::channel();
-            self.send(Request::Upkeep(UpkeepRequest { pass, answer }))?;
+            self.send(None, 0, Request::Upkeep(UpkeepRequest { pass, answer }))?;
             if answered.await.map_err(|_| gone())?? == Left::Nothing {
                 return Ok(());
             }
@@ -156,23 +157,35 @@ impl EmbeddedStore {
         let Some(thread) = thread else {
             return;
         };
-        // It waits for room in the queue. Where the committer is gone, it fails and that's it.
-        let _ = self.requests.send(Request::Close);
+        self.requests.close();
         // A panic of the committer's has been logged, and its store is closed all the same.
         let _ = thread.join();
         self.shared.slot.close();
     }
 
-    fn send(&self, request: Request) -> Result<(), StoreError> {
-        self.requests
-            .try_send(request)
-            .map_err(|refused| match refused {
-                TrySendError::Full(_) => busy("too many writes are waiting"),
-                TrySendError::Disconnected(_) => match self.shared.health.check() {
-                    Err(stopped) => stopped,
-                    Ok(()) => unavailable(STOPPED, Fate::NotApplied, RETRY_LATER),
-                },
-            })
+    /// Puts a request into a line of the queue.
+    fn send(
+        &self,
+        line: Option<&Namespace>,
+        cost: usize,
+        request: Request,
+    ) -> Result<(), StoreError> {
+        let too_many = || busy("too many writes are waiting");
+        match self.requests.push(&line.cloned(), cost, request) {
+            Pushed::Taken => Ok(()),
+            Pushed::InsteadOf(others) => {
+                // Theirs hold most of the queue.
+                others
+                    .into_iter()
+                    .for_each(|other| other.refuse(too_many()));
+                Ok(())
+            }
+            Pushed::Full(_) => Err(too_many()),
+            Pushed::Closed(_) => Err(match self.shared.health.check() {
+                Err(stopped) => stopped,
+                Ok(()) => unavailable(STOPPED, Fate::NotApplied, RETRY_LATER),
+            }),
+        }
     }
 
     fn hear(&self, namespace: &Namespace, interest: &Interest) -> Result<Listener, StoreError> {
@@ -335,18 +348,15 @@ impl Store for EmbeddedStore {
         author: Option<&Job>,
         commit: Commit,
     ) -> Result<Committed, StoreError> {
-        let reserved = self
-            .queued
-            .reserve(&commit)
-            .ok_or_else(|| busy("too many bytes are waiting to be written"))?;
         let (answer, answered) = oneshot::channel();
-        self.send(Request::Commit(Box::new(CommitRequest {
+        let cost = weigh(&commit);
+        let request = CommitRequest {
             namespace: namespace.clone(),
             author: author.cloned(),
             commit,
             answer,
-            _reserved: reserved,
-        })))?;
+        };
+        self.send(Some(namespace), cost, Request::Commit(Box::new(request)))?;
         answered.await.map_err(|_| gone())?
     }
 

@@ -24,6 +24,7 @@ mod claim_index;
 pub mod embedded;
 #[cfg(feature = "etcd")]
 pub mod etcd;
+mod fair_queue;
 pub mod hub;
 #[cfg(feature = "etcd")]
 pub mod migrate;

@@ -7,7 +7,7 @@ use prominence_core::{Commit, Operation, Precondition};
 
 /// Bytes of all waiting commits together. With a bound on their number alone, a few thousand
 /// large ones would fill the memory of a small machine.
-const MAX_QUEUED_BYTES: usize = 64 << 20;
+pub(crate) const MAX_QUEUED_BYTES: usize = 64 << 20;
 
 /// Bytes that a commit takes in the queue beside its values: keys and structure.
 const COMMIT_OVERHEAD: usize = 512;

@@ -115,7 +115,10 @@ pub(super) const MAX_GROUP_COMMITS: usize = 1_024;
 
 /// Bytes of rows after which a group takes no more commits. It bounds the pause that one sync
 /// makes; a single commit may be larger.
-pub(super) const MAX_GROUP_BYTES: usize = 8 << 20;
+pub(super) const MAX_GROUP_BYTES: usize = 2 << 20;
+
+/// The same where commits to several namespaces wait: each waits for the groups before its own.
+pub(super) const MAX_SHARED_GROUP_BYTES: usize = 1 << 20;
 
 /// Expired entries removed in one go, so that waiting commits are not stalled by many.
 pub(super) const MAX_EXPIRED_AT_ONCE: usize = 1_000;

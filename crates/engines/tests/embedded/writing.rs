@@ -4,12 +4,12 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 
 use prominence_core::error::{Fate, Mismatch};
 use prominence_core::{
-    Clock, Commit, Committed, Condition, Lifetime, Operation, Precondition, Store, StoreError,
-    Timestamp, Value,
+    Clock, Commit, Committed, Condition, Lifetime, Namespace, Operation, Precondition, Store,
+    StoreError, Timestamp, Value,
 };
 use prominence_engines::EmbeddedStore;
 use prominence_engines::embedded::Options;
@@ -20,13 +20,31 @@ type Pending<'a> = Pin<Box<dyn Future<Output = Result<Committed, StoreError>> + 
 
 /// Puts a commit in the queue. The result is there once the future is awaited.
 fn enqueue(store: &EmbeddedStore, commit: Commit) -> Result<Pending<'_>, StoreError> {
-    let mut pending: Pending<'_> = Box::pin(async { store.commit(&alice(), None, commit).await });
-    let mut context = Context::from_waker(Waker::noop());
-    match pending.as_mut().poll(&mut context) {
-        std::task::Poll::Pending => Ok(pending),
-        std::task::Poll::Ready(Err(refused)) => Err(refused),
-        std::task::Poll::Ready(Ok(_)) => panic!("a commit was answered before it was written"),
+    enqueue_for(store, alice(), commit)
+}
+
+fn enqueue_for(
+    store: &EmbeddedStore,
+    namespace: Namespace,
+    commit: Commit,
+) -> Result<Pending<'_>, StoreError> {
+    let mut pending: Pending<'_> =
+        Box::pin(async move { store.commit(&namespace, None, commit).await });
+    match poll(&mut pending) {
+        Poll::Pending => Ok(pending),
+        Poll::Ready(Err(refused)) => Err(refused),
+        Poll::Ready(Ok(_)) => panic!("a commit was answered before it was written"),
     }
+}
+
+fn poll(pending: &mut Pending<'_>) -> Poll<Result<Committed, StoreError>> {
+    pending
+        .as_mut()
+        .poll(&mut Context::from_waker(Waker::noop()))
+}
+
+fn bob() -> Namespace {
+    Namespace::parse("bob").unwrap()
 }
 
 /// A store whose committer stands still with one commit in its hands.
@@ -87,6 +105,71 @@ async fn a_full_queue_refuses_and_what_was_taken_is_done() {
     }
     assert_eq!(get(&store, "/third").await, Some(b"value".to_vec()));
     assert_eq!(get(&store, "/fourth").await, None);
+}
+
+#[tokio::test]
+async fn a_namespace_whose_commits_wait_in_masses_leaves_half_to_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let gate = Arc::new(Gate::default());
+    let store = halted(options(folder.path()), &gate);
+    let large = |n: usize| set(&format!("/{n}"), "v".repeat(16_000), Lifetime::Permanent);
+    let mut masses: Vec<_> = (0..1_000)
+        .map(|n| enqueue(&store, large(n)).unwrap())
+        .collect();
+    gate.wait_for_someone();
+    let few: Vec<_> = (0..200)
+        .map(|n| enqueue_for(&store, bob(), large(n)).unwrap())
+        .collect();
+    gate.open();
+    for pending in few {
+        pending.await.unwrap();
+    }
+    let done = masses.iter_mut().filter_map(|pending| match poll(pending) {
+        Poll::Ready(answer) => Some(answer.unwrap()),
+        Poll::Pending => None,
+    });
+    // Half, and what was in a group with the last of the few.
+    let done = done.count();
+    assert!(done < 300, "{done} of the masses were done before the few");
+}
+
+#[tokio::test]
+async fn a_namespace_that_fills_the_queue_gives_up_room_for_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let gate = Arc::new(Gate::default());
+    let options = Options {
+        queue: 20,
+        ..options(folder.path())
+    };
+    let store = halted(options, &gate);
+    let first = enqueue(&store, permanent("/first")).unwrap();
+    gate.wait_for_someone();
+    let mut masses: Vec<_> = (0..20)
+        .map(|n| enqueue(&store, permanent(&format!("/{n}"))).unwrap())
+        .collect();
+    assert!(enqueue(&store, permanent("/more")).is_err());
+    let few: Vec<_> = (0..5)
+        .map(|n| enqueue_for(&store, bob(), permanent(&format!("/{n}"))).unwrap())
+        .collect();
+    // The newest are refused, and nothing of them is done.
+    for pending in masses.split_off(15) {
+        let refused = pending.await.unwrap_err();
+        let is_busy = matches!(
+            refused,
+            StoreError::Unavailable {
+                fate: Fate::NotApplied,
+                ..
+            }
+        );
+        assert!(is_busy, "{refused}");
+    }
+    gate.open();
+    first.await.unwrap();
+    for pending in masses.into_iter().chain(few) {
+        pending.await.unwrap();
+    }
+    assert_eq!(store.usage(&alice()).await.unwrap().keys, 16);
+    assert_eq!(store.usage(&bob()).await.unwrap().keys, 5);
 }
 
 #[tokio::test]

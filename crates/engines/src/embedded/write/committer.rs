@@ -11,9 +11,7 @@ mod chores;
 mod large;
 mod write;
 
-use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::Instant;
 
 use prominence_core::error::Fate;
@@ -28,17 +26,18 @@ use crate::embedded::shared::Shared;
 use crate::embedded::storage::database::Database;
 use crate::embedded::write::deletion::Deletion;
 use crate::embedded::write::group::{Group, Purpose};
-use crate::embedded::write::queue::{CommitRequest, Request};
+use crate::embedded::write::queue::{CommitQueue, CommitRequest, Request};
 use crate::embedded::write::recovery::Recovery;
 use crate::embedded::write::space::Author;
 use crate::embedded::write::upkeep::Round;
+use crate::fair_queue::Taken;
 use large::fits_in_a_group;
 
 /// The thread's state.
 pub(in crate::embedded) struct Committer {
     shared: Arc<Shared>,
     folder: Arc<Folder>,
-    requests: Receiver<Request>,
+    requests: Arc<CommitQueue>,
     round: Round,
     next_upkeep: Instant,
     recovery: Recovery,
@@ -48,8 +47,9 @@ pub(in crate::embedded) struct Committer {
     latest: Timestamp,
     /// The runtime that the store was opened in, if it was opened in one.
     runtime: Option<Handle>,
-    /// Commits to the namespace of the deletion, and other large deletions.
-    deferred: VecDeque<CommitRequest>,
+    /// Whether lines of the queue are held until the deletion is done: that of its namespace, and those
+    /// of users who wait to begin another.
+    holds_lines: bool,
 }
 
 /// Whose turn it is while there is a deletion: others never stop, so it would get nowhere if it
@@ -78,7 +78,7 @@ impl Committer {
     pub(in crate::embedded) fn new(
         shared: Arc<Shared>,
         folder: Arc<Folder>,
-        requests: Receiver<Request>,
+        requests: Arc<CommitQueue>,
     ) -> Self {
         Self {
             next_upkeep: Instant::now() + shared.options.upkeep_every,
@@ -91,20 +91,22 @@ impl Committer {
             turn: Turn::Others,
             latest: Timestamp::default(),
             runtime: Handle::try_current().ok(),
-            deferred: VecDeque::new(),
+            holds_lines: false,
         }
     }
 
-    /// Works until it is told to close.
+    /// Works until the queue is closed, and everything in it is done.
     pub(in crate::embedded) fn run(mut self) {
-        let _farewell = Farewell(Arc::clone(&self.shared));
+        let _farewell = Farewell {
+            shared: Arc::clone(&self.shared),
+            requests: Arc::clone(&self.requests),
+        };
         while let Some(request) = self.next_request() {
             let mut next = Some(request);
             while let Some(request) = next.take() {
                 match request {
                     Request::Commit(first) => next = self.serve(*first),
                     Request::Upkeep(request) => self.answer_upkeep(request),
-                    Request::Close => return self.close(),
                 }
             }
         }
@@ -120,15 +122,16 @@ impl Committer {
                     self.advance();
                 }
                 self.turn = Turn::Deletion;
-                match self.requests.try_recv() {
-                    Ok(request) => return Some(request),
-                    Err(TryRecvError::Empty) => {}
-                    Err(TryRecvError::Disconnected) => return None,
+                if let Some(request) = self.requests.try_take() {
+                    return Some(request);
                 }
                 continue;
             }
             self.turn = Turn::Others;
-            if let Some(request) = self.waiting() {
+            if std::mem::take(&mut self.holds_lines) {
+                self.requests.resume();
+            }
+            if let Some(request) = self.requests.try_take() {
                 return Some(request);
             }
             let now = Instant::now();
@@ -136,22 +139,12 @@ impl Committer {
                 self.tick();
             }
             let timeout = self.next_upkeep.saturating_duration_since(now);
-            match self.requests.recv_timeout(timeout) {
-                Ok(request) => return Some(request),
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return None,
+            match self.requests.take_within(timeout) {
+                Taken::Item(request) => return Some(request),
+                Taken::Nothing => {}
+                Taken::Closed => return None,
             }
         }
-    }
-
-    /// A request that waits, if there is one.
-    fn waiting(&mut self) -> Option<Request> {
-        if self.deletion.is_none()
-            && let Some(request) = self.deferred.pop_front()
-        {
-            return Some(Request::Commit(Box::new(request)));
-        }
-        self.requests.try_recv().ok()
     }
 
     /// Commits this one and those that wait behind it. Returns another request that was met.
@@ -169,15 +162,12 @@ impl Committer {
         let mut group = self.group(&database);
         let mut answers = vec![self.plan(&mut group, first)];
         let mut next = None;
-        while answers.len() < MAX_GROUP_COMMITS && !group.is_full() {
-            match self.waiting() {
+        while answers.len() < MAX_GROUP_COMMITS && !group.is_full(self.requests.is_shared()) {
+            match self.requests.try_take() {
                 // It is begun, or found to be unreadable, after this group.
                 Some(Request::Commit(request)) if !fits_in_a_group(&database, &request) => {
                     next = Some(Request::Commit(request));
                     break;
-                }
-                Some(Request::Commit(request)) if self.has_to_wait(&request) => {
-                    self.defer(*request);
                 }
                 Some(Request::Commit(request)) => {
                     if let Some(request) = admit(*request, &room) {
@@ -244,35 +234,11 @@ impl Committer {
         )
     }
 
-    /// Finishes what was taken up, answers those that came too late, and closes the store.
-    fn close(mut self) {
-        loop {
-            while self.deletion.is_some() {
-                self.advance();
-            }
-            let Some(request) = self.deferred.pop_front() else {
-                break;
-            };
-            match self.serve(request) {
-                Some(Request::Commit(request)) => self.deferred.push_back(*request),
-                Some(Request::Upkeep(request)) => self.answer_upkeep(request),
-                Some(Request::Close) | None => {}
-            }
-        }
-        let closed = Unavailable::new("the store is closed", RETRY_LATER);
-        self.shared.health.stopped(closed.clone());
-        for request in self.requests.try_iter() {
-            let late = closed.answer(Fate::NotApplied);
-            match request {
-                Request::Commit(request) => {
-                    let _ = request.answer.send(Err(late));
-                }
-                Request::Upkeep(request) => {
-                    let _ = request.answer.send(Err(late));
-                }
-                Request::Close => {}
-            }
-        }
+    /// Closes the store.
+    fn close(self) {
+        self.shared
+            .health
+            .stopped(Unavailable::new("the store is closed", RETRY_LATER));
         self.shared.slot.close();
         self.shared.time_floor.note(self.shared.clock.now());
         self.shared.time_floor.sync();
@@ -313,14 +279,18 @@ fn admit(request: CommitRequest, room: &Result<(), Unavailable>) -> Option<Commi
 }
 
 /// Says so where the thread ends by a panic: reads go on, and readiness turns bad.
-struct Farewell(Arc<Shared>);
+struct Farewell {
+    shared: Arc<Shared>,
+    requests: Arc<CommitQueue>,
+}
 
 impl Drop for Farewell {
     fn drop(&mut self) {
         if std::thread::panicking() {
             tracing::error!("the committer stopped; the store takes no writes until a restart");
             let why = Unavailable::new("the committer has stopped", RETRY_LATER);
-            self.0.health.stopped(why);
+            self.shared.health.stopped(why);
+            self.requests.abandon();
         }
     }
 }

@@ -11,7 +11,7 @@ use prominence_core::{Change, Commit, Committed, Key, Namespace, Quota, StoreErr
 
 use crate::Retention;
 use crate::claim_index::ClaimIndex;
-use crate::embedded::options::{MAX_GROUP_BYTES, MAX_TRIMMED_AT_ONCE};
+use crate::embedded::options::{MAX_GROUP_BYTES, MAX_SHARED_GROUP_BYTES, MAX_TRIMMED_AT_ONCE};
 use crate::embedded::read::log;
 use crate::embedded::storage::database::{Batch, Snapshot, Table};
 use crate::embedded::storage::format;
@@ -232,9 +232,13 @@ impl<'a> Group<'a> {
         }
     }
 
-    /// Whether the group should take no more commits.
-    pub(in crate::embedded) fn is_full(&self) -> bool {
-        self.weight >= MAX_GROUP_BYTES
+    /// Whether the group should take no more commits, where others than its first wait or not.
+    pub(in crate::embedded) fn is_full(&self, is_shared: bool) -> bool {
+        let most = match is_shared {
+            true => MAX_SHARED_GROUP_BYTES,
+            false => MAX_GROUP_BYTES,
+        };
+        self.weight >= most
     }
 
     /// Adds everything to a batch.

@@ -7,7 +7,10 @@ use tokio::sync::oneshot;
 
 use crate::claim_index::ClaimIndex;
 use crate::embedded::write::upkeep::Left;
-use crate::queued::Reserved;
+use crate::fair_queue::FairQueue;
+
+/// What waits for the committer: in a line for each namespace, and one for the store's own upkeep.
+pub(in crate::embedded) type CommitQueue = FairQueue<Option<Namespace>, Request>;
 
 /// What the committer is asked to do.
 pub(in crate::embedded) enum Request {
@@ -15,8 +18,6 @@ pub(in crate::embedded) enum Request {
     Commit(Box<CommitRequest>),
     /// One pass of upkeep.
     Upkeep(UpkeepRequest),
-    /// Finish, and close the store.
-    Close,
 }
 
 /// A commit that waits.
@@ -25,8 +26,17 @@ pub(in crate::embedded) struct CommitRequest {
     pub(in crate::embedded) author: Option<Job>,
     pub(in crate::embedded) commit: Commit,
     pub(in crate::embedded) answer: oneshot::Sender<Result<Committed, StoreError>>,
-    /// Its share of the queue.
-    pub(in crate::embedded) _reserved: Reserved,
+}
+
+impl Request {
+    /// Answers that it was not done.
+    pub(in crate::embedded) fn refuse(self, why: StoreError) {
+        // The caller is gone where this fails.
+        match self {
+            Self::Commit(request) => _ = request.answer.send(Err(why)),
+            Self::Upkeep(request) => _ = request.answer.send(Err(why)),
+        }
+    }
 }
 
 /// A pass of upkeep that somebody waits for.

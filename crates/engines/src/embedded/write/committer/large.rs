@@ -3,28 +3,24 @@
 
 use std::sync::Arc;
 
+use prominence_core::Namespace;
 use prominence_core::error::Fate;
 
 use super::Committer;
 use crate::embedded::error::Unavailable;
-use crate::embedded::options::RETRY_SOON;
 use crate::embedded::storage::database::Database;
 use crate::embedded::write::deletion::{self, Deletion, Piece, Written};
 use crate::embedded::write::group::Purpose;
-use crate::embedded::write::queue::CommitRequest;
+use crate::embedded::write::queue::{CommitRequest, Request};
+use crate::queued::weigh;
 
 impl Committer {
-    /// Puts a commit off that has to wait, and begins a large deletion. Gives back what can be
-    /// planned now.
+    /// Begins a large deletion, or puts it off. Gives back what can be planned now.
     pub(super) fn divert(
         &mut self,
         database: &Database,
         request: CommitRequest,
     ) -> Option<CommitRequest> {
-        if self.has_to_wait(&request) {
-            self.defer(request);
-            return None;
-        }
         if fits_in_a_group(database, &request) {
             return Some(request);
         }
@@ -45,6 +41,7 @@ impl Committer {
                 // What it deletes is not noted there.
                 self.shared.claim_index.forget(&request.namespace);
                 database.pin(&request.namespace);
+                self.hold(&request.namespace, None);
                 self.deletion = Some(Deletion::begin(request, prefix, revision, now));
             }
             Err(error) => {
@@ -54,19 +51,17 @@ impl Committer {
         None
     }
 
-    /// Whether a commit has to wait for the deletion under way.
-    pub(super) fn has_to_wait(&self, request: &CommitRequest) -> bool {
-        let deletion = self.deletion.as_ref();
-        deletion.is_some_and(|deletion| *deletion.namespace() == request.namespace)
+    /// Puts another large deletion back, until the one under way is done.
+    fn defer(&mut self, request: CommitRequest) {
+        let cost = weigh(&request.commit);
+        let namespace = request.namespace.clone();
+        self.hold(&namespace, Some((cost, Request::Commit(Box::new(request)))));
     }
 
-    pub(super) fn defer(&mut self, request: CommitRequest) {
-        if self.deferred.len() < self.shared.options.queue {
-            self.deferred.push_back(request);
-            return;
-        }
-        let busy = Unavailable::new("too many writes are waiting for a deletion", RETRY_SOON);
-        let _ = request.answer.send(Err(busy.answer(Fate::NotApplied)));
+    /// Serves a namespace's line of the queue no more until the deletion under way is done.
+    fn hold(&mut self, namespace: &Namespace, put_back: Option<(usize, Request)>) {
+        self.requests.hold(&Some(namespace.clone()), put_back);
+        self.holds_lines = true;
     }
 
     /// Does the next piece of the deletion under way.

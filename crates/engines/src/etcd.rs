@@ -10,7 +10,7 @@
 //! | module | what it holds |
 //! | --- | --- |
 //! | `options`, `error` | how to reach a cluster, and what can go wrong |
-//! | `keys`, `records` | the stored rows and their keys |
+//! | `ticket`, `keys`, `records` | the stored rows and their keys |
 //! | `members`, `query` | the cluster's members, of which one is asked until it fails, and queries |
 //! | `cluster`, `counters` | the base: the cluster, and what all parts of an open store share |
 //! | `read` | reading, on the base |
@@ -37,6 +37,7 @@ mod options;
 mod query;
 mod read;
 mod records;
+mod ticket;
 pub(crate) mod transfer;
 mod upkeep;
 mod write;

@@ -13,7 +13,7 @@ use super::keys::Keys;
 use super::members::Members;
 use super::options::Options;
 use super::query::{Answers, RangeQuery};
-use super::records::Ticket;
+use super::ticket::Ticket;
 use crate::hub::{Hub, Listener};
 
 /// The unit of [`Cluster::jitter`].

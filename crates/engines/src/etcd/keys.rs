@@ -17,7 +17,7 @@
 use prominence_core::{Key, Namespace, Prefix, Revision, StoreError, Timestamp};
 
 use super::options::Root;
-use super::records::Ticket;
+use super::ticket::Ticket;
 use crate::row::{Kind, damaged};
 
 /// The parts of the keys after the root, of all stored rows.

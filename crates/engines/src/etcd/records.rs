@@ -11,34 +11,13 @@ use prominence_core::{
 };
 
 use super::keys::Keys;
+use super::ticket::Ticket;
 use crate::row::{self, Body, Kind, Row, readable};
 
 pub(super) use log::{Content, LoggedChange, LoggedCommit, Record};
 
 /// Bytes of the keys in one part of a record: far below what etcd takes in a request.
 const PART_BYTES: usize = 512 << 10;
-
-/// The identity of one attempt at a write. In the head and the log it shows whether an attempt
-/// whose answer was lost was done.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Ticket {
-    /// A random number of the process, chosen when it starts.
-    pub(super) process: u64,
-    pub(super) number: u64,
-}
-
-impl Ticket {
-    pub(super) fn bytes(self) -> [u8; 16] {
-        (u128::from(self.process) << 64 | u128::from(self.number)).to_be_bytes()
-    }
-
-    fn read(body: &mut Body<'_>) -> Option<Self> {
-        Some(Self {
-            process: body.u64()?,
-            number: body.u64()?,
-        })
-    }
-}
 
 /// The row that all writes to a namespace read and replace, so that of two at once only one is done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

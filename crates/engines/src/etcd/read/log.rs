@@ -3,7 +3,7 @@
 use prominence_core::limits::MAX_CHANGES;
 use prominence_core::{Change, Changes, Cursor, Prefix, Revision, StoreError};
 
-use super::Reader;
+use super::reader::Reader;
 use crate::etcd::query::RangeQuery;
 use crate::etcd::records::{self, Content, Head, LoggedChange, LoggedCommit, Record};
 

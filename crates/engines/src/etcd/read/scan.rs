@@ -11,9 +11,9 @@ use prominence_core::error::Fate;
 use prominence_core::listing::{PageBuilder, Step, past_hidden};
 use prominence_core::{Count, Item, Page, Prefix, Projection, Scan, StoreError, Usage, Visibility};
 
-use super::Reader;
-use super::walk::{MAX_ROWS, Walk};
-use crate::etcd::error::{RETRY_SOON, Unavailable, unavailable};
+use super::reader::Reader;
+use super::walk::{MAX_ROWS, ScanError, Walk};
+use crate::etcd::error::{RETRY_SOON, unavailable};
 use crate::etcd::query::RangeQuery;
 
 /// Attempts at a scan, each as of a later revision, where etcd compacts its history meanwhile.
@@ -24,29 +24,6 @@ pub(crate) struct Scanned<T> {
     pub(crate) result: T,
     /// Whether entries were left out because they have expired.
     pub(crate) met_expired: bool,
-}
-
-/// Why an attempt at a scan failed.
-pub(super) enum ScanError {
-    /// etcd has compacted the revision as of which it was read.
-    Compacted,
-    Store(StoreError),
-}
-
-impl From<StoreError> for ScanError {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
-}
-
-impl From<Unavailable> for ScanError {
-    fn from(error: Unavailable) -> Self {
-        if error.is_compacted() {
-            Self::Compacted
-        } else {
-            Self::Store(error.into())
-        }
-    }
 }
 
 /// One attempt at a scan.

@@ -5,10 +5,10 @@ use std::collections::HashSet;
 use etcd_client::KeyValue;
 use prominence_core::entry::Metadata;
 use prominence_core::listing::Step;
-use prominence_core::{Entry, Key, Prefix, Timestamp};
+use prominence_core::{Entry, Key, Prefix, StoreError, Timestamp};
 
-use super::Reader;
-use super::scan::ScanError;
+use super::reader::Reader;
+use crate::etcd::error::Unavailable;
 use crate::etcd::keys::{self, Range};
 use crate::etcd::query::{Answers, RangeQuery};
 use crate::etcd::records::{self, Head, decode_entry};
@@ -27,6 +27,29 @@ const MAX_HINTS: usize = 64;
 
 /// Entries that are read in one transaction. etcd takes 128 operations.
 const MAX_ENTRIES: usize = 120;
+
+/// Why an attempt at a scan failed.
+pub(super) enum ScanError {
+    /// etcd has compacted the revision as of which it was read.
+    Compacted,
+    Store(StoreError),
+}
+
+impl From<StoreError> for ScanError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<Unavailable> for ScanError {
+    fn from(error: Unavailable) -> Self {
+        if error.is_compacted() {
+            Self::Compacted
+        } else {
+            Self::Store(error.into())
+        }
+    }
+}
 
 /// A row of a listing.
 pub(super) struct Listed {

@@ -5,8 +5,8 @@ use prominence_core::{
     Change, ChangeKind, Cursor, Entry, Job, Key, Put, Revision, StoreError, Timestamp,
 };
 
-use super::Ticket;
 use crate::claim_index::ClaimState;
+use crate::etcd::ticket::Ticket;
 use crate::row::{Body, Kind, Row, read_state, readable, write_state};
 
 /// The kind of a change.

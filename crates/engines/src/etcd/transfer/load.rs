@@ -9,7 +9,8 @@ use super::batch::{Batches, Import};
 use crate::backup::{Record, Records, RestoreError, Space};
 use crate::claim_index::ClaimState;
 use crate::etcd::keys::Keys;
-use crate::etcd::records::{self, Content, Head, LoggedChange, LoggedCommit, Ticket, is_internal};
+use crate::etcd::records::{self, Content, Head, LoggedChange, LoggedCommit, is_internal};
+use crate::etcd::ticket::Ticket;
 use crate::row;
 
 /// Keys in one hint. Hints have numbers in the place of revisions, which no later commit may have: a

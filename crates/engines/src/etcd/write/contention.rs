@@ -9,13 +9,10 @@
 use std::time::Duration;
 
 use etcd_client::{DeleteOptions, TxnOp, TxnOpResponse, TxnResponse};
-use prominence_core::{Interest, Namespace, Prefix, Revision};
+use prominence_core::Namespace;
 use tokio::time::Instant;
 
-use super::Writer;
-use super::namespace_cache::MissingReads;
 use crate::etcd::keys::Keys;
-use crate::hub::Wake;
 
 /// The shortest and the longest time that a marked process gets to write. The wait mostly ends
 /// before, as soon as that process has written.
@@ -36,6 +33,11 @@ impl ContentionState {
         self.conflicts > 0
     }
 
+    /// The marked process that writes first, and until when. It is returned once.
+    pub(super) fn take_first(&mut self) -> Option<(u64, Instant)> {
+        self.first.take()
+    }
+
     /// Takes in the response to a transaction of the process `own`, and how long it took.
     pub(super) fn update(&mut self, response: &TxnResponse, own: u64, took: Duration) {
         if !response.succeeded() {
@@ -47,35 +49,6 @@ impl ContentionState {
             // The marked process learns of the write at the same time, and needs as long again.
             let limit = (took * 3).clamp(SHORTEST, LONGEST);
             self.first = Some((process, Instant::now() + limit));
-        }
-    }
-}
-
-impl Writer {
-    /// Lets a marked process write first.
-    pub(super) async fn yield_to_marked(&mut self) {
-        let Some((process, until)) = self.contention.first.take() else {
-            return;
-        };
-        let everything = Interest::Prefix(Prefix::everything());
-        loop {
-            let Ok(listener) = self.cluster.hub.listen(&self.namespace, &everything) else {
-                return;
-            };
-            let head = self.cache.head();
-            let known = head.map_or(Revision::ZERO, |(_, head)| head.usage.revision);
-            match tokio::time::timeout_at(until, listener.woken()).await {
-                // This writer's own commits wake it as well.
-                Ok(Wake::Changed(revision)) if revision <= known => continue,
-                Ok(_) => {}
-                Err(_) => return,
-            }
-            self.deadline = self.cluster.deadline();
-            match self.read(&MissingReads::default()).await {
-                Ok(records) if records.iter().all(|one| one.ticket.process != process) => {}
-                // It has written. After a failed read the next request reports the failure.
-                Ok(_) | Err(_) => return,
-            }
         }
     }
 }

@@ -4,7 +4,8 @@ use prominence_core::{Key, Namespace, StoreError, Timestamp};
 
 use crate::etcd::keys::{self, Keys};
 use crate::etcd::query::Found;
-use crate::etcd::records::{Head, Ticket, decode_entry, is_internal};
+use crate::etcd::records::{Head, decode_entry, is_internal};
+use crate::etcd::ticket::Ticket;
 
 /// The keys that the deletion of a prefix removes.
 #[derive(Default)]

@@ -15,12 +15,13 @@ use prominence_core::{Commit, Committed, Operation, Prefix, Timestamp};
 use tokio::time::Instant;
 
 use super::delete_batch::DeleteBatch;
-use super::head_txn::{ChangedEntries, delete_range};
-use super::namespace_cache::MissingReads;
+use super::error::WriteError;
+use super::head_txn::delete_range;
+use super::namespace_cache::{ChangedEntries, MissingReads};
 use super::queue::PendingCommit;
 use super::upkeep::Upkeep;
 use super::view::{PlannedView, Unplanned};
-use super::{Sent, WriteError, Writer};
+use super::writer::{Sent, Writer};
 use crate::etcd::error::busy;
 use crate::etcd::keys::Range;
 use crate::etcd::query::RangeQuery;

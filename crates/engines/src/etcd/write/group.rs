@@ -2,10 +2,11 @@
 
 use prominence_core::{Committed, StoreError};
 
+use super::error::WriteError;
 use super::namespace_cache::MissingReads;
 use super::plan::{self, Plan, PlanContext};
 use super::queue::PendingCommit;
-use super::{Sent, WriteError, Writer};
+use super::writer::{Sent, Writer};
 use crate::etcd::records::Head;
 
 /// Keys that are expected to be new without a read: each is compared, and etcd takes 128

@@ -1,12 +1,10 @@
 //! The transaction that replaces a namespace's head.
 
-use std::collections::BTreeMap;
-
 use etcd_client::{Compare, CompareOp, DeleteOptions, Txn, TxnOp};
 use prominence_core::{Entry, Key, Namespace};
 
 use super::contention;
-use super::namespace_cache::{MissingReads, NamespaceCache};
+use super::namespace_cache::{ChangedEntries, HeadChange, MissingReads, NamespaceCache};
 use crate::etcd::keys::{Keys, Range};
 use crate::etcd::records::{Content, Head, Record};
 use crate::row;
@@ -27,22 +25,6 @@ pub(super) struct HeadTxn<'a> {
     mark: Option<u64>,
     /// Bytes of the entries that are written.
     bytes: usize,
-}
-
-/// The changes of a transaction, once it is done.
-pub(super) struct HeadChange {
-    pub(super) head: Head,
-    pub(super) entries: ChangedEntries,
-    /// Whether the head's ticket is in the log as well.
-    pub(super) is_logged: bool,
-}
-
-/// The entries that a transaction changes.
-pub(super) enum ChangedEntries {
-    /// Each changed key with its new entry, or without one.
-    Some(BTreeMap<Key, Option<Entry>>),
-    /// More than are worth listing.
-    Many,
 }
 
 /// A transaction to send, and the meaning of its answer.

@@ -4,13 +4,13 @@
 //! head is the same, which each write compares. Changes of other processes come in from the records
 //! of the log, so that the rest of the cache survives them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use prominence_core::entry::Metadata;
 use prominence_core::{Entry, Key, Namespace, Prefix, Revision, StoreError};
 
 use super::entry_cache::{EntryCache, MemoryBudget};
-use super::head_txn::{ChangedEntries, HeadChange};
 use crate::claim_index::{ClaimIndex, ClaimState, ScannedTo};
 use crate::etcd::keys::{Keys, Range};
 use crate::etcd::query::{Answers, Found, RangeQuery};
@@ -46,6 +46,22 @@ pub(super) struct MissingReads {
     pub(super) keys: Vec<Key>,
     /// The keys under a prefix, from a place on, for a claim.
     pub(super) candidates: Option<(Prefix, String)>,
+}
+
+/// The changes of a transaction, once it is done.
+pub(super) struct HeadChange {
+    pub(super) head: Head,
+    pub(super) entries: ChangedEntries,
+    /// Whether the head's ticket is in the log as well.
+    pub(super) is_logged: bool,
+}
+
+/// The entries that a transaction changes.
+pub(super) enum ChangedEntries {
+    /// Each changed key with its new entry, or without one.
+    Some(BTreeMap<Key, Option<Entry>>),
+    /// More than are worth listing.
+    Many,
 }
 
 impl MissingReads {

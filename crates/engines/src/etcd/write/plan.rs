@@ -6,11 +6,12 @@ use prominence_core::commit::{Condition, Precondition};
 use prominence_core::rules::{self, Circumstances, Effect};
 use prominence_core::{Commit, Committed, Entry, Key, Operation, Quota, StoreError, Timestamp};
 
-use super::head_txn::{ChangedEntries, HeadTxn, PreparedTxn};
-use super::namespace_cache::{MissingReads, NamespaceCache};
+use super::head_txn::{HeadTxn, PreparedTxn};
+use super::namespace_cache::{ChangedEntries, MissingReads, NamespaceCache};
 use super::queue::PendingCommit;
 use super::view::{PlannedView, Unplanned};
-use crate::etcd::records::{Content, Head, LoggedCommit, Ticket, hint};
+use crate::etcd::records::{Content, Head, LoggedCommit, hint};
+use crate::etcd::ticket::Ticket;
 
 /// Bytes of entries in a transaction beyond which it reads nothing where it conflicts: etcd takes
 /// requests of 1.5 MiB.

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use prominence_core::rules;
 use prominence_core::{Key, Revision, StoreError, Timestamp};
 
-use super::head_txn::ChangedEntries;
-use super::namespace_cache::MissingReads;
-use super::{Sent, WriteError, Writer};
+use super::error::WriteError;
+use super::namespace_cache::{ChangedEntries, MissingReads};
+use super::writer::{Sent, Writer};
 use crate::etcd::query::RangeQuery;
 use crate::etcd::records::{self, Content, Head, LoggedCommit, Record, hint};
 

@@ -11,12 +11,12 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::Instant;
 
-use super::Writer;
 use super::contention::ContentionState;
 use super::entry_cache::MemoryBudget;
 use super::namespace_cache::NamespaceCache;
 use super::queue::{Answer, PendingCommit, Request, take_group};
 use super::upkeep::Upkeep;
+use super::writer::Writer;
 use crate::claim_index::ClaimIndex;
 use crate::etcd::cluster::Cluster;
 use crate::etcd::error::{RETRY_LATER, busy, closed, unavailable};

@@ -22,8 +22,7 @@ use prominence_core::error::Fate;
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::Instant;
 
-pub(crate) use batch::Import;
-pub(crate) use load::LoadError;
+pub(crate) use batch::{Import, LoadError};
 pub(crate) use rows::Rows;
 
 use super::error::{OpenError, RETRY_LATER, Unavailable, unavailable};

@@ -10,8 +10,8 @@ use prominence_core::{StoreError, Timestamp};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::BlockingCluster;
-use super::load::LoadError;
 use super::progress::Progress;
+use crate::backup::RestoreError;
 use crate::etcd::query::RangeQuery;
 
 /// Rows of a batch. etcd takes 128 operations, and one is for the progress.
@@ -19,6 +19,23 @@ const MAX_ROWS: usize = 120;
 
 /// Bytes of a batch, unless one row alone has more. etcd takes requests of 1.5 MiB.
 const MAX_BYTES: usize = 768 << 10;
+
+/// Why a stream can't be loaded.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LoadError {
+    /// The stream can't be read to its end.
+    #[error(transparent)]
+    Stream(#[from] RestoreError),
+    /// The cluster can't be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// An earlier run wrote other rows than this one would.
+    #[error("the source is not what it was when the migration was begun")]
+    Changed,
+    /// Another process writes there.
+    #[error("another process writes to the destination")]
+    Disturbed,
+}
 
 /// A migration into a cluster. Each transaction compares that the row of its progress is the one
 /// that the last one wrote, so no other process writes there unseen.

@@ -5,8 +5,8 @@ use std::io::Read;
 use prominence_core::change::ChangeKind;
 use prominence_core::{Change, Entry, Key, Namespace, Revision, StoreError, Timestamp};
 
-use super::batch::{Batches, Import};
-use crate::backup::{Record, Records, RestoreError, Space};
+use super::batch::{Batches, Import, LoadError};
+use crate::backup::{Record, Records, Space};
 use crate::claim_index::ClaimState;
 use crate::etcd::keys::Keys;
 use crate::etcd::records::{self, Content, Head, LoggedChange, LoggedCommit, is_internal};
@@ -24,23 +24,6 @@ const MAX_DELETED_INLINE: usize = 500;
 /// Bytes of keys after which a record of the log takes no more commits: readers of the log read
 /// some records at once.
 const RECORD_BYTES: usize = 32 << 10;
-
-/// Why a stream can't be loaded.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum LoadError {
-    /// The stream can't be read to its end.
-    #[error(transparent)]
-    Stream(#[from] RestoreError),
-    /// The cluster can't be read or written.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// An earlier run wrote other rows than this one would.
-    #[error("the source is not what it was when the migration was begun")]
-    Changed,
-    /// Another process writes there.
-    #[error("another process writes to the destination")]
-    Disturbed,
-}
 
 impl Import<'_> {
     /// Writes all records of a stream, and calls `step` for each entry.

@@ -15,4 +15,5 @@ pub mod append;
 pub mod client;
 pub mod measure;
 pub mod names;
+pub mod plot;
 pub mod random;

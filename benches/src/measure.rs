@@ -5,40 +5,30 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use anyhow::Context as _;
+use procfs::process::Process;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use walkdir::WalkDir;
 
 /// Bytes of memory that a process has now (`VmRSS`, proc_pid_status(5)).
 ///
 /// # Errors
 /// Where there is no such process.
 pub fn resident(pid: u32) -> anyhow::Result<u64> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let mut lines = status.lines();
-    let line = lines.find_map(|line| line.strip_prefix("VmRSS:"));
-    let kibibytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
-    let kibibytes: u64 = kibibytes.context("the process is gone")?.trim().parse()?;
-    Ok(kibibytes * 1_024)
+    let status = Process::new(i32::try_from(pid)?)?.status()?;
+    Ok(status.vmrss.context("the process is gone")? * 1_024)
 }
 
 /// Bytes of disk taken by a folder, in the blocks that are really used.
 ///
 /// # Errors
 /// Where the folder can't be read.
-pub fn disk(folder: &Path) -> anyhow::Result<u64> {
-    let mut bytes = 0;
-    for entry in fs::read_dir(folder).context("the data folder")? {
-        let entry = entry?;
-        // Background work removes files at any time; those are counted as gone.
-        let Ok(metadata) = entry.metadata() else {
-            continue;
-        };
-        bytes += if metadata.is_dir() {
-            disk(&entry.path()).unwrap_or(0)
-        } else {
-            metadata.blocks() * 512
-        };
-    }
-    Ok(bytes)
+pub fn disk(folder: &Path) -> anyhow::Result<f64> {
+    fs::read_dir(folder).context("the data folder")?;
+    // Background work removes files at any time; those are counted as gone.
+    let entries = WalkDir::new(folder).into_iter().filter_map(Result::ok);
+    let files = entries.filter(|entry| !entry.file_type().is_dir());
+    let blocks = files.filter_map(|file| Some(file.metadata().ok()?.blocks()));
+    Ok(blocks.sum::<u64>() as f64 * 512.0)
 }
 
 /// Lets this process have as many files open as it may.

@@ -1,34 +1,12 @@
 //! Bytes that can't be compressed, and an order that isn't sorted; both the same in every run.
 
-/// A stream of numbers: SplitMix64 (Steele, Lea and Flood, OOPSLA 2014).
-#[derive(Clone, Debug)]
-pub struct Random(u64);
+use fastrand::Rng;
 
-impl Random {
-    /// The stream that begins with this seed.
-    #[must_use]
-    pub fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    /// The next number.
-    pub fn next_number(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// A fresh value of this many bytes.
-    pub fn value(&mut self, bytes: usize) -> Vec<u8> {
-        let mut value = vec![0; bytes];
-        for chunk in value.chunks_mut(8) {
-            let number = self.next_number().to_le_bytes();
-            chunk.copy_from_slice(&number[..chunk.len()]);
-        }
-        value
-    }
+/// A fresh value of this many bytes.
+pub fn value(random: &mut Rng, bytes: usize) -> Vec<u8> {
+    let mut value = vec![0; bytes];
+    random.fill(&mut value);
+    value
 }
 
 /// A prime far above any number of keys, so that it shares no factor with one.
@@ -57,8 +35,8 @@ mod tests {
 
     #[test]
     fn values_are_fresh_and_as_long_as_asked() {
-        let mut random = Random::new(1);
-        let (first, second) = (random.value(13), random.value(13));
+        let mut random = Rng::with_seed(1);
+        let (first, second) = (value(&mut random, 13), value(&mut random, 13));
         assert_eq!((first.len(), second.len()), (13, 13));
         assert_ne!(first, second);
     }

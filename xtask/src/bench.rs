@@ -5,28 +5,26 @@
 //! | --- | --- |
 //! | `rows.toml`, `catalogue`, `line` | every row: what it starts and asks, what is shown, and every target |
 //! | `sides` | carries out what a row says |
-//! | `custom` | what can't be said that way, one file for each subject |
 //! | `lab` | what all rows share: time, scale, scratch folders, programs |
 //! | `stores` | stores of up to ten million keys, prepared once |
 //! | `subjects`, `server`, `process`, `device` | what is measured |
 //! | `generators`, `http` | what asks |
-//! | `callgrind` | where instructions go |
-//! | `figures`, `report`, `plot`, `machine` | medians, verdicts, the page |
+//! | `instructions`, `callgrind` | where instructions go |
+//! | `figures`, `report`, `machine` | medians, verdicts, the page |
 //!
 //! Speeds on shared machines drift; what counts is the ratio within one round. The rows take
 //! turns, and the median of all rounds is written down.
 
 mod callgrind;
 mod catalogue;
-mod custom;
 mod device;
 mod figures;
 mod generators;
 mod http;
+mod instructions;
 mod lab;
 mod line;
 mod machine;
-mod plot;
 mod process;
 mod report;
 mod server;
@@ -35,6 +33,7 @@ mod stores;
 mod subjects;
 
 use anyhow::ensure;
+use prominence_cluster::etcd::{self, Cluster, Place};
 
 use crate::sh;
 use catalogue::{Catalogue, Row};
@@ -109,7 +108,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     }
     ensure!(!rows.is_empty(), "no row has such a name; see --list");
     build()?;
-    let lab = Lab::new(options, &catalogue.stores)?;
+    let lab = Lab::new(options, &catalogue)?;
     let outcomes = measure(&lab, &rows, options.rounds);
     println!("\n{}", report::table(&outcomes));
     if options.scale == Scale::Small {
@@ -198,12 +197,24 @@ fn measure<'a>(lab: &Lab, rows: &[&'a Row], rounds: u32) -> Vec<Outcome<'a>> {
 fn measure_once(lab: &Lab, row: &Row) -> anyhow::Result<Figures> {
     // What others have written must not slow this one down.
     stores::settle_disk()?;
-    let mut figures = match &row.custom {
-        Some(custom) => custom::measure(lab, custom)?,
-        None => Figures::default(),
-    };
-    for side in &row.sides {
-        sides::measure(lab, side, &mut figures)?;
+    let mut figures = Figures::default();
+    let folder = lab.folder()?;
+    let cluster = row.cluster.map(|nodes| {
+        let place = Place::Loopback;
+        let options = etcd::Options {
+            nodes,
+            place,
+            ..etcd::Options::default()
+        };
+        Cluster::create(folder.path(), &options)
+    });
+    let mut cluster = cluster.transpose()?;
+    let mut sides = lab.catalogue.sides(row);
+    let measured =
+        sides.try_for_each(|side| sides::measure(lab, side, cluster.as_ref(), &mut figures));
+    if let Some(cluster) = &mut cluster {
+        cluster.remove();
     }
+    measured?;
     figures.complete(row)
 }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, anyhow};
 use clap::Parser;
 use prominence_bench::append::{Appender, Record};
-use prominence_bench::random::Random;
+use prominence_bench::random;
 
 /// Appends and syncs for some seconds.
 #[derive(Parser)]
@@ -86,10 +86,10 @@ fn write(
     records: &SyncSender<Record<Vec<u8>, SyncSender<()>>>,
 ) -> anyhow::Result<Vec<Duration>> {
     let (written, is_written) = sync_channel(1);
-    let mut random = Random::new(seed);
+    let mut random = fastrand::Rng::with_seed(seed);
     let mut times = Vec::new();
     while Instant::now() < until {
-        let value = random.value(bytes);
+        let value = random::value(&mut random, bytes);
         let waiter = written.clone();
         let started = Instant::now();
         records.send(Record { value, waiter })?;

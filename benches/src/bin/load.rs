@@ -2,8 +2,8 @@
 //! can't be compressed. Then it waits until the store has settled, that is until background work
 //! no longer changes how much disk it takes, and closes it.
 //!
-//! It prints `PAYLOAD WRITTEN SETTLED SECONDS`: the bytes of all keys and values, the disk taken
-//! when the last of them was written, the disk taken in the end, and how long that took to settle.
+//! It prints the disk taken when the last of them was written and in the end, for each byte of all keys and
+//! values, and how long the store took to settle.
 #![expect(clippy::print_stdout, reason = "prints its measurement")]
 
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ use anyhow::ensure;
 use clap::Parser;
 use prominence_bench::measure::disk;
 use prominence_bench::names;
-use prominence_bench::random::{Random, shuffled};
+use prominence_bench::random::{shuffled, value};
 use prominence_core::limits::MAX_COMMIT_OPERATIONS;
 use prominence_core::{Commit, Key, Lifetime, Namespace, Operation, Quota, Store as _, Value};
 use prominence_engines::embedded::{EmbeddedStore, Options};
@@ -72,17 +72,21 @@ fn main() -> anyhow::Result<()> {
         runtime.block_on(fill(&store, &arguments, time))?;
     }
     let written = disk(&arguments.folder)?;
-    let (settled, seconds) = settle(&arguments)?;
+    let (settled, settling) = settle(&arguments)?;
     store.close();
-    println!("{} {written} {settled} {seconds}", payload(&arguments)?);
+    let payload = payload(&arguments)?;
+    println!("when written {}", written / payload);
+    println!("settled {}", settled / payload);
+    println!("milliseconds to settle {}", settling.as_millis());
     Ok(())
 }
 
 /// Bytes of all keys and values, as the store's usage counts them.
-fn payload(arguments: &Arguments) -> anyhow::Result<u64> {
+fn payload(arguments: &Arguments) -> anyhow::Result<f64> {
     let key = names::key(0, arguments.keys, arguments.folders);
-    let each = u64::try_from(key.len() + arguments.bytes)?;
-    Ok(arguments.users * arguments.keys * each)
+    let each = u32::try_from(key.len() + arguments.bytes)?;
+    let keys = u32::try_from(arguments.users * arguments.keys)?;
+    Ok(f64::from(keys) * f64::from(each))
 }
 
 /// Writes every key once.
@@ -121,13 +125,13 @@ fn commit(
     }
     let user = shuffled(user, arguments.users);
     let first = number % commits * each;
-    let mut random = Random::new(number.wrapping_add(time << 40));
+    let mut random = fastrand::Rng::with_seed(number.wrapping_add(time << 40));
     let operations = (first..arguments.keys.min(first + each)).map(|place| {
         let number = shuffled(place, arguments.keys);
         let key = names::key(number, arguments.keys, arguments.folders);
         Ok(Operation::Set {
             key: Key::parse(&key)?,
-            value: Value::new(random.value(arguments.bytes), arguments.bytes)?,
+            value: Value::new(value(&mut random, arguments.bytes), arguments.bytes)?,
             lifetime: Lifetime::Permanent,
         })
     });
@@ -137,7 +141,7 @@ fn commit(
 }
 
 /// Waits until the size stays the same; answers it, and when it was first reached.
-fn settle(arguments: &Arguments) -> anyhow::Result<(u64, u64)> {
+fn settle(arguments: &Arguments) -> anyhow::Result<(f64, Duration)> {
     let started = Instant::now();
     let deadline = started + Duration::from_secs(arguments.settle_seconds);
     let mut size = disk(&arguments.folder)?;
@@ -149,6 +153,6 @@ fn settle(arguments: &Arguments) -> anyhow::Result<(u64, u64)> {
             (size, since) = (now, Instant::now());
         }
     }
-    ensure!(size > 0, "nothing was stored");
-    Ok((size, since.duration_since(started).as_secs()))
+    ensure!(size > 0.0, "nothing was stored");
+    Ok((size, since.duration_since(started)))
 }

@@ -1,11 +1,12 @@
 //! What callgrind counted: instructions, by the part of the program that they were spent in.
-//!
-//! The format is that of Valgrind's manual, "Callgrind Format Specification".
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::process::Command;
 
 use anyhow::Context as _;
+
+use crate::sh;
 
 /// A part of the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -57,32 +58,31 @@ const PARTS: &[(Part, &[&str])] = &[
 pub(crate) struct Profile(HashMap<Part, u64>);
 
 impl Profile {
-    /// Reads the file that callgrind has written.
+    /// Reads a file that callgrind has written.
     pub(crate) fn read(file: &Path) -> anyhow::Result<Self> {
-        let text = std::fs::read(file).with_context(|| format!("cannot read {file:?}"))?;
-        Self::parse(&String::from_utf8_lossy(&text))
+        let mut annotate = Command::new("callgrind_annotate");
+        // Every function, and no source lines.
+        annotate.args(["--threshold=100", "--auto=no"]).arg(file);
+        Self::parse(&sh::output(&mut annotate)?)
     }
 
+    /// Reads the list of functions, `1,234 (5.60%)  FILE:FUNCTION [OBJECT]`, among headings.
     fn parse(text: &str) -> anyhow::Result<Self> {
         let mut profile = Self::default();
-        let mut parts: HashMap<&str, Part> = HashMap::new();
-        let mut part = Part::Rest;
-        let mut lines = text.lines();
-        while let Some(line) = lines.next() {
-            if let Some(name) = line.strip_prefix("fn=") {
-                part = named(&mut parts, name);
-            } else if let Some(name) = line.strip_prefix("cfn=") {
-                // It may be the first that tells the name.
-                named(&mut parts, name);
-            } else if line.starts_with("calls=") {
-                // What the call cost in all, which the other function has to its name.
-                lines.next();
-            } else if line
-                .starts_with(|first: char| "+-*".contains(first) || first.is_ascii_digit())
-            {
-                let cost = line.split_ascii_whitespace().nth(1).unwrap_or("0");
-                let cost: u64 = cost.parse().with_context(|| format!("\"{line}\""))?;
-                *profile.0.entry(part).or_default() += cost;
+        for line in text.lines() {
+            let Some((count, place)) = line.trim_start().split_once(" (") else {
+                continue;
+            };
+            let function = place.split_once(")  ").and_then(|(_, place)| {
+                let (_, function) = place.split_once(':')?;
+                Some(function.split(" [").next().unwrap_or(function))
+            });
+            if let Some(function) = function {
+                let count: u64 = count
+                    .replace(',', "")
+                    .parse()
+                    .with_context(|| line.to_owned())?;
+                *profile.0.entry(part_of(function)).or_default() += count;
             }
         }
         Ok(profile)
@@ -97,17 +97,6 @@ impl Profile {
     pub(crate) fn of(&self, part: Part) -> u64 {
         self.0.get(&part).copied().unwrap_or_default()
     }
-}
-
-/// The part of a function, which is given as `(NUMBER) NAME` at first and as `(NUMBER)` from then on.
-fn named<'a>(parts: &mut HashMap<&'a str, Part>, reference: &'a str) -> Part {
-    let (number, name) = reference.split_once(' ').unwrap_or((reference, ""));
-    if name.is_empty() {
-        return parts.get(number).copied().unwrap_or(Part::Rest);
-    }
-    let part = part_of(name);
-    parts.insert(number, part);
-    part
 }
 
 /// A function belongs to the first crate that its name has, the standard library aside: that of
@@ -127,27 +116,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_call_costs_counts_for_the_function_that_was_called() {
+    fn instructions_count_for_the_part_that_their_function_is_named_after() {
         let text = "\
-version: 1
-events: Ir
+Profile data file 'callgrind.out' (creator: callgrind-3.19.0)
+--------------------------------------------------------------------------------
+Ir
+1,407 (100.0%)  PROGRAM TOTALS
 
-fn=(1) prominence_server::front::call
-16 400
-calls=1 50
-16 900
-+3 100
-
-fn=(2) <hyper::Body as core::future::Future>::poll
-51 600
-cfn=(3) mi_malloc
-calls=3 0
-51 300
-fn=(3)
-* 300
-fn=(4) memcpy
--4 7
-totals: 1407
+Ir             file:function
+  600 (42.64%)  ???:<hyper::Body as core::future::Future>::poll [/home/prominence]
+  500 (35.54%)  ???:prominence_server::front::call'2 [/home/prominence]
+  300 (21.32%)  ???:mi_malloc [/home/prominence]
+    7 ( 0.50%)  ./string/memcpy.S:memcpy [/usr/lib/libc.so.6]
 ";
         let profile = Profile::parse(text).unwrap();
         assert_eq!(profile.of(Part::Own), 500);

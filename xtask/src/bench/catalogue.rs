@@ -1,17 +1,23 @@
 //! The rows of `rows.toml`: what each is called, what it does, what of it is shown, and what it has to reach.
 
+mod setup;
+
 use std::collections::BTreeMap;
 
 use anyhow::Context as _;
 use serde::Deserialize;
 
+use super::lab::Lab;
 use super::line::Line;
+use setup::one;
+pub(crate) use setup::{Contents, Peer, Shrinks};
 
 /// All that can be measured.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Catalogue {
     pub(crate) stores: BTreeMap<String, Contents>,
+    pub(crate) peers: BTreeMap<String, Peer>,
     /// In the order of the table.
     #[serde(rename = "row")]
     pub(crate) rows: Vec<Row>,
@@ -31,9 +37,12 @@ pub(crate) struct Row {
     /// It takes so long that it is left out where no row is named.
     #[serde(default)]
     pub(crate) by_name_only: bool,
+    /// Nodes of an etcd cluster that is there as long as the row, and that its servers run over.
+    pub(crate) cluster: Option<u8>,
+    /// Another row, whose sides come before its own.
+    pub(crate) like: Option<String>,
     #[serde(default)]
     pub(crate) sides: Vec<Side>,
-    pub(crate) custom: Option<String>,
     /// Figures that can't be had, with the reason.
     #[serde(default)]
     pub(crate) absent: BTreeMap<String, String>,
@@ -44,7 +53,8 @@ pub(crate) struct Row {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Side {
-    pub(crate) of: Subject,
+    /// `ours`, a peer, or `nobody` where what is asked needs no server.
+    pub(crate) of: String,
     /// The store that it is started on; an empty folder where there is none.
     pub(crate) data: Option<String>,
     /// On a copy of it, because it changes.
@@ -56,12 +66,17 @@ pub(crate) struct Side {
     /// With one key of 1 KB in it.
     #[serde(default)]
     pub(crate) hot: bool,
-    /// Started and stopped once before.
-    #[serde(default)]
-    pub(crate) restart: bool,
+    /// Started once before, and ended like this.
+    pub(crate) restart: Option<Restart>,
     /// Asked by random users of the store, each with a token.
     #[serde(default)]
     pub(crate) tokens: bool,
+    /// Of the server, beside the usual ones.
+    #[serde(default)]
+    pub(crate) settings: Vec<String>,
+    /// Servers that share the connections of each load.
+    #[serde(default = "one")]
+    pub(crate) servers: u64,
     /// What is noted once it has started.
     #[serde(default)]
     pub(crate) note: Notes,
@@ -69,19 +84,14 @@ pub(crate) struct Side {
     pub(crate) loads: Vec<Load>,
 }
 
-/// What is measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+/// How a server has ended.
+#[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Subject {
-    Ours,
-    Bare,
-    BareAppending,
-    Nginx,
-    Etcd,
-    Redis,
-    Nats,
-    /// What is asked needs no server.
-    Nobody,
+pub(crate) enum Restart {
+    /// In good order.
+    Closed,
+    /// By a kill in the midst of sets.
+    Killed,
 }
 
 /// What something is asked for some seconds.
@@ -90,6 +100,9 @@ pub(crate) enum Subject {
 pub(crate) struct Load {
     /// What `sides.rs` knows, or else a request of `requests.lua`.
     pub(crate) asks: String,
+    /// What follows the URL of all keys, for what asks for one path or prefix.
+    #[serde(default)]
+    pub(crate) path: String,
     #[serde(default = "usual_connections")]
     pub(crate) connections: u32,
     /// Keys to choose from, where the side has no store.
@@ -104,6 +117,21 @@ pub(crate) struct Load {
     /// Seconds that it takes at least, at full scale.
     #[serde(default)]
     pub(crate) at_least: u32,
+    /// Seconds that it takes, whatever the other loads take.
+    pub(crate) seconds: Option<u32>,
+    /// Keys that the answer has to bring, at full scale.
+    pub(crate) brings_keys: Option<u64>,
+    /// Folders that it has to bring, at any scale.
+    pub(crate) brings_folders: Option<u64>,
+    /// Options of a program.
+    #[serde(default)]
+    pub(crate) options: Vec<String>,
+    /// Options of a program that are numbers at full scale.
+    #[serde(default)]
+    pub(crate) counts: BTreeMap<String, u64>,
+    /// Figures that it brings under these names by itself.
+    #[serde(default)]
+    pub(crate) prints: Vec<String>,
     /// What goes on meanwhile; it begins a second before and ends a second after.
     pub(crate) beside: Option<Box<Load>>,
     #[serde(default)]
@@ -139,6 +167,12 @@ pub(crate) enum Measure {
     User,
     /// The same in the kernel.
     System,
+    /// Both of these.
+    Processor,
+    /// Answers in a second of that server of several that gave the fewest.
+    Least,
+    /// Milliseconds that 99 of 100 answers to others took at most.
+    OthersP99,
     /// Bytes that the block device has written for each byte of a value.
     Device,
     /// Mebibytes of memory at the end.
@@ -147,47 +181,35 @@ pub(crate) enum Measure {
     ResidentEach,
     /// Mebibytes of memory at most.
     Peak,
+    /// Mebibytes of memory at most during the load, less what there was before.
+    Growth,
+    /// Bytes of a cluster's database for each key.
+    DatabaseEach,
     /// Bytes of disk for each key.
     DiskEach,
     /// Milliseconds from the start of the process until it was ready.
     Ready,
 }
 
-/// What a store holds, at full scale.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Contents {
-    #[serde(default = "one")]
-    pub(crate) users: u64,
-    /// Keys of each user.
-    pub(crate) keys: u64,
-    /// Bytes of each value.
-    pub(crate) bytes: u64,
-    /// Folders that the keys are spread over; 0 for none.
-    #[serde(default)]
-    pub(crate) folders: u64,
-    #[serde(default)]
-    pub(crate) shrinks: Shrinks,
-}
-
-fn one() -> u64 {
-    1
-}
-
-/// What is a hundredth at small scale.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Shrinks {
-    #[default]
-    Keys,
-    Users,
-    Nothing,
-}
-
 impl Catalogue {
     /// Reads what is compiled in.
     pub(crate) fn read() -> anyhow::Result<Self> {
         toml::from_str(include_str!("rows.toml")).context("rows.toml")
+    }
+
+    /// The sides of a row, with those of the row that it is like.
+    pub(crate) fn sides<'a>(&'a self, row: &'a Row) -> impl Iterator<Item = &'a Side> {
+        let is_meant = |other: &&Row| row.like.as_ref() == Some(&other.name);
+        let like = self.rows.iter().filter(is_meant);
+        like.chain([row]).flat_map(|row| &row.sides)
+    }
+}
+
+impl Load {
+    /// Keys or folders that the answer has to bring.
+    pub(crate) fn expected(&self, lab: &Lab) -> Option<u64> {
+        let keys = self.brings_keys.map(|keys| lab.scaled(keys));
+        keys.or(self.brings_folders)
     }
 }
 
@@ -196,8 +218,9 @@ impl Side {
     pub(crate) fn names(&self) -> impl Iterator<Item = &String> {
         let loads = self.loads.iter();
         let loads = loads.flat_map(|load| std::iter::once(load).chain(load.beside.as_deref()));
+        let prints = loads.clone().flat_map(|load| &load.prints);
         let notes = loads.map(|load| &load.note).chain([&self.note]);
-        notes.flat_map(BTreeMap::values)
+        notes.flat_map(BTreeMap::values).chain(prints)
     }
 }
 
@@ -218,19 +241,24 @@ mod tests {
     }
 
     #[test]
-    fn every_figure_of_a_row_of_sides_is_noted_once_and_its_stores_are_known() {
+    fn every_figure_of_a_row_is_noted_once_and_its_stores_are_known() {
         let catalogue = Catalogue::read().unwrap();
         for row in &catalogue.rows {
-            let sides = || row.sides.iter();
+            let sides = || catalogue.sides(row);
             let mut noted: Vec<_> = sides().flat_map(Side::names).collect();
             noted.extend(row.absent.keys());
             let names: HashSet<_> = noted.iter().copied().collect();
             assert_eq!(names.len(), noted.len(), "{} notes one twice", row.name);
-            for line in row.lines.iter().filter(|_| row.custom.is_none()) {
+            for line in &row.lines {
                 for name in [Some(&line.ours), line.peer.as_ref()].into_iter().flatten() {
                     assert!(names.contains(name), "{} lacks {name}", row.name);
                 }
             }
+            for of in sides().map(|side| &*side.of) {
+                let known = ["ours", "nobody"].contains(&of) || catalogue.peers.contains_key(of);
+                assert!(known, "no peer {of}");
+            }
+            assert!(sides().next().is_some(), "{} has no side", row.name);
             for store in sides().filter_map(|side| side.data.as_ref()) {
                 assert!(catalogue.stores.contains_key(store), "no store {store}");
             }

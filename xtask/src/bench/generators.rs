@@ -1,41 +1,30 @@
-//! Programs that bear a load for some seconds and print how fast it was: wrk, bare appends, and whatever
-//! else prints the requests a second and their 99th percentile in milliseconds.
+//! Programs that bear a load and print how fast it was: wrk, bare appends, and whatever else prints the
+//! requests a second and their times in milliseconds, or figures by their names.
 
-use std::process::{Child, Command, Stdio};
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader, Lines};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 
+use super::catalogue::Measure;
+use super::figures::Figures;
 use super::lab::Lab;
 use crate::sh;
 
-/// What a generator saw.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Speed {
-    /// Requests a second.
-    pub(crate) rate: f64,
-    /// Half of the requests took no longer, in milliseconds; NaN where nobody says it.
-    pub(crate) median: f64,
-    /// 99 of 100 requests took no longer, in milliseconds.
-    pub(crate) p99: f64,
-}
+/// What came of a load.
+pub(crate) type Speed = BTreeMap<Measure, f64>;
 
 /// A generator that is ready to start.
-pub(crate) struct Generator {
-    command: Command,
-    read: fn(&str) -> anyhow::Result<Speed>,
-}
+pub(crate) struct Generator(Command);
 
 /// One that runs; it is ended when this is dropped.
-pub(crate) struct Running {
-    child: Option<Child>,
-    read: fn(&str) -> anyhow::Result<Speed>,
-}
+pub(crate) struct Running(Option<Child>);
 
 impl Generator {
-    /// One that prints `RATE P99`.
+    /// One whose last line is `RATE P99`, or `RATE P99 MEDIAN`.
     pub(crate) fn new(command: Command) -> Self {
-        let read = read_pair;
-        Self { command, read }
+        Self(command)
     }
 
     /// Appends to a file, synced in groups where there are several writers; without a server.
@@ -56,36 +45,27 @@ impl Generator {
         Ok((Self::new(command), folder))
     }
 
-    pub(crate) fn run(self) -> anyhow::Result<Speed> {
-        self.start()?.finish()
-    }
-
-    /// Starts it beside something else.
     pub(crate) fn start(mut self) -> anyhow::Result<Running> {
-        let command = self.command.stdout(Stdio::piped());
-        let child = command.stderr(Stdio::inherit()).spawn();
-        let child = child.with_context(|| format!("cannot start {:?}", self.command))?;
-        Ok(Running {
-            child: Some(child),
-            read: self.read,
-        })
+        let child = self.0.stdout(Stdio::piped()).spawn();
+        let child = child.with_context(|| format!("cannot start {:?}", self.0))?;
+        Ok(Running(Some(child)))
     }
 }
 
 impl Running {
     /// Waits for its end.
     pub(crate) fn finish(mut self) -> anyhow::Result<Speed> {
-        let child = self.child.take().context("a generator runs once")?;
+        let child = self.0.take().context("a generator runs once")?;
         let output = child.wait_with_output()?;
         let printed = String::from_utf8_lossy(&output.stdout);
         ensure!(output.status.success(), "{}: {printed}", output.status);
-        (self.read)(&printed)
+        read(&printed)
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        if let Some(child) = &mut self.child {
+        if let Some(child) = &mut self.0 {
             let _ = child.kill();
             let _ = child.wait();
         }
@@ -128,110 +108,135 @@ impl Wrk {
     pub(crate) fn generator(self) -> Generator {
         let mut command = Command::new("wrk");
         command
-            .args(["-t1", "--latency", "--timeout", "30s"])
+            .args(["-t1", "--timeout", "30s", "-s"])
+            .arg(sh::root().join("benches/requests.lua"))
             .arg(format!("-c{}", self.connections))
-            .arg(format!("-d{}s", self.seconds));
+            .arg(format!("-d{}s", self.seconds))
+            .envs(self.script);
         if let Some(token) = &self.token {
             command.arg("-H");
             command.arg(format!("Authorization: Bearer {token}"));
         }
-        if !self.script.is_empty() {
-            command.arg("-s");
-            command.arg(sh::root().join("benches/requests.lua"));
-            command.envs(self.script);
-        }
         command.arg(self.url);
-        let read = read_wrk;
-        Generator { command, read }
-    }
-
-    pub(crate) fn run(self) -> anyhow::Result<Speed> {
-        self.generator().run()
+        Generator(command)
     }
 }
 
-/// Reads wrk's report, and demands that every request succeeded.
-fn read_wrk(report: &str) -> anyhow::Result<Speed> {
-    for trouble in ["Non-2xx", "Socket errors"] {
-        ensure!(!report.contains(trouble), "not all went well: {report}");
-    }
-    let after = |label: &str| {
-        let mut lines = report.lines().map(str::trim);
-        let found = lines.find_map(|line| line.strip_prefix(label));
-        found
-            .map(str::trim)
-            .with_context(|| format!("wrk prints no {label}: {report}"))
+/// Reads the last line of a generator's report.
+fn read(report: &str) -> anyhow::Result<Speed> {
+    let last = report.lines().next_back().unwrap_or_default();
+    let figures: Result<Vec<f64>, _> = last.split(' ').map(str::parse).collect();
+    let speed: Speed = match figures.as_deref() {
+        Ok(figures @ ([_, _] | [_, _, _])) => {
+            let names = [Measure::Rate, Measure::P99, Measure::Median];
+            names.into_iter().zip(figures.iter().copied()).collect()
+        }
+        _ => bail!("the last line is not RATE P99 [MEDIAN]: {report}"),
     };
-    Ok(Speed {
-        rate: after("Requests/sec:")?.parse()?,
-        median: milliseconds(after("50%")?)?,
-        p99: milliseconds(after("99%")?)?,
-    })
-}
-
-/// wrk's times: `812.00us`, `3.20ms`, `1.05s`, `1.10m`.
-fn milliseconds(text: &str) -> anyhow::Result<f64> {
-    let units = [("us", 0.001), ("ms", 1.0), ("s", 1_000.0), ("m", 60_000.0)];
-    let found = units.iter().find_map(|(unit, worth)| {
-        let number = text.strip_suffix(unit)?;
-        Some(number.parse::<f64>().ok()? * worth)
-    });
-    found.with_context(|| format!("no time: {text}"))
-}
-
-fn read_pair(report: &str) -> anyhow::Result<Speed> {
-    let pair = report.trim().split_once(' ');
-    let (rate, p99) = pair.with_context(|| format!("RATE P99 is wanted, not {report:?}"))?;
-    let speed = Speed {
-        rate: rate.parse()?,
-        median: f64::NAN,
-        p99: p99.parse()?,
-    };
-    ensure!(speed.rate > 0.0, "the generator got nowhere");
+    ensure!(speed[&Measure::Rate] > 0.0, "the generator got nowhere");
     Ok(speed)
+}
+
+/// What several generators came to that shared a load: rates together, and the times of the slowest.
+pub(crate) fn shared(speeds: &[Speed]) -> Speed {
+    let mut shared = Speed::new();
+    for speed in speeds {
+        for (measure, figure) in speed {
+            if *measure == Measure::Rate {
+                *shared.entry(Measure::Rate).or_default() += figure;
+                let least = shared.entry(Measure::Least).or_insert(f64::INFINITY);
+                *least = least.min(*figure);
+            } else {
+                let most = shared.entry(*measure).or_default();
+                *most = most.max(*figure);
+            }
+        }
+    }
+    shared
+}
+
+/// A program that prints figures, one a line as `NAME NUMBER`, and perhaps `ready` after them. From then on it
+/// keeps up what it has begun, until its standard input ends. It is ended when this is dropped.
+pub(crate) struct Program {
+    child: Child,
+    printed: Lines<BufReader<ChildStdout>>,
+}
+
+impl Program {
+    pub(crate) fn start(command: &mut Command) -> anyhow::Result<Self> {
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .with_context(|| format!("cannot start {command:?}"))?;
+        let output = child.stdout.take().context("standard output")?;
+        let printed = BufReader::new(output).lines();
+        Ok(Self { child, printed })
+    }
+
+    /// Notes what it prints, until it is ready or has ended.
+    pub(crate) fn note(&mut self, figures: &mut Figures) -> anyhow::Result<()> {
+        for line in self.printed.by_ref() {
+            let line = line?;
+            if line == "ready" {
+                break;
+            }
+            let (name, figure) = line.rsplit_once(' ').context("no figure")?;
+            figures.note(name, figure.parse()?);
+        }
+        Ok(())
+    }
+
+    /// Lets it end, and notes what it prints until then. What it found wrong, it says by how it ends.
+    pub(crate) fn finish(&mut self, figures: &mut Figures) -> anyhow::Result<()> {
+        drop(self.child.stdin.take());
+        self.note(figures)?;
+        let status = self.child.wait()?;
+        ensure!(status.success(), "the program ended with {status}");
+        Ok(())
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // Where it has ended already, there is nothing left to end.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const REPORT: &str = "Running 1s test @ http://127.0.0.1:1/
-  1 threads and 2 connections
-  Thread Stats   Avg      Stdev     Max   +/- Stdev
-    Latency   100.00us   50.00us   1.02ms   91.00%
-  Latency Distribution
-     50%  812.00us
-     75%    1.00ms
-     90%    2.00ms
-     99%    1.05s
-  100 requests in 1.00s, 1.00MB read
-Requests/sec:  12345.67
-Transfer/sec:      1.00MB
-";
-
     #[test]
-    fn a_report_is_read_with_its_units() {
-        let speed = read_wrk(REPORT).unwrap();
-        assert_eq!((speed.rate, speed.p99), (12_345.67, 1_050.0));
-        assert!((speed.median - 0.812).abs() < 1e-9);
-        let speed = read_pair("1234 5.678\n").unwrap();
-        assert_eq!((speed.rate, speed.p99), (1_234.0, 5.678));
-        assert!(read_pair("0 0.1").is_err());
+    fn the_last_line_of_a_report_has_the_rate_and_the_times() {
+        let speed = read("Running 1s test\n  99 requests\n12345.67 1050.5 0.812\n").unwrap();
+        let wanted = [
+            (Measure::Rate, 12_345.67),
+            (Measure::Median, 0.812),
+            (Measure::P99, 1_050.5),
+        ];
+        assert_eq!(speed, wanted.into());
+        assert_eq!(read("1234 5.678\n").unwrap()[&Measure::P99], 5.678);
+        assert!(read("0 0.1\n").is_err());
     }
 
     #[test]
-    fn an_answer_that_is_no_success_fails_the_measurement() {
-        let failed = REPORT.replace(
-            "Requests/sec",
-            "  Non-2xx or 3xx responses: 1\nRequests/sec",
-        );
-        assert!(
-            read_wrk(&failed)
-                .unwrap_err()
-                .to_string()
-                .contains("Non-2xx")
-        );
-        let broken = format!("{REPORT}  Socket errors: connect 0, read 1, write 0, timeout 0\n");
-        assert!(read_wrk(&broken).is_err());
+    fn a_report_that_ends_with_words_fails_and_is_shown() {
+        let error = read("  Non-2xx or 3xx responses: 1\nnot every request succeeded\n");
+        assert!(error.unwrap_err().to_string().contains("Non-2xx"));
+    }
+
+    #[test]
+    fn servers_that_share_a_load_are_added_up_and_as_slow_as_the_slowest() {
+        let speeds = ["10 3 1", "30 2 2"].map(|report| read(report).unwrap());
+        let wanted = [
+            (Measure::Rate, 40.0),
+            (Measure::Median, 2.0),
+            (Measure::P99, 3.0),
+            (Measure::Least, 10.0),
+        ];
+        assert_eq!(shared(&speeds), wanted.into());
     }
 }

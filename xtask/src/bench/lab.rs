@@ -1,13 +1,12 @@
 //! What all rows share: how long and how large, scratch folders, programs that are there.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::ensure;
 
 use super::Options;
-use super::catalogue::Contents;
+use super::catalogue::Catalogue;
 use crate::sh;
 
 /// How large the stores are.
@@ -23,8 +22,7 @@ pub(crate) enum Scale {
 /// Where everything is measured.
 pub(crate) struct Lab<'a> {
     pub(crate) options: &'a Options,
-    /// What prepared stores hold, by their names.
-    pub(crate) stores: &'a BTreeMap<String, Contents>,
+    pub(crate) catalogue: &'a Catalogue,
     /// A token for peers, which read as many headers as the server does.
     pub(crate) token: String,
     /// Seconds for each measurement of a speed.
@@ -44,10 +42,7 @@ const PROGRAMS: &[(&str, &str)] = &[
 ];
 
 impl<'a> Lab<'a> {
-    pub(crate) fn new(
-        options: &'a Options,
-        stores: &'a BTreeMap<String, Contents>,
-    ) -> anyhow::Result<Self> {
+    pub(crate) fn new(options: &'a Options, catalogue: &'a Catalogue) -> anyhow::Result<Self> {
         let missing = install();
         ensure!(!missing.contains(&"wrk"), "nothing is measured without wrk");
         // Below the build folder, because a temporary folder may be in memory.
@@ -55,11 +50,11 @@ impl<'a> Lab<'a> {
         let scratch = tempfile::Builder::new()
             .prefix("bench-")
             .tempdir_in(target)?;
-        let mut sign = own("tokens");
+        let mut sign = own(&[], "tokens");
         let token = sh::output(sign.arg(scratch.path()))?;
         Ok(Self {
             options,
-            stores,
+            catalogue,
             token: token.trim().to_owned(),
             seconds: options.seconds,
             scratch,
@@ -99,15 +94,28 @@ impl<'a> Lab<'a> {
 
     /// A program of this workspace.
     pub(crate) fn own(&self, program: &str) -> Command {
-        own(program)
+        own(&[], program)
+    }
+
+    /// The same, started by the words that stand before it.
+    pub(crate) fn own_below(&self, before: &[String], program: &str) -> Command {
+        own(before, program)
     }
 }
 
 /// A program of this workspace, without anything that whoever measures has set for themselves.
-fn own(program: &str) -> Command {
+fn own(before: &[String], program: &str) -> Command {
     let target = std::env::var_os("CARGO_TARGET_DIR");
     let target = target.map_or_else(|| sh::root().join("target"), PathBuf::from);
-    let mut command = Command::new(target.join("release").join(program));
+    let program = target.join("release").join(program);
+    let mut command = match before {
+        [] => Command::new(program),
+        [first, options @ ..] => {
+            let mut command = Command::new(first);
+            command.args(options).arg(program);
+            command
+        }
+    };
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("PROMINENCE_") {
             command.env_remove(name);

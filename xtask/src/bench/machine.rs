@@ -2,28 +2,22 @@
 
 use std::process::Command;
 
+use procfs::{CpuInfo, Current as _, Meminfo};
+
 use crate::sh;
 
 /// What a run of measurements has in common: the day, its options, the machine.
 pub(crate) fn describe(rounds: u32, seconds: u32) -> anyhow::Result<String> {
-    let cpu = std::fs::read_to_string("/proc/cpuinfo")?;
-    let model = cpu.lines().find_map(|line| line.strip_prefix("model name"));
-    let model = model
-        .unwrap_or(": unknown")
-        .trim_start_matches([':', ' ', '\t']);
-    let memory = std::fs::read_to_string("/proc/meminfo")?;
-    let total = memory
-        .lines()
-        .find_map(|line| line.strip_prefix("MemTotal:"));
-    let total = total.unwrap_or("0 kB").trim().trim_end_matches(" kB");
-    let kibibytes: u64 = total.parse().unwrap_or_default();
+    let cpu = CpuInfo::current()?;
+    let model = cpu.model_name(0).unwrap_or("unknown");
+    let memory = Meminfo::current()?.mem_total;
     let cores = std::thread::available_parallelism()?;
     let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease")?;
     let day = sh::output(Command::new("date").args(["-u", "+%F"]))?;
     Ok(format!(
         "{}, `--rounds {rounds} --seconds {seconds}`, {cores} cores ({model}), {} GiB of memory, Linux {}",
         day.trim(),
-        kibibytes >> 20,
+        memory >> 30,
         kernel.trim()
     ))
 }

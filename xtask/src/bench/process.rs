@@ -19,9 +19,6 @@ const END_WITHIN: Duration = Duration::from_secs(5);
 /// How often a port is tried until it answers.
 const TRY_EVERY: Duration = Duration::from_millis(5);
 
-/// The kernel's unit of processor time in /proc, for all machines that it runs on (proc(5)).
-const TICKS_PER_SECOND: f64 = 100.0;
-
 /// What a process has used of the machine since it was started.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Spent {
@@ -106,12 +103,12 @@ impl Process {
 
     /// Mebibytes of memory that the process has now.
     pub(crate) fn resident(&self) -> anyhow::Result<f64> {
-        self.memory("VmRSS:")
+        mebibytes(self.kernel()?.status()?.vmrss)
     }
 
     /// Mebibytes of memory that the process had at most since [`Process::forget_peak`].
     pub(crate) fn peak(&self) -> anyhow::Result<f64> {
-        self.memory("VmHWM:")
+        mebibytes(self.kernel()?.status()?.vmhwm)
     }
 
     /// Lets the peak start over (proc_pid_clear_refs(5)).
@@ -122,26 +119,23 @@ impl Process {
 
     /// What it has used up to now.
     pub(crate) fn spent(&self) -> anyhow::Result<Spent> {
-        let times = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        // The name in the second field may have spaces, so it is counted from its end.
-        let fields = times.rsplit(')').next().unwrap_or_default();
-        let ticks = |place| -> anyhow::Result<f64> {
-            let field = fields.split_whitespace().nth(place);
-            Ok(field.context("/proc/PID/stat is short")?.parse::<f64>()?)
-        };
+        let times = self.kernel()?.stat()?;
+        let seconds = |ticks: u64| ticks as f64 / procfs::ticks_per_second() as f64;
         Ok(Spent {
-            user: ticks(11)? / TICKS_PER_SECOND,
-            system: ticks(12)? / TICKS_PER_SECOND,
+            user: seconds(times.utime),
+            system: seconds(times.stime),
         })
     }
 
-    fn memory(&self, which: &str) -> anyhow::Result<f64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix(which));
-        let kibibytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
-        let kibibytes: f64 = kibibytes.context("the process is gone")?.trim().parse()?;
-        Ok(kibibytes / 1_024.0)
+    /// What the kernel tells of it.
+    fn kernel(&self) -> anyhow::Result<procfs::process::Process> {
+        let id = i32::try_from(self.child.id())?;
+        procfs::process::Process::new(id).context("the process is gone")
     }
+}
+
+fn mebibytes(kibibytes: Option<u64>) -> anyhow::Result<f64> {
+    Ok(kibibytes.context("the process is gone")? as f64 / 1_024.0)
 }
 
 impl Drop for Process {

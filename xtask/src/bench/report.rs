@@ -6,10 +6,10 @@ mod kept;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use super::Outcome;
 use super::catalogue::Catalogue;
 use super::figures::{Samples, Spread, show};
 use super::line::Line;
+use super::{Options, Outcome};
 use crate::sh;
 
 const INTRODUCTION: &str = "# Benchmarks
@@ -45,7 +45,7 @@ const HEAD: &str = "| what | ours | peer | ratio | target | met | run |
 ";
 
 /// The plot of the long run, beside the page.
-pub(crate) const PLOT: &str = "long-run.svg";
+const PLOT: &str = "long-run.svg";
 
 /// The cells of a line of the table, and the run that they are from.
 #[derive(Debug, Default, PartialEq)]
@@ -60,6 +60,14 @@ struct Cells {
 /// The page that is written.
 pub(crate) fn path() -> PathBuf {
     sh::root().join("docs/benchmarks.md")
+}
+
+/// Where the long run's plot is drawn: beside the page, or in the build folder where nothing is written down.
+pub(crate) fn plot(options: &Options) -> PathBuf {
+    match options.writes() {
+        true => path().with_file_name(PLOT),
+        false => sh::root().join("target").join(PLOT),
+    }
 }
 
 /// The whole page. Rows that were not measured now keep their figures of the `old` page.

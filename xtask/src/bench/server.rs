@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 
-use super::generators::Wrk;
 use super::http::Caller;
 use super::lab::Lab;
 use super::process::Process;
@@ -21,6 +20,15 @@ const USER: &str = "bench";
 /// How often it is asked whether it is ready.
 const TRY_EVERY: Duration = Duration::from_millis(1);
 
+/// What is added to the usual command of a server.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Additions {
+    /// Before it, such as `valgrind` with its options.
+    pub(crate) before: Vec<String>,
+    /// After it.
+    pub(crate) settings: Vec<String>,
+}
+
 /// A running server.
 pub(crate) struct Server {
     process: Process,
@@ -32,37 +40,23 @@ pub(crate) struct Server {
 impl Server {
     /// Starts a server on a data folder, and waits until it is ready.
     pub(crate) fn start(lab: &Lab, data: &Path) -> anyhow::Result<Self> {
-        Self::start_with(lab, data, &[])
+        Self::start_with(lab, data, &Additions::default())
     }
 
-    /// The same with settings beside the usual ones.
-    pub(crate) fn start_with(lab: &Lab, data: &Path, settings: &[&str]) -> anyhow::Result<Self> {
-        Self::start_as(lab, data, &mut lab.own("prominence"), settings)
-    }
-
-    /// The same with something put before the program, such as `valgrind`.
-    pub(crate) fn start_below(
+    /// The same with something added to its command.
+    pub(crate) fn start_with(
         lab: &Lab,
         data: &Path,
-        wrapper: &mut Command,
+        additions: &Additions,
     ) -> anyhow::Result<Self> {
-        wrapper.arg(lab.own("prominence").get_program());
-        Self::start_as(lab, data, wrapper, &[])
-    }
-
-    fn start_as(
-        lab: &Lab,
-        data: &Path,
-        command: &mut Command,
-        settings: &[&str],
-    ) -> anyhow::Result<Self> {
+        let mut command = lab.own_below(&additions.before, "prominence");
         command
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(data)
             .args(QUOTA)
-            .args(settings);
+            .args(&additions.settings);
         let started = Instant::now();
-        let (process, url) = Process::with_url(lab, command)?;
+        let (process, url) = Process::with_url(lab, &mut command)?;
         let origin = url.split("/prominence/").next().unwrap_or(&url);
         let caller = Caller::anonymous();
         while caller.get(&format!("{origin}/readyz")).is_err() {
@@ -94,13 +88,6 @@ impl Server {
     /// The URL of a key, a listing, or anything else below `/kv`.
     pub(crate) fn kv(&self, path: &str) -> String {
         format!("{}/kv{path}", self.url)
-    }
-
-    /// wrk as the user whose keys are measured.
-    pub(crate) fn wrk(&self, lab: &Lab, path: &str, connections: u32) -> Wrk {
-        let mut wrk = Wrk::new(self.kv(path), lab.seconds, connections);
-        wrk.token = Some(self.token.clone());
-        wrk
     }
 
     /// Sets the one key of 1 KB.

@@ -1,32 +1,40 @@
 //! Carries out what a row's sides say: starts a subject, bears its loads, and notes the figures.
+//!
+//! | module | its part |
+//! | --- | --- |
+//! | `load` | one load: what bears it, what goes on beside it, what is noted of it |
+//! | `asks` | loads that no generator bears |
+
+mod asks;
+mod load;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
+use prominence_cluster::etcd::Cluster;
 
-use super::catalogue::{Contents, Load, Measure, Notes, Side};
+use super::catalogue::{Contents, Load, Measure, Restart, Side};
 use super::device::Device;
 use super::figures::Figures;
-use super::generators::{Generator, Speed, Wrk};
+use super::generators::Wrk;
 use super::lab::Lab;
-use super::process::Spent;
-use super::server::Server;
+use super::server::{Additions, Server};
 use super::stores::{copied, disk, prepared, read_through, settle_disk};
 use super::subjects::{self, Started};
 use crate::sh;
 
-/// What goes on beside a load begins so much before it and ends as much after it.
-const MARGIN_SECONDS: u32 = 1;
-const MARGIN: Duration = Duration::from_secs(1);
-
-/// How long a server stands idle that is asked nothing.
-const IDLE: Duration = Duration::from_secs(2);
+/// Connections that set keys of a server that is killed.
+const WRITERS: u32 = 128;
 
 /// A side that runs.
 struct Bench<'a> {
     lab: &'a Lab<'a>,
-    subject: Started,
+    /// More than one where servers share each load.
+    subjects: Vec<Started>,
+    /// Of the other servers than the first.
+    _folders: Vec<tempfile::TempDir>,
+    cluster: Option<&'a Cluster>,
     data: &'a Path,
     /// What is in its store.
     contents: Option<Contents>,
@@ -36,9 +44,14 @@ struct Bench<'a> {
     device: Option<Result<Device, String>>,
 }
 
-/// Measures a side.
-pub(crate) fn measure(lab: &Lab, side: &Side, figures: &mut Figures) -> anyhow::Result<()> {
-    if let Some(reason) = subjects::lacking(lab, side.of) {
+/// Measures a side; its servers run over the cluster, where there is one.
+pub(crate) fn measure(
+    lab: &Lab,
+    side: &Side,
+    cluster: Option<&Cluster>,
+    figures: &mut Figures,
+) -> anyhow::Result<()> {
+    if let Some(reason) = subjects::lacking(lab, &side.of) {
         for name in side.names() {
             figures.lack(name, &*reason);
         }
@@ -52,7 +65,7 @@ pub(crate) fn measure(lab: &Lab, side: &Side, figures: &mut Figures) -> anyhow::
         Some(data) if !side.copy => prepared(lab, data)?,
         _ => folder.path().to_owned(),
     };
-    let bench = Bench::start(lab, side, &data)?;
+    let bench = Bench::start(lab, side, cluster, &data)?;
     for (measure, name) in &side.note {
         let figure = bench.look(*measure)?;
         figures.note(
@@ -63,22 +76,30 @@ pub(crate) fn measure(lab: &Lab, side: &Side, figures: &mut Figures) -> anyhow::
     for load in &side.loads {
         bench.bear(load, figures)?;
     }
-    match bench.subject {
-        Started::Ours(server) => server.stop(),
-        Started::Peer(_) | Started::Nobody => Ok(()),
-    }
+    bench.subjects.into_iter().try_for_each(Started::stop)
 }
 
 impl<'a> Bench<'a> {
-    fn start(lab: &'a Lab<'a>, side: &Side, data: &'a Path) -> anyhow::Result<Self> {
+    fn start(
+        lab: &'a Lab<'a>,
+        side: &Side,
+        cluster: Option<&'a Cluster>,
+        data: &'a Path,
+    ) -> anyhow::Result<Self> {
         let contents = side.data.as_ref().map(|name| Contents::of(lab, name));
         let contents = contents.transpose()?;
         if side.cached {
             // Whether the system has a file in its cache depends on the row before.
             read_through(data)?;
         }
-        if side.restart {
-            Server::start(lab, data)?.stop()?;
+        match side.restart {
+            Some(Restart::Closed) => Server::start(lab, data)?.stop()?,
+            Some(Restart::Killed) => {
+                let contents = contents.as_ref();
+                let keys = contents.context("a store that is killed")?.keys;
+                start_and_kill(lab, data, keys)?;
+            }
+            None => {}
         }
         let users = contents.as_ref().filter(|_| side.tokens);
         let users = users.map(|contents| contents.users);
@@ -91,134 +112,63 @@ impl<'a> Bench<'a> {
             let device = settle_disk().and_then(|()| Device::quiet(data));
             device.map_err(|reason| format!("{reason:#}"))
         });
-        let subject = Started::start(lab, side.of, data)?;
-        if let Started::Ours(server) = &subject
-            && side.hot
-        {
-            server.set_hot()?;
+        let mut additions = Additions::default();
+        additions.settings.clone_from(&side.settings);
+        if let Some(cluster) = cluster {
+            let endpoints = cluster.endpoints().join(",");
+            let engine = ["--engine", "etcd", "--etcd-endpoints", &endpoints];
+            additions.settings.extend(engine.map(str::to_owned));
         }
-        Ok(Self {
+        let mut subjects = vec![Started::start(lab, &side.of, data, &additions)?];
+        let mut folders = Vec::new();
+        for _ in 1..side.servers {
+            // Each has a secret and a token of its own; the user is the same.
+            let folder = lab.folder()?;
+            subjects.push(Started::start(lab, &side.of, folder.path(), &additions)?);
+            folders.push(folder);
+        }
+        let bench = Self {
             lab,
-            subject,
+            subjects,
+            _folders: folders,
+            cluster,
             data,
             contents,
             tokens,
             device,
-        })
-    }
-
-    /// Lets it be asked, and notes what came of it.
-    fn bear(&self, load: &Load, figures: &mut Figures) -> anyhow::Result<()> {
-        let seconds = self.lab.at_least(load.at_least);
-        if load.warm > 0 {
-            let warm = self.lab.at_least(load.warm);
-            self.generator(load, warm)?.0.run()?;
+        };
+        if side.hot {
+            bench.server()?.set_hot()?;
         }
-        let beside = load.beside.as_deref();
-        let beside = beside.map(|beside| {
-            let (generator, folder) = self.generator(beside, seconds + 2 * MARGIN_SECONDS)?;
-            let running = generator.start()?;
-            std::thread::sleep(MARGIN);
-            anyhow::Ok((beside, running, folder))
-        });
-        let beside = beside.transpose()?;
-        let before = Counted::take(self, &load.note)?;
-        let speed = self.ask(load, seconds)?;
-        let after = Counted::take(self, &load.note)?;
-        let count = speed.rate * f64::from(seconds);
-        for (measure, name) in &load.note {
-            let spent = |of: fn(&Spent) -> f64| {
-                let spent = Option::zip(before.spent.as_ref(), after.spent.as_ref());
-                spent.map(|(before, after)| (of(after) - of(before)) * 1e6 / count)
-            };
-            let figure = match measure {
-                Measure::Rate => Some(speed.rate),
-                Measure::Median => Some(speed.median),
-                Measure::P99 => Some(speed.p99),
-                Measure::User => spent(|spent| spent.user),
-                Measure::System => spent(|spent| spent.system),
-                Measure::Device => {
-                    let bytes = u32::try_from(self.value(load).0)?;
-                    match after.written_since(&before) {
-                        Ok(written) => figures.note(name, written / (count * f64::from(bytes))),
-                        Err(reason) => figures.lack(name, reason),
-                    }
-                    continue;
-                }
-                of_the_side => self.look(*of_the_side)?,
-            };
-            figures.note(name, figure.with_context(|| format!("no {measure:?}"))?);
-        }
-        if let Some((load, running, _folder)) = beside {
-            let speed = running.finish()?;
-            let name = load
-                .note
-                .get(&Measure::Rate)
-                .context("only its rate is noted")?;
-            figures.note(name, speed.rate);
-        }
-        Ok(())
+        Ok(bench)
     }
 
     /// What can be seen of a side at any time; `None` where that takes a load.
     fn look(&self, measure: Measure) -> anyhow::Result<Option<f64>> {
-        let process = || self.subject.process();
+        let process = || self.subject()?.process();
         let for_each = |bytes: f64| {
             let contents = self.contents.as_ref().context("nothing is stored")?;
             anyhow::Ok(bytes / f64::from(u32::try_from(contents.keys)?))
         };
-        Ok(Some(match (measure, &self.subject) {
-            (Measure::Resident, _) => process()?.resident()?,
-            (Measure::Peak, _) => process()?.peak()?,
-            (Measure::ResidentEach, _) => for_each(process()?.resident()? * 1_048_576.0)?,
-            (Measure::DiskEach, _) => for_each(disk(self.data)?)?,
-            (Measure::Ready, Started::Ours(server)) => server.ready_after(),
+        Ok(Some(match measure {
+            Measure::Resident => process()?.resident()?,
+            Measure::Peak => process()?.peak()?,
+            Measure::ResidentEach => for_each(process()?.resident()? * 1_048_576.0)?,
+            Measure::DiskEach => for_each(disk(self.data)?)?,
+            Measure::Ready => self.server()?.ready_after(),
             _ => return Ok(None),
         }))
     }
 
-    fn ask(&self, load: &Load, seconds: u32) -> anyhow::Result<Speed> {
-        let (url, _) = self.subject.urls();
-        match &*load.asks {
-            "redis-get" => subjects::redis_gets(&url, seconds),
-            "redis-set" => subjects::redis_sets(&url, seconds),
-            "nothing" => {
-                std::thread::sleep(IDLE);
-                let (rate, median, p99) = (0.0, 0.0, 0.0);
-                Ok(Speed { rate, median, p99 })
-            }
-            _ => self.generator(load, seconds)?.0.run(),
-        }
+    fn subject(&self) -> anyhow::Result<&Started> {
+        self.subjects.first().context("nothing runs")
     }
 
-    /// What bears a load, and a folder that is to be there as long.
-    fn generator(
-        &self,
-        load: &Load,
-        seconds: u32,
-    ) -> anyhow::Result<(Generator, Option<tempfile::TempDir>)> {
-        let (url, hot) = self.subject.urls();
-        let (bytes, keys) = self.value(load);
-        let connections = load.connections;
-        match &*load.asks {
-            "appends" => {
-                let appends = Generator::appends(self.lab, load.bytes, connections, seconds)?;
-                return Ok((appends.0, Some(appends.1)));
-            }
-            "nats-put" => return Ok((subjects::nats_puts(&url, connections, seconds)?, None)),
-            _ => {}
+    fn server(&self) -> anyhow::Result<&Server> {
+        match self.subject()? {
+            Started::Ours(server) => Ok(server),
+            Started::Peer(_) | Started::Nobody => bail!("only the server is asked that"),
         }
-        let is_hot = load.asks == "hot";
-        let url = if is_hot { url + hot } else { url };
-        let mut wrk = Wrk::new(url, seconds, connections);
-        wrk.token = self.subject.token(self.lab).map(str::to_owned);
-        if !is_hot {
-            wrk = wrk.asks(&load.asks, keys).with("BENCH_BYTES", bytes);
-        }
-        if let Some(tokens) = &self.tokens {
-            wrk = wrk.with("BENCH_TOKENS", tokens.display());
-        }
-        Ok((wrk.generator(), None))
     }
 
     /// Bytes of a value, and keys to choose from.
@@ -228,38 +178,17 @@ impl<'a> Bench<'a> {
     }
 }
 
-/// What has been counted up to a moment.
-struct Counted {
-    spent: Option<Spent>,
-    written: Option<Result<f64, String>>,
-}
-
-impl Counted {
-    fn take(bench: &Bench<'_>, notes: &Notes) -> anyhow::Result<Self> {
-        let wants = |measure| notes.contains_key(&measure);
-        let device = bench.device.as_ref().filter(|_| wants(Measure::Device));
-        let written = device.map(|device| {
-            // What is still in the operating system's cache counts as well.
-            let written = device
-                .as_ref()
-                .map(|device| settle_disk().and_then(|()| device.written()));
-            written?.map_err(|error| error.to_string())
-        });
-        let times = wants(Measure::User) || wants(Measure::System);
-        let spent = times.then(|| bench.subject.process()?.spent());
-        let spent = spent.transpose()?;
-        Ok(Self { spent, written })
-    }
-
-    /// Bytes that the device was given since, or why they aren't known.
-    fn written_since(&self, before: &Self) -> Result<f64, String> {
-        let bytes = |at: &Self| {
-            at.written
-                .clone()
-                .unwrap_or_else(|| Err("not counted".into()))
-        };
-        Ok(bytes(self)? - bytes(before)?)
-    }
+/// Starts a server, and kills it in the midst of sets.
+fn start_and_kill(lab: &Lab, data: &Path, keys: u64) -> anyhow::Result<()> {
+    let server = Server::start(lab, data)?;
+    // Nobody reads what wrk says; its last requests are cut off.
+    let mut sets = Wrk::new(server.kv(""), lab.seconds + 60, WRITERS).asks("set", keys);
+    sets.token = Some(server.token().to_owned());
+    let sets = sets.generator().start()?;
+    std::thread::sleep(Duration::from_secs(u64::from(lab.seconds)));
+    server.kill()?;
+    drop(sets);
+    settle_disk()
 }
 
 /// A file with a token of each user, which the requests choose from.

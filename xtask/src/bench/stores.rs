@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Context as _;
+use walkdir::WalkDir;
 
 use super::catalogue::{Contents, Shrinks};
 use super::lab::{Lab, Scale};
@@ -17,7 +18,7 @@ const LOADER_VERSION: u32 = 1;
 impl Contents {
     /// What the store of this name holds in the scale of this run.
     pub(crate) fn of(lab: &Lab, name: &str) -> anyhow::Result<Self> {
-        let store = lab.stores.get(name);
+        let store = lab.catalogue.stores.get(name);
         let mut contents = store.with_context(|| format!("no store {name}"))?.clone();
         match contents.shrinks {
             Shrinks::Keys => contents.keys = lab.scaled(contents.keys),
@@ -111,9 +112,7 @@ pub(crate) fn disk(folder: &Path) -> anyhow::Result<f64> {
 /// A store that another version laid out would be measured as if this one had.
 fn engine() -> anyhow::Result<String> {
     let mut hasher = DefaultHasher::new();
-    let mut files = files_below(&sh::root().join("crates/engines/src"))?;
-    files.sort();
-    for file in files {
+    for file in files_below(&sh::root().join("crates/engines/src"))? {
         std::fs::read(file)?.hash(&mut hasher);
     }
     let lock = std::fs::read_to_string(sh::root().join("Cargo.lock"))?;
@@ -122,19 +121,13 @@ fn engine() -> anyhow::Result<String> {
     Ok(format!("{:016x}", hasher.finish()))
 }
 
+/// The files below a folder, in order; the administrators' socket is none.
 fn files_below(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let mut folders = vec![folder.to_owned()];
     let mut files = Vec::new();
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder)? {
-            let entry = entry?;
-            let kind = entry.file_type()?;
-            if kind.is_dir() {
-                folders.push(entry.path());
-            } else if kind.is_file() {
-                // The administrators' socket is neither.
-                files.push(entry.path());
-            }
+    for entry in WalkDir::new(folder).sort_by_file_name() {
+        let entry = entry?;
+        if entry.file_type().is_file() {
+            files.push(entry.into_path());
         }
     }
     Ok(files)

@@ -1,16 +1,16 @@
-//! What is measured: the server, and beside it a bare one, nginx, etcd, Redis and NATS.
+//! What is measured: the server, and beside it the peers that `rows.toml` describes.
 
 use std::path::Path;
 use std::process::Command;
 
 use anyhow::{Context as _, ensure};
 
-use super::catalogue::Subject;
+use super::catalogue::{self, Measure};
 use super::generators::{Generator, Speed};
 use super::http::Caller;
 use super::lab::Lab;
 use super::process::{Process, free_port};
-use super::server::Server;
+use super::server::{Additions, Server};
 use crate::{python, sh};
 
 /// What each keeps under its one key.
@@ -29,28 +29,38 @@ pub(crate) enum Started {
 /// A peer that runs.
 pub(crate) struct Peer {
     process: Process,
-    /// Where it is asked; of Redis the port alone.
     url: String,
-    /// What follows the URL of the one key that is there.
-    hot: &'static str,
-    /// It is sent a token as the server is, so that it reads as many headers.
+    hot: String,
     takes_token: bool,
     _folder: tempfile::TempDir,
 }
 
 impl Started {
     /// The server on a data folder, or a peer in a folder of its own.
-    pub(crate) fn start(lab: &Lab, subject: Subject, data: &Path) -> anyhow::Result<Self> {
-        Ok(Self::Peer(match subject {
-            Subject::Ours => return Ok(Self::Ours(Server::start(lab, data)?)),
-            Subject::Nobody => return Ok(Self::Nobody),
-            Subject::Bare => bare(lab, false)?,
-            Subject::BareAppending => bare(lab, true)?,
-            Subject::Nginx => nginx(lab)?,
-            Subject::Etcd => etcd(lab)?,
-            Subject::Redis => redis(lab)?,
-            Subject::Nats => nats(lab)?,
-        }))
+    pub(crate) fn start(
+        lab: &Lab,
+        subject: &str,
+        data: &Path,
+        additions: &Additions,
+    ) -> anyhow::Result<Self> {
+        match subject {
+            "ours" => Ok(Self::Ours(Server::start_with(lab, data, additions)?)),
+            "nobody" => Ok(Self::Nobody),
+            peer => {
+                let peer = lab.catalogue.peers.get(peer).context("no such peer")?;
+                Ok(Self::Peer(peer.start(lab, additions)?))
+            }
+        }
+    }
+
+    /// Lets it end in good order.
+    pub(crate) fn stop(self) -> anyhow::Result<()> {
+        match self {
+            Self::Ours(server) => server.stop(),
+            // Peers end as they like.
+            Self::Peer(peer) => peer.process.stop().map(drop),
+            Self::Nobody => Ok(()),
+        }
     }
 
     pub(crate) fn process(&self) -> anyhow::Result<&Process> {
@@ -62,10 +72,10 @@ impl Started {
     }
 
     /// Where it is asked for keys, and what follows that for the one key.
-    pub(crate) fn urls(&self) -> (String, &'static str) {
+    pub(crate) fn urls(&self) -> (String, &str) {
         match self {
             Self::Ours(server) => (server.kv(""), "/hot"),
-            Self::Peer(peer) => (peer.url.clone(), peer.hot),
+            Self::Peer(peer) => (peer.url.clone(), &peer.hot),
             Self::Nobody => (String::new(), ""),
         }
     }
@@ -81,132 +91,71 @@ impl Started {
 }
 
 /// Why a subject can't be measured here, where that is so.
-pub(crate) fn lacking(lab: &Lab, subject: Subject) -> Option<String> {
-    let programs: &[_] = match subject {
-        Subject::Ours | Subject::Bare | Subject::BareAppending | Subject::Nobody => &[],
-        Subject::Nginx => &["nginx"],
-        Subject::Etcd => &["etcd"],
-        Subject::Redis => &["redis-server", "redis-benchmark"],
-        Subject::Nats => return python::nats().err().map(|error| error.to_string()),
-    };
-    let missing = programs.iter().find(|program| !lab.has(program))?;
+pub(crate) fn lacking(lab: &Lab, subject: &str) -> Option<String> {
+    let peer = lab.catalogue.peers.get(subject)?;
+    if peer.uses(NATS) {
+        return python::nats().err().map(|error| error.to_string());
+    }
+    let missing = peer.needs.iter().find(|program| !lab.has(program))?;
     Some(format!("{missing} is missing"))
 }
 
-/// hyper with nothing behind it, or with grouped appends behind its POST and PUT.
-fn bare(lab: &Lab, appends: bool) -> anyhow::Result<Peer> {
-    let folder = lab.folder()?;
-    let mut bare = lab.own("bare-server");
-    if appends {
-        bare.arg("--folder").arg(folder.path());
+/// The folder of the programs that come with the client of NATS.
+const NATS: &str = "{nats}";
+
+impl catalogue::Peer {
+    /// Starts it in a folder of its own, and waits until it can be asked.
+    fn start(&self, lab: &Lab, additions: &Additions) -> anyhow::Result<Peer> {
+        let folder = lab.folder()?;
+        let (port, second_port) = (free_port()?, free_port()?);
+        let mut names = vec![
+            ("{home}", folder.path().display().to_string()),
+            ("{port}", port.to_string()),
+            ("{second-port}", second_port.to_string()),
+            ("{value}", "x".repeat(VALUE_BYTES)),
+            // A byte less than that, in base64.
+            ("{base64}", "eHh4".repeat(VALUE_BYTES / 3)),
+        ];
+        if self.uses(NATS) {
+            let programs = python::nats()?.with_file_name("");
+            names.push((NATS, programs.display().to_string()));
+        }
+        let filled = |text: &str| {
+            let names = names.iter();
+            names.fold(text.to_owned(), |text, (name, value)| {
+                text.replace(name, value)
+            })
+        };
+        for (name, text) in &self.files {
+            std::fs::write(folder.path().join(name), filled(text))?;
+        }
+        let (program, arguments) = self.command.split_first().context("no command")?;
+        let mut command = match self.is_own {
+            true => lab.own_below(&additions.before, program),
+            false => Command::new(filled(program)),
+        };
+        command.args(arguments.iter().map(|argument| filled(argument)));
+        let (process, url) = match &self.url {
+            Some(url) => (Process::on_port(lab, &mut command, port)?, filled(url)),
+            None => Process::with_url(lab, &mut command)?,
+        };
+        let url = url.trim_end_matches('/').to_owned();
+        if let Some((path, body)) = &self.first {
+            let caller = Caller::anonymous();
+            caller.post(&format!("{url}{path}"), filled(body).as_bytes())?;
+        }
+        Ok(Peer {
+            process,
+            url,
+            hot: self.hot.clone(),
+            takes_token: self.takes_token,
+            _folder: folder,
+        })
     }
-    let (process, url) = Process::with_url(lab, &mut bare)?;
-    Ok(Peer {
-        process,
-        url: url.trim_end_matches('/').to_owned(),
-        hot: "/",
-        takes_token: true,
-        _folder: folder,
-    })
-}
 
-/// nginx with one static file and nothing that slows it down.
-fn nginx(lab: &Lab) -> anyhow::Result<Peer> {
-    let folder = lab.folder()?;
-    let home = folder.path().display();
-    let port = free_port()?;
-    std::fs::write(folder.path().join("hot"), "x".repeat(VALUE_BYTES))?;
-    let configuration = format!(
-        "user root;\nworker_processes 2;\nworker_cpu_affinity auto;\ndaemon off;\n\
-         pid {home}/pid;\nerror_log {home}/error.log crit;\n\
-         events {{ worker_connections 1024; }}\n\
-         http {{\n  access_log off;\n  sendfile on;\n  tcp_nopush on;\n  tcp_nodelay on;\n\
-         keepalive_requests 1000000000;\n  open_file_cache max=100 inactive=1h;\n  \
-         open_file_cache_valid 1h;\n  server {{ listen 127.0.0.1:{port}; root {home}; }}\n}}\n"
-    );
-    let file = folder.path().join("nginx.conf");
-    std::fs::write(&file, configuration)?;
-    let mut nginx = Command::new("nginx");
-    nginx.arg("-p").arg(folder.path()).arg("-c").arg(&file);
-    Ok(Peer {
-        process: Process::on_port(lab, &mut nginx, port)?,
-        url: format!("http://127.0.0.1:{port}"),
-        hot: "/hot",
-        takes_token: true,
-        _folder: folder,
-    })
-}
-
-/// A single etcd with one key, asked through its HTTP gateway.
-fn etcd(lab: &Lab) -> anyhow::Result<Peer> {
-    let folder = lab.folder()?;
-    let (clients, peers) = (free_port()?, free_port()?);
-    let client = format!("http://127.0.0.1:{clients}");
-    let peer = format!("http://127.0.0.1:{peers}");
-    let mut etcd = Command::new("etcd");
-    etcd.arg("--data-dir").arg(folder.path());
-    for option in ["--listen-client-urls", "--advertise-client-urls"] {
-        etcd.args([option, &client]);
+    fn uses(&self, name: &str) -> bool {
+        self.command.iter().any(|word| word.contains(name))
     }
-    for option in ["--listen-peer-urls", "--initial-advertise-peer-urls"] {
-        etcd.args([option, &peer]);
-    }
-    etcd.args(["--initial-cluster", &format!("default={peer}")]);
-    etcd.args(["--log-level", "error"]);
-    let process = Process::on_port(lab, &mut etcd, clients)?;
-    // "hot", and a value of 999 bytes, both in base64.
-    let value = "eHh4".repeat(VALUE_BYTES / 3);
-    let body = format!(r#"{{"key":"aG90","value":"{value}"}}"#);
-    // It listens before it has elected itself, and holds the request until then.
-    Caller::anonymous().post(&format!("{client}/v3/kv/put"), body.as_bytes())?;
-    Ok(Peer {
-        process,
-        url: format!("{client}/v3/kv"),
-        hot: "",
-        takes_token: false,
-        _folder: folder,
-    })
-}
-
-/// A Redis server that syncs every write before it answers.
-fn redis(lab: &Lab) -> anyhow::Result<Peer> {
-    let folder = lab.folder()?;
-    let port = free_port()?;
-    let mut redis = Command::new("redis-server");
-    redis.args(["--bind", "127.0.0.1", "--port", &port.to_string()]);
-    redis.args(["--save", "", "--appendonly", "yes"]);
-    redis.args(["--appendfsync", "always"]);
-    redis.args(["--auto-aof-rewrite-percentage", "0"]);
-    redis.args(["--loglevel", "warning", "--dir"]);
-    redis.arg(folder.path());
-    Ok(Peer {
-        process: Process::on_port(lab, &mut redis, port)?,
-        url: port.to_string(),
-        hot: "",
-        takes_token: false,
-        _folder: folder,
-    })
-}
-
-/// A NATS server that syncs every message of a stream before it acknowledges it.
-fn nats(lab: &Lab) -> anyhow::Result<Peer> {
-    let folder = lab.folder()?;
-    let port = free_port()?;
-    let configuration = format!(
-        "listen: 127.0.0.1:{port}\njetstream {{ store_dir: {:?}, sync_interval: always }}\n",
-        folder.path()
-    );
-    let file = folder.path().join("nats.conf");
-    std::fs::write(&file, configuration)?;
-    let mut nats = Command::new(python::nats()?.with_file_name("nats-server"));
-    nats.arg("-c").arg(&file);
-    Ok(Peer {
-        process: Process::on_port(lab, &mut nats, port)?,
-        url: format!("nats://127.0.0.1:{port}"),
-        hot: "",
-        takes_token: false,
-        _folder: folder,
-    })
 }
 
 /// Puts of random keys into a bucket of NATS, so many at a time.
@@ -230,7 +179,7 @@ pub(crate) fn redis_sets(port: &str, seconds: u32) -> anyhow::Result<Speed> {
 
 /// As many requests as take about as long as the other measurements.
 fn redis_timed(port: &str, seconds: u32, arguments: &[&str]) -> anyhow::Result<Speed> {
-    let mut rate = redis_benchmark(port, arguments, TRIAL_REQUESTS)?.rate;
+    let mut rate = redis_benchmark(port, arguments, TRIAL_REQUESTS)?[&Measure::Rate];
     let mut requests = seconds * TRIAL_REQUESTS;
     while rate >= f64::from(TRIAL_REQUESTS) * 2.0 {
         rate /= 2.0;
@@ -266,11 +215,11 @@ fn read_redis(report: &str) -> anyhow::Result<Speed> {
         let cell = cell.map(|(_, cell)| cell.parse::<f64>());
         cell.with_context(|| format!("redis-benchmark prints no {name}: {report}"))
     };
-    Ok(Speed {
-        rate: cell("rps")??,
-        median: cell("p50_latency_ms")??,
-        p99: cell("p99_latency_ms")??,
-    })
+    Ok(Speed::from([
+        (Measure::Rate, cell("rps")??),
+        (Measure::Median, cell("p50_latency_ms")??),
+        (Measure::P99, cell("p99_latency_ms")??),
+    ]))
 }
 
 #[cfg(test)]
@@ -282,7 +231,10 @@ mod tests {
         let report = "\"test\",\"rps\",\"p50_latency_ms\",\"p99_latency_ms\",\"max_latency_ms\"\n\
                       \"SET\",\"17391.30\",\"6.9\",\"11.607\",\"20.1\"\n";
         let speed = read_redis(report).unwrap();
-        assert_eq!((speed.rate, speed.p99), (17_391.30, 11.607));
+        assert_eq!(
+            (speed[&Measure::Rate], speed[&Measure::P99]),
+            (17_391.30, 11.607)
+        );
         assert!(read_redis("\"test\"\n\"SET\"\n").is_err());
     }
 }

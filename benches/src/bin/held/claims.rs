@@ -40,9 +40,6 @@ pub(super) struct Options {
     /// Pieces that come in a second where workers wait for them.
     #[arg(long, default_value_t = 200)]
     pace: u32,
-    /// For how long that is measured.
-    #[arg(long, default_value_t = 5)]
-    seconds: u64,
 }
 
 /// A piece that a worker has.
@@ -136,11 +133,10 @@ async fn as_they_come(setting: &Setting, options: &Options) -> anyhow::Result<()
 
     let mut connection = setting.client.connect().await?;
     let mut ticks = interval(Duration::from_secs(1) / options.pace);
-    let measured = Duration::from_secs(options.seconds);
     let begun = Instant::now();
     let mut sent = HashMap::new();
     for number in 0.. {
-        if begun.elapsed() >= measured {
+        if begun.elapsed() >= setting.measured {
             break;
         }
         ticks.tick().await;

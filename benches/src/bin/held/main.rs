@@ -36,6 +36,9 @@ struct Arguments {
     /// The server's process.
     #[arg(long)]
     pid: u32,
+    /// For how long each thing is measured whose end is not told by its number.
+    #[arg(long, default_value_t = 5)]
+    seconds: u64,
     #[command(subcommand)]
     what: What,
 }
@@ -55,6 +58,7 @@ enum What {
 struct Setting {
     client: Client,
     pid: u32,
+    measured: Duration,
 }
 
 fn main() -> anyhow::Result<()> {
@@ -63,6 +67,7 @@ fn main() -> anyhow::Result<()> {
     let setting = Setting {
         client: Client::new(&arguments.url, &arguments.token)?,
         pid: arguments.pid,
+        measured: Duration::from_secs(arguments.seconds),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

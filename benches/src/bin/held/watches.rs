@@ -32,9 +32,6 @@ pub(super) struct Options {
     /// Keys that are set in a second where delays are measured.
     #[arg(long, default_value_t = 200)]
     pace: u32,
-    /// For how long each thing is measured.
-    #[arg(long, default_value_t = 5)]
-    seconds: u64,
 }
 
 /// An event that was told to a watch.
@@ -83,7 +80,7 @@ pub(super) async fn run(setting: &Setting, options: Options) -> anyhow::Result<(
     setting.holds("watch", watches).await?;
     note("memory of a watch", setting.added(before, watches)?);
 
-    let measured = Duration::from_secs(options.seconds);
+    let measured = setting.measured;
     let sent = writer.clone().paced(options.pace, measured).await?;
     let mut delays = Vec::new();
     for _ in 0..sent.len() * each {

@@ -7,9 +7,10 @@ use prominence_core::{Commit, Committed, Job, Operation, Prefix, StoreError};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::Instant;
 
+use super::queued_bytes::Reserved;
 use crate::claim_index::MAX_PREFIXES_PER_NAMESPACE;
 use crate::etcd::error::busy;
-use crate::queued::{Reserved, weigh};
+use crate::queued::weigh;
 
 /// Operations and conditions in one transaction, with which come at most five operations of the
 /// engine's own. etcd takes 128.

@@ -15,12 +15,12 @@ use super::contention::ContentionState;
 use super::entry_cache::MemoryBudget;
 use super::namespace_cache::NamespaceCache;
 use super::queue::{Answer, PendingCommit, Request, take_group};
+use super::queued_bytes::QueuedBytes;
 use super::upkeep::Upkeep;
 use super::writer::Writer;
 use crate::claim_index::ClaimIndex;
 use crate::etcd::cluster::Cluster;
 use crate::etcd::error::{RETRY_LATER, busy, closed, unavailable};
-use crate::queued::QueuedBytes;
 
 /// Requests of one namespace that wait, so that one user leaves room for the others.
 const MAX_WAITING_PER_NAMESPACE: usize = 1_024;

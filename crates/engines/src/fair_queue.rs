@@ -2,7 +2,7 @@
 //!
 //! Turns are given by cost (surplus round robin; Adiseshu, Parulkar and Varghese, "A Reliable and
 //! Scalable Striping Protocol", SIGCOMM 1996): each turn adds [`QUANTUM`] to what a line may cost, and
-//! whatever an item costs more is missing in the next turns. So a owner who is alone gets everything, and
+//! whatever an item costs more is missing in the next turns. So an owner who is alone gets everything, and
 //! two who both have items waiting get half each, however large those are.
 //!
 //! Where the queue is full, the line that holds most gives up its newest item for an item of another
@@ -96,7 +96,7 @@ impl<U: Clone + Eq + Hash, T> FairQueue<U, T> {
         }
     }
 
-    /// Puts an item at the end of a owner's line.
+    /// Puts an item at the end of an owner's line.
     pub(crate) fn push(&self, owner: &U, cost: usize, item: T) -> Pushed<T> {
         let mut lines = self.lines();
         if lines.is_closed {
@@ -149,7 +149,7 @@ impl<U: Clone + Eq + Hash, T> FairQueue<U, T> {
         }
     }
 
-    /// Puts an item back at the front of a owner's line, and serves that line no more until
+    /// Puts an item back at the front of an owner's line, and serves that line no more until
     /// [`FairQueue::resume`].
     pub(crate) fn hold(&self, owner: &U, item: Option<(usize, T)>) {
         let mut lines = self.lines();
@@ -266,7 +266,7 @@ impl<U: Clone + Eq + Hash, T> Lines<U, T> {
             if line.allowed <= 0 {
                 line.allowed = line.allowed.saturating_add(QUANTUM);
                 if line.allowed <= 0 {
-                    // It pays for what it had before. A owner who is alone pays at once.
+                    // It pays for what it had before. An owner who is alone pays at once.
                     self.turns.rotate_left(1);
                     continue;
                 }
@@ -296,7 +296,7 @@ mod tests {
         FairQueue::new(Limits { items, cost })
     }
 
-    /// Puts so many items of a cost into a owner's line.
+    /// Puts so many items of a cost into an owner's line.
     fn fill(queue: &FairQueue<char, (char, usize)>, name: char, items: usize, cost: usize) {
         for number in 0..items {
             let pushed = queue.push(&name, cost, (name, number));

@@ -68,7 +68,7 @@ struct Arguments {
 
 const MEBIBYTE: f64 = 1_048_576.0;
 
-/// What a step came to.
+/// The figures of a step.
 struct Step {
     rate: f64,
     p99: f64,

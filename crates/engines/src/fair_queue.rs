@@ -102,14 +102,14 @@ impl<U: Clone + Eq + Hash, T> FairQueue<U, T> {
         if lines.is_closed {
             return Pushed::Closed(item);
         }
+        if !lines.can_make_room(owner, cost, self.limits) {
+            return Pushed::Full(item);
+        }
         let mut given_up = Vec::new();
-        while !lines.has_room(cost, self.limits) {
-            match lines.give_up(owner, cost) {
-                Some(item) => given_up.push(item),
-                // What was given up so far stays given up: its owners hold more than this one.
-                None if given_up.is_empty() => return Pushed::Full(item),
-                None => break,
-            }
+        while !lines.has_room(cost, self.limits)
+            && let Some(item) = lines.give_up(owner, cost)
+        {
+            given_up.push(item);
         }
         lines.append(owner, Item { cost, item });
         let is_waited_for = std::mem::take(&mut lines.is_waited_for);
@@ -208,10 +208,28 @@ impl<U: Clone + Eq + Hash, T> Lines<U, T> {
         self.items < limits.items && (fits || is_alone)
     }
 
+    /// Returns true if there is room for an item of this cost, or would be once every other line that holds
+    /// more than this owner with the item has given up what it holds more. Nobody gives anything up for
+    /// an item that is then refused.
+    fn can_make_room(&self, owner: &U, cost: usize, limits: Limits) -> bool {
+        if self.has_room(cost, limits) {
+            return true;
+        }
+        let fair = self.held_by(owner).saturating_add(cost);
+        let others = || self.by_owner.iter().filter(|(other, _)| *other != owner);
+        let left: usize = others().map(|(_, line)| line.cost.min(fair)).sum();
+        others().any(|(_, line)| line.cost > fair) && left.saturating_add(fair) <= limits.cost
+    }
+
+    /// What the items of an owner cost.
+    fn held_by(&self, owner: &U) -> usize {
+        self.by_owner.get(owner).map_or(0, |line| line.cost)
+    }
+
     /// Takes the newest item of the line that holds most, if that is another owner's and still holds more
     /// than this owner with an item of this cost.
     fn give_up(&mut self, owner: &U, cost: usize) -> Option<T> {
-        let own = self.by_owner.get(owner).map_or(0, |line| line.cost);
+        let own = self.held_by(owner);
         let (largest, line) = self.by_owner.iter_mut().max_by_key(|(_, line)| line.cost)?;
         if largest == owner || line.cost <= own.saturating_add(cost) {
             return None;
@@ -279,7 +297,8 @@ impl<U: Clone + Eq + Hash, T> Lines<U, T> {
             self.items -= 1;
             self.cost -= cost;
             if is_empty {
-                self.remove(&owner);
+                self.by_owner.remove(&owner);
+                self.turns.pop_front();
             } else if is_over {
                 self.turns.rotate_left(1);
             }
@@ -380,6 +399,17 @@ mod tests {
             (taken.matches('a').count(), taken.matches('b').count()),
             (6, 4)
         );
+    }
+
+    #[test]
+    fn nothing_is_given_up_for_an_item_that_does_not_fit_all_the_same() {
+        let queue = queue(100, 64_000);
+        fill(&queue, 'a', 40, 1_000);
+        fill(&queue, 'c', 20, 1_000);
+        // With 35,000 of each of the two others there is no room for 35,000 more beside `c`.
+        let refused = queue.push(&'b', 35_000, ('b', 0));
+        assert_eq!(refused, Pushed::Full(('b', 0)));
+        assert_eq!(take(&queue, 100).matches('a').count(), 40);
     }
 
     /// Neither of two who hold about the same gives up anything for the other.

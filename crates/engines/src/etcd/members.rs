@@ -69,7 +69,7 @@ pub(super) struct Response {
 }
 
 impl Response {
-    /// Whether the comparisons held, in the attempt that was answered.
+    /// True if the comparisons succeeded in the attempt that was answered.
     pub(super) fn succeeded(&self) -> bool {
         self.response.succeeded()
     }

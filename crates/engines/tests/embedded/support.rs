@@ -87,7 +87,8 @@ pub(crate) async fn eventually<T, E: Display>(attempt: impl AsyncFn() -> Result<
     }
 }
 
-/// A clock that makes who asks for the time wait, while it is shut.
+/// A clock that makes who asks for the time wait, while it is shut. It shows a millisecond more each
+/// time, so that the times of entries tell in which order they were written.
 #[derive(Default)]
 pub(crate) struct Gate {
     state: Mutex<GateState>,
@@ -98,6 +99,7 @@ pub(crate) struct Gate {
 struct GateState {
     is_shut: bool,
     waiting: usize,
+    asked: u64,
 }
 
 impl Gate {
@@ -130,7 +132,8 @@ impl Clock for Gate {
             state = self.changed.wait(state).unwrap();
         }
         state.waiting -= 1;
-        START
+        state.asked += 1;
+        START.after(Duration::from_millis(state.asked))
     }
 
     fn not_before(&self, _: Timestamp) {}

@@ -1,5 +1,6 @@
 //! Stores of earlier formats become stores of the latest one, whatever interrupts that.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -291,4 +292,40 @@ fn a_number_that_a_flipped_bit_made_another_formats_is_noticed() {
     let earlier = earlier().remove(0);
     fs::write(earlier.path().join("FORMAT"), LATEST).unwrap();
     assert_eq!(damage(earlier.path()).0, "FORMAT");
+}
+
+/// Every file below a folder, with its content.
+fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else {
+            let bytes = fs::read(&path).unwrap();
+            found.insert(path, bytes);
+        }
+    }
+    found
+}
+
+/// The process ends while rows are copied; here the callback of a step panics.
+#[tokio::test]
+async fn an_upgrade_that_ends_in_the_midst_leaves_the_store_as_it_was_and_can_be_repeated() {
+    for earlier in earlier() {
+        let store = earlier.path().join("store");
+        let before = (files(&store), line(earlier.path()));
+        let mut steps = 0;
+        let broken_off = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            upgrade(earlier.path(), &mut || {
+                steps += 1;
+                assert!(steps < 5, "the process ends");
+            })
+        }));
+        assert!(broken_off.is_err());
+        let after = (files(&store), line(earlier.path()));
+        assert!(before == after, "{:?}", after.0.keys());
+        upgrade(earlier.path(), &mut || {}).unwrap();
+        assert_eq!(content(earlier.path()).await, earlier.content);
+    }
 }

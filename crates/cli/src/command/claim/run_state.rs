@@ -152,7 +152,7 @@ impl RunState {
         self.results().queue = Queue::Empty;
     }
 
-    /// Whether no further command is to begin.
+    /// Returns true if no further command may begin.
     pub(super) fn is_over(&self) -> bool {
         let results = self.results();
         results.error.is_some() || results.queue == Queue::Empty || self.has_failed_often(&results)

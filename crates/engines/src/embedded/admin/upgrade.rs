@@ -104,7 +104,7 @@ pub fn upgrade(path: &Path, step: &mut dyn FnMut()) -> Result<Upgraded, UpgradeE
     check_room(&folder)?;
     let failed = |cause| OpenError::from_io(path.to_owned(), cause);
     let draft = Arc::new(folder.upgrade_draft().map_err(failed)?);
-    let old = FjallStore::open(&folder, CACHE_BYTES)?;
+    let old = FjallStore::open(&folder, draft.copy_of_old(), CACHE_BYTES)?;
     let new = Database::open(&draft, Tuning::once(CACHE_BYTES))?;
     let copy_failed = |cause| UpgradeError::Copy {
         folder: path.to_owned(),
@@ -116,7 +116,7 @@ pub fn upgrade(path: &Path, step: &mut dyn FnMut()) -> Result<Upgraded, UpgradeE
         let folder = path.to_owned();
         return Err(UpgradeError::Unfinished { folder });
     }
-    // What is compared has been closed and opened again, so that it is what is in the files.
+    // The comparison reads the files, and not what is in memory before they are closed.
     new.close();
     let new = Database::open(&draft, Tuning::once(CACHE_BYTES))?;
     let difference = find_difference(&old, &new.snapshot()).map_err(copy_failed)?;

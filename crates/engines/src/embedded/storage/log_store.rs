@@ -11,7 +11,7 @@
 //! | --- | --- |
 //! | `batch`, `row` | what is written, and the rows of the index |
 //! | `index` | the trees |
-//! | `state` | what readers are given, and which of it is still used |
+//! | `state` | what readers are given |
 //! | `open` | opening: the trees, and the groups that they lack |
 //! | `background` | the threads that write memtables out, compact and collect |
 //! | `collection` | moving what is left of a segment, so that it can be removed |
@@ -88,7 +88,7 @@ struct Pace {
 }
 
 impl Limits {
-    /// What there may be at most while memtables are being written out.
+    /// The limits from which on commits wait while memtables are being written out.
     fn twice(self) -> Self {
         Self {
             memtables: 2 * self.memtables,

@@ -47,8 +47,8 @@ pub(in crate::embedded) struct Committer {
     latest: Timestamp,
     /// The runtime that the store was opened in, if it was opened in one.
     runtime: Option<Handle>,
-    /// Whether lines of the queue are held until the deletion is done: that of its namespace, and those
-    /// of users who wait to begin another.
+    /// True if lines of the queue are held until the deletion is done: the line of its namespace, and
+    /// those of namespaces in which another large deletion is to begin.
     holds_lines: bool,
 }
 

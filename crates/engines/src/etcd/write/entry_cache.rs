@@ -22,7 +22,7 @@ const MAX_BYTES: usize = 8 << 20;
 /// The same of all writers, so that many users who write take no more memory than a few.
 const MAX_BYTES_OF_ALL: usize = 32 << 20;
 
-/// Whether a value of so many bytes is cached.
+/// Returns true if the cache keeps values of this size.
 pub(super) fn is_small(bytes: usize) -> bool {
     bytes <= MAX_VALUE
 }

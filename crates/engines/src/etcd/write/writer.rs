@@ -152,7 +152,7 @@ impl Writer {
         }
     }
 
-    /// Whether the head that a transaction wanted to write was written by an earlier attempt at it.
+    /// Returns true if an earlier attempt at a transaction wrote the head that it wanted to write.
     /// Then its ticket is in the head, or in the log where others have written since.
     async fn is_written(&mut self, wanted: Head, is_logged: bool) -> Result<bool, WriteError> {
         let (_, head) = self.head().await?;

@@ -1,8 +1,12 @@
 //! A store of format 1 or 2, for reading: a database of fjall with a keyspace for each table.
+//!
+//! fjall writes memtables out, compacts, and replaces journals and manifests, also in a database that is
+//! only read. So it is given a copy. The tables are large and never change, so the copy has links to
+//! them.
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use fjall::{KeyspaceCreateOptions, Readable as _};
@@ -18,6 +22,9 @@ use crate::embedded::storage::database::Table;
 /// Where fjall has the trees of its keyspaces.
 const KEYSPACES: &str = "keyspaces";
 
+/// The folders of files that never change.
+const UNCHANGED: [&str; 2] = ["tables", "blobs"];
+
 /// What the file `version` of fjall 3 says.
 const VERSION: &[u8] = b"FJL\x03";
 
@@ -29,14 +36,19 @@ pub(super) struct FjallStore {
 }
 
 impl FjallStore {
-    /// Opens the database in a folder, once all of its files are found to be what was written: fjall
-    /// removes what it does not expect.
-    pub(super) fn open(folder: &Folder, cache_bytes: u64) -> Result<Self, OpenError> {
+    /// Opens the database in a folder, as a copy that is made in `copy`, once all of its files are found
+    /// to be what was written: fjall removes what it does not expect.
+    pub(super) fn open(
+        folder: &Folder,
+        copy: PathBuf,
+        cache_bytes: u64,
+    ) -> Result<Self, OpenError> {
         let store = folder.store();
         let examined = examine(folder.path(), &store);
         examined.map_err(|unsound| unsound.into_open_error(folder))?;
         let failed = |error| OpenError::from_storage(folder.path().to_owned(), error);
-        match no_panic(|| Self::open_files(&store, cache_bytes)) {
+        copy_tree(&store, &copy).map_err(|error| failed(error.into()))?;
+        match no_panic(|| Self::open_files(&copy, cache_bytes)) {
             Ok(opened) => opened.map_err(|error| failed(storage_error(error))),
             Err(panic) => Err(failed(StorageError::Io(io::Error::other(panic)))),
         }
@@ -75,6 +87,23 @@ impl FjallStore {
             Some(row.map(|(key, row)| (key.into(), row.into())))
         })
     }
+}
+
+/// Copies a folder with all that is below it.
+fn copy_tree(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir(to)?;
+    let is_unchanged = UNCHANGED.iter().any(|name| from.ends_with(name));
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if entry.file_type()?.is_dir() {
+            copy_tree(&from, &to)?;
+        } else if !is_unchanged || fs::hard_link(&from, &to).is_err() {
+            // Some file systems have no links.
+            fs::copy(&from, &to)?;
+        }
+    }
+    Ok(())
 }
 
 fn storage_error(error: fjall::Error) -> StorageError {

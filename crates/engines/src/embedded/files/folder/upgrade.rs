@@ -2,7 +2,8 @@
 //!
 //! | name | what it is |
 //! | --- | --- |
-//! | `store.upgraded/` | the new store's files, until they are in their place |
+//! | `store.upgraded/store/` | the new store's files, until they are in their place |
+//! | `store.upgraded/old/` | a copy of the old store's files, from which they are read |
 //!
 //! As long as `FORMAT` has the earlier number, what is there is a draft. From the moment that it has
 //! the new one, it is the store, and what is left to do is done whenever the folder is taken.
@@ -10,7 +11,7 @@
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::draft::{remove_tree, sync_tree};
@@ -30,6 +31,11 @@ impl Folder {
             store: Path::new(UPGRADED).join(STORE_FOLDER),
             lock: Arc::clone(&self.lock),
         })
+    }
+
+    /// Where the old store's files are copied to, beside this draft.
+    pub(in crate::embedded) fn copy_of_old(&self) -> PathBuf {
+        self.store().with_file_name("old")
     }
 
     /// Makes the draft the store. Both databases have to be closed.

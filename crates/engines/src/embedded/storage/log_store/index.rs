@@ -34,7 +34,8 @@ const OPEN_FILES: usize = 256;
 /// Runs of level 0 of a tree from which on commits wait: each read may have to look into all of them.
 const MAX_LEVEL_0_RUNS: usize = 28;
 
-/// Every row that was written over may go when files are written: see the invariants.
+/// Files are written without rows that were written over: a state has the files and memtables of its
+/// own moment.
 const KEEP_NEWEST_ONLY: u64 = super::ALL;
 
 /// The trees.

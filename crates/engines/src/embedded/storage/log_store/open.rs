@@ -20,8 +20,8 @@ use crate::embedded::options::Tuning;
 use crate::embedded::panics::no_panic;
 use crate::embedded::storage::database::Table;
 
-/// Bytes of the log that may not be in the files of the trees. It bounds what is read again after a
-/// crash, and with it how long that takes: about a second.
+/// Bytes of the log after which memtables are written out. It bounds what is read again after a crash:
+/// four times as much, where commits come faster than memtables are written.
 const MAX_LOG_BYTES: u64 = 256 << 20;
 
 /// Blocks that the trees keep in memory while a store is made.

@@ -144,6 +144,7 @@ impl LogStore {
         if parts.has_failed() {
             return Err(WriteFailure::Stopped);
         }
+        parts.collection.appended(batch.group.len());
         let portions = parts.add_moves(&mut batch);
         let bytes = batch.group.len() as u64;
         let sequence = parts.index.next_sequence();

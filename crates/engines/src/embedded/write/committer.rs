@@ -40,6 +40,8 @@ pub(in crate::embedded) struct Committer {
     requests: Arc<CommitQueue>,
     round: Round,
     next_upkeep: Instant,
+    /// When a portion is moved if nobody writes until then; `None` where there was none at the last look.
+    next_move: Option<Instant>,
     recovery: Recovery,
     deletion: Option<Deletion>,
     turn: Turn,
@@ -82,6 +84,7 @@ impl Committer {
     ) -> Self {
         Self {
             next_upkeep: Instant::now() + shared.options.upkeep_every,
+            next_move: None,
             shared,
             folder,
             requests,
@@ -134,11 +137,7 @@ impl Committer {
             if let Some(request) = self.requests.try_take() {
                 return Some(request);
             }
-            let now = Instant::now();
-            if now >= self.next_upkeep {
-                self.tick();
-            }
-            let timeout = self.next_upkeep.saturating_duration_since(now);
+            let timeout = self.do_chores();
             match self.requests.take_within(timeout) {
                 Taken::Item(request) => return Some(request),
                 Taken::Nothing => {}

@@ -9,7 +9,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::Ordering;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -25,13 +25,31 @@ use crate::embedded::storage::database::Table;
 /// The log is collected when it has so many hundredths of the bytes that the index refers to.
 const MAX_PERCENT: u64 = 190;
 
-/// Bytes of a portion. One is moved along with a small group, which then takes a millisecond longer;
-/// with a large group as much as the group has, so that what is written is never ahead of what is
-/// collected.
-const PORTION: usize = 256 << 10;
+/// Bytes of a portion, which is what a group moves at least where it moves anything. Every row of it
+/// is looked up and put into the index by the committer, while commits wait.
+const PORTION: usize = 32 << 10;
+
+/// Bytes that a group may move for each of its own.
+const MOVED_PER_BYTE: usize = 2;
+
+/// Bytes of a segment that are read for each byte that is appended: see [`Collection::pace`]. In a
+/// segment that is worth collecting about half is left, so that half as many would just keep up.
+const READ_PER_BYTE: usize = 3;
+
+/// Bytes that may be read at most for those that were appended while no segment was collected.
+const MAX_ALLOWANCE: usize = 8 << 20;
+
+/// Bytes of a segment that are read together.
+const SLICE: usize = 256 << 10;
+
+/// How long a slice takes at most: 16 MiB are read in a second, also where nothing is appended.
+const SLICE_WITHIN: Duration = Duration::from_millis(16);
+
+/// How often the collector looks whether it may read the next slice.
+const LOOK_EVERY: Duration = Duration::from_millis(2);
 
 /// Portions that are ready. They bound the memory that collecting takes.
-const MAX_READY: usize = 16;
+const MAX_READY: usize = 32;
 
 /// How long the collector waits at once for the committer.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -54,6 +72,8 @@ struct Moves {
     ready: VecDeque<Vec<Move>>,
     /// Portions that were handed over and are not written yet.
     handed_over: usize,
+    /// Bytes of segments that may be read at once.
+    allowance: usize,
     /// Segments that can't be emptied, as something that is needed for it can't be read.
     skipped: Vec<u32>,
     stopped: bool,
@@ -101,11 +121,34 @@ impl Collection {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take(&self) -> Option<Vec<Move>> {
+    /// The portions that are moved along with a group of so many bytes: one at least.
+    fn take_for(&self, own_bytes: usize) -> Vec<Vec<Move>> {
         let mut state = self.state();
-        let portion = state.ready.pop_front()?;
-        state.handed_over += 1;
-        Some(portion)
+        let wanted = (MOVED_PER_BYTE * own_bytes / PORTION).max(1);
+        let taken: Vec<_> = (0..wanted).map_while(|_| state.ready.pop_front()).collect();
+        state.handed_over += taken.len();
+        taken
+    }
+
+    /// Notes that so many bytes were appended to the log.
+    pub(super) fn appended(&self, bytes: usize) {
+        let mut state = self.state();
+        let allowance = state.allowance.saturating_add(READ_PER_BYTE * bytes);
+        state.allowance = allowance.min(MAX_ALLOWANCE);
+    }
+
+    /// Waits until the next slice of a segment may be read. Collecting is spread evenly over what is
+    /// written: it takes a processor for most of a second if a segment is read as fast as possible, and
+    /// all requests of that time would be slower. False where the store is closed.
+    fn pace(&self) -> bool {
+        let deadline = Instant::now() + SLICE_WITHIN;
+        let mut state = self.state();
+        while !state.stopped && state.allowance < SLICE && Instant::now() < deadline {
+            let waited = self.changed.wait_timeout(state, LOOK_EVERY);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        state.allowance = state.allowance.saturating_sub(SLICE);
+        !state.stopped
     }
 
     /// Makes a portion ready, once there is room. False where the store is closed.
@@ -135,25 +178,21 @@ impl Collection {
 impl Parts {
     /// Adds what is to be moved to a group, and says how many portions these are.
     pub(super) fn add_moves(&self, batch: &mut LogBatch) -> usize {
-        let Some(first) = self.collection.take() else {
+        let portions = self.collection.take_for(batch.group.len());
+        if portions.is_empty() {
             return 0;
-        };
+        }
         let written: HashSet<Bytes> = batch
             .rows
             .iter()
             .filter(|row| row.table == Table::Entries)
             .map(|row| row.key.clone())
             .collect();
-        let own_bytes = batch.group.len();
-        let mut portions = 0;
-        let mut next = Some(first);
-        while let Some(portion) = next {
+        let count = portions.len();
+        for portion in portions {
             self.add_portion(batch, &written, portion);
-            portions += 1;
-            let is_behind = batch.group.len() - own_bytes < own_bytes;
-            next = is_behind.then(|| self.collection.take()).flatten();
         }
-        portions
+        count
     }
 
     fn add_portion(&self, batch: &mut LogBatch, written: &HashSet<Bytes>, portion: Vec<Move>) {
@@ -238,8 +277,14 @@ impl Parts {
     fn empty(&self, segment: &SegmentUse) -> Result<bool, StorageError> {
         let mut portion = Vec::new();
         let mut bytes = 0;
+        let mut read = 0;
         let mut is_open = true;
         replay::visit(&segment.segment, segment.end, &mut |group, appended| {
+            read += group.bytes.len();
+            if read >= SLICE {
+                read = 0;
+                is_open &= self.collection.pace();
+            }
             for logged in format::rows(group.bytes) {
                 let row = logged.as_ref().and_then(IndexRow::from_log);
                 let (Some(logged), Some(row)) = (logged, row) else {
@@ -268,5 +313,46 @@ impl Parts {
             is_open &= self.collection.offer(portion);
         }
         Ok(is_open && self.collection.finish())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A collection with so many portions ready.
+    fn ready(portions: usize) -> Collection {
+        let collection = Collection::default();
+        for _ in 0..portions {
+            assert!(collection.offer(Vec::new()));
+        }
+        collection
+    }
+
+    #[test]
+    fn a_group_moves_a_portion_and_a_large_one_twice_its_own_bytes() {
+        for (own_bytes, taken) in [(0, 1), (1_000, 1), (PORTION, 2), (4 * PORTION, 8)] {
+            let collection = ready(MAX_READY);
+            assert_eq!(collection.take_for(own_bytes).len(), taken, "{own_bytes}");
+            assert_eq!(collection.state().handed_over, taken);
+        }
+        assert_eq!(ready(3).take_for(1 << 20).len(), 3);
+    }
+
+    #[test]
+    fn slices_are_read_as_fast_as_is_appended_and_slowly_otherwise() {
+        let collection = Collection::default();
+        collection.appended(SLICE);
+        for _ in 0..READ_PER_BYTE {
+            assert!(collection.state().allowance >= SLICE);
+            assert!(collection.pace());
+        }
+        let begun = Instant::now();
+        assert!(collection.pace());
+        assert!(begun.elapsed() >= SLICE_WITHIN);
+        collection.appended(usize::MAX / READ_PER_BYTE);
+        assert_eq!(collection.state().allowance, MAX_ALLOWANCE);
+        collection.stop();
+        assert!(!collection.pace());
     }
 }

@@ -7,6 +7,7 @@
     reason = "tests say what went wrong by failing"
 )]
 
+mod names;
 mod rooms;
 
 use std::path::{Path, PathBuf};

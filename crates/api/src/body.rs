@@ -94,12 +94,18 @@ pub struct WhoAmI {
     /// The job that the token was made for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job: Option<String>,
-    /// What the token is limited to; empty for everything.
+    /// What the token is limited to; empty for everything. Words such as `compute.create` allow nothing here.
     pub scopes: Vec<String>,
     /// When the token ends.
     pub expires: String,
-    /// Who issued the token.
+    /// When the token was issued, where it says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issued: Option<String>,
+    /// Who issued the token: `job-token` for one that is signed with the secret of this service.
     pub issuer: String,
+    /// The token's name: the SHA-256 digest of what was signed, in 64 hexadecimal digits. Earlier servers tell none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
 }
 
 /// A line of a listing.

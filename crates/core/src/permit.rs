@@ -7,7 +7,7 @@
 //! Scopes follow the WLCG Common JWT Profiles (version 1.0, section "Capability-based
 //! Authorization"): `storage.read:PATH`, `storage.create:PATH` (new keys only) and
 //! `storage.modify:PATH` (create, replace and delete) cover PATH and everything below it. A
-//! principal with none of them has the whole of its namespace.
+//! principal whose scopes name no capability has the whole of its namespace; see [`Scopes::of_words`].
 
 mod permits;
 mod rules;
@@ -24,7 +24,7 @@ use crate::store::Store;
 use crate::time::Timestamp;
 
 pub use permits::{CommitPermit, DryRunPermit, ListPermit, ReadPermit, UsagePermit};
-use rules::{beyond, check_condition, check_operation};
+use rules::{beyond, check_commit, outside};
 pub use scopes::{Access, Scope, ScopeError, Scopes};
 
 /// A caller whose token has been verified.
@@ -38,8 +38,12 @@ pub struct Principal {
     pub scopes: Scopes,
     /// When the token ends.
     pub expires: Timestamp,
+    /// When the token was issued, if it says so.
+    pub issued: Option<Timestamp>,
     /// Who issued the token.
     pub issuer: String,
+    /// A digest of the token: equal for two spellings of the same signed text, and different for all others.
+    pub id: [u8; 32],
 }
 
 /// The action that a token's scopes don't cover.
@@ -48,6 +52,15 @@ pub struct Principal {
 pub struct Forbidden {
     action: &'static str,
     place: String,
+    scope: Option<String>,
+}
+
+impl Forbidden {
+    /// The scope that would allow it, if one would.
+    #[must_use]
+    pub fn scope(&self) -> Option<&str> {
+        self.scope.as_deref()
+    }
 }
 
 /// Why a permitted commit was not done.
@@ -88,10 +101,7 @@ impl Gate {
     /// When no scope covers it.
     pub fn read(&self, who: &Principal, key: Key) -> Result<ReadPermit, Forbidden> {
         if !who.scopes.allow(Access::Read, &key) {
-            return Err(Forbidden {
-                action: "reading",
-                place: key.to_string(),
-            });
+            return Err(outside("reading", Access::Read, &key));
         }
         Ok(ReadPermit {
             store: Arc::clone(&self.store),
@@ -116,7 +126,7 @@ impl Gate {
     /// When a key that begins with it may lie outside the token's scopes.
     pub fn list(&self, who: &Principal, prefix: Prefix) -> Result<ListPermit, Forbidden> {
         if !who.scopes.allow_prefix(Access::Read, &prefix) {
-            return Err(beyond("listing", &prefix));
+            return Err(beyond("listing", Access::Read, &prefix));
         }
         Ok(ListPermit {
             store: Arc::clone(&self.store),
@@ -130,15 +140,13 @@ impl Gate {
     /// # Errors
     /// When one of its operations or conditions touches what no scope covers.
     pub fn commit(&self, who: &Principal, mut commit: Commit) -> Result<CommitPermit, Forbidden> {
-        for condition in commit.conditions() {
-            check_condition(&who.scopes, condition)?;
-        }
-        let mut create_only = Vec::new();
-        for operation in commit.operations() {
-            if let Some(key) = check_operation(&who.scopes, operation)? {
-                create_only.push(key.clone());
-            }
-        }
+        let mut create_only = check_commit(&who.scopes, &commit)?;
+        // Where the caller itself demands that a key be absent, one that exists is an unmet condition and not a
+        // missing right: so the owner of the token can tell a race from a wrong token.
+        create_only.retain(|key| {
+            let mut own = commit.conditions().iter();
+            !own.any(|own| own.key == *key && own.expect == Precondition::Absent)
+        });
         for key in &create_only {
             commit.demand(Condition {
                 key: key.clone(),
@@ -160,7 +168,7 @@ impl Gate {
     /// When a key that begins with it may lie outside the token's scopes.
     pub fn dry_run(&self, who: &Principal, prefix: Prefix) -> Result<DryRunPermit, Forbidden> {
         if !who.scopes.allow_prefix(Access::Modify, &prefix) {
-            return Err(beyond("deleting", &prefix));
+            return Err(beyond("deleting", Access::Modify, &prefix));
         }
         Ok(DryRunPermit {
             store: Arc::clone(&self.store),
@@ -176,8 +184,8 @@ impl Gate {
     pub fn usage(&self, who: &Principal) -> Result<UsagePermit, Forbidden> {
         if !who.scopes.allow_prefix(Access::Read, &Prefix::everything()) {
             return Err(Forbidden {
-                action: "reading",
                 place: "the usage of all keys".into(),
+                ..beyond("reading", Access::Read, &Prefix::everything())
             });
         }
         Ok(UsagePermit {

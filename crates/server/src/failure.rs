@@ -184,9 +184,24 @@ impl IntoResponse for Failure {
     }
 }
 
+/// The longest scope that a header names: with keys whose characters are all escaped it could become longer than what
+/// proxies take.
+const MAX_SCOPE_BYTES: usize = 1_024;
+
+/// 403 with the challenge of RFC 6750, section 3.1, and the scope that would be enough, if one would.
 impl From<Forbidden> for Failure {
     fn from(forbidden: Forbidden) -> Self {
-        Self::new(ErrorCode::Forbidden, forbidden.to_string())
+        let mut challenge = "Bearer realm=\"prominence\", error=\"insufficient_scope\"".to_owned();
+        let scope = forbidden.scope();
+        if let Some(scope) = scope.filter(|scope| scope.len() <= MAX_SCOPE_BYTES) {
+            challenge.push_str(&format!(", scope=\"{scope}\""));
+        }
+        let failure = Self::new(ErrorCode::Forbidden, forbidden.to_string());
+        // A scope has only characters that a header can have.
+        match HeaderValue::try_from(challenge) {
+            Ok(challenge) => failure.with(header::WWW_AUTHENTICATE, challenge),
+            Err(_) => failure,
+        }
     }
 }
 

@@ -131,7 +131,7 @@ async fn run(mut config: Config, announce: impl FnOnce(&Started)) -> Result<(), 
         }
         .into());
     };
-    let verifier = Verifier::new(&secrets, config.token_leeway);
+    let verifier = Verifier::new(&secrets, config.token_limits);
     let app = App::new(Gate::new(engine.store()), verifier, clock, config.bounds);
     app.metrics.add_engine(engine.operations());
     let administration = engine.administration(&config.data_dir).map(tokio::spawn);

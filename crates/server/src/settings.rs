@@ -77,6 +77,16 @@ pub struct Settings {
     )]
     pub token_leeway: Option<Span>,
 
+    /// Longest life of a token, from when it was issued (or from now, if it doesn't say so) to its
+    /// end [default: 30d; 1h to 400d].
+    #[arg(
+        long,
+        value_name = "DURATION",
+        env = "PROMINENCE_SERVE_TOKEN_MAX_LIFETIME",
+        allow_negative_numbers = true
+    )]
+    pub token_max_lifetime: Option<Span>,
+
     /// Certificate chain for TLS (PEM).
     #[arg(long, value_name = "FILE", env = "PROMINENCE_SERVE_TLS_CERT")]
     pub tls_cert: Option<PathBuf>,

@@ -12,7 +12,7 @@ use prominence_core::{
 };
 
 use crate::app::{App, Bounds};
-use crate::identity::token::Verifier;
+use crate::identity::token::{TokenLimits, Verifier};
 use crate::wait::long_poll::LongPollLimits;
 
 /// A server's state over a store in memory that holds one key.
@@ -40,14 +40,16 @@ impl OneKey {
                 per_user: 1,
             },
         };
-        let verifier = Verifier::new(&[], Duration::ZERO);
+        let verifier = Verifier::new(&[], TokenLimits::default());
         let app = App::new(Gate::new(store.clone()), verifier, clock, bounds);
         let who = Principal {
             user: Namespace::parse("alice").unwrap(),
             job: None,
             scopes: Scopes::parse("").unwrap(),
             expires: Timestamp::MAX,
+            issued: None,
             issuer: "test".to_owned(),
+            id: [0; 32],
         };
         let key = Key::parse("/w/a").unwrap();
         let set = Operation::Set {

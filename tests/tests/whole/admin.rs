@@ -103,7 +103,9 @@ fn a_backup_under_load_has_all_that_was_acknowledged_and_no_commit_by_halves() {
     server.kill();
     fs::remove_dir_all(server.data()).unwrap();
     fs::create_dir(server.data()).unwrap();
-    fs::write(server.data().join("job-token.secret"), secret).unwrap();
+    let secret_file = server.data().join("job-token.secret");
+    fs::write(&secret_file, secret).unwrap();
+    fs::set_permissions(&secret_file, fs::Permissions::from_mode(0o600)).unwrap();
     let restored = succeed(&mut admin(
         server.home(),
         &["restore", file.to_str().unwrap()],

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use prominence_core::limits::{MAX_JOB_BYTES, MAX_NAMESPACE_BYTES};
 use prominence_core::namespace::NameError;
-use prominence_core::permit::{ScopeError, Scopes};
+use prominence_core::permit::{Scope, ScopeError, Scopes};
 use prominence_core::{Job, Namespace};
 use prominence_server::token::SecretSource;
 
@@ -34,7 +34,7 @@ pub(crate) struct NewToken {
     pub(crate) lifetime: Duration,
 
     /// Limit the token to some keys: storage.read:/PATH, storage.create:/PATH or
-    /// storage.modify:/PATH; may be repeated [default: all keys].
+    /// storage.modify:/PATH, with %20 for a space; may be repeated [default: all keys].
     #[arg(long = "scope", value_name = "SCOPE", value_parser = scope)]
     pub(crate) scopes: Vec<String>,
 
@@ -123,11 +123,23 @@ fn name(error: NameError, limit: usize) -> String {
 }
 
 /// A scope as it was typed. What is misspelt must be refused: left out of the token, it would
-/// leave the token without a limit.
+/// leave the token without a limit, and one that no server knows would leave it without any key.
 fn scope(text: &str) -> Result<String, String> {
+    // A token separates its scopes by white space, so that the rest would become another scope or none.
+    if text.contains(char::is_whitespace) {
+        return Err(
+            "it contains white space; write %20 for a space in a path, and repeat \
+                    --scope for another scope"
+                .to_owned(),
+        );
+    }
     let scopes = Scopes::parse(text).map_err(|error: ScopeError| error.to_string())?;
     match scopes {
-        Scopes::Only(scopes) if scopes.len() == 1 => Ok(text.to_owned()),
+        Scopes::Only(scopes)
+            if text.starts_with("storage.") && scopes.iter().all(Scope::allows_something) =>
+        {
+            Ok(text.to_owned())
+        }
         _ => {
             Err("write storage.read:/PATH, storage.create:/PATH or storage.modify:/PATH".to_owned())
         }
@@ -140,7 +152,13 @@ mod tests {
 
     #[test]
     fn only_a_storage_scope_is_a_scope() {
-        assert!(scope("storage.read:/input").is_ok());
+        for good in [
+            "storage.read:/input",
+            "storage.read:/a%20b",
+            "storage.modify:/out/",
+        ] {
+            assert!(scope(good).is_ok(), "{good}");
+        }
         for odd in [
             "",
             "storge.read:/",
@@ -148,6 +166,13 @@ mod tests {
             "openid",
             "storage.read",
             "storage.read:/a storage.read:/b",
+            "storage.read:/a b",
+            " storage.read:/a",
+            "storage.read:/a\t",
+            "storage.read:/a\u{a0}b",
+            "storage.read:/%zz",
+            "storage.poll:/",
+            "compute.create",
         ] {
             assert!(scope(odd).is_err(), "{odd:?}");
         }

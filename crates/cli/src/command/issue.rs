@@ -1,20 +1,23 @@
 //! Signing a token with the secret of a server on this machine, or of one whose secret is here.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use prominence_api::time::format_duration;
 use prominence_client::BaseUrl;
 use prominence_core::Namespace;
 use prominence_core::permit::{ScopeError, Scopes};
 use prominence_server::Settings;
 use prominence_server::settings::LISTENING;
 use prominence_server::settings::data_folders;
-use prominence_server::token::{self, Secret};
+use prominence_server::token::{self, Secret, TokenLimits};
 
 use super::time;
 use crate::args::run::{NewToken, Place};
 use crate::claims::Claims;
 use crate::config;
 use crate::failure::Failure;
+use crate::output;
 
 /// The user on a system without user names, such as a bare container.
 const NOBODY: &str = "dev";
@@ -24,13 +27,33 @@ pub(super) struct Signer {
     secret: Secret,
     /// The address that the server last wrote down.
     pub(super) url: Option<String>,
+    longest: Longest,
+}
+
+/// The longest life that the server accepts.
+enum Longest {
+    /// As its configuration says.
+    Known(Duration),
+    /// By default; the server may have another.
+    Usual(Duration),
+}
+
+/// Where secrets are looked for, and what is known of their server.
+struct Places {
+    sources: Vec<token::SecretSource>,
+    folders: Vec<PathBuf>,
+    longest: Longest,
 }
 
 impl Signer {
     /// Finds the secret. Of several servers on this machine the one at `url` comes first, then
     /// one that is running.
     pub(super) fn find(place: &Place, url: Option<&BaseUrl>) -> Result<Self, Failure> {
-        let (sources, mut folders) = places(place)?;
+        let Places {
+            sources,
+            mut folders,
+            longest,
+        } = places(place)?;
         folders.sort_by_key(|folder| match (listening(folder), url) {
             (Some(there), Some(url)) if there == url.as_str() => 0,
             (Some(_), None) => 0,
@@ -41,12 +64,14 @@ impl Signer {
             return Ok(Self {
                 secret: source.load().map_err(usage)?,
                 url: folders.iter().find_map(|folder| listening(folder)),
+                longest,
             });
         }
         let (secret, folder) = token::find(&folders).map_err(usage)?;
         Ok(Self {
             secret,
             url: listening(&folder),
+            longest,
         })
     }
 
@@ -58,6 +83,7 @@ impl Signer {
             Some(user) => user,
             None => default_user()?,
         };
+        self.longest.check(token.lifetime)?;
         let token = token::NewToken {
             user,
             job: token.job,
@@ -66,6 +92,27 @@ impl Signer {
             lifetime: token.lifetime,
         };
         sign(&self.secret, &token)
+    }
+}
+
+impl Longest {
+    /// Refuses a token that its server would refuse, or tells that it may.
+    fn check(&self, lifetime: Duration) -> Result<(), Failure> {
+        match *self {
+            Self::Known(longest) if lifetime > longest => Err(Failure::Usage(format!(
+                "the token would last longer than the server's token-max-lifetime, {}; make a shorter one with --for",
+                format_duration(longest)
+            ))),
+            Self::Usual(longest) if lifetime > longest => {
+                output::warn(format_args!(
+                    "the token lasts longer than {}, and servers refuse such tokens unless their \
+                     token-max-lifetime says otherwise",
+                    format_duration(longest)
+                ));
+                Ok(())
+            }
+            Self::Known(_) | Self::Usual(_) => Ok(()),
+        }
     }
 }
 
@@ -91,13 +138,17 @@ pub(super) fn default_user() -> Result<Namespace, Failure> {
 }
 
 /// The secrets that are named, and the folders that may hold one.
-fn places(place: &Place) -> Result<(Vec<token::SecretSource>, Vec<PathBuf>), Failure> {
+fn places(place: &Place) -> Result<Places, Failure> {
     if place.config.is_none() {
         let folders = match &place.data_dir {
             Some(folder) => vec![folder.clone()],
             None => data_folders(),
         };
-        return Ok((place.secret_file.clone(), folders));
+        return Ok(Places {
+            sources: place.secret_file.clone(),
+            folders,
+            longest: Longest::Usual(TokenLimits::default().max_lifetime),
+        });
     }
     let given = !place.secret_file.is_empty();
     let settings = Settings {
@@ -109,7 +160,11 @@ fn places(place: &Place) -> Result<(Vec<token::SecretSource>, Vec<PathBuf>), Fai
         ..Settings::default()
     };
     let config = settings.resolve().map_err(usage)?;
-    Ok((config.secrets, vec![config.data_dir]))
+    Ok(Places {
+        sources: config.secrets,
+        folders: vec![config.data_dir],
+        longest: Longest::Known(config.token_limits.max_lifetime),
+    })
 }
 
 fn listening(folder: &Path) -> Option<String> {

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::support::{PROGRAM, Server, alone, clean, run, run_with_input};
+use crate::support::{PROGRAM, Server, alone, clean, run, run_with_input, save_secret};
 
 #[test]
 fn a_command_finds_the_server_and_its_users_keys() {
@@ -86,7 +86,7 @@ fn a_command_that_cannot_be_run_is_named() {
 #[test]
 fn without_a_server_it_says_how_to_start_one() {
     let home = tempfile::tempdir().unwrap();
-    std::fs::write(home.path().join("job-token.secret"), "x".repeat(32)).unwrap();
+    save_secret(&home.path().join("job-token.secret"));
     let folder = home.path().to_str().unwrap();
     let complaint = alone(&["exec", "--data-dir", folder, "--", "true"]).complaint(2);
     assert!(complaint.contains("prominence serve"), "{complaint}");

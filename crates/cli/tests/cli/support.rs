@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Mutex;
@@ -306,6 +307,14 @@ impl Script {
     pub(crate) fn played(self) {
         self.thread.join().unwrap();
     }
+}
+
+/// Makes a file with a signing secret, as a site would: only its owner reads it.
+pub(crate) fn save_secret(path: &Path) {
+    let mut options = std::fs::OpenOptions::new();
+    let options = options.write(true).create_new(true).mode(0o600);
+    let mut file = options.open(path).unwrap();
+    file.write_all(b"0123456789abcdef0123456789abcdef").unwrap();
 }
 
 /// An answer of the server with a length.

@@ -1,6 +1,9 @@
 //! `token create` and `token inspect`.
 
-use crate::support::{PROGRAM, Ran, Server, alone, clean, run, run_with_input};
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
+
+use crate::support::{PROGRAM, Ran, Server, alone, clean, run, run_with_input, save_secret};
 
 fn in_home(home: &std::path::Path, arguments: &[&str]) -> Ran {
     run(clean(PROGRAM, home).args(arguments))
@@ -39,7 +42,7 @@ fn the_user_of_the_token_in_the_environment_is_the_default() {
 fn a_secret_alone_is_enough_to_sign_with() {
     let home = tempfile::tempdir().unwrap();
     let secret = home.path().join("my.secret");
-    std::fs::write(&secret, "0123456789abcdef0123456789abcdef").unwrap();
+    save_secret(&secret);
     let path = secret.to_str().unwrap();
     let server = Server::start_with(&["--secret-file", path]);
     let token = in_home(home.path(), &["token", "create", "--secret-file", path]).text();
@@ -86,6 +89,98 @@ fn a_misspelt_scope_never_makes_an_unlimited_token() {
             "{scope}: {complaint}"
         );
     }
+}
+
+#[test]
+fn a_scope_with_white_space_is_refused_and_one_with_an_escape_is_signed_as_it_is() {
+    let server = Server::start();
+    let home = server.home.path();
+    for scope in [
+        "storage.read:/a b",
+        "storage.read:/a storage.read:/b",
+        "storage.read:/a\tb",
+        "storage.read:/a ",
+    ] {
+        let arguments = ["token", "create", "--scope", scope];
+        let complaint = in_home(home, &arguments).complaint(2);
+        assert!(complaint.contains("%20"), "{scope}: {complaint}");
+    }
+    server
+        .user("tester")
+        .kv(&["set", "/a b", "--string", "1"])
+        .text();
+    let scope = "storage.read:/a%20b";
+    let token = in_home(home, &["token", "create", "--scope", scope]).text();
+    let shown = alone(&["token", "inspect", token.trim()]).text();
+    assert!(shown.contains(&format!("scopes: {scope}\n")), "{shown}");
+    let mut get = clean(PROGRAM, home);
+    get.env("PROMINENCE_URL", &server.url)
+        .env("PROMINENCE_TOKEN", token.trim())
+        .args(["kv", "get", "/a b"]);
+    assert_eq!(run(&mut get).text(), "1");
+}
+
+#[test]
+fn a_secret_that_others_can_read_or_guess_is_refused_by_server_and_client() {
+    let home = tempfile::tempdir().unwrap();
+    let secret = home.path().join("my.secret");
+    save_secret(&secret);
+    let mode = |mode| std::fs::set_permissions(&secret, Permissions::from_mode(mode)).unwrap();
+    let path = secret.to_str().unwrap();
+    let create = || in_home(home.path(), &["token", "create", "--secret-file", path]);
+    let serve = || {
+        let arguments = ["serve", "--listen", "127.0.0.1:0", "--secret-file", path];
+        in_home(home.path(), &arguments)
+    };
+    create().text();
+    mode(0o640);
+    for complaint in [create().complaint(2), serve().last_words(1)] {
+        assert!(complaint.contains("chmod 600"), "{complaint}");
+    }
+    mode(0o600);
+    std::fs::write(&secret, "x".repeat(32)).unwrap();
+    for complaint in [create().complaint(2), serve().last_words(1)] {
+        assert!(complaint.contains("random bytes"), "{complaint}");
+    }
+}
+
+#[test]
+fn a_token_that_lasts_longer_than_servers_accept_is_refused_or_told() {
+    let home = tempfile::tempdir().unwrap();
+    let secret = home.path().join("my.secret");
+    save_secret(&secret);
+    let path = secret.to_str().unwrap();
+    let create = |place: [&str; 2], lifetime| {
+        let arguments = ["token", "create", place[0], place[1], "--for", lifetime];
+        in_home(home.path(), &arguments)
+    };
+    assert_eq!(create(["--secret-file", path], "30d").stderr, "");
+    let told = create(["--secret-file", path], "31d");
+    assert_eq!(told.status, 0);
+    assert!(
+        told.stderr.contains("token-max-lifetime"),
+        "{}",
+        told.stderr
+    );
+
+    let config = home.path().join("kv.toml");
+    let text = format!("secret-file = [\"{path}\"]\ntoken-max-lifetime = \"1h\"\n");
+    std::fs::write(&config, text).unwrap();
+    let config = config.to_str().unwrap();
+    create(["--config", config], "1h").text();
+    let complaint = create(["--config", config], "2h").complaint(2);
+    assert!(complaint.contains("token-max-lifetime"), "{complaint}");
+
+    let server = Server::start_with(&["--token-max-lifetime", "1h"]);
+    let home = server.home.path();
+    let whoami = |lifetime| {
+        let token = in_home(home, &["token", "create", "--for", lifetime]).text();
+        let who = ["whoami", "--url", &server.url, "--token", token.trim()];
+        in_home(home, &who)
+    };
+    whoami("1h").text();
+    let complaint = whoami("61m").complaint(3);
+    assert!(complaint.contains("lasts longer than 1h"), "{complaint}");
 }
 
 #[test]

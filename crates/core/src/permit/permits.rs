@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{CommitError, Forbidden};
+use super::rules::outside;
+use super::{Access, CommitError};
 use crate::change::{Changes, Cursor, Extent, Interest, Signal};
 use crate::commit::{Commit, Committed};
 use crate::entry::Entry;
@@ -32,7 +33,7 @@ pub struct CommitPermit {
     pub(super) namespace: Namespace,
     pub(super) author: Option<Job>,
     pub(super) commit: Commit,
-    /// Keys that the token may create but not replace.
+    /// Keys that the token may create but not replace, without those that the caller demanded to be absent.
     pub(super) create_only: Vec<Key>,
 }
 
@@ -152,11 +153,7 @@ impl CommitPermit {
             .await;
         answer.map_err(|error| match error {
             StoreError::PreconditionFailed { key, .. } if self.create_only.contains(&key) => {
-                Forbidden {
-                    action: "replacing",
-                    place: key.to_string(),
-                }
-                .into()
+                outside("replacing", Access::Modify, &key).into()
             }
             other => other.into(),
         })

@@ -1,44 +1,41 @@
-//! The storage scopes of a token.
+//! The scopes of a token.
+
+mod word;
 
 use crate::key::{Key, KeyError, Prefix};
 
-/// What a scope allows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// Reading, listing and watching.
-    Read,
-    /// Making keys that do not exist.
-    Create,
-    /// Making, replacing and deleting keys.
-    Modify,
-}
+pub(super) use word::word;
+pub use word::{Access, Scope};
 
-/// One scope: an access and the subtree that it covers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Scope {
-    access: Access,
-    /// Without a trailing `/`; empty for the root.
-    path: String,
-}
+/// The most scopes of a token that count: each is compared at every request.
+const MAX_SCOPES: usize = 100;
+
+/// The most characters of a scope that an error repeats.
+const SHOWN_CHARACTERS: usize = 100;
 
 /// Everything that a token is limited to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Scopes {
-    /// No storage scope: the whole namespace.
+    /// No word that limits the token: the whole namespace.
     Unrestricted,
-    /// These alone.
+    /// What these allow, which may be nothing.
     Only(Vec<Scope>),
 }
 
-/// A storage scope that means nothing.
+/// A scope that can't be understood, so that the token can't be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ScopeError {
-    /// After `storage.` comes none of `read`, `create`, `modify`.
+    /// A word that begins with `storage.` has no path.
     #[error(
-        "the scope \"{0}\" is not one of storage.read:/PATH, storage.create:/PATH, storage.modify:/PATH"
+        "the scope \"{0}\" is not of the form storage.read:/PATH, storage.create:/PATH, storage.modify:/PATH"
     )]
-    Unknown(String),
-    /// The path is none.
+    NoPath(String),
+    /// A `%` in a path is not followed by two hexadecimal digits.
+    #[error(
+        "the path of the scope \"{0}\" has a \"%\" without two hexadecimal digits after it; write \"%25\" for a \"%\""
+    )]
+    Escape(String),
+    /// The path can't be that of a key.
     #[error("the path of the scope \"{scope}\" is not valid: {reason}")]
     Path {
         /// The scope.
@@ -46,20 +43,44 @@ pub enum ScopeError {
         /// What is wrong.
         reason: KeyError,
     },
+    /// More words that limit the token than are compared.
+    #[error("the token has more than {MAX_SCOPES} scopes that limit it")]
+    TooMany,
 }
 
 impl Scopes {
-    /// Reads a token's `scope`: words separated by spaces. Words that don't begin with `storage.`
-    /// speak of other services and are left aside.
+    /// Reads words separated by white space.
     ///
     /// # Errors
-    /// For a storage scope that can't be understood: leaving it aside could widen the token.
+    /// As [`Scopes::of_words`].
     pub fn parse(text: &str) -> Result<Self, ScopeError> {
-        let scopes = text
-            .split_ascii_whitespace()
-            .filter(|word| word.starts_with("storage."))
-            .map(Scope::parse)
-            .collect::<Result<Vec<_>, _>>()?;
+        Self::of_words(text.split_ascii_whitespace())
+    }
+
+    /// Reads the words of a token's scope:
+    ///
+    /// | word | allows |
+    /// | --- | --- |
+    /// | `storage.read:/P`, `storage.stage:/P`, `read:/P` | reading |
+    /// | `storage.create:/P` | making keys that do not exist |
+    /// | `storage.modify:/P`, `write:/P` | making, replacing and deleting keys |
+    /// | other words that begin with `storage.`, `compute.` or `prominence.` | nothing |
+    ///
+    /// A token with one of these is limited to what they allow. Other words are not looked at. `P` is percent-decoded
+    /// once; it covers the key of this name and those below it, and with a `/` at the end only those below it.
+    ///
+    /// # Errors
+    /// For a word that begins with `storage.` and can't be understood: leaving it aside could widen the token.
+    pub fn of_words<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<Self, ScopeError> {
+        let mut scopes = Vec::new();
+        for word in words {
+            if let Some(scope) = Scope::parse(word)? {
+                if scopes.len() == MAX_SCOPES {
+                    return Err(ScopeError::TooMany);
+                }
+                scopes.push(scope);
+            }
+        }
         Ok(if scopes.is_empty() {
             Self::Unrestricted
         } else {
@@ -70,25 +91,16 @@ impl Scopes {
     /// Whether one key may be accessed so.
     #[must_use]
     pub fn allow(&self, access: Access, key: &Key) -> bool {
-        self.any(access, |scope| {
-            key.as_str()
-                .strip_prefix(scope.path.as_str())
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        })
+        self.any(|scope| scope.covers(access, key))
     }
 
     /// Whether every key that begins with a prefix may be accessed so.
     #[must_use]
     pub fn allow_prefix(&self, access: Access, prefix: &Prefix) -> bool {
-        self.any(access, |scope| {
-            prefix
-                .as_str()
-                .strip_prefix(scope.path.as_str())
-                .is_some_and(|rest| rest.starts_with('/'))
-        })
+        self.any(|scope| scope.covers_all(access, prefix))
     }
 
-    /// The scopes as words; empty for [`Scopes::Unrestricted`].
+    /// The scopes as words; empty for [`Scopes::Unrestricted`] alone.
     #[must_use]
     pub fn words(&self) -> Vec<String> {
         match self {
@@ -97,87 +109,159 @@ impl Scopes {
         }
     }
 
-    fn any(&self, access: Access, covers: impl Fn(&Scope) -> bool) -> bool {
+    /// The bytes of memory that they take beside the value itself.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Unrestricted => 0,
+            Self::Only(scopes) => scopes.iter().map(Scope::bytes).sum(),
+        }
+    }
+
+    fn any(&self, covers: impl Fn(&Scope) -> bool) -> bool {
         match self {
             Self::Unrestricted => true,
-            Self::Only(scopes) => scopes
-                .iter()
-                .any(|scope| scope.grants(access) && covers(scope)),
+            Self::Only(scopes) => scopes.iter().any(covers),
         }
     }
 }
 
-impl Scope {
-    fn parse(word: &str) -> Result<Self, ScopeError> {
-        let unknown = || ScopeError::Unknown(word.to_owned());
-        let (name, path) = word.split_once(':').ok_or_else(unknown)?;
-        let access = match name {
-            "storage.read" => Access::Read,
-            "storage.create" => Access::Create,
-            "storage.modify" => Access::Modify,
-            _ => return Err(unknown()),
-        };
-        if !path.starts_with('/') {
-            return Err(unknown());
-        }
-        let path = Prefix::parse(path).map_err(|reason| ScopeError::Path {
-            scope: word.to_owned(),
-            reason,
-        })?;
-        Ok(Self {
-            access,
-            path: path.as_str().trim_end_matches('/').to_owned(),
-        })
-    }
-
-    fn grants(&self, access: Access) -> bool {
-        self.access == access || (self.access == Access::Modify && access == Access::Create)
-    }
-
-    fn word(&self) -> String {
-        let access = match self.access {
-            Access::Read => "read",
-            Access::Create => "create",
-            Access::Modify => "modify",
-        };
-        let path = if self.path.is_empty() {
-            "/"
-        } else {
-            &self.path
-        };
-        format!("storage.{access}:{path}")
-    }
+/// A word as an error repeats it: within bounds, and without characters that could be taken for a line of a log.
+fn shorten(word: &str) -> String {
+    let shown = word.chars().take(SHOWN_CHARACTERS);
+    let shown = shown.map(|letter| match letter.is_control() {
+        true => char::REPLACEMENT_CHARACTER,
+        false => letter,
+    });
+    shown.collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn key(raw: &str) -> Key {
+        Key::parse(raw).unwrap()
+    }
+
     #[test]
-    fn storage_scopes_are_kept_and_others_left_aside() {
-        let scopes = Scopes::parse("openid storage.read:/ storage.modify:/out/").unwrap();
-        assert_eq!(scopes.words(), ["storage.read:/", "storage.modify:/out"]);
-        assert_eq!(Scopes::parse("openid email").unwrap(), Scopes::Unrestricted);
+    fn words_keep_their_meaning_when_they_are_written_and_read_again() {
+        for (text, written) in [
+            (
+                "openid storage.read:/ storage.modify:/out/",
+                "storage.read:/ storage.modify:/out/",
+            ),
+            ("storage.read://a//b", "storage.read:/a/b"),
+            (
+                "storage.stage:/x read:/y write:/z/",
+                "storage.read:/x storage.read:/y storage.modify:/z/",
+            ),
+            (
+                "storage.read:/a%20b%25%22%5C/%C3%A9",
+                "storage.read:/a%20b%25%22%5C/%C3%A9",
+            ),
+            ("storage.read:/é", "storage.read:/%C3%A9"),
+            (
+                "storage.poll:/ compute.create prominence.revoke",
+                "storage.poll:/ compute.create prominence.revoke",
+            ),
+        ] {
+            let scopes = Scopes::parse(text).unwrap();
+            assert_eq!(scopes.words().join(" "), written);
+            assert_eq!(Scopes::parse(written).unwrap(), scopes, "{text}");
+        }
+    }
+
+    #[test]
+    fn words_of_other_services_do_not_limit_a_token() {
+        let others = "openid email wlcg.groups storage compute read write read:user write:org READ:/x offline_access";
+        assert_eq!(Scopes::parse(others).unwrap(), Scopes::Unrestricted);
+        assert_eq!(Scopes::parse(" ").unwrap(), Scopes::Unrestricted);
+    }
+
+    #[test]
+    fn a_capability_that_is_not_for_keys_limits_a_token_to_nothing() {
+        for text in [
+            "compute.create",
+            "prominence.revoke",
+            "storage.poll:/",
+            "storage.x:/a",
+        ] {
+            let scopes = Scopes::parse(text).unwrap();
+            for access in [Access::Read, Access::Create, Access::Modify] {
+                assert!(!scopes.allow(access, &key("/a")), "{text}");
+                assert!(
+                    !scopes.allow_prefix(access, &Prefix::everything()),
+                    "{text}"
+                );
+            }
+        }
     }
 
     #[test]
     fn a_storage_scope_that_is_not_understood_is_refused() {
         for odd in [
-            "storage.stage:/x",
+            "storage.",
             "storage.read",
+            "storage.read:",
             "storage.read:x",
+            "storage.:/x",
             "storage.read:/../x",
+            "storage.read:/a/./b",
+            "storage.read:/%",
+            "storage.read:/%2",
+            "storage.read:/%zz",
+            "storage.read:/%+1",
+            "storage.read:/%00",
+            "storage.read:/%ff",
+            "storage.read:/%2e%2e",
+            "storage.poll",
+            "storage.poll:/%zz",
+            "read:/%zz",
+            "write:/a/../b",
         ] {
             assert!(Scopes::parse(odd).is_err(), "{odd}");
         }
     }
 
     #[test]
+    fn a_path_with_a_slash_at_its_end_covers_what_is_below_it_alone() {
+        let below = Scopes::parse("storage.modify:/out/").unwrap();
+        assert!(!below.allow(Access::Modify, &key("/out")));
+        assert!(below.allow(Access::Modify, &key("/out/x")));
+        assert!(below.allow_prefix(Access::Modify, &Prefix::parse("/out/").unwrap()));
+        assert!(!below.allow_prefix(Access::Modify, &Prefix::parse("/out").unwrap()));
+        let all = Scopes::parse("storage.modify:/").unwrap();
+        assert!(all.allow(Access::Modify, &key("/out")));
+        assert!(all.allow_prefix(Access::Modify, &Prefix::everything()));
+    }
+
+    #[test]
+    fn escapes_are_decoded_once() {
+        let scopes = Scopes::parse("storage.read:/a%20b storage.read:/c%252F").unwrap();
+        assert!(scopes.allow(Access::Read, &key("/a b")));
+        assert!(scopes.allow(Access::Read, &key("/a b/x")));
+        assert!(!scopes.allow(Access::Read, &key("/a%20b")));
+        assert!(scopes.allow(Access::Read, &key("/c%2F")));
+    }
+
+    #[test]
     fn modify_includes_create_but_not_read() {
-        let scopes = Scopes::parse("storage.modify:/").unwrap();
-        let key = Key::parse("/a").unwrap();
-        assert!(scopes.allow(Access::Create, &key));
-        assert!(scopes.allow(Access::Modify, &key));
-        assert!(!scopes.allow(Access::Read, &key));
+        for text in ["storage.modify:/", "write:/"] {
+            let scopes = Scopes::parse(text).unwrap();
+            assert!(scopes.allow(Access::Create, &key("/a")));
+            assert!(scopes.allow(Access::Modify, &key("/a")));
+            assert!(!scopes.allow(Access::Read, &key("/a")));
+        }
+    }
+
+    #[test]
+    fn only_a_bounded_number_of_scopes_is_taken_and_errors_are_short() {
+        let words = |number: usize| vec!["storage.read:/a"; number].join(" ");
+        assert!(Scopes::parse(&format!("openid {}", words(100))).is_ok());
+        assert_eq!(Scopes::parse(&words(101)), Err(ScopeError::TooMany));
+        let long = format!("storage.read:\u{1b}{}", "x".repeat(10_000));
+        let error = Scopes::parse(&long).unwrap_err().to_string();
+        assert!(error.len() < 300 && !error.contains('\u{1b}'), "{error}");
     }
 }

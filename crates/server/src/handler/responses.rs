@@ -59,7 +59,10 @@ fn error(status: u16) -> (String, RefOr<Response>) {
             "no token, or one that is not accepted",
             Some("WWW-Authenticate"),
         ),
-        403 => ("the token's scopes do not cover this key or action", None),
+        403 => (
+            "the token's scopes do not cover this key or action",
+            Some("WWW-Authenticate"),
+        ),
         404 => ("the key does not exist", None),
         408 => ("the body did not arrive in time; nothing was changed", None),
         409 => (

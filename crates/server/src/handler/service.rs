@@ -69,6 +69,13 @@ pub(crate) async fn whoami(call: Call) -> Result<Json<WhoAmI>, Failure> {
         job: who.job.as_ref().map(ToString::to_string),
         scopes: who.scopes.words(),
         expires: rfc3339(who.expires),
+        issued: who.issued.map(rfc3339),
         issuer: who.issuer.clone(),
+        id: Some(hexadecimal(&who.id)),
     }))
+}
+
+/// Bytes as lowercase digits.
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -2,9 +2,13 @@
 //! and this service share.
 //!
 //! Claims: `username` (whose namespace it is), `exp`, and optionally `job`, `groups`, `email`,
-//! `scope`, `nbf` and `iss`. Everything else is left aside.
+//! `scope`, `scp`, `iat`, `nbf` and `iss`. Claims that mark a token for another purpose are refused, and everything
+//! else is left aside.
 
 mod cache;
+mod claims;
+mod header;
+mod members;
 mod mint;
 mod secret;
 mod verify;
@@ -13,7 +17,7 @@ pub use cache::CachingVerifier;
 pub use mint::{NewToken, mint};
 pub(crate) use secret::FILE_NAME as SECRET;
 pub use secret::{Secret, SecretError, SecretSource, find, load_or_create};
-pub use verify::{Rejected, Verifier};
+pub use verify::{Rejected, TokenLimits, Verifier};
 
-/// `iss` in tokens minted here, and `issuer` in the answer of `whoami` for tokens without one.
+/// `iss` in tokens minted here, and `issuer` of every job token in the answer of `whoami`.
 pub const ISSUER: &str = "job-token";

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 use clap::Args as _;
+use prominence_api::time::format_duration;
 use prominence_core::Quota;
 use prominence_core::limits::{DEFAULT_VALUE_BYTES, MAX_VALUE_BYTES};
 use prominence_engines::Retention;
@@ -15,13 +16,17 @@ use prominence_engines::etcd;
 
 use super::{Settings, Span};
 use crate::app::Bounds;
-use crate::identity::token::SecretSource;
+use crate::identity::token::{SecretSource, TokenLimits};
 use crate::net::listener::Limits;
 use crate::wait::long_poll::LongPollLimits;
 
 /// Where `--engine etcd` or `admin migrate` is asked of a program that can't talk to etcd.
 pub const WITHOUT_ETCD: &str = "this program was built without the etcd engine; build it with: \
      cargo build --release --features etcd (which needs protoc; see docs/etcd.md)";
+
+/// What `token-max-lifetime` can be. A revoked token has to be remembered for as long as it could last.
+const SHORTEST_TOKEN_LIMIT: Duration = Duration::from_secs(3_600);
+const LONGEST_TOKEN_LIMIT: Duration = Duration::from_secs(400 * 86_400);
 
 /// The prefix of the environment variables that are settings of the server.
 const ENV_PREFIX: &str = "PROMINENCE_SERVE_";
@@ -35,8 +40,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// Secrets to accept; empty for the one in the data folder.
     pub secrets: Vec<SecretSource>,
-    /// The tolerance for clocks that disagree about a token's times.
-    pub token_leeway: Duration,
+    /// Limits on the times of a token.
+    pub token_limits: TokenLimits,
     /// Certificate chain and private key, both PEM files.
     pub tls: Option<(PathBuf, PathBuf)>,
     /// Limits on a request.
@@ -241,7 +246,10 @@ impl Settings {
             listen,
             data_dir,
             secrets: self.secret_file.unwrap_or_default(),
-            token_leeway: span(self.token_leeway, 0),
+            token_limits: TokenLimits {
+                leeway: span(self.token_leeway, 0),
+                max_lifetime: token_max_lifetime(self.token_max_lifetime)?,
+            },
             tls,
             bounds: Bounds {
                 value_bytes: value_limit(self.value_limit)?,
@@ -330,6 +338,20 @@ fn check_environment(names: impl Iterator<Item = OsString>) -> Result<(), Config
 
 fn is_loopback(address: IpAddr) -> bool {
     address.to_canonical().is_loopback()
+}
+
+fn token_max_lifetime(given: Option<Span>) -> Result<Duration, ConfigError> {
+    let Some(Span(given)) = given else {
+        return Ok(TokenLimits::default().max_lifetime);
+    };
+    if (SHORTEST_TOKEN_LIMIT..=LONGEST_TOKEN_LIMIT).contains(&given) {
+        return Ok(given);
+    }
+    Err(ConfigError::Range {
+        setting: "token-max-lifetime",
+        given: format_duration(given),
+        allowed: "it can be 1h to 400d",
+    })
 }
 
 fn value_limit(given: Option<ByteSize>) -> Result<usize, ConfigError> {
@@ -503,5 +525,25 @@ mod tests {
         }
         .check();
         assert!(none.is_err());
+        let lifetime = |text: &str| {
+            let settings = Settings {
+                token_max_lifetime: Some(text.parse().unwrap()),
+                data_dir: Some("/d".into()),
+                ..Settings::default()
+            };
+            settings
+                .check()
+                .map(|config| config.token_limits.max_lifetime)
+        };
+        for text in ["59m59s", "400d1s", "1s"] {
+            let error = lifetime(text).unwrap_err().to_string();
+            assert!(
+                error.contains("token-max-lifetime") && error.contains("1h to 400d"),
+                "{error}"
+            );
+        }
+        for text in ["1h", "400d"] {
+            assert!(lifetime(text).is_ok(), "{text}");
+        }
     }
 }

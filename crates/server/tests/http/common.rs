@@ -10,7 +10,7 @@ use prominence_core::permit::Scopes;
 use prominence_core::{Clock, Commit, Gate, Job, Namespace, Operation, Quota, Store, Timestamp};
 use prominence_engines::Retention;
 use prominence_engines::embedded::{EmbeddedStore, Options};
-use prominence_server::token::{NewToken, Secret, Verifier, mint};
+use prominence_server::token::{NewToken, Secret, TokenLimits, Verifier, mint};
 use prominence_server::{App, Bounds, Limits, LongPollLimits, Service, Tls, run};
 use serde_json::Value;
 use tokio::runtime::Runtime;
@@ -39,6 +39,8 @@ pub(crate) struct Setup {
     pub(crate) bounds: Bounds,
     pub(crate) limits: Limits,
     pub(crate) tls: Option<Tls>,
+    /// Limits on the times of tokens.
+    pub(crate) tokens: TokenLimits,
     /// How long the embedded engine keeps changes.
     pub(crate) retention: Retention,
     /// Instead of the embedded engine.
@@ -66,6 +68,7 @@ impl Default for Setup {
                 stop_within: Duration::from_secs(20),
             },
             tls: None,
+            tokens: TokenLimits::default(),
             retention: Retention::default(),
             store: None,
         }
@@ -97,7 +100,7 @@ impl Server {
             engine = Some(Arc::clone(&opened));
             opened
         });
-        let verifier = Verifier::new(&[secret()], Duration::ZERO);
+        let verifier = Verifier::new(&[secret()], setup.tokens);
         let app = App::new(Gate::new(store), verifier, clock.clone(), setup.bounds);
 
         let front = Service::new(app.clone());

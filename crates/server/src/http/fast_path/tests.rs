@@ -9,7 +9,7 @@ use prominence_core::{Gate, Namespace, Quota};
 
 use super::*;
 use crate::app::Bounds;
-use crate::identity::token::{NewToken, Secret, Verifier, mint};
+use crate::identity::token::{NewToken, Secret, TokenLimits, Verifier, mint};
 use crate::wait::long_poll::LongPollLimits;
 
 const NOW: Timestamp = Timestamp::from_secs(1_700_000_000);
@@ -41,7 +41,7 @@ fn start() -> (Service, String) {
             per_user: 1,
         },
     };
-    let verifier = Verifier::new(std::slice::from_ref(&secret), Duration::ZERO);
+    let verifier = Verifier::new(std::slice::from_ref(&secret), TokenLimits::default());
     let service = Service::new(App::new(Gate::new(store), verifier, clock, bounds));
     service.app.verifier.verify(&token, NOW).unwrap();
     (service, token)

@@ -34,8 +34,8 @@ pub struct CachingVerifier {
 struct ByBytes;
 
 impl Weighter<Box<str>, Arc<Principal>> for ByBytes {
-    fn weight(&self, token: &Box<str>, _: &Arc<Principal>) -> u64 {
-        (token.len() + OVERHEAD) as u64
+    fn weight(&self, token: &Box<str>, principal: &Arc<Principal>) -> u64 {
+        (token.len() + principal.scopes.bytes() + OVERHEAD) as u64
     }
 }
 
@@ -85,7 +85,7 @@ impl CachingVerifier {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::identity::token::{NewToken, Secret, mint};
+    use crate::identity::token::{NewToken, Secret, TokenLimits, mint};
     use prominence_core::Namespace;
     use prominence_core::permit::Scopes;
     use std::time::Duration;
@@ -103,11 +103,19 @@ mod tests {
         mint(secret, &token, NOW).unwrap()
     }
 
+    fn verifier(secret: &Secret) -> CachingVerifier {
+        let secrets = std::slice::from_ref(secret);
+        CachingVerifier::new(Verifier::new(secrets, TokenLimits::default()))
+    }
+
     #[test]
     fn what_is_remembered_ends_with_the_token_and_its_leeway() {
         let secret = Secret::new(None, b"k");
-        let leeway = Duration::from_secs(5);
-        let verifier = CachingVerifier::new(Verifier::new(std::slice::from_ref(&secret), leeway));
+        let limits = TokenLimits {
+            leeway: Duration::from_secs(5),
+            ..TokenLimits::default()
+        };
+        let verifier = CachingVerifier::new(Verifier::new(std::slice::from_ref(&secret), limits));
         let token = token(&secret, "alice");
         for second in [0, 59, 64] {
             let now = NOW.after(Duration::from_secs(second));
@@ -122,8 +130,7 @@ mod tests {
     #[test]
     fn only_what_was_accepted_is_remembered_and_under_its_whole_text() {
         let secret = Secret::new(None, b"k");
-        let verifier =
-            CachingVerifier::new(Verifier::new(std::slice::from_ref(&secret), Duration::ZERO));
+        let verifier = verifier(&secret);
         let (alice, bob) = (token(&secret, "alice"), token(&secret, "bob"));
         let forged = token(&Secret::new(None, b"other"), "alice");
         for _ in 0..2 {
@@ -137,8 +144,7 @@ mod tests {
     #[test]
     fn its_memory_is_bounded() {
         let secret = Secret::new(None, b"k");
-        let verifier =
-            CachingVerifier::new(Verifier::new(std::slice::from_ref(&secret), Duration::ZERO));
+        let verifier = verifier(&secret);
         let principal = verifier.verify(&token(&secret, "alice"), NOW).unwrap();
         for number in 0..40_000 {
             let text = format!("{number:0>1000}");

@@ -59,5 +59,5 @@ pub fn mint(
         iat: now.as_secs(),
         exp: now.after(token.lifetime).as_secs(),
     };
-    jsonwebtoken::encode(&header, &claims, &EncodingKey::from_secret(&secret.key))
+    jsonwebtoken::encode(&header, &claims, &EncodingKey::from_secret(&secret.key)?)
 }

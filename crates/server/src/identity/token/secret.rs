@@ -2,8 +2,8 @@
 
 use std::fmt;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -13,7 +13,10 @@ use serde::{Deserialize, Serialize};
 pub(crate) const FILE_NAME: &str = "job-token.secret";
 
 /// RFC 7518, section 3.2: a key for HS256 has at least the 256 bits of its hash.
-const RECOMMENDED_BYTES: usize = 32;
+const MIN_BYTES: usize = 32;
+
+/// The permissions of users other than the owner to read a file or to change it.
+const OTHERS: u32 = 0o066;
 
 /// Larger than any secret; keeps a wrong path from being read whole.
 const MAX_BYTES: u64 = 64 * 1_024;
@@ -52,9 +55,31 @@ pub enum SecretError {
         /// Why not.
         cause: io::Error,
     },
-    /// The file is empty.
-    #[error("the signing secret {} is empty; put at least 32 random bytes into it", .0.display())]
-    Empty(PathBuf),
+    /// It is a folder, a pipe or a device.
+    #[error("the signing secret {} is not a regular file; name the file that holds it", .0.display())]
+    NotAFile(PathBuf),
+    /// Other users of the machine could sign tokens, or choose what they are signed with.
+    #[error("the signing secret {} can be read or changed by other users (its mode is {mode:03o}); run chmod 600 {}",
+            .path.display(), .path.display())]
+    Exposed {
+        /// The file.
+        path: PathBuf,
+        /// Its permissions.
+        mode: u32,
+    },
+    /// It could be guessed.
+    #[error("the signing secret {} has {bytes} bytes; put at least {MIN_BYTES} random bytes into it, such as \
+             those of openssl rand -hex 32", .path.display())]
+    Short {
+        /// The file.
+        path: PathBuf,
+        /// Its bytes, without a newline at the end.
+        bytes: usize,
+    },
+    /// It could be guessed, although it is long enough.
+    #[error("the signing secret {} is one byte again and again; put at least {MIN_BYTES} random bytes into it, \
+             such as those of openssl rand -hex 32", .0.display())]
+    Uniform(PathBuf),
     /// The text is not a secret.
     #[error("the signing secret {} has more than 65536 bytes; is this the right file?", .0.display())]
     TooLarge(PathBuf),
@@ -67,7 +92,7 @@ pub enum SecretError {
 }
 
 impl Secret {
-    /// A secret from the bytes themselves.
+    /// A secret from the bytes themselves, of any length.
     #[must_use]
     pub fn new(kid: Option<&str>, key: &[u8]) -> Self {
         Self {
@@ -105,29 +130,40 @@ impl SecretSource {
     /// Reads the secret: the file's bytes without one trailing newline.
     ///
     /// # Errors
-    /// When the file can't be read, is empty or far too large.
+    /// When the file can't be read, is open to other users, or holds what can't be a secret.
     pub fn load(&self) -> Result<Secret, SecretError> {
         let path = &self.path;
         let read = |cause| SecretError::Read {
             path: path.clone(),
             cause,
         };
-        if std::fs::metadata(path).map_err(read)?.len() > MAX_BYTES {
+        // Before it is opened: to open a pipe is to wait for somebody who writes to it.
+        if !std::fs::metadata(path).map_err(read)?.is_file() {
+            return Err(SecretError::NotAFile(path.clone()));
+        }
+        let mut file = File::open(path).map_err(read)?;
+        let opened = file.metadata().map_err(read)?;
+        let mode = opened.permissions().mode() & 0o777;
+        if mode & OTHERS != 0 {
+            let path = path.clone();
+            return Err(SecretError::Exposed { path, mode });
+        }
+        if opened.len() > MAX_BYTES {
             return Err(SecretError::TooLarge(path.clone()));
         }
-        let mut key = std::fs::read(path).map_err(read)?;
+        let mut key = Vec::new();
+        file.read_to_end(&mut key).map_err(read)?;
         if key.last() == Some(&b'\n') {
             key.pop();
         }
-        if key.is_empty() {
-            return Err(SecretError::Empty(path.clone()));
+        if key.len() < MIN_BYTES {
+            return Err(SecretError::Short {
+                path: path.clone(),
+                bytes: key.len(),
+            });
         }
-        if key.len() < RECOMMENDED_BYTES {
-            tracing::warn!(
-                file = %path.display(),
-                bytes = key.len(),
-                "the signing secret is short; {RECOMMENDED_BYTES} random bytes are recommended"
-            );
+        if key.windows(2).all(|pair| pair[0] == pair[1]) {
+            return Err(SecretError::Uniform(path.clone()));
         }
         Ok(Secret {
             kid: self.kid.clone(),
@@ -218,7 +254,7 @@ fn create(path: &Path) -> io::Result<()> {
     if path.exists() {
         return Err(io::ErrorKind::AlreadyExists.into());
     }
-    let mut random = [0; RECOMMENDED_BYTES];
+    let mut random = [0; MIN_BYTES];
     getrandom::fill(&mut random).map_err(io::Error::other)?;
     let text: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
 
@@ -245,7 +281,6 @@ mod tests {
 
     #[test]
     fn a_secret_is_made_once_and_only_its_owner_reads_it() {
-        use std::os::unix::fs::PermissionsExt as _;
         let folder = tempfile::tempdir().unwrap();
         let (secret, made) = load_or_create(folder.path()).unwrap();
         assert!(made);
@@ -270,18 +305,71 @@ mod tests {
         assert!(!format!("{secret:?}").contains(std::str::from_utf8(&secret.key).unwrap()));
     }
 
-    #[test]
-    fn only_the_trailing_newline_is_not_part_of_the_secret() {
+    /// Writes a file with these permissions, and reads it as a secret.
+    fn load(content: &[u8], mode: u32) -> Result<Secret, SecretError> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("k=1");
+        std::fs::write(&path, content).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
         let source: SecretSource = format!("old={}", path.display()).parse().unwrap();
-        std::fs::write(&path, b" s3cret\r\n\n").unwrap();
-        assert_eq!(
-            source.load().unwrap(),
-            Secret::new(Some("old"), b" s3cret\r\n")
-        );
-        std::fs::write(&path, b"\n").unwrap();
-        assert!(matches!(source.load(), Err(SecretError::Empty(_))));
+        source.load()
+    }
+
+    const GOOD: &[u8] = b" 0123456789abcdef0123456789abcdef\r";
+
+    #[test]
+    fn only_the_trailing_newline_is_not_part_of_the_secret() {
+        let expected = Secret::new(Some("old"), GOOD);
+        for end in ["", "\n"] {
+            let content = [GOOD, end.as_bytes()].concat();
+            assert_eq!(load(&content, 0o600).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn a_secret_that_other_users_can_read_or_change_is_refused_with_what_to_do() {
+        for mode in [0o640, 0o604, 0o620, 0o602, 0o644, 0o666] {
+            let error = load(GOOD, mode).unwrap_err().to_string();
+            let shown = format!("mode is {mode:o}");
+            assert!(
+                error.contains(&shown) && error.contains("chmod 600"),
+                "{error}"
+            );
+        }
+        for mode in [0o600, 0o400, 0o700] {
+            assert!(load(GOOD, mode).is_ok(), "{mode:o}");
+        }
+    }
+
+    #[test]
+    fn a_secret_that_can_be_guessed_is_refused() {
+        for content in [
+            &b""[..],
+            b"\n",
+            b"0123456789abcdef0123456789abcde",
+            b"0123456789abcdef0123456789abcde\n",
+        ] {
+            assert!(matches!(
+                load(content, 0o600),
+                Err(SecretError::Short { .. })
+            ));
+        }
+        let uniform = load(&[b'x'; 64], 0o600);
+        assert!(matches!(uniform, Err(SecretError::Uniform(_))));
+        let large = load(&[GOOD, &[0; 65_536]].concat(), 0o600);
+        assert!(matches!(large, Err(SecretError::TooLarge(_))));
+    }
+
+    #[test]
+    fn a_pipe_or_a_folder_as_secret_is_refused_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.unwrap().success());
+        for path in [pipe.as_path(), folder.path()] {
+            let source: SecretSource = path.to_str().unwrap().parse().unwrap();
+            assert!(matches!(source.load(), Err(SecretError::NotAFile(_))));
+        }
     }
 
     #[test]

@@ -1,0 +1,203 @@
+//! One word of a token's scope: whether it limits the token, and which keys it covers.
+
+use super::ScopeError;
+use crate::key::{Key, KeyError, Prefix};
+
+/// What a scope allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Reading, listing and watching.
+    Read,
+    /// Making keys that do not exist.
+    Create,
+    /// Making, replacing and deleting keys.
+    Modify,
+}
+
+/// One scope that limits a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scope(Kind);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Kind {
+    Grant {
+        access: Access,
+        subtree: Subtree,
+    },
+    /// A capability for another service, or one that this service does not know. It allows nothing here, and a token
+    /// with no other scope has access to nothing.
+    Nothing(Box<str>),
+}
+
+/// The keys that a path covers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Subtree {
+    /// Without a trailing `/`; empty for the root.
+    path: Box<str>,
+    /// Whether the path ended in `/`: then the key of this name is not covered, only those below it (WLCG profile,
+    /// section 2.2.1).
+    only_below: bool,
+}
+
+impl Scope {
+    /// Reads a word; `None` for a word that does not limit a token.
+    pub(super) fn parse(word: &str) -> Result<Option<Self>, ScopeError> {
+        if let Some(capability) = word.strip_prefix("storage.") {
+            return Self::of_storage(word, capability).map(Some);
+        }
+        // By the profile, section 2.2.3, a capability for another service limits the token here as well.
+        if word.starts_with("compute.") || word.starts_with("prominence.") {
+            return Ok(Some(Self(Kind::Nothing(word.into()))));
+        }
+        // The words of SciTokens. Others such as `read:user` are those of other services.
+        let Some((name, path)) = word.split_once(':') else {
+            return Ok(None);
+        };
+        match name {
+            "read" if path.starts_with('/') => Self::grant(Access::Read, word, path).map(Some),
+            "write" if path.starts_with('/') => Self::grant(Access::Modify, word, path).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// Reads a word that begins with `storage.`. A word that is not well-formed is refused, even if the capability is
+    /// unknown: the profile demands it.
+    fn of_storage(word: &str, capability: &str) -> Result<Self, ScopeError> {
+        let (name, path) = match capability.split_once(':') {
+            Some((name, path)) if !name.is_empty() && path.starts_with('/') => (name, path),
+            _ => return Err(ScopeError::NoPath(super::shorten(word))),
+        };
+        match name {
+            // Staging is a superset of reading (WLCG profile, section 2.2.1).
+            "read" | "stage" => Self::grant(Access::Read, word, path),
+            "create" => Self::grant(Access::Create, word, path),
+            "modify" => Self::grant(Access::Modify, word, path),
+            _ => {
+                Subtree::parse(word, path)?;
+                Ok(Self(Kind::Nothing(word.into())))
+            }
+        }
+    }
+
+    fn grant(access: Access, word: &str, path: &str) -> Result<Self, ScopeError> {
+        let subtree = Subtree::parse(word, path)?;
+        Ok(Self(Kind::Grant { access, subtree }))
+    }
+
+    /// Whether it allows something here.
+    #[must_use]
+    pub fn allows_something(&self) -> bool {
+        matches!(self.0, Kind::Grant { .. })
+    }
+
+    pub(super) fn covers(&self, wanted: Access, key: &Key) -> bool {
+        self.granting(wanted).is_some_and(|subtree| {
+            subtree.rest(key.as_str()).is_some_and(|rest| {
+                rest.starts_with('/') || (rest.is_empty() && !subtree.only_below)
+            })
+        })
+    }
+
+    pub(super) fn covers_all(&self, wanted: Access, prefix: &Prefix) -> bool {
+        self.granting(wanted).is_some_and(|subtree| {
+            let rest = subtree.rest(prefix.as_str());
+            rest.is_some_and(|rest| rest.starts_with('/'))
+        })
+    }
+
+    /// The subtree in which it grants an access.
+    fn granting(&self, wanted: Access) -> Option<&Subtree> {
+        match &self.0 {
+            Kind::Grant { access, subtree } => {
+                let grants =
+                    *access == wanted || (*access == Access::Modify && wanted == Access::Create);
+                grants.then_some(subtree)
+            }
+            Kind::Nothing(_) => None,
+        }
+    }
+
+    /// The word that means this scope, in the spelling of the WLCG profile.
+    pub(super) fn word(&self) -> String {
+        match &self.0 {
+            Kind::Grant { access, subtree } => {
+                let end = if subtree.only_below || subtree.path.is_empty() {
+                    "/"
+                } else {
+                    ""
+                };
+                word(*access, &format!("{}{end}", subtree.path))
+            }
+            Kind::Nothing(word) => word.to_string(),
+        }
+    }
+
+    /// The bytes that it takes.
+    pub(super) fn bytes(&self) -> usize {
+        let text = match &self.0 {
+            Kind::Grant { subtree, .. } => subtree.path.len(),
+            Kind::Nothing(word) => word.len(),
+        };
+        size_of::<Self>() + text
+    }
+}
+
+impl Subtree {
+    fn parse(word: &str, path: &str) -> Result<Self, ScopeError> {
+        let bytes = decode(path).ok_or_else(|| ScopeError::Escape(super::shorten(word)))?;
+        let unusable = |reason: KeyError| ScopeError::Path {
+            scope: super::shorten(word),
+            reason,
+        };
+        let path = Prefix::from_bytes(&bytes).map_err(unusable)?;
+        let path = path.as_str();
+        let bare = path.strip_suffix('/');
+        Ok(Self {
+            path: bare.unwrap_or(path).into(),
+            only_below: bare.is_some(),
+        })
+    }
+
+    fn rest<'a>(&self, path: &'a str) -> Option<&'a str> {
+        path.strip_prefix(&*self.path)
+    }
+}
+
+/// The word for an access to a path.
+pub(in crate::permit) fn word(access: Access, path: &str) -> String {
+    let access = match access {
+        Access::Read => "read",
+        Access::Create => "create",
+        Access::Modify => "modify",
+    };
+    format!("storage.{access}:{}", encode(path))
+}
+
+/// Decodes the escapes of a path once; `None` for a `%` without two hexadecimal digits.
+fn decode(path: &str) -> Option<Vec<u8>> {
+    let mut decoded = Vec::with_capacity(path.len());
+    let mut bytes = path.bytes();
+    while let Some(byte) = bytes.next() {
+        if byte != b'%' {
+            decoded.push(byte);
+            continue;
+        }
+        let mut digit = || char::from(bytes.next()?).to_digit(16);
+        let (high, low) = (digit()?, digit()?);
+        decoded.push(u8::try_from(16 * high + low).ok()?);
+    }
+    Some(decoded)
+}
+
+/// Escapes what can't stand in a word of a scope (RFC 6749, section 3.3), and `%`.
+fn encode(path: &str) -> String {
+    let mut encoded = String::with_capacity(path.len());
+    for byte in path.bytes() {
+        if byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\' | b'%') {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
+}

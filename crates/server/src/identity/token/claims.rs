@@ -1,0 +1,104 @@
+//! The claims of a token whose signature is valid.
+
+use prominence_core::Timestamp;
+use prominence_core::permit::Scopes;
+use serde_json::Value;
+
+use super::Rejected;
+use super::members::{Members, NotMembers};
+
+/// Claims, each of which is read as the type that it must have.
+pub(super) struct Claims(Members);
+
+impl Claims {
+    pub(super) fn parse(payload: &[u8]) -> Result<Self, Rejected> {
+        let members = Members::parse(payload).map_err(|error| match error {
+            NotMembers::Malformed => Rejected::Malformed,
+            NotMembers::Repeated(_) => unusable("a claim occurs twice"),
+        })?;
+        Ok(Self(members))
+    }
+
+    /// A claim, whatever its type.
+    pub(super) fn get(&self, name: &str) -> Option<&Value> {
+        self.0.get(name)
+    }
+
+    /// A claim that is a string, if there is one.
+    pub(super) fn text(&self, name: &str) -> Result<Option<&str>, Rejected> {
+        match self.0.get(name) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(_) => Err(unusable(format_args!("{name} is not a string"))),
+        }
+    }
+
+    /// A claim that is a number of seconds since 1970, with or without a fraction (RFC 7519, section 2).
+    pub(super) fn time(&self, name: &str) -> Result<Option<Timestamp>, Rejected> {
+        let Some(value) = self.0.get(name) else {
+            return Ok(None);
+        };
+        let time = value.as_f64().and_then(numeric_date);
+        match time {
+            Some(time) => Ok(Some(time)),
+            None => Err(unusable(format_args!("{name} is not a time"))),
+        }
+    }
+
+    /// The words of `scope` and `scp` together: each a string, or an array of strings.
+    pub(super) fn scopes(&self) -> Result<Scopes, Rejected> {
+        let mut words = Vec::new();
+        for name in ["scope", "scp"] {
+            let not_words = || unusable(format_args!("{name} is not a string or an array of them"));
+            match self.0.get(name) {
+                None => {}
+                Some(Value::String(text)) => words.extend(text.split_ascii_whitespace()),
+                Some(Value::Array(texts)) => {
+                    for text in texts {
+                        let text = text.as_str().ok_or_else(not_words)?;
+                        words.extend(text.split_ascii_whitespace());
+                    }
+                }
+                Some(_) => return Err(not_words()),
+            }
+        }
+        Scopes::of_words(words).map_err(unusable)
+    }
+
+    /// Refuses a token that was made for another purpose than to be shown by whoever has it.
+    pub(super) fn check_purpose(&self) -> Result<(), Rejected> {
+        // OpenID Connect Core, section 3.1.3.6, and the types that Keycloak gives its tokens.
+        let is_id_token = self.0.has("at_hash") || self.0.has("c_hash");
+        let is_other = matches!(self.text("typ")?, Some("ID" | "Refresh" | "Offline"));
+        // RFC 8417, section 2.2.
+        let is_event = self.0.has("events");
+        if is_id_token || is_other || is_event {
+            return Err(Rejected::NotAccessToken);
+        }
+        // RFC 7800, section 3.1.
+        if self.0.has("cnf") {
+            return Err(Rejected::Bound);
+        }
+        Ok(())
+    }
+}
+
+/// The rejection of a token for its claims.
+pub(super) fn unusable(why: impl std::fmt::Display) -> Rejected {
+    Rejected::Claims(why.to_string())
+}
+
+/// Seconds since the epoch; `None` if the number is not a time, such as a negative one.
+fn numeric_date(seconds: f64) -> Option<Timestamp> {
+    if seconds.is_nan() || seconds < 0.0 {
+        return None;
+    }
+    // A float becomes the nearest integer in range; far futures become the last instant.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "the cast saturates, and negative numbers were refused above"
+    )]
+    let millis = (seconds * 1_000.0) as u64;
+    Some(Timestamp::from_millis(millis))
+}

@@ -156,7 +156,7 @@ impl EtcdStore {
         self.writers
             .close(self.cluster.options.request_timeout)
             .await;
-        self.cluster.hub.wake_all();
+        self.cluster.hub.wake_all().tell();
     }
 
     fn stop(&self) {

@@ -2,12 +2,21 @@
 //!
 //! A waiter is kept under its namespace and its key or prefix, so that a commit costs the length of the keys
 //! it changed and not the number of those who wait. It is gone as soon as it is woken or dropped.
+//!
+//! A commit costs one look at a number where nobody waits. Where somebody does, the waiters are taken out
+//! under the lock and told without it ([`Woken`]): each of them may be a task that is put into the queue of a
+//! runtime, and the committer has others to answer.
+
+mod prefixes;
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering, fence};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use prominence_core::{Cursor, Interest, Key, Namespace, Revision};
 use tokio::sync::oneshot;
+
+use prefixes::Prefixes;
 
 /// Waiters of all namespaces together. Each costs a few hundred bytes here, so this is some
 /// 30 MiB at worst; the connections behind them cost far more.
@@ -22,7 +31,14 @@ const MAX_MATCHED_CHANGES: usize = 1_000;
 
 /// Who waits for what.
 #[derive(Clone, Default)]
-pub struct Hub(Arc<Mutex<Waiting>>);
+pub struct Hub(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    /// The number of waiters. It changes under the lock, and is read without it.
+    total: AtomicUsize,
+    waiting: Mutex<Waiting>,
+}
 
 /// One waiter. Dropping it ends the waiting.
 pub struct Listener {
@@ -59,6 +75,40 @@ impl Wake {
     }
 }
 
+/// Waiters that are woken once they are told.
+#[must_use = "they sleep until they are told"]
+#[derive(Default)]
+pub struct Woken(Vec<(Wake, Tickets)>);
+
+impl Woken {
+    /// Their number.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.iter().map(|(_, waiters)| waiters.len()).sum()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Adds those of another commit.
+    pub fn append(&mut self, mut others: Self) {
+        self.0.append(&mut others.0);
+    }
+
+    /// Wakes them. A listener that has just been dropped needs no waking, so a failure to send is no
+    /// error.
+    pub fn tell(self) {
+        for (wake, waiters) in self.0 {
+            for waiter in waiters.into_values() {
+                let _ = waiter.send(wake);
+            }
+        }
+    }
+}
+
 /// There are as many waiters as the hub takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("too many requests wait for changes")]
@@ -66,7 +116,6 @@ pub struct TooManyWaiting;
 
 #[derive(Default)]
 struct Waiting {
-    total: usize,
     next_ticket: u64,
     spaces: HashMap<Namespace, Space>,
 }
@@ -76,7 +125,7 @@ struct Waiting {
 struct Space {
     total: usize,
     keys: HashMap<Box<str>, Tickets>,
-    prefixes: HashMap<Box<str>, Tickets>,
+    prefixes: Prefixes,
 }
 
 /// Those who wait for the same.
@@ -97,18 +146,18 @@ impl Hub {
         let (wake, woken) = oneshot::channel();
         let mut waiting = self.lock();
         let here = waiting.spaces.get(namespace).map_or(0, |space| space.total);
-        if waiting.total >= MAX_WAITING || here >= MAX_WAITING_PER_NAMESPACE {
+        if self.waiting() >= MAX_WAITING || here >= MAX_WAITING_PER_NAMESPACE {
             return Err(TooManyWaiting);
         }
         let ticket = waiting.next_ticket;
         waiting.next_ticket += 1;
-        waiting.total += 1;
         let space = waiting.spaces.entry(namespace.clone()).or_default();
-        space.total += 1;
-        let (waiters, name) = space.waiters(interest);
-        let waiters = waiters.entry(name.into()).or_default();
-        waiters.insert(ticket, wake);
+        space.insert(interest, ticket, wake);
+        self.0.total.fetch_add(1, Ordering::Relaxed);
         drop(waiting);
+        // With the fence in `has_waiters`: either the committer sees this waiter, or the waiter sees what the
+        // committer has published.
+        fence(Ordering::SeqCst);
         Ok(Listener {
             hub: self.clone(),
             namespace: namespace.clone(),
@@ -118,65 +167,81 @@ impl Hub {
         })
     }
 
-    /// Wakes those who wait for one of the keys that a commit changed. Call it once the change
-    /// can be seen, and for the commits of a namespace in their order.
+    /// Takes out those who wait for one of the keys that a commit changed, to be told. Call it once the
+    /// change can be seen, and for the commits of a namespace in their order.
     pub fn publish<'a>(
         &self,
         namespace: &Namespace,
         revision: Revision,
         keys: impl ExactSizeIterator<Item = &'a Key>,
-    ) {
+    ) -> Woken {
+        if !self.has_waiters() {
+            return Woken::default();
+        }
         let mut waiting = self.lock();
         let Some(space) = waiting.spaces.get_mut(namespace) else {
-            return;
+            return Woken::default();
         };
-        let mut woken = 0;
+        let mut woken = Woken::default();
         if keys.len() > MAX_MATCHED_CHANGES {
-            woken += space.wake_all(Wake::LookAgain);
+            woken = space.take_all();
         } else {
             for key in keys {
-                woken += space.wake(key, Wake::Changed(revision));
+                space.take(key, Wake::Changed(revision), &mut woken);
             }
         }
         if space.total == 0 {
             waiting.spaces.remove(namespace);
         }
-        waiting.total -= woken;
+        self.0.total.fetch_sub(woken.len(), Ordering::Relaxed);
+        woken
     }
 
-    /// Wakes those who wait in a namespace, for when many keys of it changed.
-    pub fn wake_namespace(&self, namespace: &Namespace) {
+    /// Takes out those who wait in a namespace, for when many keys of it changed.
+    pub fn wake_namespace(&self, namespace: &Namespace) -> Woken {
         let mut waiting = self.lock();
-        if let Some(mut space) = waiting.spaces.remove(namespace) {
-            waiting.total -= space.wake_all(Wake::LookAgain);
-        }
+        let space = waiting.spaces.remove(namespace);
+        let woken = space.map(|mut space| space.take_all()).unwrap_or_default();
+        self.0.total.fetch_sub(woken.len(), Ordering::Relaxed);
+        woken
     }
 
-    /// Wakes everyone, for when it is not known what changed.
-    pub fn wake_all(&self) {
+    /// Takes everyone out, for when it is not known what changed.
+    pub fn wake_all(&self) -> Woken {
         let mut waiting = self.lock();
-        for space in waiting.spaces.values_mut() {
-            space.wake_all(Wake::LookAgain);
+        let mut woken = Woken::default();
+        for (_, mut space) in waiting.spaces.drain() {
+            woken.append(space.take_all());
         }
-        waiting.spaces.clear();
-        waiting.total = 0;
+        self.0.total.store(0, Ordering::Relaxed);
+        woken
+    }
+
+    /// Whether somebody waits who has to be told of what was published before this call.
+    #[must_use]
+    pub fn has_waiters(&self) -> bool {
+        fence(Ordering::SeqCst);
+        self.waiting() > 0
     }
 
     /// Whether somebody waits in a namespace.
     #[must_use]
     pub fn is_listened_to(&self, namespace: &Namespace) -> bool {
-        self.lock().spaces.contains_key(namespace)
+        self.has_waiters() && self.lock().spaces.contains_key(namespace)
     }
 
     /// How many wait.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        self.lock().total
+        self.0.total.load(Ordering::Relaxed)
     }
 
     /// Every change to the maps is made in one go, so a panic elsewhere leaves them whole.
     fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0
+            .waiting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -200,71 +265,58 @@ impl Drop for Listener {
         if space.total == 0 {
             waiting.spaces.remove(&self.namespace);
         }
-        waiting.total -= 1;
+        self.hub.0.total.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 impl Space {
-    /// Those who wait for the same kind of thing, and the name of the one of interest.
-    fn waiters<'a>(
-        &mut self,
-        interest: &'a Interest,
-    ) -> (&mut HashMap<Box<str>, Tickets>, &'a str) {
-        match interest {
-            Interest::Key(key) => (&mut self.keys, key.as_str()),
-            Interest::Prefix(prefix) => (&mut self.prefixes, prefix.as_str()),
-        }
+    fn insert(&mut self, interest: &Interest, ticket: u64, wake: oneshot::Sender<Wake>) {
+        self.total += 1;
+        let waiters = match interest {
+            Interest::Key(key) => self.keys.entry(key.as_str().into()).or_default(),
+            Interest::Prefix(prefix) => self.prefixes.under(prefix.as_str()),
+        };
+        waiters.insert(ticket, wake);
     }
 
-    /// Wakes those who wait for `key` or for a prefix that it begins with; says how many.
-    fn wake(&mut self, key: &Key, wake: Wake) -> usize {
+    /// Takes out those who wait for `key` or for a prefix that it begins with.
+    fn take(&mut self, key: &Key, wake: Wake, woken: &mut Woken) {
         let key = key.as_str();
-        let ends = (1..=key.len()).filter(|end| key.is_char_boundary(*end));
-        let mut woken = 0;
-        if let Some(listeners) = self.keys.remove(key) {
-            woken += listeners.len();
-            send(listeners, wake);
+        let mut taken = 0;
+        let mut take = |waiters: Tickets| {
+            taken += waiters.len();
+            woken.0.push((wake, waiters));
+        };
+        if let Some(waiters) = self.keys.remove(key) {
+            take(waiters);
         }
-        for end in ends {
-            if self.prefixes.is_empty() {
-                break;
-            }
-            if let Some(listeners) = self.prefixes.remove(&key[..end]) {
-                woken += listeners.len();
-                send(listeners, wake);
-            }
-        }
-        self.total -= woken;
-        woken
+        self.prefixes.take(key, take);
+        self.total -= taken;
     }
 
-    fn wake_all(&mut self, wake: Wake) -> usize {
-        for (_, listeners) in self.keys.drain().chain(self.prefixes.drain()) {
-            send(listeners, wake);
-        }
-        std::mem::take(&mut self.total)
+    fn take_all(&mut self) -> Woken {
+        self.total = 0;
+        let keys = self.keys.drain().map(|(_, waiters)| waiters);
+        let waiters = keys.chain(self.prefixes.take_all());
+        Woken(waiters.map(|waiters| (Wake::LookAgain, waiters)).collect())
     }
 
     fn remove(&mut self, interest: &Interest, ticket: u64) -> bool {
-        let (waiters, name) = self.waiters(interest);
-        let Some(listeners) = waiters.get_mut(name) else {
-            return false;
+        let was_there = match interest {
+            Interest::Prefix(prefix) => self.prefixes.remove(prefix.as_str(), ticket),
+            Interest::Key(key) => {
+                let Some(waiters) = self.keys.get_mut(key.as_str()) else {
+                    return false;
+                };
+                let was_there = waiters.remove(&ticket).is_some();
+                if waiters.is_empty() {
+                    self.keys.remove(key.as_str());
+                }
+                was_there
+            }
         };
-        if listeners.remove(&ticket).is_none() {
-            return false;
-        }
-        if listeners.is_empty() {
-            waiters.remove(name);
-        }
-        self.total -= 1;
-        true
-    }
-}
-
-/// A listener that has just been dropped needs no waking, so a failure to send is no error.
-fn send(listeners: Tickets, wake: Wake) {
-    for listener in listeners.into_values() {
-        let _ = listener.send(wake);
+        self.total -= usize::from(was_there);
+        was_there
     }
 }
 

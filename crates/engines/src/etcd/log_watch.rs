@@ -72,7 +72,7 @@ async fn receive(
         let sent_at = message.header().map_or(0, |header| header.revision());
         if message.created() && *next == 0 {
             // Events before the start of this watch are lost, so every waiter has to look.
-            cluster.hub.wake_all();
+            cluster.hub.wake_all().tell();
             *next = sent_at + 1;
         }
         for event in message.events() {
@@ -105,10 +105,11 @@ fn wake(cluster: &Cluster, event: &Event) {
         Ok(Content::Inline(commits)) => {
             for commit in commits {
                 let keys = commit.changes.iter().map(|change| &change.key);
-                cluster.hub.publish(&namespace, commit.revision, keys);
+                let woken = cluster.hub.publish(&namespace, commit.revision, keys);
+                woken.tell();
             }
         }
         // The waiters read the log, and see the parts or the damage there.
-        Ok(Content::InParts { .. }) | Err(_) => cluster.hub.wake_namespace(&namespace),
+        Ok(Content::InParts { .. }) | Err(_) => cluster.hub.wake_namespace(&namespace).tell(),
     }
 }

@@ -1,5 +1,7 @@
 //! Who is woken, and who is not.
 
+use std::time::Duration;
+
 use prominence_core::Prefix;
 
 use super::*;
@@ -18,7 +20,8 @@ fn key(text: &str) -> Interest {
 
 fn publish(hub: &Hub, name: &str, revision: u64, keys: &[&str]) {
     let keys: Vec<_> = keys.iter().map(|key| Key::parse(key).unwrap()).collect();
-    hub.publish(&namespace(name), Revision::new(revision), keys.iter());
+    let woken = hub.publish(&namespace(name), Revision::new(revision), keys.iter());
+    woken.tell();
 }
 
 fn is_woken(listener: &mut Listener) -> Option<Wake> {
@@ -86,8 +89,90 @@ fn nothing_is_left_when_nobody_waits() {
     assert!(hub.lock().spaces.is_empty());
     drop(second);
     assert_eq!(hub.waiting(), 0);
-    hub.wake_all();
+    assert!(hub.wake_all().is_empty());
     assert_eq!(hub.waiting(), 0);
+}
+
+#[test]
+fn a_commit_takes_no_lock_where_nobody_waits() {
+    let hub = Hub::default();
+    let alice = namespace("alice");
+    drop(hub.listen(&alice, &prefix("/")).unwrap());
+    let held = hub.lock();
+    let (done, is_done) = std::sync::mpsc::channel();
+    let committer = hub.clone();
+    std::thread::spawn(move || {
+        publish(&committer, "alice", 1, &["/a"]);
+        done.send(committer.is_listened_to(&alice)).unwrap();
+    });
+    let listened_to = is_done.recv_timeout(Duration::from_secs(10));
+    drop(held);
+    assert_eq!(listened_to, Ok(false));
+}
+
+#[test]
+fn a_key_is_looked_up_once_for_each_length_that_a_prefix_has() {
+    let mut prefixes = Prefixes::default();
+    let long = format!("/{}", "a/".repeat(500));
+    assert!(prefixes.lengths_within(long.len()).is_empty());
+    let (wake, _woken) = oneshot::channel();
+    prefixes.under("/").insert(0, wake);
+    for number in 1..1_000 {
+        let (wake, _) = oneshot::channel();
+        prefixes
+            .under(&format!("/b/{number:03}"))
+            .insert(number, wake);
+    }
+    assert_eq!(prefixes.lengths_within(long.len()), [1, 6]);
+    assert_eq!(prefixes.lengths_within(5), [1]);
+    let mut found = Vec::new();
+    prefixes.take(&long, |waiters| found.extend(waiters.into_keys()));
+    assert_eq!(found, [0]);
+    assert_eq!(prefixes.lengths_within(long.len()), [6]);
+    for number in 1..1_000 {
+        assert!(prefixes.remove(&format!("/b/{number:03}"), number));
+        assert!(!prefixes.remove(&format!("/b/{number:03}"), number));
+    }
+    assert!(prefixes.lengths_within(long.len()).is_empty());
+}
+
+#[test]
+fn every_prefix_of_a_key_is_found_and_no_other_text() {
+    let key = "/\u{e9}/job-1/result";
+    let ends = (1..=key.len()).filter(|end| key.is_char_boundary(*end));
+    let mut prefixes = Prefixes::default();
+    let mut expected = Vec::new();
+    for end in ends {
+        let (wake, _) = oneshot::channel();
+        let ticket = end as u64;
+        prefixes.under(&key[..end]).insert(ticket, wake);
+        expected.push(ticket);
+        let (wake, _) = oneshot::channel();
+        // No key of this test goes on like this.
+        prefixes
+            .under(&format!("{}!", &key[..end]))
+            .insert(1_000 + ticket, wake);
+    }
+    let mut found = Vec::new();
+    prefixes.take(key, |waiters| found.extend(waiters.into_keys()));
+    found.sort_unstable();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn waiters_sleep_until_they_are_told_and_wake_where_that_is_dropped() {
+    let hub = Hub::default();
+    let alice = namespace("alice");
+    let mut told = hub.listen(&alice, &prefix("/a")).unwrap();
+    let woken = hub.publish(&alice, Revision::new(3), [Key::parse("/a").unwrap()].iter());
+    assert_eq!((woken.len(), hub.waiting()), (1, 0));
+    assert_eq!(is_woken(&mut told), None);
+    woken.tell();
+    assert_eq!(is_woken(&mut told), Some(Wake::Changed(Revision::new(3))));
+    let mut dropped = hub.listen(&alice, &key("/a")).unwrap();
+    drop(hub.wake_namespace(&alice));
+    let closed = oneshot::error::TryRecvError::Closed;
+    assert_eq!(dropped.woken.try_recv(), Err(closed));
 }
 
 #[test]

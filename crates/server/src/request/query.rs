@@ -8,6 +8,10 @@ use prominence_api::path;
 use crate::failure::Failure;
 use crate::request::kinds;
 
+/// The most parameters of a request: several times as many as any request has. Each is compared with the
+/// others, so the work for one request is limited by this.
+const MAX_PARAMETERS: usize = 32;
+
 /// The parameters of one request. They are taken out one by one; those that remain are refused.
 pub(crate) struct Query<'a> {
     given: Vec<(Cow<'a, str>, Option<&'a str>)>,
@@ -18,6 +22,12 @@ impl<'a> Query<'a> {
     pub(crate) fn parse(raw: &'a str) -> Result<Self, Failure> {
         let mut given: Vec<(Cow<'a, str>, Option<&'a str>)> = Vec::new();
         for part in raw.split('&').filter(|part| !part.is_empty()) {
+            if given.len() == MAX_PARAMETERS {
+                return Err(Failure::bad_request(format!(
+                    "the request has more than {MAX_PARAMETERS} parameters, which is the limit; \
+                     send those that it needs"
+                )));
+            }
             let (name, value) = match part.split_once('=') {
                 Some((name, value)) => (name, Some(value)),
                 None => (part, None),
@@ -182,6 +192,22 @@ mod tests {
             message(Query::parse("li%73t&list")),
             "the parameter \"list\" is repeated"
         );
+    }
+
+    #[test]
+    fn a_request_has_a_limited_number_of_parameters_and_is_parsed_no_further() {
+        let many = |count: usize| {
+            let names: Vec<_> = (0..count).map(|n| format!("p{n}=%zz")).collect();
+            names.join("&&")
+        };
+        assert!(Query::parse(&many(MAX_PARAMETERS)).is_ok());
+        for count in [MAX_PARAMETERS + 1, 14_500] {
+            let refused = message(Query::parse(&many(count)));
+            assert!(refused.contains("more than 32 parameters"), "{refused}");
+        }
+        // A later mistake is not looked for.
+        let later = format!("{}&%zz", many(MAX_PARAMETERS + 1));
+        assert!(message(Query::parse(&later)).contains("32"));
     }
 
     #[test]

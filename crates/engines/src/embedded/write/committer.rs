@@ -241,7 +241,7 @@ impl Committer {
         self.shared.slot.close();
         self.shared.time_floor.note(self.shared.clock.now());
         self.shared.time_floor.sync();
-        self.shared.hub.wake_all();
+        self.shared.hub.wake_all().tell();
     }
 }
 

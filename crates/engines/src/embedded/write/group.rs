@@ -18,7 +18,7 @@ use crate::embedded::storage::format;
 use crate::embedded::storage::keys;
 use crate::embedded::write::space::{Author, CHANGE_OVERHEAD, Space, load, put_entry};
 use crate::embedded::write::view::SpaceView;
-use crate::hub::Hub;
+use crate::hub::{Hub, Woken};
 
 /// Changes in one row of the log. Readers take in whole rows, and logs are trimmed by rows.
 const MAX_CHANGES_IN_A_ROW: usize = 128;
@@ -280,17 +280,22 @@ impl<'a> Group<'a> {
         keys.collect()
     }
 
-    /// Wakes those who wait for what the group changed, once it can be seen.
-    pub(in crate::embedded) fn publish(&self, hub: &Hub) {
+    /// Those who wait for what the group changed, to be told once it can be seen.
+    pub(in crate::embedded) fn publish(&self, hub: &Hub) -> Woken {
+        let mut woken = Woken::default();
+        if !hub.has_waiters() {
+            return woken;
+        }
         for (namespace, space) in &self.spaces {
             for commit in space
                 .changes
                 .chunk_by(|one, next| one.at.revision == next.at.revision)
             {
                 let keys = commit.iter().map(|change| &change.key);
-                hub.publish(namespace, commit[0].at.revision, keys);
+                woken.append(hub.publish(namespace, commit[0].at.revision, keys));
             }
         }
+        woken
     }
 
     /// The floor to write, given the earliest instant that is added to the index.

@@ -79,7 +79,7 @@ impl Recovery {
                 shared.slot.put(database);
                 shared.health.writable();
                 // What the failed group wrote may be there now, and nobody was told.
-                shared.hub.wake_all();
+                shared.hub.wake_all().tell();
                 Ok(())
             }
             Err(why) => {

@@ -120,7 +120,7 @@ impl Committer {
         }
         deletion.reveal(database);
         drop(writing);
-        shared.hub.wake_namespace(deletion.namespace());
+        self.wake(shared.hub.wake_namespace(deletion.namespace()));
         shared.counters.add_commits(1);
         deletion.succeed();
     }

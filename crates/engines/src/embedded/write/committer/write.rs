@@ -8,6 +8,7 @@ use crate::embedded::files::folder::free_space;
 use crate::embedded::options::{RETRY_LATER, RETRY_SOON};
 use crate::embedded::storage::database::{Batch, Database, WriteFailure};
 use crate::embedded::write::group::{Group, Purpose};
+use crate::hub::Woken;
 
 impl Committer {
     /// Writes a group and makes it seen, or says why not and what is known of it.
@@ -45,8 +46,17 @@ impl Committer {
         if purpose == Purpose::Store {
             shared.health.writable();
         }
-        group.publish(&shared.hub);
+        self.wake(group.publish(&shared.hub));
         Ok(())
+    }
+
+    /// Tells those who wait. Several are told by a task rather than from here, as answers are.
+    pub(super) fn wake(&self, woken: Woken) {
+        match self.runtime.as_ref().filter(|_| woken.len() > 1) {
+            // One that the runtime takes no more drops them, which wakes them as well.
+            Some(runtime) => drop(runtime.spawn(async move { woken.tell() })),
+            None => woken.tell(),
+        }
     }
 
     /// Writes and syncs a batch.

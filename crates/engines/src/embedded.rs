@@ -41,9 +41,9 @@ use async_trait::async_trait;
 use prominence_core::error::Fate;
 use prominence_core::{
     Changes, Clock, Commit, Committed, Count, Cursor, Entry, Extent, Interest, Job, Key, Namespace,
-    Page, Prefix, Scan, Signal, Store, StoreError, Timestamp, Usage, Visibility,
+    Page, Prefix, Scan, Signal, Store, StoreError, Usage, Visibility,
 };
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{Semaphore, oneshot};
 
 #[cfg(feature = "etcd")]
 pub(crate) use admin::backup::restore_watched;
@@ -61,13 +61,11 @@ use crate::hub::Listener;
 use crate::queued::{MAX_QUEUED_BYTES, weigh};
 use error::{ReadError, Wait, unavailable};
 use files::folder::Folder;
-use options::{
-    MAX_AUDITS, MAX_DISK_READS, MAX_LOOKS, MAX_SCANS, MAX_WAITING_SCANS, RETRY_LATER, RETRY_SOON,
-};
+use options::{MAX_AUDITS, RETRY_LATER};
 use read::log::{self, LogRead};
 use read::scan;
+use read::turns::{Reads, busy};
 use shared::Shared;
-use storage::database::{Database, Snapshot};
 use storage::keys;
 use write::committer::Committer;
 use write::deletion;
@@ -81,11 +79,7 @@ pub struct EmbeddedStore {
     shared: Arc<Shared>,
     requests: Arc<CommitQueue>,
     committer: Mutex<Option<JoinHandle<()>>>,
-    scans: Arc<Semaphore>,
-    /// Those that run and those that wait to.
-    all_scans: Semaphore,
-    looks: Arc<Semaphore>,
-    disk_reads: Arc<Semaphore>,
+    reads: Reads,
     audits: Arc<Semaphore>,
 }
 
@@ -112,13 +106,10 @@ impl EmbeddedStore {
                 cause,
             })?;
         Ok(Self {
+            reads: Reads::new(Arc::clone(&shared)),
             shared,
             requests,
             committer: Mutex::new(Some(thread)),
-            scans: Arc::new(Semaphore::new(MAX_SCANS)),
-            all_scans: Semaphore::new(MAX_WAITING_SCANS),
-            looks: Arc::new(Semaphore::new(MAX_LOOKS)),
-            disk_reads: Arc::new(Semaphore::new(MAX_DISK_READS)),
             audits: Arc::new(Semaphore::new(MAX_AUDITS)),
         })
     }
@@ -194,89 +185,6 @@ impl EmbeddedStore {
             .listen(namespace, interest)
             .map_err(|_| busy("too many requests wait for changes"))
     }
-
-    /// Runs something that may take a while where it holds nobody up. `permits` bounds how many
-    /// such things run at once, also those whose caller is gone.
-    async fn read<T: Send + 'static>(
-        &self,
-        permits: &Arc<Semaphore>,
-        namespace: &Namespace,
-        read: impl FnOnce(&Snapshot<'_>, &Namespace, Timestamp) -> Result<T, StoreError>
-        + Send
-        + 'static,
-    ) -> Result<T, StoreError> {
-        let permit = Arc::clone(permits)
-            .acquire_owned()
-            .await
-            .map_err(|_| gone())?;
-        let namespace = namespace.clone();
-        self.read_with(permit, move |database, now| {
-            read(&database.snapshot_of(&namespace), &namespace, now)
-        })
-        .await
-    }
-
-    /// The same with a permit that is there already, and of the whole database.
-    async fn read_with<T: Send + 'static>(
-        &self,
-        permit: OwnedSemaphorePermit,
-        read: impl FnOnce(&Database, Timestamp) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        let database = self.shared.slot.get().await?;
-        let clock = Arc::clone(&self.shared.clock);
-        let task = tokio::task::spawn_blocking(move || {
-            let _permit = permit;
-            read(&database, clock.now())
-        });
-        match task.await {
-            Ok(result) => result,
-            // Nothing of ours should; the caller is told what it may rest on.
-            Err(error) if error.is_panic() => Err(StoreError::Corrupt {
-                what: "the storage engine panicked while it read".to_owned(),
-            }),
-            Err(_) => Err(busy("the process is stopping")),
-        }
-    }
-
-    /// Reads an entry whose value is not in memory, where it holds nobody up.
-    async fn get_from_disk(
-        &self,
-        namespace: &Namespace,
-        row: Vec<u8>,
-    ) -> Result<Option<Entry>, StoreError> {
-        let permit = Arc::clone(&self.disk_reads).acquire_owned().await;
-        let permit = permit.map_err(|_| gone())?;
-        let namespace = namespace.clone();
-        let shared = Arc::clone(&self.shared);
-        let read = move |database: &Database, now| match shared.entry(
-            database,
-            &namespace,
-            &row,
-            now,
-            Wait::Allowed,
-        ) {
-            Ok(entry) => Ok(entry),
-            Err(ReadError::Failed(error)) => Err(error),
-            // It waits for whatever it has to.
-            Err(ReadError::WouldWait) => Err(busy("the disk is slow")),
-        };
-        self.read_with(permit, read).await
-    }
-
-    /// The same for scans, of which only so many may wait.
-    async fn read_many<T: Send + 'static>(
-        &self,
-        namespace: &Namespace,
-        read: impl FnOnce(&Snapshot<'_>, &Namespace, Timestamp) -> Result<T, StoreError>
-        + Send
-        + 'static,
-    ) -> Result<T, StoreError> {
-        let _place = self
-            .all_scans
-            .try_acquire()
-            .map_err(|_| busy("too many listings are waiting"))?;
-        self.read(&self.scans, namespace, read).await
-    }
 }
 
 impl Drop for EmbeddedStore {
@@ -295,7 +203,7 @@ impl Store for EmbeddedStore {
         match shared.entry(&database, namespace, &row, now, Wait::Refused) {
             Ok(entry) => Ok(entry),
             Err(ReadError::Failed(error)) => Err(error),
-            Err(ReadError::WouldWait) => self.get_from_disk(namespace, row).await,
+            Err(ReadError::WouldWait) => self.reads.entry(namespace, row).await,
         }
     }
 
@@ -315,13 +223,13 @@ impl Store for EmbeddedStore {
     async fn scan(&self, namespace: &Namespace, scan: &Scan) -> Result<Page, StoreError> {
         let scan = scan.clone();
         let shared = Arc::clone(&self.shared);
-        self.read_many(namespace, move |snapshot, namespace, now| {
+        let page = self.reads.scan(namespace, move |snapshot, namespace, now| {
             let seen = scan::Seen::at(now);
             let page = scan::page(snapshot, namespace, &scan, &seen);
             shared.note_expiry(&seen);
             page
-        })
-        .await
+        });
+        page.await
     }
 
     async fn count(
@@ -331,15 +239,7 @@ impl Store for EmbeddedStore {
         visibility: Visibility,
     ) -> Result<Count, StoreError> {
         self.shared.counters.add_count();
-        let prefix = prefix.clone();
-        let shared = Arc::clone(&self.shared);
-        self.read_many(namespace, move |snapshot, namespace, now| {
-            let seen = scan::Seen::at(now);
-            let count = scan::count(snapshot, namespace, &prefix, visibility, &seen);
-            shared.note_expiry(&seen);
-            count
-        })
-        .await
+        self.reads.count(namespace, prefix, visibility).await
     }
 
     async fn commit(
@@ -373,7 +273,7 @@ impl Store for EmbeddedStore {
             let listener = self.hear(namespace, &interest)?;
             let under = prefix.clone();
             let shared = Arc::clone(&self.shared);
-            let look = self.read(&self.looks, namespace, move |snapshot, namespace, _| {
+            let look = self.reads.look(namespace, move |snapshot, namespace, _| {
                 shared.counters.add_look();
                 log::read(snapshot, namespace, &under, after)
             });
@@ -386,10 +286,10 @@ impl Store for EmbeddedStore {
     }
 
     async fn extent(&self, namespace: &Namespace) -> Result<Extent, StoreError> {
-        self.read(&self.looks, namespace, |snapshot, namespace, _| {
+        let extent = self.reads.look(namespace, |snapshot, namespace, _| {
             log::extent(snapshot, namespace)
-        })
-        .await
+        });
+        extent.await
     }
 
     async fn listen(
@@ -407,13 +307,13 @@ impl Store for EmbeddedStore {
 
     async fn usage(&self, namespace: &Namespace) -> Result<Usage, StoreError> {
         let shared = Arc::clone(&self.shared);
-        self.read_many(namespace, move |snapshot, namespace, now| {
+        let usage = self.reads.scan(namespace, move |snapshot, namespace, now| {
             let seen = scan::Seen::at(now);
             let usage = scan::usage(snapshot, namespace, &seen);
             shared.note_expiry(&seen);
             usage
-        })
-        .await
+        });
+        usage.await
     }
 
     async fn ready(&self) -> Result<(), StoreError> {
@@ -429,9 +329,4 @@ const STOPPED: &str = "the committer has stopped";
 /// The answer for a commit that the committer took and did not answer.
 fn gone() -> StoreError {
     unavailable(STOPPED, Fate::Unknown, RETRY_LATER)
-}
-
-/// The answer where a queue is full.
-fn busy(reason: &str) -> StoreError {
-    unavailable(reason, Fate::NotApplied, RETRY_SOON)
 }

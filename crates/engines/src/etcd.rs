@@ -51,7 +51,6 @@ use prominence_core::{
     Changes, Clock, Commit, Committed, Count, Cursor, Entry, Extent, Interest, Job, Key, Namespace,
     Page, Prefix, Scan, Signal, Store, StoreError, Usage, Visibility,
 };
-use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -61,8 +60,9 @@ pub use options::{
     BadEndpoints, BadRoot, Endpoint, Endpoints, Identity, Login, Options, Root, Tls,
 };
 
+use crate::fair_permits::{FairPermits, Most, Permit, Sharing};
 use cluster::Cluster;
-use error::{RETRY_LATER, busy, closed, unavailable};
+use error::{RETRY_LATER, busy, unavailable};
 use query::RangeQuery;
 use read::{LogRead, ReadBatcher, Reader, Scanned};
 use write::{Request, Writers};
@@ -70,7 +70,7 @@ use write::{Request, Writers};
 /// Scans, counts and usages that run at once: each holds a page and the rows that it comes from.
 const MAX_SCANS: usize = 32;
 
-/// Those that wait or run.
+/// Those that wait.
 const MAX_WAITING_SCANS: usize = 1_024;
 
 /// Reads of logs that run at once. The hub limits how many wait.
@@ -90,9 +90,8 @@ pub struct EtcdStore {
     cluster: Arc<Cluster>,
     batcher: Arc<ReadBatcher>,
     writers: Arc<Writers>,
-    scans: Semaphore,
-    all_scans: Semaphore,
-    log_reads: Semaphore,
+    scans: FairPermits<Namespace>,
+    log_reads: FairPermits<Namespace>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -113,9 +112,8 @@ impl EtcdStore {
             batcher: ReadBatcher::new(Arc::clone(&cluster)),
             cluster,
             writers,
-            scans: Semaphore::new(MAX_SCANS),
-            all_scans: Semaphore::new(MAX_WAITING_SCANS),
-            log_reads: Semaphore::new(MAX_LOG_READS),
+            scans: permits(MAX_SCANS, MAX_WAITING_SCANS),
+            log_reads: permits(MAX_LOG_READS, usize::MAX),
             tasks: Mutex::new(tasks),
         })
     }
@@ -166,14 +164,10 @@ impl EtcdStore {
         }
     }
 
-    /// Waits until a scan may run.
-    async fn scan_permits(&self) -> Result<[SemaphorePermit<'_>; 2], StoreError> {
-        let place = self
-            .all_scans
-            .try_acquire()
-            .map_err(|_| busy("too many listings are waiting"))?;
-        let permit = self.scans.acquire().await.map_err(|_| closed())?;
-        Ok([place, permit])
+    /// Waits until a scan of a namespace may run.
+    async fn scan_permit(&self, namespace: &Namespace) -> Result<Permit<Namespace>, StoreError> {
+        let permit = self.scans.acquire(namespace, 1).await;
+        permit.map_err(|_| busy("too many listings are waiting"))
     }
 
     /// Removes the expired entries of a namespace before a caller learns that one is gone.
@@ -196,6 +190,15 @@ impl EtcdStore {
         }
         scanned.result
     }
+}
+
+/// Permits that are handed out to namespaces in turn.
+fn permits(total: usize, waiting: usize) -> FairPermits<Namespace> {
+    FairPermits::new(Sharing {
+        total,
+        waiting,
+        most: Most::All,
+    })
 }
 
 impl Drop for EtcdStore {
@@ -224,7 +227,7 @@ impl Store for EtcdStore {
     }
 
     async fn scan(&self, namespace: &Namespace, scan: &Scan) -> Result<Page, StoreError> {
-        let _permits = self.scan_permits().await?;
+        let _permit = self.scan_permit(namespace).await?;
         let page = Reader::new(&self.cluster, namespace).page(scan).await?;
         Ok(self.finish_scan(namespace, page).await)
     }
@@ -235,7 +238,7 @@ impl Store for EtcdStore {
         prefix: &Prefix,
         visibility: Visibility,
     ) -> Result<Count, StoreError> {
-        let _permits = self.scan_permits().await?;
+        let _permit = self.scan_permit(namespace).await?;
         let reader = Reader::new(&self.cluster, namespace);
         let count = reader.count(prefix, visibility).await?;
         Ok(self.finish_scan(namespace, count).await)
@@ -266,7 +269,8 @@ impl Store for EtcdStore {
         loop {
             // The listener comes before the read, so that a change in between wakes it.
             let listener = self.cluster.listen(namespace, &interest)?;
-            let permit = self.log_reads.acquire().await.map_err(|_| closed())?;
+            let permit = self.log_reads.acquire(namespace, 1).await;
+            let permit = permit.map_err(|_| busy("too many watches are waiting"))?;
             let reader = Reader::new(&self.cluster, namespace);
             let read = reader.read_log(prefix, after).await?;
             drop(permit);
@@ -296,7 +300,7 @@ impl Store for EtcdStore {
     }
 
     async fn usage(&self, namespace: &Namespace) -> Result<Usage, StoreError> {
-        let _permits = self.scan_permits().await?;
+        let _permit = self.scan_permit(namespace).await?;
         let usage = Reader::new(&self.cluster, namespace).usage().await?;
         Ok(self.finish_scan(namespace, usage).await)
     }

@@ -6,6 +6,7 @@
 //! | [`etcd`] | any number of stateless processes over an etcd cluster |
 //! | [`migrate`] | everything of one store into another, with the other engine or from another layout |
 //! | [`hub`] | wakes those who wait for changes |
+//! | [`fair_permits`] | permits that are handed out to owners in turn |
 //!
 //! `etcd` and `migrate` are built with the feature `etcd`.
 //!
@@ -24,6 +25,7 @@ mod claim_index;
 pub mod embedded;
 #[cfg(feature = "etcd")]
 pub mod etcd;
+pub mod fair_permits;
 mod fair_queue;
 pub mod hub;
 #[cfg(feature = "etcd")]

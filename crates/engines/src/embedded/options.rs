@@ -133,7 +133,8 @@ pub(super) const MAX_NAMESPACES_AT_ONCE: usize = 16;
 /// more would only take memory.
 pub(super) const MAX_SCANS: usize = 8;
 
-/// Scans, counts and usages that wait or run. Each holds little until it runs.
+/// Scans, counts and usages that wait. Each holds little until it runs; a count that others interrupt keeps the
+/// state that it counts.
 pub(super) const MAX_WAITING_SCANS: usize = 1_024;
 
 /// Backups and other reads of the whole store that run at once, apart from scans so that users

@@ -22,6 +22,7 @@ mod places;
 mod power;
 mod rot;
 mod support;
+mod turns;
 mod upgrade;
 mod upkeep;
 mod writing;

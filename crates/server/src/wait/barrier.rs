@@ -10,12 +10,13 @@ use std::time::Duration;
 
 use prominence_core::permit::ListPermit;
 use prominence_core::{Count, Namespace, Prefix, StoreError};
-use tokio::sync::{Mutex as AsyncMutex, Semaphore};
+use prominence_engines::fair_permits::{FairPermits, Most, Sharing};
+use tokio::sync::Mutex as AsyncMutex;
 use tokio::time::Instant;
 
 use crate::failure::Failure;
 
-/// Counts for barriers that run at once, of all users: fewer than the engine runs, so that
+/// Counts for barriers that run at once, of all users in turn: fewer than the engine runs, so that
 /// listings have room beside them.
 const MAX_COUNTING: usize = 2;
 
@@ -33,12 +34,15 @@ pub(crate) struct Barriers(Arc<Inner>);
 /// One prefix of one user, while a request waits on it.
 pub(crate) struct Barrier {
     barriers: Barriers,
-    user: Arc<AsyncMutex<()>>,
+    user: Namespace,
+    prefix: Prefix,
+    /// One count of the user runs at a time.
+    turn: Arc<AsyncMutex<()>>,
     latest: AsyncMutex<Option<Counted>>,
 }
 
 struct Inner {
-    counting: Semaphore,
+    counting: FairPermits<Namespace>,
     users: Mutex<HashMap<Namespace, User>>,
 }
 
@@ -61,7 +65,12 @@ struct Counted {
 impl Barriers {
     pub(crate) fn new() -> Self {
         Self(Arc::new(Inner {
-            counting: Semaphore::new(MAX_COUNTING),
+            counting: FairPermits::new(Sharing {
+                total: MAX_COUNTING,
+                // One of each user waits, and long polls are limited.
+                waiting: usize::MAX,
+                most: Most::All,
+            }),
             users: Mutex::default(),
         }))
     }
@@ -75,7 +84,9 @@ impl Barriers {
         }
         let barrier = Arc::new(Barrier {
             barriers: self.clone(),
-            user: Arc::clone(&entry.turn),
+            user: user.clone(),
+            prefix: prefix.clone(),
+            turn: Arc::clone(&entry.turn),
             latest: AsyncMutex::default(),
         });
         entry
@@ -84,14 +95,19 @@ impl Barriers {
         barrier
     }
 
-    /// Removes barriers on which no request waits any more. There are no more barriers than long polls, so this loop
-    /// is short.
-    fn tidy(&self) {
-        self.lock().retain(|_, user| {
-            user.barriers
-                .retain(|_, barrier| barrier.strong_count() > 0);
-            !user.barriers.is_empty()
-        });
+    /// Removes a barrier on which no request waits any more, unless there is another one in its place.
+    fn remove(&self, user: &Namespace, prefix: &Prefix) {
+        let mut users = self.lock();
+        let Some(entry) = users.get_mut(user) else {
+            return;
+        };
+        let barrier = entry.barriers.get(prefix);
+        if barrier.is_some_and(|barrier| barrier.strong_count() == 0) {
+            entry.barriers.remove(prefix);
+        }
+        if entry.barriers.is_empty() {
+            users.remove(user);
+        }
     }
 
     /// Nothing that is done under the lock can fail halfway.
@@ -142,8 +158,8 @@ impl Barrier {
     }
 
     async fn count(&self, permit: &ListPermit) -> Result<Counted, StoreError> {
-        let _turn = self.user.lock().await;
-        let _slot = self.barriers.0.counting.acquire().await;
+        let _turn = self.turn.lock().await;
+        let _permit = self.barriers.0.counting.acquire(&self.user, 1).await;
         let began = Instant::now();
         let count = permit.count().await?;
         let pause = (began.elapsed() * PAUSES_PER_COUNT).max(SHORTEST_PAUSE);
@@ -164,6 +180,6 @@ enum Pause {
 
 impl Drop for Barrier {
     fn drop(&mut self) {
-        self.barriers.tidy();
+        self.barriers.remove(&self.user, &self.prefix);
     }
 }

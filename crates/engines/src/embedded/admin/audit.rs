@@ -50,9 +50,9 @@ impl EmbeddedStore {
         let permit = Arc::clone(&self.audits)
             .try_acquire_owned()
             .map_err(|_| busy("other backups or checks are running"))?;
-        self.read_with(permit, move |database, now| {
+        let whole = self.reads.whole(permit, move |database, now| {
             read(&database.whole_snapshot()?, now)
-        })
-        .await
+        });
+        whole.await
     }
 }

@@ -1,4 +1,4 @@
-//! Pages of a listing, counts, and usage.
+//! Pages of a listing, and usage.
 //!
 //! The cost of a page grows with its items: a folder of a one-level listing is passed with one
 //! seek however many keys are in it, and so is what a listing leaves out.
@@ -10,8 +10,8 @@ use std::time::Duration;
 use prominence_core::entry::Metadata;
 use prominence_core::limits::MAX_PAGE_BYTES;
 use prominence_core::{
-    Count, Depth, Entry, Item, Key, Namespace, Page, Prefix, Projection, Scan, StoreError,
-    Timestamp, Usage, Visibility,
+    Depth, Entry, Item, Key, Namespace, Page, Prefix, Projection, Scan, StoreError, Timestamp,
+    Usage,
 };
 
 use crate::embedded::storage::database::{Snapshot, Table, entry_of};
@@ -69,28 +69,6 @@ pub(in crate::embedded) fn page(
         },
     )?;
     Ok(page)
-}
-
-/// How many keys there are.
-pub(in crate::embedded) fn count(
-    snapshot: &Snapshot<'_>,
-    namespace: &Namespace,
-    prefix: &Prefix,
-    visibility: Visibility,
-    seen: &Seen,
-) -> Result<Count, StoreError> {
-    let revision = snapshot.namespace(namespace)?.usage.revision;
-    let mut keys = 0;
-    walk(snapshot, namespace, prefix, None, &mut |key, entry| {
-        if let (Visibility::Listed, Some(hidden)) = (visibility, prefix.hidden_part(key)) {
-            return Ok(past_folder(key, hidden));
-        }
-        if seen.is_live(&entry.metadata()?) {
-            keys += 1;
-        }
-        Ok(Step::Next)
-    })?;
-    Ok(Count { keys, revision })
 }
 
 /// What is stored, less what has expired and is not yet removed.
@@ -157,7 +135,7 @@ impl Seen {
         self.expired.get()
     }
 
-    fn is_live(&self, metadata: &Metadata) -> bool {
+    pub(super) fn is_live(&self, metadata: &Metadata) -> bool {
         let is_live = metadata.is_live(self.now);
         if !is_live {
             self.expired.set(true);
@@ -167,7 +145,7 @@ impl Seen {
 }
 
 /// What to look at after a key.
-enum Step {
+pub(super) enum Step {
     /// The next one.
     Next,
     /// The first one from here on.
@@ -177,7 +155,7 @@ enum Step {
 }
 
 /// A row whose entry is read only where it is needed.
-struct Row<'a> {
+pub(super) struct Row<'a> {
     snapshot: &'a Snapshot<'a>,
     key: &'a [u8],
     row: &'a bytes::Bytes,
@@ -188,7 +166,7 @@ impl Row<'_> {
         self.snapshot.decode_entry(self.key, self.row)
     }
 
-    fn metadata(&self) -> Result<Metadata, StoreError> {
+    pub(super) fn metadata(&self) -> Result<Metadata, StoreError> {
         self.snapshot.decode_metadata(self.key, self.row)
     }
 }
@@ -210,7 +188,7 @@ fn item(
 
 /// Past everything below the folder that is the first `length` bytes of `key`; the `/` that ends
 /// a folder's name comes after them. The key itself may be just these bytes.
-fn past_folder(key: &Key, length: usize) -> Step {
+pub(super) fn past_folder(key: &Key, length: usize) -> Step {
     if key.as_str().len() == length {
         return Step::Next;
     }
@@ -220,7 +198,7 @@ fn past_folder(key: &Key, length: usize) -> Step {
 }
 
 /// Shows the keys under `prefix` that sort after `after` to `visit`, and goes on where it says.
-fn walk(
+pub(super) fn walk(
     snapshot: &Snapshot<'_>,
     namespace: &Namespace,
     prefix: &Prefix,

@@ -17,7 +17,7 @@ use crate::embedded::options::RETRY_SOON;
 use crate::embedded::storage::empty_ranges::EmptyRanges;
 pub(in crate::embedded) use crate::embedded::storage::log_store::StoredAt;
 use crate::embedded::storage::log_store::{LogBatch, LogStore, State};
-pub(in crate::embedded) use snapshot::{Rows, Snapshot, entry_of};
+pub(in crate::embedded) use snapshot::{KeptState, Rows, Snapshot, entry_of};
 
 /// How long a batch waits for the background threads.
 const BACKLOG_WAIT: Duration = Duration::from_secs(10);
@@ -114,6 +114,15 @@ impl Database {
                 at: earlier.clone(),
                 empty_ranges: Arc::default(),
             },
+        }
+    }
+
+    /// The state that a long read has kept.
+    pub(in crate::embedded) fn snapshot_at(&self, kept: &KeptState) -> Snapshot<'_> {
+        Snapshot {
+            database: self,
+            at: Arc::clone(&kept.at),
+            empty_ranges: Arc::clone(&kept.empty_ranges),
         }
     }
 
@@ -234,6 +243,11 @@ impl Database {
     /// Asks long reads to end.
     pub(in crate::embedded) fn retire(&self) {
         self.retiring.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether long reads are to end.
+    pub(in crate::embedded) fn is_retiring(&self) -> bool {
+        self.retiring.load(Ordering::Relaxed)
     }
 
     /// Takes [`Database::retire`] back.

@@ -15,7 +15,8 @@ use crate::failure::Failure;
 pub struct LongPollLimits {
     /// Of all users together, so that connections are left for other requests.
     pub in_all: usize,
-    /// Of one user, so that slots are left for the others.
+    /// Of one user, so that slots are left for the others. While several users have some, none of them gets more
+    /// than are free then, so that there is always one for another user.
     pub per_user: usize,
 }
 
@@ -113,13 +114,21 @@ impl Slots {
     /// Takes a slot for a user.
     ///
     /// # Errors
-    /// When the user, or all users together, have as many as the limits allow.
+    /// When the user has as many as the limits allow, or has its share of them, or all users together have as many
+    /// as the limits allow.
     pub(super) fn take(&self, user: &Namespace, kind: LongPollKind) -> Result<Slot, Failure> {
         let LongPollLimits { in_all, per_user } = self.0.limits;
         let mut taken = self.lock();
-        if taken.by_user.get(user).is_some_and(|own| *own >= per_user) {
+        let own = taken.by_user.get(user).copied().unwrap_or(0);
+        let is_shared = own > 0 && taken.in_all > own;
+        let has_share = is_shared && own >= in_all.saturating_sub(taken.in_all);
+        if own >= per_user || has_share {
+            let limit = match own >= per_user {
+                true => "the limit",
+                false => "your share while other users wait too",
+            };
             let message = format!(
-                "you have {per_user} requests waiting or watching already, which is the limit; \
+                "you have {own} requests waiting or watching already, which is {limit}; \
                  try again once one has ended"
             );
             let failure = Failure::new(ErrorCode::RateLimited, message);
@@ -224,10 +233,37 @@ mod tests {
         assert_eq!(by_kind(), [2, 0, 0, 1]);
         polls.remove(0);
         assert_eq!((slots.taken(), by_kind()), (2, [1, 0, 0, 1]));
-        polls.push(slots.take(&alice, LongPollKind::Key).unwrap());
+        // Another user has one, so the last one is for a third.
+        assert_eq!(status(slots.take(&alice, LongPollKind::Key)), 429);
+        polls.push(slots.take(&carol, LongPollKind::Key).unwrap());
         drop(polls);
         assert_eq!((slots.taken(), by_kind()), (0, [0; 4]));
         assert!(slots.lock().by_user.is_empty());
+    }
+
+    #[test]
+    fn several_users_leave_slots_for_one_more() {
+        let limits = LongPollLimits {
+            in_all: 60,
+            per_user: 30,
+        };
+        let slots = Slots::new(limits);
+        let mut polls = Vec::new();
+        let mut take_all = |name: &str| {
+            let before = polls.len();
+            let user = user(name);
+            polls.extend(std::iter::from_fn(|| {
+                slots.take(&user, LongPollKind::Watch).ok()
+            }));
+            polls.len() - before
+        };
+        assert_eq!(take_all("alice"), 30);
+        assert_eq!(take_all("bob"), 15);
+        assert_eq!(take_all("carol"), 8);
+        assert_eq!(take_all("dave"), 4);
+        // Nobody gets more meanwhile, but everybody who has none gets one.
+        assert_eq!(take_all("alice"), 0);
+        assert_eq!((take_all("erin"), take_all("frank")), (2, 1));
     }
 
     #[test]

@@ -29,6 +29,12 @@ pub(in crate::embedded) struct Snapshot<'a> {
     pub(super) empty_ranges: Arc<EmptyRanges>,
 }
 
+/// A state that is kept between the parts of a long read.
+pub(in crate::embedded) struct KeptState {
+    pub(super) at: Arc<State>,
+    pub(super) empty_ranges: Arc<EmptyRanges>,
+}
+
 /// Rows of a table in the order of their keys.
 pub(in crate::embedded) struct Rows<'a> {
     database: &'a Database,
@@ -43,6 +49,14 @@ pub(in crate::embedded) struct Rows<'a> {
 }
 
 impl<'a> Snapshot<'a> {
+    /// Its state, to go on with later.
+    pub(in crate::embedded) fn keep(&self) -> KeptState {
+        KeptState {
+            at: Arc::clone(&self.at),
+            empty_ranges: Arc::clone(&self.empty_ranges),
+        }
+    }
+
     /// One stored entry by the key of its row, and where it is in the log; first it is looked for where
     /// it was lately, if that is known.
     pub(in crate::embedded) fn find_entry(

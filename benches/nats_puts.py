@@ -2,8 +2,7 @@
 
     nats_puts.py URL AT_ONCE SECONDS
 
-So many puts are under way at any time, over one connection, as its client does it. It prints the puts a second
-and the 99th percentile of their times in milliseconds.
+So many puts are under way at any time, over one connection, as its client does it.
 """
 
 import asyncio
@@ -35,7 +34,8 @@ async def main(url: str, at_once: int, seconds: float) -> None:
     took = time.monotonic() - started
     await connection.close()
     times.sort()
-    print(f"{len(times) / took:.0f} {times[len(times) * 99 // 100] * 1000:.3f}")
+    print(f"rate {len(times) / took:.0f}")
+    print(f"p99 {times[len(times) * 99 // 100] * 1000:.3f}")
 
 
 asyncio.run(main(sys.argv[1], int(sys.argv[2]), float(sys.argv[3])))

@@ -3,33 +3,32 @@
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::{Duration, Instant};
+
+use anyhow::anyhow;
+use tokio::sync::oneshot;
+
+use crate::measure::{milliseconds, note, note_times};
+use crate::{Load, names};
 
 /// Another file is begun after this much, so that a long run doesn't fill the disk. A file that is
 /// written over would be faster by a third than one that grows.
 const MAX_FILE_BYTES: u64 = 4 << 30;
 
 /// A file that is appended to and synced.
-pub struct Appender {
+pub(crate) struct Appender {
     path: PathBuf,
     file: File,
     length: u64,
 }
 
-/// A value, and who waits until it is durable.
-pub struct Record<V, W> {
-    /// What to append.
-    pub value: V,
-    /// Given back once it is synced.
-    pub waiter: W,
-}
+/// A value, and whom to tell once it is durable.
+pub(crate) type Record<V> = (V, oneshot::Sender<()>);
 
 impl Appender {
     /// Makes the file, empty.
-    ///
-    /// # Errors
-    /// Where that can't be done.
-    pub fn create(path: &Path) -> io::Result<Self> {
+    pub(crate) fn create(path: &Path) -> io::Result<Self> {
         Ok(Self {
             path: path.to_owned(),
             file: File::create(path)?,
@@ -37,11 +36,7 @@ impl Appender {
         })
     }
 
-    /// Appends, and syncs the data.
-    ///
-    /// # Errors
-    /// Where that can't be done.
-    pub fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         if self.length > MAX_FILE_BYTES {
             std::fs::remove_file(&self.path)?;
             *self = Self::create(&self.path)?;
@@ -53,22 +48,19 @@ impl Appender {
     }
 
     /// Writes whatever waits in one go and syncs once, as a store's committer does, and gives back
-    /// the waiters of each group, until nobody can send any more.
-    ///
-    /// # Errors
-    /// Where that can't be done.
-    pub fn append_groups<V: AsRef<[u8]>, W>(
+    /// the waiters of each group, until nobody can send any more. Who still waits when it fails hears of that.
+    pub(crate) fn append_groups<V: AsRef<[u8]>>(
         &mut self,
-        received: &Receiver<Record<V, W>>,
-        mut written: impl FnMut(Vec<W>),
+        received: Receiver<Record<V>>,
+        mut written: impl FnMut(Vec<oneshot::Sender<()>>),
     ) -> io::Result<()> {
         let mut buffer = Vec::new();
         while let Ok(first) = received.recv() {
             buffer.clear();
             let group = std::iter::once(first).chain(received.try_iter());
-            let waiters = group.map(|record| {
-                buffer.extend_from_slice(record.value.as_ref());
-                record.waiter
+            let waiters = group.map(|(value, waiter)| {
+                buffer.extend_from_slice(value.as_ref());
+                waiter
             });
             let waiters = waiters.collect();
             self.append(&buffer)?;
@@ -78,10 +70,59 @@ impl Appender {
     }
 }
 
+/// Appends as fast as the disk does it: each of some threads hands a fresh value to one appender and waits for
+/// it to be durable.
+pub(crate) fn measure(load: &Load) -> anyhow::Result<()> {
+    let mut file = Appender::create(&load.scratch.join("append"))?;
+    let (records, received) = sync_channel(usize::try_from(load.connections)?);
+    let started = Instant::now();
+    let until = started + Duration::from_secs(load.seconds);
+    let mut times = Vec::new();
+    std::thread::scope(|threads| {
+        let writers = (0..load.connections).map(|number| {
+            let records = records.clone();
+            threads.spawn(move || write(u64::from(number), load.bytes, until, &records))
+        });
+        let writers: Vec<_> = writers.collect();
+        drop(records);
+        file.append_groups(received, |waiters| {
+            for waiter in waiters {
+                // The writer waits for it, and is there until then.
+                let _ = waiter.send(());
+            }
+        })?;
+        for writer in writers {
+            let own = writer.join().map_err(|_| anyhow!("a writer panicked"))?;
+            times.extend(own?);
+        }
+        anyhow::Ok(())
+    })?;
+    note("rate", times.len() as f64 / started.elapsed().as_secs_f64());
+    note_times("", times)
+}
+
+/// Hands over fresh values one after the other, and says how long each took.
+fn write(
+    seed: u64,
+    bytes: usize,
+    until: Instant,
+    records: &SyncSender<Record<Vec<u8>>>,
+) -> anyhow::Result<Vec<f64>> {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut times = Vec::new();
+    while Instant::now() < until {
+        let value = names::value(&mut random, bytes);
+        let (waiter, is_written) = oneshot::channel();
+        let started = Instant::now();
+        records.send((value, waiter))?;
+        is_written.blocking_recv()?;
+        times.push(milliseconds(started.elapsed()));
+    }
+    Ok(times)
+}
+
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc::sync_channel;
-
     use super::*;
 
     #[test]
@@ -89,16 +130,16 @@ mod tests {
         let path = std::env::temp_dir().join(format!("append-{}", std::process::id()));
         let mut file = Appender::create(&path).unwrap();
         let (records, received) = sync_channel(3);
-        for (value, waiter) in [("one ", 1), ("two ", 2), ("three", 3)] {
-            records.send(Record { value, waiter }).unwrap();
+        for value in ["one ", "two ", "three"] {
+            records.send((value, oneshot::channel().0)).unwrap();
         }
         drop(records);
         let mut told = Vec::new();
-        file.append_groups(&received, |waiters| {
-            told.push((waiters, std::fs::read_to_string(&path).unwrap()));
+        file.append_groups(received, |waiters| {
+            told.push((waiters.len(), std::fs::read_to_string(&path).unwrap()));
         })
         .unwrap();
-        assert_eq!(told, [(vec![1, 2, 3], "one two three".to_owned())]);
+        assert_eq!(told, [(3, "one two three".to_owned())]);
         std::fs::remove_file(&path).unwrap();
     }
 }

@@ -1,8 +1,9 @@
-//! What is measured of processes, and what they need for it.
+//! Figures: of processes and folders, and of times; and how they are printed.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use procfs::process::Process;
@@ -10,19 +11,13 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use walkdir::WalkDir;
 
 /// Bytes of memory that a process has now (`VmRSS`, proc_pid_status(5)).
-///
-/// # Errors
-/// Where there is no such process.
-pub fn resident(pid: u32) -> anyhow::Result<u64> {
+pub(crate) fn resident(pid: u32) -> anyhow::Result<u64> {
     let status = Process::new(i32::try_from(pid)?)?.status()?;
     Ok(status.vmrss.context("the process is gone")? * 1_024)
 }
 
 /// Bytes of disk taken by a folder, in the blocks that are really used.
-///
-/// # Errors
-/// Where the folder can't be read.
-pub fn disk(folder: &Path) -> anyhow::Result<f64> {
+pub(crate) fn disk(folder: &Path) -> anyhow::Result<f64> {
     fs::read_dir(folder).context("the data folder")?;
     // Background work removes files at any time; those are counted as gone.
     let entries = WalkDir::new(folder).into_iter().filter_map(Result::ok);
@@ -32,10 +27,7 @@ pub fn disk(folder: &Path) -> anyhow::Result<f64> {
 }
 
 /// Lets this process have as many files open as it may.
-///
-/// # Errors
-/// The operating system's.
-pub fn raise_open_files() -> anyhow::Result<()> {
+pub(crate) fn raise_open_files() -> anyhow::Result<()> {
     let maximum = getrlimit(Resource::Nofile).maximum;
     let limit = Rlimit {
         current: maximum,
@@ -45,11 +37,32 @@ pub fn raise_open_files() -> anyhow::Result<()> {
 }
 
 /// The value that this share of the figures doesn't exceed.
-#[must_use]
-pub fn percentile(figures: &mut [f64], percent: usize) -> Option<f64> {
+pub(crate) fn percentile(figures: &mut [f64], percent: usize) -> anyhow::Result<f64> {
     figures.sort_by(f64::total_cmp);
     let place = (figures.len() * percent).div_ceil(100);
-    figures.get(place.saturating_sub(1)).copied()
+    let found = figures.get(place.saturating_sub(1));
+    found.copied().context("nothing was measured")
+}
+
+/// Prints a figure.
+pub(crate) fn note(name: &str, figure: f64) {
+    println!("{name} {figure}");
+}
+
+/// Prints the median and the 99th percentile of some times in milliseconds.
+pub(crate) fn note_times(name: &str, mut times: Vec<f64>) -> anyhow::Result<()> {
+    for (percent, part) in [(50, "median"), (99, "p99")] {
+        let name = match name {
+            "" => part.to_owned(),
+            of => format!("{of}, {part}"),
+        };
+        note(&name, percentile(&mut times, percent)?);
+    }
+    Ok(())
+}
+
+pub(crate) fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1_000.0
 }
 
 #[cfg(test)]
@@ -69,8 +82,8 @@ mod tests {
     #[test]
     fn a_percentile_is_that_of_the_sorted_figures() {
         let mut figures: Vec<_> = (1..=200).rev().map(f64::from).collect();
-        assert_eq!(percentile(&mut figures, 99), Some(198.0));
-        assert_eq!(percentile(&mut figures, 50), Some(100.0));
-        assert_eq!(percentile(&mut [], 50), None);
+        assert_eq!(percentile(&mut figures, 99).unwrap(), 198.0);
+        assert_eq!(percentile(&mut figures, 50).unwrap(), 100.0);
+        assert!(percentile(&mut [], 50).is_err());
     }
 }

@@ -1,27 +1,73 @@
-//! How the users and keys of prepared stores are named; `requests.lua` spells the same.
+//! Users, keys and values of prepared stores, and tokens of these users; `requests.lua` names keys alike.
 
-/// The one user of a store with one user.
-pub const ONE_USER: &str = "bench";
+use std::path::Path;
+use std::time::Duration;
+
+use fastrand::Rng;
+use prominence_core::Namespace;
+use prominence_core::permit::Scopes;
+use prominence_server::token::{NewToken, Secret, load_or_create, mint};
+use prominence_server::wall_time;
+
+/// Longer than any measurement.
+const LIFETIME: Duration = Duration::from_hours(24);
+
+/// A prime far above any number of keys, so that it shares no factor with one.
+const STRIDE: u64 = 2_147_483_647;
 
 /// The name of one user of `users`.
-#[must_use]
-pub fn user(number: u64, users: u64) -> String {
-    if users == 1 {
-        ONE_USER.to_owned()
-    } else {
-        format!("u{number:06}")
+pub(crate) fn user(number: u64, users: u64) -> String {
+    match users {
+        1 => "bench".to_owned(),
+        _ => format!("u{number:06}"),
     }
 }
 
 /// The key with this number out of `keys`, in one of `folders` folders or in none of its own.
-#[must_use]
-pub fn key(number: u64, keys: u64, folders: u64) -> String {
-    if folders == 0 {
-        format!("/k/{number:08}")
-    } else {
-        let folder = number * folders / keys.max(1);
-        format!("/k/{folder:02}/{number:08}")
+pub(crate) fn key(number: u64, keys: u64, folders: u64) -> String {
+    match folders {
+        0 => format!("/k/{number:08}"),
+        _ => format!("/k/{:02}/{number:08}", number * folders / keys.max(1)),
     }
+}
+
+/// A fresh value of this many bytes, which can't be compressed.
+pub(crate) fn value(random: &mut Rng, bytes: usize) -> Vec<u8> {
+    let mut value = vec![0; bytes];
+    random.fill(&mut value);
+    value
+}
+
+/// The numbers below `count`, each once, in an order that jumps about. Keys that arrive sorted
+/// would make an LSM tree look better than it is.
+pub(crate) fn shuffled(place: u64, count: u64) -> u64 {
+    place.wrapping_mul(STRIDE) % count.max(1)
+}
+
+/// Prints a token for each of some users, one to a line. `prominence token create` does the same for one user at a
+/// time; a hundred thousand processes would take longer than what is to be measured.
+pub(crate) fn print_tokens(folder: &Path, users: u64) -> anyhow::Result<()> {
+    let (secret, _) = load_or_create(folder)?;
+    for number in 0..users {
+        println!("{}", sign(&secret, &user(number, users))?);
+    }
+    Ok(())
+}
+
+/// A token of a user that the server on this data folder takes.
+pub(crate) fn token(folder: &Path, user: &str) -> anyhow::Result<String> {
+    sign(&load_or_create(folder)?.0, user)
+}
+
+fn sign(secret: &Secret, user: &str) -> anyhow::Result<String> {
+    let token = NewToken {
+        user: Namespace::parse(user)?,
+        job: None,
+        groups: Vec::new(),
+        scopes: Scopes::Unrestricted,
+        lifetime: LIFETIME,
+    };
+    Ok(mint(secret, &token, wall_time())?)
 }
 
 #[cfg(test)]
@@ -30,10 +76,19 @@ mod tests {
 
     #[test]
     fn folders_share_the_keys_evenly_and_in_order() {
-        assert_eq!(key(0, 1_000, 100), "/k/00/00000000");
         assert_eq!(key(9, 1_000, 100), "/k/00/00000009");
         assert_eq!(key(10, 1_000, 100), "/k/01/00000010");
         assert_eq!(key(999, 1_000, 100), "/k/99/00000999");
         assert_eq!(key(7, 1_000, 0), "/k/00000007");
+    }
+
+    #[test]
+    fn a_shuffled_count_has_every_number_once_and_not_in_order() {
+        for count in [1, 2, 100, 9_999, 10_000] {
+            let mut all: Vec<_> = (0..count).map(|place| shuffled(place, count)).collect();
+            assert!(count < 100 || !all.is_sorted());
+            all.sort_unstable();
+            assert_eq!(all, (0..count).collect::<Vec<_>>());
+        }
     }
 }

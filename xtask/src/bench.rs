@@ -3,42 +3,37 @@
 //!
 //! | module | its part |
 //! | --- | --- |
-//! | `rows.toml`, `catalogue`, `line` | every row: what it starts and asks, what is shown, and every target |
+//! | `rows.toml`, `rows`, `line` | every row: what it starts and asks, what is shown, and every target |
 //! | `sides` | carries out what a row says |
-//! | `lab` | what all rows share: time, scale, scratch folders, programs |
+//! | `lab` | what all rows share: time, scale, scratch folders, commands |
 //! | `stores` | stores of up to ten million keys, prepared once |
-//! | `subjects`, `server`, `process`, `device` | what is measured |
-//! | `generators`, `http` | what asks |
-//! | `instructions`, `callgrind` | where instructions go |
-//! | `figures`, `report`, `machine` | medians, verdicts, the page |
+//! | `subject` | what is measured |
+//! | `load` | what asks |
+//! | `instructions` | where instructions go |
+//! | `figures`, `report` | medians, verdicts, the page |
 //!
 //! Speeds on shared machines drift; what counts is the ratio within one round. The rows take
 //! turns, and the median of all rounds is written down.
 
-mod callgrind;
-mod catalogue;
-mod device;
 mod figures;
-mod generators;
-mod http;
 mod instructions;
 mod lab;
 mod line;
-mod machine;
-mod process;
+mod load;
 mod report;
-mod server;
+mod rows;
 mod sides;
 mod stores;
-mod subjects;
+mod subject;
 
 use anyhow::ensure;
 use prominence_cluster::etcd::{self, Cluster, Place};
 
 use crate::sh;
-use catalogue::{Catalogue, Row};
-use figures::{Figures, Samples};
+use figures::Figures;
 use lab::{Lab, Scale};
+use line::Line;
+use rows::{Catalogue, Row};
 
 /// Options of `cargo xtask bench`.
 #[derive(clap::Args)]
@@ -89,13 +84,13 @@ impl Options {
 /// What one row came to.
 pub(crate) struct Outcome<'a> {
     row: &'a Row,
-    samples: Samples,
+    rounds: Vec<Figures>,
     failure: Option<anyhow::Error>,
 }
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let catalogue = Catalogue::read()?;
-    let rows = catalogue.rows.iter().filter(|row| wanted(row, options));
+    let rows = catalogue.rows.values().filter(|row| wanted(row, options));
     let rows: Vec<_> = rows.collect();
     if options.list {
         for row in rows {
@@ -117,19 +112,19 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     if options.writes() {
         write(&catalogue, &outcomes, options)?;
     }
-    let failed = outcomes.iter().filter_map(|outcome| {
-        let failure = outcome.failure.as_ref()?;
-        Some(format!("{}: {failure:#}", outcome.row.name))
-    });
-    let failed: Vec<_> = failed.collect();
-    ensure!(failed.is_empty(), "rows failed:\n{}", failed.join("\n"));
+    let mut failed = String::new();
+    for outcome in &outcomes {
+        if let Some(failure) = &outcome.failure {
+            failed += &format!("\n{}: {failure:#}", outcome.row.name);
+        }
+    }
+    ensure!(failed.is_empty(), "rows failed:{failed}");
     Ok(())
 }
 
 fn write(catalogue: &Catalogue, outcomes: &[Outcome<'_>], options: &Options) -> anyhow::Result<()> {
     let old = std::fs::read_to_string(report::path()).unwrap_or_default();
-    let run = machine::describe(options.rounds, options.seconds)?;
-    let page = report::page(catalogue, outcomes, &run, &old)?;
+    let page = report::page(catalogue, outcomes, &lab::describe_run(options)?, &old);
     std::fs::write(report::path(), page)?;
     println!("wrote {}", report::path().display());
     Ok(())
@@ -145,22 +140,14 @@ fn wanted(row: &Row, options: &Options) -> bool {
 
 /// The first two in one command, because what two packages share is built with the features of both.
 fn build() -> anyhow::Result<()> {
-    let ours = ["-p", "prominence", "-p", "prominence-bench"];
-    let features = ["--features", "prominence/etcd"];
-    sh::run(
-        sh::cargo()
-            .args(["build", "--release"])
-            .args(ours)
-            .args(features),
-    )?;
-    let bare = ["-p", "prominence-engines", "--example", "bare_etcd"];
-    let features = ["--features", "etcd"];
-    sh::run(
-        sh::cargo()
-            .args(["build", "--release"])
-            .args(bare)
-            .args(features),
-    )
+    let ours = "-p prominence -p prominence-bench --features prominence/etcd";
+    let bare = "-p prominence-engines --example bare_etcd --features etcd";
+    for packages in [ours, bare] {
+        let mut build = sh::cargo();
+        build.args(["build", "--release"]);
+        sh::run(build.args(packages.split(' ')))?;
+    }
+    Ok(())
 }
 
 /// Measures the rows in turn. One that fails is left aside from then on; after an hour of
@@ -168,7 +155,7 @@ fn build() -> anyhow::Result<()> {
 fn measure<'a>(lab: &Lab, rows: &[&'a Row], rounds: u32) -> Vec<Outcome<'a>> {
     let outcomes = rows.iter().map(|row| Outcome {
         row,
-        samples: Samples::default(),
+        rounds: Vec::new(),
         failure: None,
     });
     let mut outcomes: Vec<_> = outcomes.collect();
@@ -181,8 +168,13 @@ fn measure<'a>(lab: &Lab, rows: &[&'a Row], rounds: u32) -> Vec<Outcome<'a>> {
             println!("round {round}: {}", outcome.row.name);
             match measure_once(lab, outcome.row) {
                 Ok(figures) => {
-                    println!("{figures}");
-                    outcome.samples.push(figures);
+                    for (name, figure) in &figures {
+                        match figure {
+                            Ok(figure) => println!("    {name}: {}", figures::show(*figure)),
+                            Err(reason) => println!("    {name}: not available: {reason}"),
+                        }
+                    }
+                    outcome.rounds.push(figures);
                 }
                 Err(error) => {
                     println!("    failed: {error:#}");
@@ -194,16 +186,18 @@ fn measure<'a>(lab: &Lab, rows: &[&'a Row], rounds: u32) -> Vec<Outcome<'a>> {
     outcomes
 }
 
+/// Every figure that the row's lines show, or the reason why it can't be had.
 fn measure_once(lab: &Lab, row: &Row) -> anyhow::Result<Figures> {
     // What others have written must not slow this one down.
     stores::settle_disk()?;
-    let mut figures = Figures::default();
+    let absent = row.absent.iter();
+    let absent = absent.map(|(name, reason)| (name.clone(), Err(reason.clone())));
+    let mut figures: Figures = absent.collect();
     let folder = lab.folder()?;
     let cluster = row.cluster.map(|nodes| {
-        let place = Place::Loopback;
         let options = etcd::Options {
             nodes,
-            place,
+            place: Place::Loopback,
             ..etcd::Options::default()
         };
         Cluster::create(folder.path(), &options)
@@ -216,5 +210,8 @@ fn measure_once(lab: &Lab, row: &Row) -> anyhow::Result<Figures> {
         cluster.remove();
     }
     measured?;
-    figures.complete(row)
+    for name in row.lines.iter().flat_map(Line::figures) {
+        ensure!(figures.contains_key(name), "no figure \"{name}\"");
+    }
+    Ok(figures)
 }

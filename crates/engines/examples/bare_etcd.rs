@@ -1,7 +1,7 @@
 //! Asks an etcd cluster without a server in between: what the engine over etcd is measured beside.
 //!
 //! ```text
-//! bare_etcd ENDPOINT[,ENDPOINT…] fill|get|set|list|add CONNECTIONS SECONDS
+//! bare_etcd ENDPOINT[,ENDPOINT…] CONNECTIONS SECONDS fill|get|set|list|add
 //! ```
 //!
 //! So many tasks ask one request after another. `fill` puts the keys; the others choose among them at
@@ -43,8 +43,8 @@ type Failure = Box<dyn Error + Send + Sync>;
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
-    let [endpoints, what, connections, seconds] = &arguments[..] else {
-        return Err("bare_etcd ENDPOINTS fill|get|set|list|add CONNECTIONS SECONDS".into());
+    let [endpoints, connections, seconds, what] = &arguments[..] else {
+        return Err("bare_etcd ENDPOINTS CONNECTIONS SECONDS fill|get|set|list|add".into());
     };
     let endpoints: Vec<_> = endpoints.split(',').collect();
     let what = match &what[..] {
@@ -83,11 +83,8 @@ async fn main() -> Result<(), Failure> {
         .get(times.len() * 99 / 100)
         .ok_or("nothing was asked")?;
     let count = u32::try_from(times.len())?;
-    println!(
-        "{:.1} {:.3}",
-        f64::from(count) / took.as_secs_f64(),
-        slowest.as_secs_f64() * 1_000.0
-    );
+    println!("rate {:.1}", f64::from(count) / took.as_secs_f64());
+    println!("p99 {:.3}", slowest.as_secs_f64() * 1_000.0);
     Ok(())
 }
 

@@ -1,13 +1,15 @@
-//! What all rows share: how long and how large, scratch folders, programs that are there.
+//! What all rows share: how long and how large, scratch folders, programs that are there and how they are started.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
+use procfs::{CpuInfo, Current as _, Meminfo};
 
 use super::Options;
-use super::catalogue::Catalogue;
-use crate::sh;
+use super::rows::Catalogue;
+use crate::{python, sh};
 
 /// How large the stores are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -23,13 +25,13 @@ pub(crate) enum Scale {
 pub(crate) struct Lab<'a> {
     pub(crate) options: &'a Options,
     pub(crate) catalogue: &'a Catalogue,
-    /// A token for peers, which read as many headers as the server does.
-    pub(crate) token: String,
-    /// Seconds for each measurement of a speed.
-    pub(crate) seconds: u32,
     scratch: tempfile::TempDir,
     missing: Vec<&'static str>,
 }
+
+/// What names in braces stand for, in commands and in files.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Names(BTreeMap<&'static str, String>);
 
 /// What has to be there or is measured beside us, and the Debian package that has it.
 const PROGRAMS: &[(&str, &str)] = &[
@@ -41,22 +43,29 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("valgrind", "valgrind"),
 ];
 
+/// A peer, which comes from PyPI.
+const NATS: &str = "nats";
+
 impl<'a> Lab<'a> {
     pub(crate) fn new(options: &'a Options, catalogue: &'a Catalogue) -> anyhow::Result<Self> {
-        let missing = install();
+        for (program, package) in PROGRAMS {
+            if !sh::has(program)
+                && let Err(error) = sh::apt_install(&[package])
+            {
+                println!("{program} is missing: {error:#}");
+            }
+        }
+        let programs = PROGRAMS.iter().map(|(program, _)| *program);
+        let missing: Vec<_> = programs.filter(|program| !sh::has(program)).collect();
         ensure!(!missing.contains(&"wrk"), "nothing is measured without wrk");
         // Below the build folder, because a temporary folder may be in memory.
         let target = sh::root().join("target");
         let scratch = tempfile::Builder::new()
             .prefix("bench-")
             .tempdir_in(target)?;
-        let mut sign = own(&[], "tokens");
-        let token = sh::output(sign.arg(scratch.path()))?;
         Ok(Self {
             options,
             catalogue,
-            token: token.trim().to_owned(),
-            seconds: options.seconds,
             scratch,
             missing,
         })
@@ -70,73 +79,102 @@ impl<'a> Lab<'a> {
         }
     }
 
+    /// Seconds of a measurement that takes at least so many, at full scale.
+    pub(crate) fn at_least(&self, seconds: u32) -> u32 {
+        match self.options.scale {
+            Scale::Full => self.options.seconds.max(seconds),
+            Scale::Small => self.options.seconds,
+        }
+    }
+
     /// A new, empty folder that goes away with what is answered.
     pub(crate) fn folder(&self) -> anyhow::Result<tempfile::TempDir> {
         Ok(tempfile::tempdir_in(self.scratch.path())?)
     }
 
-    /// Where servers write their logs.
-    pub(crate) fn logs(&self) -> &Path {
-        self.scratch.path()
-    }
-
-    pub(crate) fn has(&self, program: &str) -> bool {
-        !self.missing.contains(&program)
-    }
-
-    /// Seconds of a measurement that takes at least so many, at full scale.
-    pub(crate) fn at_least(&self, seconds: u32) -> u32 {
-        match self.options.scale {
-            Scale::Full => self.seconds.max(seconds),
-            Scale::Small => self.seconds,
+    /// Why a program can't be used here, where that is so.
+    pub(crate) fn lacks(&self, program: &str) -> Option<String> {
+        match program {
+            NATS => python::nats().err().map(|error| error.to_string()),
+            other if self.missing.contains(&other) => Some(format!("{other} is missing")),
+            _ => None,
         }
     }
 
-    /// A program of this workspace.
-    pub(crate) fn own(&self, program: &str) -> Command {
-        own(&[], program)
-    }
-
-    /// The same, started by the words that stand before it.
-    pub(crate) fn own_below(&self, before: &[String], program: &str) -> Command {
-        own(before, program)
+    /// The command of these words; a number in braces is one in the scale of this run.
+    pub(crate) fn command<'w>(
+        &self,
+        names: &Names,
+        words: impl IntoIterator<Item = &'w str>,
+    ) -> anyhow::Result<Command> {
+        let words = words.into_iter().map(|word| {
+            let name = word
+                .strip_prefix('{')
+                .and_then(|rest| rest.strip_suffix('}'));
+            let word = match name.and_then(|name| name.parse().ok()) {
+                Some(number) => self.scaled(number).to_string(),
+                None => names.fill(word),
+            };
+            ensure!(!word.contains('{'), "{word} has no meaning");
+            Ok(word)
+        });
+        let words = words.collect::<anyhow::Result<Vec<_>>>()?;
+        let (program, arguments) = words.split_first().context("no command")?;
+        let mut command = Command::new(program);
+        command.args(arguments);
+        // Nothing that whoever measures has set for themselves.
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("PROMINENCE_") {
+                command.env_remove(name);
+            }
+        }
+        Ok(command)
     }
 }
 
-/// A program of this workspace, without anything that whoever measures has set for themselves.
-fn own(before: &[String], program: &str) -> Command {
-    let target = std::env::var_os("CARGO_TARGET_DIR");
-    let target = target.map_or_else(|| sh::root().join("target"), PathBuf::from);
-    let program = target.join("release").join(program);
-    let mut command = match before {
-        [] => Command::new(program),
-        [first, options @ ..] => {
-            let mut command = Command::new(first);
-            command.args(options).arg(program);
-            command
+impl Names {
+    /// Where programs are; nothing yet of what is measured.
+    pub(crate) fn new(data: &Path, endpoints: &str) -> Self {
+        let target = std::env::var_os("CARGO_TARGET_DIR");
+        let target = target.map_or_else(|| sh::root().join("target"), PathBuf::from);
+        let mut names = Self::default();
+        names.set("release", target.join("release").display());
+        names.set("benches", sh::root().join("benches").display());
+        names.set("nats", sh::root().join("target/nats/bin").display());
+        names.set("data", data.display());
+        names.set("endpoints", endpoints);
+        for unknown in ["url", "token", "tokens", "port"] {
+            names.set(unknown, "");
         }
-    };
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("PROMINENCE_") {
-            command.env_remove(name);
-        }
+        names.set("pid", 0);
+        names
     }
-    command
+
+    /// Gives a name a meaning, in place of that before.
+    pub(crate) fn set(&mut self, name: &'static str, meaning: impl ToString) {
+        self.0.insert(name, meaning.to_string());
+    }
+
+    pub(crate) fn fill(&self, text: &str) -> String {
+        let names = self.0.iter();
+        names.fold(text.to_owned(), |text, (name, meaning)| {
+            text.replace(&format!("{{{name}}}"), meaning)
+        })
+    }
 }
 
-/// Installs what is missing, each by itself; answers what is missing still.
-fn install() -> Vec<&'static str> {
-    let mut missing = Vec::new();
-    for (program, package) in PROGRAMS {
-        if sh::has(program) {
-            continue;
-        }
-        if let Err(error) = sh::apt_install(&[package]) {
-            println!("{program} is missing: {error:#}");
-        }
-        if !sh::has(program) {
-            missing.push(*program);
-        }
-    }
-    missing
+/// What a run of measurements has in common: the day, its options, the machine.
+pub(crate) fn describe_run(options: &Options) -> anyhow::Result<String> {
+    let (rounds, seconds) = (options.rounds, options.seconds);
+    let cpu = CpuInfo::current()?;
+    let model = cpu.model_name(0).unwrap_or("unknown");
+    let memory = Meminfo::current()?.mem_total >> 30;
+    let cores = std::thread::available_parallelism()?;
+    let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease")?;
+    let day = sh::output(Command::new("date").args(["-u", "+%F"]))?;
+    Ok(format!(
+        "{}, `--rounds {rounds} --seconds {seconds}`, {cores} cores ({model}), {memory} GiB of memory, Linux {}",
+        day.trim(),
+        kernel.trim()
+    ))
 }

@@ -22,32 +22,28 @@ pub(crate) struct Line {
 /// What a line has to reach.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Target {
-    pub(crate) bound: Bound,
-    pub(crate) figure: f64,
+    /// Or at most.
+    is_least: bool,
+    figure: f64,
     /// It is one of the ratio to the peer.
     pub(crate) is_ratio: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Bound {
-    AtLeast,
-    AtMost,
-}
-
 impl Line {
+    /// The names of the figures that it shows.
+    pub(crate) fn figures(&self) -> impl Iterator<Item = &String> {
+        std::iter::once(&self.ours).chain(&self.peer)
+    }
+
     /// The cell of the table that says what it has to reach.
     pub(crate) fn target(&self) -> String {
         let Some(target) = self.target else {
             return String::new();
         };
-        let bound = match target.bound {
-            Bound::AtLeast => '≥',
-            Bound::AtMost => '≤',
-        };
-        let unit = if target.is_ratio {
-            " × the peer".to_owned()
-        } else {
-            self.unit()
+        let bound = if target.is_least { '≥' } else { '≤' };
+        let unit = match target.is_ratio {
+            true => " × the peer".to_owned(),
+            false => self.unit(),
         };
         format!("{bound} {}{unit}", show(target.figure))
     }
@@ -63,24 +59,25 @@ impl TryFrom<Vec<String>> for Line {
     type Error = String;
 
     fn try_from(cells: Vec<String>) -> Result<Self, String> {
-        let wrong = format!("a line is [what, figure, unit, peer, target], not {cells:?}");
-        let mut cells = cells.into_iter();
-        let (Some(what), Some(ours), Some(unit)) = (cells.next(), cells.next(), cells.next())
-        else {
-            return Err(wrong);
+        let wrong = || format!("a line is [what, figure, unit, peer, target], not {cells:?}");
+        let [what, ours, unit, rest @ ..] = &cells[..] else {
+            return Err(wrong());
         };
-        let peer = cells.next().filter(|peer| !peer.is_empty());
-        let target = cells.next().map(|target| Target::parse(&target));
-        let target = target.transpose()?;
+        let (peer, target) = match rest {
+            [] => ("", None),
+            [peer] => (&**peer, None),
+            [peer, target] => (&**peer, Some(Target::parse(target)?)),
+            _ => return Err(wrong()),
+        };
         let needs_peer = target.is_some_and(|target| target.is_ratio);
-        if cells.next().is_some() || (needs_peer && peer.is_none()) || what.contains('|') {
-            return Err(wrong);
+        if (needs_peer && peer.is_empty()) || what.contains('|') {
+            return Err(wrong());
         }
         Ok(Self {
-            what,
-            ours,
-            unit,
-            peer,
+            what: what.clone(),
+            ours: ours.clone(),
+            unit: unit.clone(),
+            peer: (!peer.is_empty()).then(|| peer.to_owned()),
             target,
         })
     }
@@ -89,14 +86,14 @@ impl TryFrom<Vec<String>> for Line {
 impl Target {
     fn parse(text: &str) -> Result<Self, String> {
         let wrong = || format!("a target is \"≥ 0.9 ×\" or \"≤ 25\", not {text:?}");
-        let (bound, rest) = match text.split_once(' ') {
-            Some(("≥", rest)) => (Bound::AtLeast, rest),
-            Some(("≤", rest)) => (Bound::AtMost, rest),
-            _ => return Err(wrong()),
-        };
+        let (bound, rest) = text.split_once(' ').ok_or_else(wrong)?;
         let figure = rest.trim_end_matches(" ×");
         Ok(Self {
-            bound,
+            is_least: match bound {
+                "≥" => true,
+                "≤" => false,
+                _ => return Err(wrong()),
+            },
             figure: figure.parse().map_err(|_| wrong())?,
             is_ratio: figure.len() < rest.len(),
         })
@@ -104,9 +101,9 @@ impl Target {
 
     /// Whether a figure, or a ratio where it is one of that, reaches it.
     pub(crate) fn met(self, figure: f64) -> bool {
-        match self.bound {
-            Bound::AtLeast => figure >= self.figure,
-            Bound::AtMost => figure <= self.figure,
+        match self.is_least {
+            true => figure >= self.figure,
+            false => figure <= self.figure,
         }
     }
 }
@@ -126,6 +123,8 @@ mod tests {
         assert!(line("< 25").is_err());
         let alone = ["what", "ours", "ms", "", "≥ 0.9 ×"].map(str::to_owned);
         assert!(Line::try_from(alone.to_vec()).is_err());
+        let surplus = ["what", "ours", "ms", "", "≤ 25", "more"].map(str::to_owned);
+        assert!(Line::try_from(surplus.to_vec()).is_err());
         let target = Target::parse("≤ 2 ×").unwrap();
         assert!(target.met(2.0) && !target.met(2.01));
     }

@@ -1,47 +1,40 @@
-//! Carries out what a row's sides say: starts a subject, bears its loads, and notes the figures.
-//!
-//! | module | its part |
-//! | --- | --- |
-//! | `load` | one load: what bears it, what goes on beside it, what is noted of it |
-//! | `asks` | loads that no generator bears |
+//! Carries out what a row's sides say: starts what is measured, lets it be asked, and notes the figures.
 
-mod asks;
-mod load;
+mod measures;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, ensure};
 use prominence_cluster::etcd::Cluster;
+use tempfile::TempDir;
 
-use super::catalogue::{Contents, Load, Measure, Restart, Side};
-use super::device::Device;
 use super::figures::Figures;
-use super::generators::Wrk;
-use super::lab::Lab;
-use super::server::{Additions, Server};
-use super::stores::{copied, disk, prepared, read_through, settle_disk};
-use super::subjects::{self, Started};
-use crate::sh;
+use super::lab::{Lab, Names};
+use super::load::{Program, Speed, shared};
+use super::rows::{Contents, Load, Side};
+use super::stores::{copied, prepared, read_through, settle_disk};
+use super::subject::{Subject, VALUE_BYTES};
+use super::{instructions, report};
 
-/// Connections that set keys of a server that is killed.
-const WRITERS: u32 = 128;
+/// What goes on beside a load begins so much before it and ends as much after it.
+const MARGIN_SECONDS: u32 = 1;
 
 /// A side that runs.
-struct Bench<'a> {
+struct Setup<'a> {
     lab: &'a Lab<'a>,
-    /// More than one where servers share each load.
-    subjects: Vec<Started>,
+    /// None for nobody, more than one where servers share each load.
+    subjects: Vec<Subject>,
     /// Of the other servers than the first.
-    _folders: Vec<tempfile::TempDir>,
+    folders: Vec<TempDir>,
     cluster: Option<&'a Cluster>,
     data: &'a Path,
+    /// What is known before anything runs.
+    names: Names,
     /// What is in its store.
     contents: Option<Contents>,
-    /// A file with a token for each user.
-    tokens: Option<PathBuf>,
-    /// The device below its folder, or why that can't be counted; where a load wants it.
-    device: Option<Result<Device, String>>,
+    /// Why the device below its folder can't be counted, where that is so.
+    device: Result<(), String>,
 }
 
 /// Measures a side; its servers run over the cluster, where there is one.
@@ -51,35 +44,33 @@ pub(crate) fn measure(
     cluster: Option<&Cluster>,
     figures: &mut Figures,
 ) -> anyhow::Result<()> {
-    if let Some(reason) = subjects::lacking(lab, &side.of) {
+    let peer = lab.catalogue.peers.get(&side.of);
+    let mut needs = peer.iter().flat_map(|peer| &peer.needs);
+    if let Some(reason) = needs.find_map(|program| lab.lacks(program)) {
         for name in side.names() {
-            figures.lack(name, &*reason);
+            figures.insert(name.clone(), Err(reason.clone()));
         }
         return Ok(());
     }
     let folder = match &side.data {
-        Some(data) if side.copy => copied(lab, data)?,
+        Some(store) if side.copy => copied(lab, store)?,
         _ => lab.folder()?,
     };
     let data = match &side.data {
-        Some(data) if !side.copy => prepared(lab, data)?,
+        Some(store) if !side.copy => prepared(lab, store)?,
         _ => folder.path().to_owned(),
     };
-    let bench = Bench::start(lab, side, cluster, &data)?;
+    let setup = Setup::start(lab, side, cluster, &data)?;
     for (measure, name) in &side.note {
-        let figure = bench.look(*measure)?;
-        figures.note(
-            name,
-            figure.with_context(|| format!("{measure:?} is of a load"))?,
-        );
+        figures.insert(name.clone(), Ok(setup.gauge(measure)?));
     }
     for load in &side.loads {
-        bench.bear(load, figures)?;
+        setup.measure_load(load, figures)?;
     }
-    bench.subjects.into_iter().try_for_each(Started::stop)
+    setup.subjects.into_iter().try_for_each(Subject::stop)
 }
 
-impl<'a> Bench<'a> {
+impl<'a> Setup<'a> {
     fn start(
         lab: &'a Lab<'a>,
         side: &Side,
@@ -88,114 +79,209 @@ impl<'a> Bench<'a> {
     ) -> anyhow::Result<Self> {
         let contents = side.data.as_ref().map(|name| Contents::of(lab, name));
         let contents = contents.transpose()?;
+        let endpoints = cluster.map(|cluster| cluster.endpoints().join(","));
+        let mut names = Names::new(data, &endpoints.unwrap_or_default());
+        names.set("users", contents.as_ref().map_or(1, |held| held.users));
+        let mut setup = Self {
+            lab,
+            subjects: Vec::new(),
+            folders: Vec::new(),
+            cluster,
+            data,
+            names,
+            contents,
+            device: Ok(()),
+        };
         if side.cached {
             // Whether the system has a file in its cache depends on the row before.
             read_through(data)?;
         }
-        match side.restart {
-            Some(Restart::Closed) => Server::start(lab, data)?.stop()?,
-            Some(Restart::Killed) => {
-                let contents = contents.as_ref();
-                let keys = contents.context("a store that is killed")?.keys;
-                start_and_kill(lab, data, keys)?;
-            }
-            None => {}
+        if side.reopened {
+            setup.start_subject(side, data)?.stop()?;
         }
-        let users = contents.as_ref().filter(|_| side.tokens);
-        let users = users.map(|contents| contents.users);
-        let tokens = users
-            .map(|users| sign_tokens(lab, data, users))
-            .transpose()?;
-        let mut notes = side.loads.iter().map(|load| &load.note);
-        let counts = notes.any(|note| note.contains_key(&Measure::Device));
-        let device = counts.then(|| {
-            let device = settle_disk().and_then(|()| Device::quiet(data));
-            device.map_err(|reason| format!("{reason:#}"))
-        });
-        let mut additions = Additions::default();
-        additions.settings.clone_from(&side.settings);
-        if let Some(cluster) = cluster {
-            let endpoints = cluster.endpoints().join(",");
-            let engine = ["--engine", "etcd", "--etcd-endpoints", &endpoints];
-            additions.settings.extend(engine.map(str::to_owned));
+        if let Some(load) = &side.killed_amid {
+            setup.start_and_kill(side, load)?;
         }
-        let mut subjects = vec![Started::start(lab, &side.of, data, &additions)?];
-        let mut folders = Vec::new();
-        for _ in 1..side.servers {
+        if side
+            .all_loads()
+            .any(|load| load.note.contains_key("device"))
+        {
+            let quiet = settle_disk().and_then(|()| measures::ensure_quiet(data));
+            setup.device = quiet.map_err(|reason| format!("{reason:#}"));
+        }
+        if side.of == "nobody" {
+            return Ok(setup);
+        }
+        setup.subjects.push(setup.start_subject(side, data)?);
+        for _ in 0..side.further_servers {
             // Each has a secret and a token of its own; the user is the same.
             let folder = lab.folder()?;
-            subjects.push(Started::start(lab, &side.of, folder.path(), &additions)?);
-            folders.push(folder);
+            setup
+                .subjects
+                .push(setup.start_subject(side, folder.path())?);
+            setup.folders.push(folder);
         }
-        let bench = Self {
-            lab,
-            subjects,
-            _folders: folders,
-            cluster,
-            data,
-            contents,
-            tokens,
-            device,
-        };
         if side.hot {
-            bench.server()?.set_hot()?;
+            setup.subject()?.post("/hot", &"x".repeat(VALUE_BYTES))?;
         }
-        Ok(bench)
+        Ok(setup)
     }
 
-    /// What can be seen of a side at any time; `None` where that takes a load.
-    fn look(&self, measure: Measure) -> anyhow::Result<Option<f64>> {
-        let process = || self.subject()?.process();
-        let for_each = |bytes: f64| {
-            let contents = self.contents.as_ref().context("nothing is stored")?;
-            anyhow::Ok(bytes / f64::from(u32::try_from(contents.keys)?))
-        };
-        Ok(Some(match measure {
-            Measure::Resident => process()?.resident()?,
-            Measure::Peak => process()?.peak()?,
-            Measure::ResidentEach => for_each(process()?.resident()? * 1_048_576.0)?,
-            Measure::DiskEach => for_each(disk(self.data)?)?,
-            Measure::Ready => self.server()?.ready_after(),
-            _ => return Ok(None),
-        }))
+    fn start_subject(&self, side: &Side, data: &Path) -> anyhow::Result<Subject> {
+        let mut names = self.names.clone();
+        names.set("data", data.display());
+        let subject = Subject::start(self.lab, &side.of, names, &[], &side.settings);
+        subject.with_context(|| side.of.clone())
     }
 
-    fn subject(&self) -> anyhow::Result<&Started> {
+    /// Starts a server, and kills it in the midst of a load.
+    fn start_and_kill(&self, side: &Side, load: &Load) -> anyhow::Result<()> {
+        let server = self.start_subject(side, self.data)?;
+        let seconds = self.lab.options.seconds;
+        // Nobody reads what it says; its last requests are cut off.
+        let load = self.program(load, Some(&server), seconds + 60)?;
+        std::thread::sleep(Duration::from_secs(u64::from(seconds)));
+        server.kill()?;
+        drop(load);
+        settle_disk()
+    }
+
+    fn subject(&self) -> anyhow::Result<&Subject> {
         self.subjects.first().context("nothing runs")
     }
 
-    fn server(&self) -> anyhow::Result<&Server> {
-        match self.subject()? {
-            Started::Ours(server) => Ok(server),
-            Started::Peer(_) | Started::Nobody => bail!("only the server is asked that"),
+    /// Lets it be asked, and notes what came of it.
+    fn measure_load(&self, load: &Load, figures: &mut Figures) -> anyhow::Result<()> {
+        if load.asks == "instructions" {
+            return instructions::count(self.lab, figures);
+        }
+        let seconds = load.seconds.unwrap_or(self.lab.at_least(load.at_least));
+        if load.warm > 0 {
+            self.ask(load, self.lab.at_least(load.warm))?;
+        }
+        let beside = load.beside.as_deref();
+        let beside = beside.map(|beside| self.start_beside(beside, seconds));
+        let beside = beside.transpose()?;
+        if load.note.contains_key("growth") {
+            self.forget_peak()?;
+        }
+        let before: Vec<_> = load
+            .note
+            .keys()
+            .map(|measure| self.counter(measure))
+            .collect();
+        let speed = self.ask(load, seconds)?;
+        let answers = speed.get("rate").map(|rate| rate * f64::from(seconds));
+        for ((measure, name), before) in load.note.iter().zip(before) {
+            let figure = match (speed.get(measure), before) {
+                (Some(figure), _) => Ok(*figure),
+                (None, Some(before)) => before.and_then(|before| {
+                    let after = self.counter(measure).context("it counts no more")??;
+                    self.per_unit(measure, after - before, answers, load)
+                }),
+                (None, None) => self.gauge(measure),
+            };
+            let figure = match figure {
+                // Where others write to the device, it can't be had.
+                Err(reason) if measure == "device" => Err(format!("{reason:#}")),
+                other => Ok(other?),
+            };
+            figures.insert(name.clone(), figure);
+        }
+        note_printed(&load.prints, &load.prints, &speed, figures)?;
+        if let (Some(load), Some(program)) = (load.beside.as_deref(), beside) {
+            let speed = program.finish()?;
+            note_printed(load.note.keys(), load.note.values(), &speed, figures)?;
+            note_printed(&load.prints, &load.prints, &speed, figures)?;
+        }
+        Ok(())
+    }
+
+    fn start_beside(&self, load: &Load, seconds: u32) -> anyhow::Result<Program> {
+        let subject = self.subjects.first();
+        if load.prints.is_empty() {
+            let seconds = seconds + 2 * MARGIN_SECONDS;
+            let started = self.program(load, subject, seconds)?;
+            std::thread::sleep(Duration::from_secs(u64::from(MARGIN_SECONDS)));
+            return Ok(started);
+        }
+        let seconds = self.lab.options.seconds;
+        let mut started = self.program(load, subject, seconds)?;
+        // What it measures itself comes first; then it keeps up what is measured beside.
+        started.until_ready()?;
+        Ok(started)
+    }
+
+    /// Lets programs ask, of which each subject has one.
+    fn ask(&self, load: &Load, seconds: u32) -> anyhow::Result<Speed> {
+        let subjects: Vec<_> = match &self.subjects[..] {
+            [] => vec![None],
+            some => some.iter().map(Some).collect(),
+        };
+        let programs = subjects.into_iter();
+        let programs = programs.map(|one| self.program(load, one, seconds));
+        let programs: Vec<_> = programs.collect::<Result<_, _>>()?;
+        let speeds = programs.into_iter().map(Program::finish);
+        let speed = shared(&speeds.collect::<Result<Vec<_>, _>>()?);
+        let is_asked = speed.get("rate").is_none_or(|rate| *rate > 0.0);
+        ensure!(is_asked, "the generator got nowhere");
+        Ok(speed)
+    }
+
+    /// Starts what bears a load.
+    fn program(
+        &self,
+        load: &Load,
+        subject: Option<&Subject>,
+        seconds: u32,
+    ) -> anyhow::Result<Program> {
+        let lab = self.lab;
+        let mut words = load.asks.split(' ');
+        let program = words.next().unwrap_or_default();
+        let program = lab.catalogue.asks.get(program);
+        let program = program.with_context(|| format!("nothing asks {}", load.asks))?;
+        let scratch = lab.folder()?;
+        let mut names = subject.map_or(&self.names, |one| &one.names).clone();
+        names.set("scratch", scratch.path().display());
+        // Servers share them.
+        let servers = u32::try_from(self.subjects.len().max(1))?;
+        names.set("connections", load.connections.unwrap_or(64) / servers);
+        names.set("keys", self.keys(load));
+        names.set("bytes", self.bytes(load));
+        names.set("seconds", seconds);
+        names.set("minutes", lab.options.minutes);
+        names.set("plot", report::plot(lab.options).display());
+        let words = program.iter().map(String::as_str).chain(words);
+        Program::start(lab.command(&names, words)?, scratch)
+    }
+
+    /// Keys to choose from, of each user.
+    fn keys(&self, load: &Load) -> u64 {
+        let stored = self.contents.as_ref().map(|contents| contents.keys);
+        match load.keys {
+            Some(keys) if load.shrinks => self.lab.scaled(keys),
+            said => said.or(stored).unwrap_or(1_000_000),
         }
     }
 
-    /// Bytes of a value, and keys to choose from.
-    fn value(&self, load: &Load) -> (u64, u64) {
-        let contents = self.contents.as_ref();
-        contents.map_or((load.bytes, load.keys), |held| (held.bytes, held.keys))
+    /// Bytes of a value.
+    fn bytes(&self, load: &Load) -> u64 {
+        let stored = self.contents.as_ref().map(|contents| contents.bytes);
+        load.bytes.or(stored).unwrap_or(1_000)
     }
 }
 
-/// Starts a server, and kills it in the midst of sets.
-fn start_and_kill(lab: &Lab, data: &Path, keys: u64) -> anyhow::Result<()> {
-    let server = Server::start(lab, data)?;
-    // Nobody reads what wrk says; its last requests are cut off.
-    let mut sets = Wrk::new(server.kv(""), lab.seconds + 60, WRITERS).asks("set", keys);
-    sets.token = Some(server.token().to_owned());
-    let sets = sets.generator().start()?;
-    std::thread::sleep(Duration::from_secs(u64::from(lab.seconds)));
-    server.kill()?;
-    drop(sets);
-    settle_disk()
-}
-
-/// A file with a token of each user, which the requests choose from.
-fn sign_tokens(lab: &Lab, data: &Path, users: u64) -> anyhow::Result<PathBuf> {
-    let mut sign = lab.own("tokens");
-    sign.arg(data).args(["--users", &users.to_string()]);
-    let file = data.join("tokens");
-    std::fs::write(&file, sh::output(&mut sign)?)?;
-    Ok(file)
+/// Notes what a program has printed under some names.
+fn note_printed<'a>(
+    printed: impl IntoIterator<Item = &'a String>,
+    names: impl IntoIterator<Item = &'a String>,
+    speed: &Speed,
+    figures: &mut Figures,
+) -> anyhow::Result<()> {
+    for (printed, name) in printed.into_iter().zip(names) {
+        let figure = speed.get(printed);
+        let figure = figure.with_context(|| format!("no {printed}: {speed:?}"))?;
+        figures.insert(name.clone(), Ok(*figure));
+    }
+    Ok(())
 }

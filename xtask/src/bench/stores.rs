@@ -8,8 +8,8 @@ use std::process::Command;
 use anyhow::Context as _;
 use walkdir::WalkDir;
 
-use super::catalogue::{Contents, Shrinks};
-use super::lab::{Lab, Scale};
+use super::lab::{Lab, Names, Scale};
+use super::rows::{Contents, Shrinks};
 use crate::sh;
 
 /// Raised when what the loader writes changes.
@@ -28,20 +28,15 @@ impl Contents {
         Ok(contents)
     }
 
-    /// The command that fills `folder` with this.
-    pub(crate) fn loader(&self, lab: &Lab, folder: &Path) -> Command {
-        let mut load = lab.own("load");
-        load.arg(folder);
-        let counts = [
-            ("--users", self.users),
-            ("--keys", self.keys),
-            ("--bytes", self.bytes),
-            ("--folders", self.folders),
-        ];
-        for (flag, count) in counts {
-            load.arg(flag).arg(count.to_string());
-        }
-        load
+    /// Fills `folder` with this.
+    fn fill(&self, lab: &Lab, folder: &Path) -> anyhow::Result<()> {
+        let mut names = Names::new(folder, "");
+        names.set("keys", self.keys);
+        names.set("bytes", self.bytes);
+        names.set("users", self.users);
+        names.set("folders", self.folders);
+        let words = "{release}/prominence-bench --data {data} --keys {keys} --bytes {bytes} fill {users} {folders} 1 60";
+        sh::run(&mut lab.command(&names, words.split(' '))?)
     }
 }
 
@@ -55,16 +50,19 @@ pub(crate) fn prepared(lab: &Lab, name: &str) -> anyhow::Result<PathBuf> {
     let (folder, stamp) = (home.join(name), home.join(format!("{name}.stamp")));
     let contents = Contents::of(lab, name)?;
     let wanted = format!("{LOADER_VERSION} {contents:?} {}\n", engine()?);
-    match std::fs::read_to_string(&stamp) {
-        Ok(stamped) if stamped == wanted || lab.options.keep_data => return Ok(folder),
-        _ => {}
+    let stamped = std::fs::read_to_string(&stamp);
+    if stamped.is_ok_and(|stamped| stamped == wanted || lab.options.keep_data) {
+        return Ok(folder);
+    }
+    // The stamp first, since a part of a store must not pass for a whole one.
+    if stamp.exists() {
+        std::fs::remove_file(&stamp)?;
     }
     if folder.exists() {
-        std::fs::remove_file(&stamp).or_else(absent_is_fine)?;
         std::fs::remove_dir_all(&folder)?;
     }
     std::fs::create_dir_all(&home)?;
-    sh::run(&mut contents.loader(lab, &folder))?;
+    contents.fill(lab, &folder)?;
     std::fs::write(&stamp, wanted)?;
     Ok(folder)
 }
@@ -73,12 +71,9 @@ pub(crate) fn prepared(lab: &Lab, name: &str) -> anyhow::Result<PathBuf> {
 pub(crate) fn copied(lab: &Lab, name: &str) -> anyhow::Result<tempfile::TempDir> {
     let from = prepared(lab, name)?;
     let to = lab.folder()?;
-    sh::output(
-        Command::new("cp")
-            .args(["-a", "--reflink=auto"])
-            .arg(from.join("."))
-            .arg(to.path()),
-    )?;
+    let mut copy = Command::new("cp");
+    copy.args(["-a", "--reflink=auto"]).arg(from.join("."));
+    sh::output(copy.arg(to.path()))?;
     settle_disk()?;
     Ok(to)
 }
@@ -101,11 +96,8 @@ pub(crate) fn settle_disk() -> anyhow::Result<()> {
 /// Bytes of disk that a folder takes.
 pub(crate) fn disk(folder: &Path) -> anyhow::Result<f64> {
     let listed = sh::output(Command::new("du").args(["-s", "-B1"]).arg(folder))?;
-    let bytes = listed
-        .split_whitespace()
-        .next()
-        .context("du prints a size")?;
-    Ok(bytes.parse()?)
+    let bytes = listed.split_whitespace().next();
+    Ok(bytes.context("du prints a size")?.parse()?)
 }
 
 /// Tells versions of the engine apart: its source, and the version of the library below it.
@@ -131,11 +123,4 @@ fn files_below(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
         }
     }
     Ok(files)
-}
-
-fn absent_is_fine(error: std::io::Error) -> std::io::Result<()> {
-    match error.kind() {
-        std::io::ErrorKind::NotFound => Ok(()),
-        _ => Err(error),
-    }
 }

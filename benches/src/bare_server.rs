@@ -3,14 +3,12 @@
 //! It answers every GET with the same kilobyte from memory. With a folder it also answers every POST
 //! and PUT, once the body is appended to a growing file there and synced, together with whatever other
 //! bodies wait. Answers have the headers that the server has, so that as many bytes are made and read.
-#![expect(clippy::print_stdout, reason = "says where it listens")]
 
 use std::convert::Infallible;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::mpsc::{SyncSender, sync_channel};
 
 use anyhow::Context as _;
-use clap::Parser;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{HeaderName, HeaderValue};
@@ -18,12 +16,10 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use prominence_bench::append::{Appender, Record};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+use crate::append::{Appender, Record};
 
 /// Bodies that may wait for the appender: as many as the store lets wait.
 const MAX_WAITING: usize = 4_096;
@@ -48,33 +44,15 @@ const HEADERS: &[(&str, &str)] = &[
     ("x-content-type-options", "nosniff"),
 ];
 
-/// Serves until it is killed.
-#[derive(Parser)]
-struct Arguments {
-    /// Where to append what is sent.
-    #[arg(long)]
-    folder: Option<PathBuf>,
-}
-
-type Appends = SyncSender<Record<Bytes, oneshot::Sender<()>>>;
-
-fn main() -> anyhow::Result<()> {
-    let arguments = Arguments::parse();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?;
-    let folder = arguments.folder.as_deref();
-    let appends = folder.map(|folder| appender(&folder.join("append"), runtime.handle()));
-    runtime.block_on(serve(appends.transpose()?))
-}
+type Appends = SyncSender<Record<Bytes>>;
 
 /// Starts the thread that appends. Whoever waits is answered an error once it has ended.
-fn appender(path: &Path, runtime: &Handle) -> anyhow::Result<Appends> {
-    let mut file = Appender::create(path)?;
+fn appender(folder: &Path) -> anyhow::Result<Appends> {
+    let mut file = Appender::create(&folder.join("append"))?;
     let (appends, received) = sync_channel(MAX_WAITING);
-    let runtime = runtime.clone();
+    let runtime = Handle::current();
     std::thread::spawn(move || {
-        file.append_groups(&received, |waiters: Vec<oneshot::Sender<()>>| {
+        file.append_groups(received, |waiters| {
             // From the runtime, which is so woken once for a group.
             runtime.spawn(async move {
                 for waiter in waiters {
@@ -87,7 +65,9 @@ fn appender(path: &Path, runtime: &Handle) -> anyhow::Result<Appends> {
     Ok(appends)
 }
 
-async fn serve(appends: Option<Appends>) -> anyhow::Result<()> {
+/// Serves until it is killed; appends to a file in the folder, where there is one.
+pub(crate) async fn serve(folder: Option<&Path>) -> anyhow::Result<()> {
+    let appends = folder.map(appender).transpose()?;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     println!("http://{}/", listener.local_addr()?);
     let value = Bytes::from("x".repeat(1_000));
@@ -131,7 +111,7 @@ async fn append(body: Incoming, appends: &Appends) -> StatusCode {
     };
     let (waiter, is_written) = oneshot::channel();
     let value = body.to_bytes();
-    if appends.try_send(Record { value, waiter }).is_err() {
+    if appends.try_send((value, waiter)).is_err() {
         return StatusCode::SERVICE_UNAVAILABLE;
     }
     match is_written.await {

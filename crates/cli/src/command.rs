@@ -127,6 +127,13 @@ fn run_kv(
     }
 }
 
+/// Has files and folders made from now on for this process's user alone. Some are made by libraries, with the modes
+/// that the umask of whoever started the process leaves.
+#[cfg(feature = "server")]
+fn keep_files_private() {
+    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
+}
+
 /// `1 key`, `2 keys`.
 fn keys(count: u64) -> String {
     counted(count, "key")

@@ -7,6 +7,7 @@
 //! | [`migrate`] | everything of one store into another, with the other engine or from another layout |
 //! | [`hub`] | wakes those who wait for changes |
 //! | [`fair_permits`] | permits that are handed out to owners in turn |
+//! | [`private_folder`] | keeps a data folder for its owner alone |
 //!
 //! `etcd` and `migrate` are built with the feature `etcd`.
 //!
@@ -30,6 +31,7 @@ mod fair_queue;
 pub mod hub;
 #[cfg(feature = "etcd")]
 pub mod migrate;
+pub mod private_folder;
 mod queued;
 mod retention;
 #[cfg_attr(

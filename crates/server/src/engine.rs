@@ -8,7 +8,7 @@ use prominence_core::{Clock, Store};
 use prominence_engines::embedded::{OpenError, UpgradeError, Upgraded};
 use prominence_engines::{EmbeddedStore, embedded};
 #[cfg(feature = "etcd")]
-use prominence_engines::{EtcdStore, etcd};
+use prominence_engines::{EtcdStore, etcd, private_folder};
 
 use crate::admin::{self, Admin, AdminSocket};
 use crate::metrics::Operations;
@@ -34,6 +34,10 @@ pub enum EngineError {
     #[cfg(feature = "etcd")]
     #[error(transparent)]
     Etcd(#[from] etcd::OpenError),
+    /// The same folder, which other users can reach.
+    #[cfg(feature = "etcd")]
+    #[error(transparent)]
+    NotPrivate(#[from] private_folder::PrivateFolderError),
     /// The folder for data outside the cluster: the secret, and the URL of the server.
     #[error("{} can't be made: {cause}; name another folder with --data-dir", .folder.display())]
     Folder {
@@ -183,6 +187,7 @@ fn open_etcd(
         folder: folder.clone(),
         cause,
     })?;
+    private_folder::restrict(folder)?;
     let options = etcd::Options {
         quota: config.bounds.quota,
         retention: config.retention,

@@ -6,4 +6,4 @@ pub(crate) mod fast_path;
 mod framing;
 mod middleware;
 pub(crate) mod openapi;
-mod router;
+pub(crate) mod router;

@@ -1,6 +1,7 @@
 //! Connections: the listener, TLS, the limits on heads, stalled readers, and how a connection is closed.
 
 pub(crate) mod descriptors;
+pub(crate) mod few_clients;
 mod heads;
 mod lingering;
 pub(crate) mod listener;

@@ -5,9 +5,11 @@ use std::net::SocketAddr;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use prominence_api::name;
 use prominence_core::Gate;
+use prominence_engines::private_folder;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -15,8 +17,10 @@ use crate::app::App;
 use crate::engine::Engine;
 pub use crate::engine::EngineError;
 use crate::http::fast_path::Service;
+use crate::http::router;
 use crate::identity::token::{self, Secret, SecretError, SecretSource, Verifier};
 use crate::net::descriptors;
+use crate::net::few_clients;
 use crate::net::listener;
 use crate::net::tls::{Tls, TlsError};
 use crate::settings::{Config, LISTENING};
@@ -25,6 +29,9 @@ use crate::wait::clock::SteadyClock;
 /// Threads that answer requests: for each processor, and at least.
 const WORKERS_PER_PROCESSOR: usize = 4;
 const MIN_WORKERS: usize = 8;
+
+/// The longest life of a connection to the listener for monitoring.
+const MONITOR_WITHIN: Duration = Duration::from_mins(10);
 
 /// A server that has started to listen.
 #[derive(Clone, Debug)]
@@ -54,10 +61,12 @@ pub enum ServeError {
     #[error(transparent)]
     Tls(#[from] TlsError),
     /// The address.
-    #[error("cannot listen on {address}: {cause}; choose another with --listen")]
+    #[error("cannot listen on {address}: {cause}; choose another with {setting}")]
     Bind {
         /// The address asked for.
         address: SocketAddr,
+        /// The setting that has it.
+        setting: &'static str,
         /// Why not.
         cause: io::Error,
     },
@@ -114,12 +123,11 @@ async fn run(mut config: Config, announce: impl FnOnce(&Started)) -> Result<(), 
              give it to all of them with --secret-file"
         );
     }
-    let listener = TcpListener::bind(config.listen)
-        .await
-        .map_err(|cause| ServeError::Bind {
-            address: config.listen,
-            cause,
-        })?;
+    let listener = bind(config.listen, "--listen").await?;
+    let monitors = match config.metrics_listen {
+        Some(address) => Some(bind(address, "--metrics-listen").await?),
+        None => None,
+    };
     let address = listener.local_addr()?;
     let scheme = if tls.is_some() { "https" } else { "http" };
     let url = format!("{scheme}://{}{}", reachable(address), name::BASE);
@@ -135,6 +143,7 @@ async fn run(mut config: Config, announce: impl FnOnce(&Started)) -> Result<(), 
     let app = App::new(Gate::new(engine.store()), verifier, clock, config.bounds);
     app.metrics.add_engine(engine.operations());
     let administration = engine.administration(&config.data_dir).map(tokio::spawn);
+    let monitoring = monitors.map(|listener| tokio::spawn(watch_over(listener, app.clone())));
     announce(&Started {
         address,
         url,
@@ -158,10 +167,31 @@ async fn run(mut config: Config, announce: impl FnOnce(&Started)) -> Result<(), 
     listener::run(listener, Service::new(app), tls, config.limits, stop).await;
 
     upkeep.abort();
+    if let Some(monitoring) = monitoring {
+        monitoring.abort();
+    }
     // The file would lead clients to the next program that listens on the port.
     let _ = std::fs::remove_file(config.data_dir.join(LISTENING));
     engine.close().await;
     Ok(())
+}
+
+async fn bind(address: SocketAddr, setting: &'static str) -> Result<TcpListener, ServeError> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|cause| ServeError::Bind {
+            address,
+            setting,
+            cause,
+        })
+}
+
+/// Answers programs that watch over the server, until the future is dropped.
+async fn watch_over(listener: TcpListener, app: App) {
+    if let Ok(address) = listener.local_addr() {
+        tracing::info!("metrics are at http://{address}/metrics");
+    }
+    few_clients::serve(&listener, router::monitoring(app), MONITOR_WITHIN).await;
 }
 
 /// Lowers the limits on connections to what the process may have open.
@@ -214,7 +244,13 @@ fn write_listening(folder: &Path, url: &str) -> Result<(), ServeError> {
     let path = folder.join(LISTENING);
     let draft = folder.join("listening.new");
     let write = || {
-        let mut file = std::fs::File::create(&draft)?;
+        // What an interrupted start left may be anything, a link included.
+        match std::fs::remove_file(&draft) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+        let mut options = private_folder::own_file();
+        let mut file = options.write(true).create_new(true).open(&draft)?;
         writeln!(file, "{url}")?;
         std::fs::rename(&draft, &path)
     };

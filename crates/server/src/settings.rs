@@ -47,6 +47,13 @@ pub struct Settings {
     #[serde(deserialize_with = "parse::file_address")]
     pub listen: Option<SocketAddr>,
 
+    /// Address and port of a second listener with /metrics, /healthz and /readyz for programs without a token, never
+    /// with TLS [default: none].
+    #[arg(long, value_name = "ADDR:PORT", env = "PROMINENCE_SERVE_METRICS_LISTEN",
+          allow_negative_numbers = true, value_parser = parse::address)]
+    #[serde(deserialize_with = "parse::file_address")]
+    pub metrics_listen: Option<SocketAddr>,
+
     /// Folder for the data, made if it does not exist [default: prominence/kv in the user's data
     /// folder].
     #[arg(long, value_name = "DIR", env = "PROMINENCE_SERVE_DATA_DIR")]

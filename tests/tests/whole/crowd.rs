@@ -58,7 +58,7 @@ fn end(mut stream: TcpStream) -> String {
 
 /// How many requests of this kind the server says that it holds.
 fn held(server: &Server, kind: &str) -> usize {
-    let mut stream = begin(&server.url, "//metrics", "");
+    let mut stream = begin(&server.url, "//metrics", &server.token("monitor"));
     let name = format!("prominence_held_requests{{kind=\"{kind}\"}} ");
     let mut text = String::new();
     loop {

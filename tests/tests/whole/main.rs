@@ -20,6 +20,7 @@ mod migrate;
 mod newcomer;
 mod openapi;
 mod outage;
+mod privacy;
 mod proxies;
 mod pypi;
 mod rot;

@@ -29,6 +29,7 @@ use crate::output::Output;
 const BUFFER_BYTES: usize = 256 << 10;
 
 pub(super) fn run(command: &AdminCommand, output: &mut Output) -> Result<(), Failure> {
+    super::keep_files_private();
     match command {
         AdminCommand::Backup(options) => backup::run(options, output),
         AdminCommand::Restore(options) => restore::run(options, output),

@@ -23,6 +23,7 @@ const LOG: &str = "PROMINENCE_LOG";
 const TRIAL: Duration = Duration::from_secs(7 * 86_400);
 
 pub(super) fn run(settings: Settings, output: &mut Output) -> Result<(), Failure> {
+    super::keep_files_private();
     start_log()?;
     #[cfg(target_os = "linux")]
     use_small_pages();

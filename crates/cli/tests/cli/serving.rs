@@ -1,7 +1,8 @@
 //! `serve`: what it prints, and how it ends.
 
 use std::fs::File;
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Read, Write as _};
+use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
@@ -171,4 +172,60 @@ fn the_log_can_be_filtered_by_request_and_by_the_wait_of_a_claim() {
     for line in waited {
         assert!(line.contains("request_id=waits"), "{log}");
     }
+}
+
+#[test]
+fn monitors_are_answered_without_a_token_on_a_listener_of_their_own_alone() {
+    let home = tempfile::tempdir().unwrap();
+    let mut serve = clean(PROGRAM, home.path());
+    let (any, monitors) = ("127.0.0.1:0", "127.0.0.1:0");
+    serve.args(["serve", "--listen", any, "--metrics-listen", monitors]);
+    let mut server = serve
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let find = |output: &mut dyn Read, before: &str| {
+        let mut lines = BufReader::new(output).lines().map_while(Result::ok);
+        let line = lines.find_map(|line| Some(line.split_once(before)?.1.to_owned()));
+        line.unwrap_or_else(|| panic!("no line with {before:?}"))
+    };
+    let main = find(&mut server.stdout.take().unwrap(), "http://");
+    let main = main.split_once('/').unwrap().0.to_owned();
+    let second = find(&mut server.stderr.take().unwrap(), "metrics are at http://");
+    let second = second.split_once('/').unwrap().0.to_owned();
+
+    for (address, path, status) in [
+        (&main, "/metrics", "401"),
+        (&main, "/healthz", "200"),
+        (&main, "/readyz", "200"),
+        (&second, "/metrics", "200"),
+        (&second, "/healthz", "200"),
+        (&second, "/readyz", "200"),
+        (&second, "/prominence/v1/kv/a", "404"),
+    ] {
+        let answer = answer(address, path);
+        let begins = format!("HTTP/1.1 {status} ");
+        assert!(answer.starts_with(&begins), "{address} {path}: {answer}");
+    }
+    assert!(answer(&second, "/metrics").contains("\nprominence_connections "));
+
+    let mut third = clean(PROGRAM, tempfile::tempdir().unwrap().path());
+    third.args(["serve", "--listen", any, "--metrics-listen", &second]);
+    let complaint = run(&mut third).complaint(1);
+    assert!(complaint.contains("--metrics-listen"), "{complaint}");
+
+    let kill = Command::new("kill").arg(server.id().to_string()).status();
+    assert!(kill.unwrap().success());
+    assert!(server.wait().unwrap().success());
+}
+
+/// The answer to a request without a token.
+fn answer(address: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
 }

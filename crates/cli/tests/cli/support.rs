@@ -55,8 +55,12 @@ impl Server {
     /// How many requests the server holds.
     pub(crate) fn held(&self) -> u64 {
         let address = self.url.split('/').nth(2).unwrap();
+        let token = self.user("monitor").token;
         let mut stream = TcpStream::connect(address).unwrap();
-        let request = "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+        let request = format!(
+            "GET /metrics HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\
+             Connection: close\r\n\r\n"
+        );
         stream.write_all(request.as_bytes()).unwrap();
         let mut text = String::new();
         stream.read_to_string(&mut text).unwrap();

@@ -9,6 +9,7 @@ use prominence_core::StoreError;
 use prominence_core::error::Fate;
 
 use crate::embedded::options::RETRY_LATER;
+use crate::private_folder::PrivateFolderError;
 
 /// Why a folder can't be opened as a store. Each message says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +31,15 @@ pub enum OpenError {
     NoPermission {
         /// What was to be opened.
         folder: PathBuf,
+    },
+    /// Other users can reach it, or it is another user's.
+    #[error(transparent)]
+    NotPrivate(#[from] PrivateFolderError),
+    /// A symbolic link stands where the store writes a file.
+    #[error("{} is a symbolic link, which is not followed; remove it", .path.display())]
+    Link {
+        /// The link.
+        path: PathBuf,
     },
     /// Another process has it open.
     #[error("{} is in use by {}; stop that process first", .folder.display(), Holder(*.pid))]

@@ -9,13 +9,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use axum::Router;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use tokio::net::{UnixListener, UnixSocket, UnixStream};
-use tokio::task::JoinSet;
 
 use super::routes::BACKUP_WITHIN;
+use crate::net::few_clients;
 
 /// The socket's name in the data folder.
 pub(super) const SOCKET: &str = "admin.sock";
@@ -26,15 +23,8 @@ const DRAFT: &str = "admin.sock.new";
 /// The longest path of a socket: `sun_path` has 108 bytes, one of them for the end (unix(7)).
 const MAX_SOCKET_PATH: usize = 107;
 
-/// Connections open at once; further ones wait in the operating system's queue. More people
-/// don't look after one server at the same time.
-const MAX_CONNECTIONS: usize = 16;
-
-/// Connections that may wait there.
+/// Connections that may wait in the operating system's queue.
 const BACKLOG: u32 = 16;
-
-/// For a request's head.
-const HEAD_WITHIN: Duration = Duration::from_secs(20);
 
 /// The longest life of a connection: the longest backup, and what it takes to say how it ended.
 const CONNECTION_WITHIN: Duration = BACKUP_WITHIN.saturating_add(Duration::from_mins(1));
@@ -70,21 +60,7 @@ impl AdminSocket {
     /// Serves until the future is dropped, which cuts what is in flight: a backup must not hold
     /// up the end of a server, and can be made again.
     pub(crate) async fn serve(self, router: Router) {
-        let mut connections = JoinSet::new();
-        loop {
-            tokio::select! {
-                accepted = self.listener.accept(), if connections.len() < MAX_CONNECTIONS => {
-                    match accepted {
-                        Ok((stream, _)) => drop(connections.spawn(serve(stream, router.clone()))),
-                        Err(error) => {
-                            tracing::warn!(%error, "cannot accept a connection for administrators");
-                            tokio::time::sleep(crate::net::listener::ACCEPT_PAUSE).await;
-                        }
-                    }
-                }
-                Some(_) = connections.join_next(), if !connections.is_empty() => {}
-            }
-        }
+        few_clients::serve(&self.listener, router, CONNECTION_WITHIN).await;
     }
 }
 
@@ -99,18 +75,6 @@ impl Drop for AdminSocket {
 pub(super) async fn connect(folder: &Path) -> io::Result<UnixStream> {
     let near = Near::new(folder)?;
     UnixStream::connect(near.path.join(SOCKET)).await
-}
-
-async fn serve(stream: UnixStream, router: Router) {
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_WITHIN)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
-    match tokio::time::timeout(CONNECTION_WITHIN, connection).await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::debug!(%error, "an administrator's connection ended early"),
-        Err(_) => tracing::warn!("an administrator's connection was open for too long"),
-    }
 }
 
 /// A path to a folder that leaves room for a socket's name.

@@ -23,13 +23,28 @@ pub(crate) async fn index() -> impl IntoResponse {
     )
 }
 
-/// The metrics, in the text format of Prometheus. They name no user and no key.
+/// The metrics, in the text format of Prometheus. They name no user and no key, but tell when somebody writes, so
+/// a stranger does not see them.
 #[utoipa::path(get, path = "/metrics", tag = "health",
     responses(
         (status = 200, description = "counters in the text format of Prometheus", body = String),
-        responses::OfService,
-    ))]
-pub(crate) async fn metrics(State(app): State<App>) -> impl IntoResponse {
+        responses::OfAccount,
+    ),
+    security(("token" = [])))]
+pub(crate) async fn metrics(call: Call) -> Result<impl IntoResponse, Failure> {
+    conditional::refuse_all(
+        &call.headers,
+        "does not go with /metrics, whose answer has no ETag",
+    )?;
+    Ok(render_metrics(&call.app))
+}
+
+/// The same on the listener for monitoring.
+pub(crate) async fn metrics_for_monitors(State(app): State<App>) -> impl IntoResponse {
+    render_metrics(&app)
+}
+
+fn render_metrics(app: &App) -> impl IntoResponse + use<> {
     let media_type = "text/plain; version=0.0.4; charset=utf-8";
     let text = app.metrics.render(&app.long_polls, &*app.clock);
     ([(header::CONTENT_TYPE, media_type)], text)

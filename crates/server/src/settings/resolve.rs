@@ -36,6 +36,8 @@ const ENV_PREFIX: &str = "PROMINENCE_SERVE_";
 pub struct Config {
     /// Where to listen.
     pub listen: SocketAddr,
+    /// Where programs that watch over the server are answered without a token.
+    pub metrics_listen: Option<SocketAddr>,
     /// The folder of the data.
     pub data_dir: PathBuf,
     /// Secrets to accept; empty for the one in the data folder.
@@ -244,6 +246,7 @@ impl Settings {
         let connections = connections(self.max_connections)?;
         Ok(Config {
             listen,
+            metrics_listen: self.metrics_listen,
             data_dir,
             secrets: self.secret_file.unwrap_or_default(),
             token_limits: TokenLimits {

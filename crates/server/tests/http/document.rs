@@ -85,7 +85,8 @@ fn metrics_count_requests_and_tell_nothing_about_users() {
     let alice = server.user("alice-in-metrics");
     alice.set("/kv/secret-key", "1");
     alice.get("/kv/absent");
-    let answer = server.anonymous().get("//metrics");
+    assert_eq!(server.anonymous().get("//metrics").status, 401);
+    let answer = server.user("bob-in-metrics").get("//metrics");
     assert!(answer.header("content-type").starts_with("text/plain"));
     let text = answer.text();
     assert!(
@@ -93,7 +94,7 @@ fn metrics_count_requests_and_tell_nothing_about_users() {
         "{text}"
     );
     assert!(
-        text.contains("prominence_http_requests_total{method=\"GET\",status=\"4xx\"} 1"),
+        text.contains("prominence_http_requests_total{method=\"GET\",status=\"4xx\"} 2"),
         "{text}"
     );
     assert!(
@@ -101,7 +102,7 @@ fn metrics_count_requests_and_tell_nothing_about_users() {
         "{text}"
     );
     assert!(
-        !text.contains("alice") && !text.contains("secret"),
+        !text.contains("alice") && !text.contains("bob") && !text.contains("secret"),
         "{text}"
     );
 }

@@ -136,7 +136,7 @@ fn set(
 
 /// How many sets were answered, by method and status.
 fn counted(server: &Server) -> Vec<String> {
-    let metrics = server.anonymous().get("//metrics").text();
+    let metrics = server.user("monitor").get("//metrics").text();
     let sets = ["PUT", "POST"].map(|method| format!("{method:?}"));
     let lines = metrics.lines().filter(|line| {
         let is_set = sets.iter().any(|method| line.contains(method.as_str()));

@@ -33,8 +33,8 @@ fn watch(server: &Server) -> TcpStream {
 }
 
 /// What a server says of itself, by the name of the series.
-fn gauge(anyone: &Client, series: &str) -> u64 {
-    let text = anyone.get("//metrics").text();
+fn gauge(monitor: &Client, series: &str) -> u64 {
+    let text = monitor.get("//metrics").text();
     let line = text.lines().find_map(|line| line.strip_prefix(series));
     line.unwrap_or_else(|| panic!("no {series} in {text}"))
         .trim()
@@ -46,9 +46,9 @@ fn gauge(anyone: &Client, series: &str) -> u64 {
 fn a_watcher_that_reads_nothing_is_cut_off_and_gives_its_place_back() {
     const WATCHES: &str = "prominence_held_requests{kind=\"watch\"}";
     let server = impatient(WRITE_WITHIN);
-    let (alice, anyone) = (server.user("alice"), server.anonymous());
+    let (alice, monitor) = (server.user("alice"), server.user("monitor"));
     let mut stalled = watch(&server);
-    assert_eq!(gauge(&anyone, WATCHES), 1);
+    assert_eq!(gauge(&monitor, WATCHES), 1);
     let value = "x".repeat(VALUE_BYTES);
     let begun = Instant::now();
     eventually("the watcher is cut off", || {
@@ -56,7 +56,7 @@ fn a_watcher_that_reads_nothing_is_cut_off_and_gives_its_place_back() {
         server.long_polls() == 0
     });
     assert!(begun.elapsed() > WRITE_WITHIN);
-    assert_eq!(gauge(&anyone, WATCHES), 0);
+    assert_eq!(gauge(&monitor, WATCHES), 0);
     // What was on its way still arrives; then the connection is at its end, in good order or not.
     let mut taken = Vec::new();
     let _ = stalled.read_to_end(&mut taken);

@@ -14,14 +14,15 @@ mod draft;
 mod format;
 mod upgrade;
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File};
 use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::embedded::error::OpenError;
+use crate::private_folder;
 pub(in crate::embedded) use format::Format;
 
 const FORMAT_FILE: &str = "FORMAT";
@@ -77,6 +78,8 @@ impl Folder {
         make(path).map_err(failed)?;
         // Before the lock, so that nothing is left in a folder that is somebody else's.
         refuse_foreign(path)?;
+        // After that, so that the mode of a folder that is somebody else's stays as it is.
+        private_folder::restrict(path)?;
         let lock = lock(path)?;
         refuse_foreign(path)?;
         let format = match read_text(&path.join(FORMAT_FILE)) {
@@ -200,14 +203,16 @@ fn refuse_foreign(path: &Path) -> Result<(), OpenError> {
 fn lock(folder: &Path) -> Result<File, OpenError> {
     let failed = |cause| OpenError::from_io(folder.to_owned(), cause);
     let path = folder.join(LOCK_FILE);
-    let mut file = OpenOptions::new()
+    let opened = private_folder::own_file()
         .read(true)
         .write(true)
         .create(true)
         .truncate(false)
-        .mode(0o600)
-        .open(&path)
-        .map_err(failed)?;
+        .open(&path);
+    let mut file = opened.map_err(|cause| match private_folder::is_link(&cause) {
+        true => OpenError::Link { path: path.clone() },
+        false => failed(cause),
+    })?;
     let deadline = Instant::now() + OWN_LOCK_WAIT;
     loop {
         match file.try_lock() {
@@ -245,11 +250,14 @@ pub(in crate::embedded) fn replace_file(
     content: &[u8],
 ) -> io::Result<()> {
     let draft = folder.join(format!("{name}.new"));
-    let mut file = OpenOptions::new()
+    // What an interrupted attempt left may be anything, a link included.
+    match fs::remove_file(&draft) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    let mut file = private_folder::own_file()
         .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
+        .create_new(true)
         .open(&draft)?;
     file.write_all(content)?;
     file.sync_all()?;
@@ -317,6 +325,36 @@ mod tests {
         fs::write(folder.path().join("FORMAT.new"), "promi").unwrap();
         drop(Folder::take(folder.path()).unwrap());
         assert!(!folder.path().join("FORMAT.new").exists());
+    }
+
+    #[test]
+    fn links_in_the_place_of_files_that_are_written_are_refused_or_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = tempfile::NamedTempFile::new().unwrap();
+        fs::write(target.path(), "kept").unwrap();
+        let draft = folder.path().join("FORMAT.new");
+        std::os::unix::fs::symlink(target.path(), &draft).unwrap();
+        drop(Folder::take(folder.path()).unwrap());
+        assert_eq!(fs::read_to_string(target.path()).unwrap(), "kept");
+
+        let lock = folder.path().join("LOCK");
+        fs::remove_file(&lock).unwrap();
+        std::os::unix::fs::symlink(target.path(), &lock).unwrap();
+        let refused = Folder::take(folder.path()).unwrap_err();
+        assert!(matches!(&refused, OpenError::Link { path } if *path == lock));
+        assert_eq!(fs::read_to_string(target.path()).unwrap(), "kept");
+    }
+
+    #[test]
+    fn the_mode_of_a_folder_that_is_no_store_stays() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("thesis.tex"), "").unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        Folder::take(folder.path()).unwrap_err();
+        let mode = fs::metadata(folder.path()).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o755);
     }
 
     #[test]

@@ -8,15 +8,17 @@
 //! cut an earlier time may stand there; then entries that had expired within the last second before
 //! it, and were not removed, can be back if the clock was set back as well.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read as _};
-use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use prominence_core::Timestamp;
 use xxhash_rust::xxh3::xxh3_64;
+
+use crate::private_folder::own_file;
 
 /// One line: milliseconds since the epoch in 15 decimal digits, and the XXH3 checksum of these digits
 /// (64 bits, seed 0) in hexadecimal. A damaged time could make everything expire.
@@ -99,15 +101,14 @@ fn parse(line: &str) -> Option<u64> {
 }
 
 fn read(path: &Path) -> io::Result<(u64, Option<File>)> {
-    let file = OpenOptions::new()
+    let file = own_file()
         .read(true)
         .write(true)
         .create(true)
         .truncate(false)
-        .mode(0o600)
         .open(path)
         // Where nothing can be written, what was noted still counts.
-        .or_else(|_| File::open(path))?;
+        .or_else(|_| own_file().read(true).open(path))?;
     let mut bytes = Vec::new();
     (&file).take(MAX_TEXT).read_to_end(&mut bytes)?;
     let text = String::from_utf8_lossy(&bytes);

@@ -19,6 +19,7 @@ use super::{
 };
 use crate::backup::RestoreError;
 use crate::embedded::error::OpenError;
+use crate::private_folder;
 
 /// Where a restore works.
 pub(super) const DRAFT_FOLDER: &str = "restore.draft";
@@ -33,6 +34,7 @@ impl Folder {
             .create(path)
             .map_err(failed)?;
         refuse_used(path)?;
+        private_folder::restrict(path).map_err(OpenError::from)?;
         let lock = lock(path)?;
         refuse_used(path)?;
         let folder = Self {

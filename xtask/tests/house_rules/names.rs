@@ -13,10 +13,11 @@ use crate::root;
 const DOCUMENTS: [&str; 2] = ["ARCHITECTURE.md", "CONTRIBUTING.md"];
 
 /// Names of other programs and of files that tests make.
-const FOREIGN: [&str; 4] = [
+const FOREIGN: [&str; 5] = [
     "RWF_NOWAIT",
     "target/histories",
     "target/pypi-client",
+    "target/python",
     "target/schemathesis",
 ];
 

@@ -1,0 +1,1 @@
+"""The store for event loops: its driver over httpx, and its methods."""

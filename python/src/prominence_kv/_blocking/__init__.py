@@ -1,0 +1,1 @@
+"""The blocking store: its driver over the standard library, and its methods."""

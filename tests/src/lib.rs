@@ -89,6 +89,8 @@ pub struct Server {
 struct How {
     arguments: Vec<String>,
     clock: MachineClock,
+    /// Bytes of its limit on address space (`RLIMIT_AS`), if it has one.
+    address_space: Option<u64>,
 }
 
 /// Which time a server's machine shows.
@@ -125,6 +127,17 @@ impl Server {
         let data = home.path().join("data");
         let how = How {
             clock: MachineClock::Off(clock.to_owned()),
+            ..How::new(arguments)
+        };
+        Self::start_how(home, data, how)
+    }
+
+    /// Starts a server that can't have more address space than so many bytes (`RLIMIT_AS`).
+    pub fn start_within(arguments: &[&str], address_space: u64) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let data = home.path().join("data");
+        let how = How {
+            address_space: Some(address_space),
             ..How::new(arguments)
         };
         Self::start_how(home, data, how)
@@ -265,6 +278,7 @@ impl How {
         Self {
             arguments: arguments.iter().map(|word| (*word).to_owned()).collect(),
             clock: MachineClock::Right,
+            address_space: None,
         }
     }
 }
@@ -280,7 +294,16 @@ fn write_offset(file: &Path, seconds: i64) {
 }
 
 fn launch(home: &Path, data: &Path, address: &str, how: &How) -> (Child, String) {
-    let mut command = clean(program(), home);
+    let mut command = match how.address_space {
+        None => clean(program(), home),
+        Some(bytes) => {
+            let mut shell = clean("sh", home);
+            let kibibytes = (bytes >> 10).to_string();
+            let limited = "ulimit -v \"$0\" && exec \"$@\"";
+            shell.args(["-c", limited, &kibibytes]).arg(program());
+            shell
+        }
+    };
     command
         .args(["serve", "--listen", address, "--data-dir"])
         .arg(data)

@@ -10,6 +10,7 @@ use crate::identity::token::{CachingVerifier, Verifier};
 use crate::metrics::Metrics;
 use crate::request::body::BodyLimits;
 use crate::wait::barrier::Barriers;
+use crate::wait::budget::MemoryBudget;
 use crate::wait::claim_queue::ClaimQueues;
 use crate::wait::clock::Timer;
 use crate::wait::long_poll::{LongPollLimits, LongPolls};
@@ -24,6 +25,7 @@ pub struct Inner {
     pub(crate) verifier: CachingVerifier,
     pub(crate) clock: Arc<dyn Timer>,
     pub(crate) bounds: Bounds,
+    pub(crate) memory: MemoryBudget,
     pub(crate) long_polls: LongPolls,
     pub(crate) claim_queues: ClaimQueues,
     pub(crate) barriers: Barriers,
@@ -42,6 +44,8 @@ pub struct Bounds {
     pub body_within: Duration,
     /// From the last byte of the head to the first byte of the answer, without the time of a long poll.
     pub answer_within: Duration,
+    /// Bytes of bodies that are read and answers that are made, of all users.
+    pub request_memory: usize,
     /// Requests a second that one user may make, with bursts of as many; 0 for no limit.
     pub requests_per_second: u32,
     /// Long polls at once.
@@ -67,6 +71,7 @@ impl App {
             verifier: CachingVerifier::new(verifier),
             long_polls: LongPolls::new(bounds.long_polls, Arc::clone(&clock)),
             clock,
+            memory: MemoryBudget::new(bounds.request_memory),
             bounds,
             claim_queues: ClaimQueues::default(),
             barriers: Barriers::new(),

@@ -7,7 +7,7 @@
 //! | `failure` | errors as answers: a status and a JSON body |
 //! | `identity` | the token in `Authorization` becomes a principal; the rate of each user |
 //! | `request` | path, parameters, conditions and body become valid values |
-//! | `wait` | the server's clock, long polls and their limit, barriers, the queues of claims |
+//! | `wait` | the server's clock, long polls and their limit, barriers, the queues of claims, the memory of requests |
 //! | `metrics` | the counters of `/metrics` |
 //! | `app` | the state that all handlers share |
 //! | `handler` | parse, call the store through a permit, write the answer |

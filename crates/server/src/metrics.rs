@@ -1,5 +1,5 @@
-//! Metrics: requests by method and status, the time until their answers begin, connections, long polls, and the
-//! operations of the engine.
+//! Metrics: requests by method and status, the time until their answers begin, connections, long polls, the memory of
+//! requests, and the operations of the engine.
 //!
 //! Labels have a fixed set of values, so the number of series can't grow, and none of them names a
 //! user or a key.
@@ -11,6 +11,7 @@ use axum::http::{Method, StatusCode};
 use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder as _};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
+use crate::wait::budget::MemoryBudget;
 use crate::wait::clock::Timer;
 use crate::wait::long_poll::{LongPollKind, LongPolls};
 
@@ -18,6 +19,7 @@ const REQUESTS: &str = "prominence_http_requests_total";
 const DURATION: &str = "prominence_http_request_duration_seconds";
 const CONNECTIONS: &str = "prominence_connections";
 const LONG_POLLS: &str = "prominence_held_requests";
+const MEMORY: &str = "prominence_request_memory_bytes";
 const CLOCK: &str = "prominence_clock_ahead_seconds";
 const OPERATIONS: &str = "prominence_engine_operations_total";
 
@@ -42,6 +44,7 @@ pub(crate) struct Metrics {
     /// By method.
     durations: Vec<Histogram>,
     connections: Gauge,
+    memory: Gauge,
     clock: Gauge,
     /// In the order of [`LongPollKind::ALL`].
     long_polls: Vec<Gauge>,
@@ -75,6 +78,11 @@ impl Metrics {
             "Requests that wait or watch, each with a connection.".into(),
         );
         recorder.describe_gauge(
+            MEMORY.into(),
+            None,
+            "Memory for bodies that are read and answers that are sent.".into(),
+        );
+        recorder.describe_gauge(
             CLOCK.into(),
             None,
             "By how much the server's own clock is ahead of the machine's.".into(),
@@ -90,6 +98,7 @@ impl Metrics {
             requests,
             durations: durations.into(),
             connections: recorder.register_gauge(&Key::from_name(CONNECTIONS), &METADATA),
+            memory: recorder.register_gauge(&Key::from_name(MEMORY), &METADATA),
             clock: recorder.register_gauge(&Key::from_name(CLOCK), &METADATA),
             long_polls: LongPollKind::ALL
                 .map(|kind| long_polls(&recorder, kind))
@@ -128,9 +137,15 @@ impl Metrics {
         let _ = self.engine.set(engine);
     }
 
-    /// All metrics in the text format of Prometheus. Long polls and clocks are read now; everything else was
+    /// All metrics in the text format of Prometheus. Long polls, memory and clocks are read now; everything else was
     /// recorded before.
-    pub(crate) fn render(&self, long_polls: &LongPolls, clock: &dyn Timer) -> String {
+    pub(crate) fn render(
+        &self,
+        long_polls: &LongPolls,
+        memory: &MemoryBudget,
+        clock: &dyn Timer,
+    ) -> String {
+        self.memory.set(memory.held() as f64);
         let (now, wall) = (clock.now().as_millis(), clock.wall().as_millis());
         let ahead = Duration::from_millis(now.abs_diff(wall)).as_secs_f64();
         self.clock.set(if now < wall { -ahead } else { ahead });

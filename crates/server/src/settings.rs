@@ -4,6 +4,7 @@
 mod engine;
 #[cfg(feature = "etcd")]
 mod etcd;
+mod memory;
 mod parse;
 mod resolve;
 
@@ -166,7 +167,7 @@ pub struct Settings {
     )]
     pub read_timeout: Option<Span>,
 
-    /// Longest time in which a client may stop reading its answer [default: 60s].
+    /// Time over which a client has to read 64 KiB a second of its answer, on average [default: 60s].
     #[arg(
         long,
         value_name = "DURATION",
@@ -208,7 +209,17 @@ pub struct Settings {
     )]
     pub log_age: Option<Span>,
 
-    /// Memory for cached entries and blocks of the data [default: 64MiB].
+    /// Memory that the server may use, from which the sizes of its caches and of the memory for requests follow [default:
+    /// half of the machine's, or of what the cgroup or the limit on address space allows].
+    #[arg(long, value_name = "SIZE", env = "PROMINENCE_SERVE_MEMORY_LIMIT",
+          allow_negative_numbers = true, value_parser = parse::size)]
+    #[serde(
+        deserialize_with = "parse::file_size",
+        serialize_with = "parse::to_file"
+    )]
+    pub memory_limit: Option<ByteSize>,
+
+    /// Memory for cached entries and blocks of the data [default: 64MiB; at most an eighth of memory-limit].
     #[arg(long, value_name = "SIZE", env = "PROMINENCE_SERVE_CACHE_SIZE",
           allow_negative_numbers = true, value_parser = parse::size)]
     #[serde(

@@ -34,6 +34,7 @@ impl OneKey {
             quota: Quota::UNLIMITED,
             body_within: within,
             answer_within: within,
+            request_memory: 64 << 20,
             requests_per_second: 0,
             long_polls: LongPollLimits {
                 in_all: 1,

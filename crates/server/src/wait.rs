@@ -1,6 +1,8 @@
-//! Waiting: the server's clock, long polls and their limit, barriers, and the queues of claims.
+//! Waiting: the server's clock, long polls and their limit, barriers, the queues of claims, and the memory that requests
+//! wait for.
 
 pub(crate) mod barrier;
+pub(crate) mod budget;
 pub(crate) mod claim_queue;
 pub(crate) mod clock;
 pub(crate) mod long_poll;

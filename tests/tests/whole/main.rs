@@ -26,5 +26,6 @@ mod pypi;
 mod python_library;
 mod rot;
 mod slurm;
+mod storm;
 mod upgrade;
 mod watch;

@@ -26,6 +26,10 @@ use crate::request::kinds::PostNamespace;
 use crate::request::parameters::Ttl;
 use crate::request::{conditional, target};
 
+/// The memory that a batch takes, as a multiple of its body: the body, the texts that are parsed of it, and the structs of
+/// its operations, which are larger than the shortest JSON of one.
+const BATCH_GROWTH: usize = 12;
+
 /// Does a batch: all of its operations if all of its conditions hold, and nothing otherwise.
 /// With `claim`: claims the next key of the whole namespace.
 #[utoipa::path(
@@ -66,6 +70,8 @@ async fn batch(call: &Call, body: Body) -> Result<Response, Failure> {
         bytes: MAX_BATCH_BYTES,
         within: app.bounds.body_within,
     };
+    let held = BATCH_GROWTH * body::expected(headers, limits);
+    let _held = app.memory.take(&who.user, held).await?;
     let bytes = body::read(headers, body, limits, "batch").await?;
     let commit = parse(&bytes, end_of_job(app, who), app.bounds.value_bytes)?;
     let keys = commit.operations().iter().filter_map(Operation::key);

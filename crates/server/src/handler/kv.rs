@@ -8,7 +8,7 @@ use prominence_api::name;
 use prominence_api::time::rfc3339;
 use prominence_api::{ErrorCode, Usage, UsageLimits};
 use prominence_core::limits::MAX_KEY_BYTES;
-use prominence_core::{Entry, Timestamp};
+use prominence_core::{Entry, Timestamp, Value};
 
 use super::answers::{AnyBytes, ListingCountOrUsage, ListingOrCount};
 use super::call::Call;
@@ -17,6 +17,7 @@ use crate::failure::Failure;
 use crate::request::conditional::{self, ReadConditions};
 use crate::request::documented::KeyInPath;
 use crate::request::kinds::{ReadKey, ReadNamespace, ReadValue};
+use crate::wait::budget::SMALL_BYTES;
 use crate::wait::clock::Timer;
 
 const CREATED: HeaderName = HeaderName::from_static(name::CREATED);
@@ -109,10 +110,13 @@ async fn read_value(call: &Call, read: ReadValue) -> Result<Response, Failure> {
         None => permit.get().await?,
         Some(wait) => waiting_read::entry(call, &permit, &conditions, wait).await?,
     };
-    entry.map_or_else(
-        || Err(Failure::no_such_key()),
-        |entry| render(entry, &conditions, clock, clock.wall()),
-    )
+    let mut entry = entry.ok_or_else(Failure::no_such_key)?;
+    let bytes = entry.value.len();
+    if bytes > SMALL_BYTES {
+        let held = call.app.memory.take(&call.who.user, bytes).await?;
+        entry.value = Value::stored(held.of(entry.value.into_bytes()));
+    }
+    render(entry, &conditions, clock, clock.wall())
 }
 
 async fn usage(call: &Call) -> Result<Response, Failure> {

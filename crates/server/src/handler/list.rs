@@ -1,21 +1,21 @@
 //! Listings and counts.
 
 mod form;
+mod parts;
 
 use axum::BoxError;
 use axum::Json;
 use axum::body::Body;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
 use futures_util::stream;
 use prominence_api::{Counted, ErrorCode, path};
-use prominence_core::permit::ListPermit;
-use prominence_core::{Depth, Page, PageLimit, Prefix, Timestamp};
+use prominence_core::{Depth, PageLimit, Prefix};
 use tracing::Span;
 
 pub(super) use form::revision_header;
-use form::{Form, Framing, Lines, framing, respond};
+use form::{Form, Lines, framing, respond};
+use parts::{Pages, Parts};
 
 use super::call::Call;
 use super::waiting_read;
@@ -30,35 +30,78 @@ const STREAMED_NAMES: usize = 1_000;
 const STREAMED_ENTRIES: usize = 100;
 
 /// Answers a listing of the prefix in the path.
+///
+/// The first page is read before the answer begins, so that an error has a status; a later error closes the
+/// connection, which no client can mistake for the end of an array. Without a limit the answer goes on with further
+/// pages. The revision is that of the first one: a watch from there has every change that later pages may or may
+/// not show.
 pub(super) async fn list(call: &Call, list: List) -> Result<Response, Failure> {
     let headers = &call.headers;
     conditional::refuse_all(headers, "does not go with ?list, whose answer has no ETag")?;
-    let List {
-        values,
-        detail,
-        depth,
-        limit,
-        after,
-    } = list;
-    let form = Form { values, detail };
-    let permit = call.app.gate.list(&call.who, call.target.prefix()?)?;
-    let framing = framing(headers);
-    let now = call.app.clock.now();
-    let Some(limit) = limit else {
-        return stream(permit, after, depth, form, (framing, now)).await;
+    let form = Form {
+        values: list.values,
+        detail: list.detail,
     };
-    let page = permit.page(after, limit, depth, form.projection()).await?;
-    let mut body = framing.open().to_vec();
-    let mut lines = Lines::new(form, framing, call.app.clock.now());
-    lines.write(&mut body, page.items).map_err(internal)?;
-    body.extend_from_slice(framing.close());
-    let mut response = respond(framing, page.revision, Body::from(body));
-    if let Some(next) = page.next {
-        response
-            .headers_mut()
-            .insert(header::LINK, link(&next, limit, depth, form)?);
+    let pages = Pages {
+        permit: call.app.gate.list(&call.who, call.target.prefix()?)?,
+        limit: list.limit.unwrap_or_else(|| streamed(form)),
+        depth: list.depth,
+        form,
+        framing: framing(headers),
+    };
+    let lines = Lines::new(form, pages.framing, call.app.clock.now());
+    let value_bytes = call.app.bounds.value_bytes;
+    let most = pages.most_memory(value_bytes);
+    let mut held = call.app.memory.take(&call.who.user, most).await?;
+    let page = pages.read(list.after).await?;
+    if list.limit.is_some() || page.next.is_none() {
+        held.shrink(pages.memory_of(&page, value_bytes));
+    }
+    let (framing, revision) = (pages.framing, page.revision);
+    let (link, next) = match (list.limit, page.next) {
+        (Some(limit), Some(next)) => (Some(link(&next, limit, list.depth, form)?), None),
+        (_, next) => (None, next),
+    };
+    let parts = Parts::new((pages, lines), page.items, next, held);
+    let mut response = respond(framing, revision, body_of(parts).await?);
+    if let Some(link) = link {
+        response.headers_mut().insert(header::LINK, link);
     }
     Ok(response)
+}
+
+/// The size of the pages of a listing without a limit.
+fn streamed(form: Form) -> PageLimit {
+    let items = match form.values {
+        true => STREAMED_ENTRIES,
+        false => STREAMED_NAMES,
+    };
+    PageLimit::new(items).unwrap_or(PageLimit::MAX)
+}
+
+/// The body of a listing: at once if it is one part, so that its length is known, and a stream otherwise.
+async fn body_of(mut parts: Parts) -> Result<Body, Failure> {
+    let first = parts.next().await.map_err(internal)?.unwrap_or_default();
+    if parts.is_complete() {
+        return Ok(Body::from(first));
+    }
+    // The connection's task reads the stream, outside of this request's span.
+    let span = Span::current();
+    let rest = stream::try_unfold(parts, move |mut parts| {
+        let span = span.clone();
+        async move {
+            let part = parts.next().await;
+            // The client sees a closed connection; the reason is only in the log.
+            let part = part.inspect_err(|error| {
+                span.in_scope(|| tracing::warn!(%error, "a listing was broken off"));
+            })?;
+            Ok::<_, BoxError>(part.map(|part| (part, parts)))
+        }
+    });
+    let first = stream::iter([Ok(first)]);
+    Ok(Body::from_stream(futures_util::StreamExt::chain(
+        first, rest,
+    )))
 }
 
 /// Answers the number of keys, at once or when there are enough of them.
@@ -82,67 +125,6 @@ pub(super) async fn count(call: &Call, count: Count) -> Result<Response, Failure
     };
     let body = Json(Counted { count: count.keys });
     Ok((revision_header(count.revision), body).into_response())
-}
-
-/// Streams every page, one after another. The first page is read before the answer begins, so that an error has
-/// a status; a later error closes the connection, which no client can mistake for the end of an array. The
-/// revision is that of the first page: a watch from there has every change that later pages may or may not show.
-async fn stream(
-    permit: ListPermit,
-    after: Option<Prefix>,
-    depth: Depth,
-    form: Form,
-    (framing, now): (Framing, Timestamp),
-) -> Result<Response, Failure> {
-    let names = if form.values {
-        STREAMED_ENTRIES
-    } else {
-        STREAMED_NAMES
-    };
-    let limit = PageLimit::new(names).unwrap_or(PageLimit::MAX);
-    let first = permit.page(after, limit, depth, form.projection()).await?;
-    let revision = first.revision;
-    let lines = Lines::new(form, framing, now);
-    // The connection's task reads the stream, outside of this request's span.
-    let span = Span::current();
-
-    let chunks = stream::try_unfold(
-        (permit, lines, Some(Next::Ready(first))),
-        move |(permit, mut lines, next)| {
-            let span = span.clone();
-            async move {
-                let page = match next {
-                    None => return Ok(None),
-                    Some(Next::Ready(page)) => page,
-                    Some(Next::After(at)) => {
-                        let page = permit.page(Some(at), limit, depth, form.projection()).await;
-                        // The client sees a closed connection; the reason is only in the log.
-                        page.inspect_err(|error| {
-                            span.in_scope(|| tracing::warn!(%error, "a listing was broken off"));
-                        })?
-                    }
-                };
-                let mut chunk = Vec::new();
-                if lines.first {
-                    chunk.extend_from_slice(framing.open());
-                }
-                lines.write(&mut chunk, page.items)?;
-                lines.first = false;
-                let next = page.next.map(Next::After);
-                if next.is_none() {
-                    chunk.extend_from_slice(framing.close());
-                }
-                Ok::<_, BoxError>(Some((Bytes::from(chunk), (permit, lines, next))))
-            }
-        },
-    );
-    Ok(respond(framing, revision, Body::from_stream(chunks)))
-}
-
-/// The next page of a stream.
-enum Next {
-    Ready(Page),
-    After(Prefix),
 }
 
 /// The next page's address (RFC 8288), relative to this one's: the query alone. So it is right under any

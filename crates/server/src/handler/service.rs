@@ -46,7 +46,9 @@ pub(crate) async fn metrics_for_monitors(State(app): State<App>) -> impl IntoRes
 
 fn render_metrics(app: &App) -> impl IntoResponse + use<> {
     let media_type = "text/plain; version=0.0.4; charset=utf-8";
-    let text = app.metrics.render(&app.long_polls, &*app.clock);
+    let text = app
+        .metrics
+        .render(&app.long_polls, &app.memory, &*app.clock);
     ([(header::CONTENT_TYPE, media_type)], text)
 }
 

@@ -16,14 +16,16 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::stream;
 use prominence_api::name;
+use prominence_core::limits::MAX_KEY_BYTES;
 use prominence_core::permit::ListPermit;
-use prominence_core::{Changes, Cursor, StoreError, Timestamp};
+use prominence_core::{Changes, Cursor, Namespace, StoreError, Timestamp};
 
 use tracing::Span;
 
 use super::call::Call;
 use crate::failure::Failure;
 use crate::request::{conditional, cursor, kinds};
+use crate::wait::budget::{Held, MemoryBudget};
 use crate::wait::clock::Timer;
 use crate::wait::long_poll::LongPoll;
 use event::Events;
@@ -35,6 +37,12 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 /// Bytes after which a part of the stream is sent. It limits the memory of a client that stops reading: at most a
 /// few parts are made and not sent.
 const PART_BYTES: usize = 32 << 10;
+
+/// Bytes that JSON makes of one, and that a text has beyond its content as it grows.
+const JSON_GROWTH: usize = 8;
+
+/// Bytes of an event beside its key and value.
+const EVENT_BYTES: usize = 512;
 
 /// Asks proxies such as nginx not to buffer the answer.
 const NO_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
@@ -58,7 +66,15 @@ pub(super) async fn answer(call: &Call, asked: kinds::Watch) -> Result<Response,
     } else {
         Values::LeftOut
     };
+    let value_bytes = match values {
+        Values::Sent => call.app.bounds.value_bytes,
+        Values::LeftOut => 0,
+    };
     let watch = Watch {
+        memory: call.app.memory.clone(),
+        user: call.who.user.clone(),
+        part_memory: PART_BYTES + JSON_GROWTH * (EVENT_BYTES + MAX_KEY_BYTES + value_bytes),
+        held: None,
         permit: Arc::new(permit),
         poll,
         clock: Arc::clone(&call.app.clock),
@@ -69,7 +85,12 @@ pub(super) async fn answer(call: &Call, asked: kinds::Watch) -> Result<Response,
         span: Span::current(),
     };
     let rest = stream::unfold(watch, |mut watch| async {
-        let part = watch.part().await?;
+        let part = loop {
+            let part = watch.part().await?;
+            if !part.is_empty() {
+                break part;
+            }
+        };
         Some((Ok::<_, StoreError>(part), watch))
     });
     let first = stream::iter([Ok(first)]);
@@ -100,6 +121,12 @@ enum Values {
 
 /// A watch that is being answered.
 struct Watch {
+    memory: MemoryBudget,
+    user: Namespace,
+    /// The most memory that the making of a part takes.
+    part_memory: usize,
+    /// The memory for the next part, if the watch had to wait for it.
+    held: Option<Held>,
     permit: Arc<ListPermit>,
     poll: LongPoll,
     clock: Arc<dyn Timer>,
@@ -114,8 +141,8 @@ struct Watch {
 }
 
 impl Watch {
-    /// The next part of the stream, or `None` at its end: when the token ends, the server stops,
-    /// or the store can't answer. The client reconnects, and then gets the error or resumes.
+    /// The next part of the stream, which is empty if it had to wait for memory; or `None` at its end: when the token
+    /// ends, the server stops, or the store can't answer. The client reconnects, and then gets the error or resumes.
     async fn part(&mut self) -> Option<Bytes> {
         let permit = Arc::clone(&self.permit);
         let at = self.at;
@@ -133,19 +160,39 @@ impl Watch {
             found = read => Some(found),
         };
         let part = match found {
-            None => Events::default().comment(),
+            None => Events::default().comment().into_part(),
             Some(found) => {
                 self.read = None;
+                let held = self.held.take();
+                let held = held.or_else(|| self.memory.try_take(&self.user, self.part_memory));
+                let Some(mut held) = held else {
+                    // The changes are read again later; meanwhile they would take memory, too.
+                    drop(found);
+                    self.held = Some(self.memory_for_a_part().await?);
+                    return Some(Bytes::new());
+                };
                 let events = self.events(found).await;
                 if let Err(error) = &events {
                     let _entered = self.span.enter();
                     tracing::warn!(%error, "a watch was broken off");
                 }
-                events.ok()?
+                let part = events.ok()?.into_part();
+                held.shrink(part.len());
+                held.of(part)
             }
         };
         self.last_sent = self.clock.now();
-        Some(part.into_part())
+        Some(part)
+    }
+
+    /// Waits for the memory of the next part; `None` if the stream ends meanwhile.
+    async fn memory_for_a_part(&mut self) -> Option<Held> {
+        let never = Box::pin(std::future::pending());
+        tokio::select! {
+            biased;
+            _ended = self.poll.sleep(never, None) => None,
+            held = self.memory.take(&self.user, self.part_memory) => held.ok(),
+        }
     }
 
     /// The events of as many changes as fit into a part; the others are read again when the part has been sent, so

@@ -172,6 +172,9 @@ impl SetRequest {
             };
             commit::check_first(app, who, &key, &expected, empty).await?;
         }
+        // As long as the value is read and stored.
+        let bytes = body::expected(headers, limits);
+        let _held = app.memory.take(&who.user, bytes).await?;
         let value = body::read_value(headers, body, limits).await?;
         let set = Operation::Set {
             key: key.clone(),

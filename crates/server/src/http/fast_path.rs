@@ -34,6 +34,7 @@ use crate::request::conditional::ReadConditions;
 use crate::request::kinds::SetValue;
 use crate::request::target::Target;
 use crate::request::unread;
+use crate::wait::budget::SMALL_BYTES;
 
 /// The whole service: the fast path, and the router for all other requests.
 #[derive(Clone)]
@@ -79,6 +80,10 @@ impl Service {
         let who = self.known_caller(headers, wall)?;
         let conditions = ReadConditions::of(headers).ok()?;
         let entry = self.app.gate.read_at_once(&who, &target.key().ok()?)?;
+        // It has to wait for its share of the memory.
+        if entry.value.len() > SMALL_BYTES {
+            return None;
+        }
         let response = kv::render(entry, &conditions, &*self.app.clock, wall).ok()?;
         // The last step that may fail: the router would take from the rate once more.
         self.admit(&who)?;

@@ -20,7 +20,7 @@ use crate::metrics::Connected;
 use crate::net::heads::Heads;
 use crate::net::lingering::Lingering;
 use crate::net::reclaimed::Reclaimed;
-use crate::net::stalled::Stalled;
+use crate::net::stalled::{Pace, Stalled};
 use crate::net::tls::Tls;
 use crate::net::{MAX_HEAD_BYTES, MAX_HEADERS};
 
@@ -31,6 +31,10 @@ use crate::net::{MAX_HEAD_BYTES, MAX_HEADERS};
 /// so distant clients are served as fast.
 #[cfg(target_os = "linux")]
 const UNSENT_BYTES: u32 = 128 << 10;
+
+/// Bytes a second that a client has to read, on average over [`Limits::write_within`] while bytes wait for it: half a
+/// megabit. A slower one would keep the memory of its answer for many minutes.
+const MIN_READ_RATE: u64 = 64 << 10;
 
 /// After a failed accept (too many open files, say) the next try waits this long, so that the
 /// loop doesn't spin.
@@ -44,8 +48,8 @@ pub struct Limits {
     /// For a request's head, from its first byte or, on a kept connection, from the last answer;
     /// and for a TLS handshake.
     pub head_within: Duration,
-    /// For a client to read something of its answer. The connection of a client that stops reading for this long is
-    /// closed.
+    /// Over which the pace of a client that reads its answer is measured. The connection of one that reads less than
+    /// 64 KiB a second in it is closed.
     pub write_within: Duration,
     /// For requests in flight when the service is told to stop.
     pub stop_within: Duration,
@@ -83,7 +87,7 @@ pub async fn run(
             watcher: graceful.watcher(),
             _slot: slot,
         };
-        let stream = Stalled::new(stream, limits.write_within);
+        let stream = Stalled::new(stream, pace(limits.write_within));
         match tls.clone() {
             None => drop(tokio::spawn(connection.serve(stream))),
             Some(tls) => drop(tokio::spawn(connection.serve_tls(stream, tls))),
@@ -98,6 +102,13 @@ pub async fn run(
     {
         tracing::warn!("stopping although requests are still in flight");
     }
+}
+
+/// The pace that clients have to keep.
+fn pace(within: Duration) -> Pace {
+    let millis = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
+    let bytes = MIN_READ_RATE.saturating_mul(millis) / 1_000;
+    Pace { within, bytes }
 }
 
 /// Waits for a slot first, so that no connection is accepted before it can be served.

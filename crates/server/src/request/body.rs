@@ -21,6 +21,13 @@ pub(crate) struct BodyLimits {
     pub(crate) within: Duration,
 }
 
+/// The bytes of a body that will be read: those that are declared, or the most that it may have.
+pub(crate) fn expected(headers: &HeaderMap, limits: BodyLimits) -> usize {
+    let declared = declared(headers).unwrap_or(limits.bytes as u64);
+    // More is refused before it is read.
+    usize::try_from(declared).map_or(limits.bytes, |bytes| bytes.min(limits.bytes))
+}
+
 /// Reads a body that is a value.
 pub(crate) async fn read_value<B>(
     headers: &HeaderMap,

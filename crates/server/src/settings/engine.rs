@@ -2,23 +2,26 @@
 
 use bytesize::ByteSize;
 
+use super::memory::MemoryShares;
 use super::{ConfigError, Engine, EngineConfig, Settings, Storage};
+
+/// The free disk below which writes are refused, unless it is set.
+const MIN_FREE_DISK: u64 = 256 << 20;
 
 impl Settings {
     /// Which engine is to be used, and how.
     ///
     /// # Errors
     /// See [`ConfigError`]: for what is missing, makes no sense, or belongs to the other engine.
-    pub(super) fn engine_config(&self) -> Result<EngineConfig, ConfigError> {
+    pub(super) fn engine_config(&self, memory: MemoryShares) -> Result<EngineConfig, ConfigError> {
         match self.engine.unwrap_or(Engine::Embedded) {
             Engine::Embedded => {
                 self.refuse_etcd_settings()?;
-                let size = |given: Option<ByteSize>, default| {
-                    given.unwrap_or(ByteSize::mib(default)).as_u64()
-                };
+                let size =
+                    |given: Option<ByteSize>, default| given.map_or(default, |it| it.as_u64());
                 Ok(EngineConfig::Embedded(Storage {
-                    cache_bytes: size(self.cache_size, 64),
-                    min_free_disk: size(self.min_free_disk, 256),
+                    cache_bytes: size(self.cache_size, memory.cache),
+                    min_free_disk: size(self.min_free_disk, MIN_FREE_DISK),
                     migrate: self.migrate.unwrap_or(false),
                 }))
             }
@@ -76,7 +79,8 @@ mod tests {
     use super::*;
 
     fn error(settings: &Settings) -> String {
-        settings.engine_config().unwrap_err().to_string()
+        let memory = MemoryShares::of(None).unwrap();
+        settings.engine_config(memory).unwrap_err().to_string()
     }
 
     #[test]

@@ -98,6 +98,7 @@ fn read(setting: &'static str, file: &Path) -> Result<Vec<u8>, ConfigError> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::memory::MemoryShares;
     use super::super::{Engine, EngineConfig};
     use super::*;
 
@@ -109,8 +110,12 @@ mod tests {
         }
     }
 
+    fn engine(settings: &Settings) -> Result<EngineConfig, ConfigError> {
+        settings.engine_config(MemoryShares::of(None).unwrap())
+    }
+
     fn error(settings: &Settings) -> String {
-        settings.engine_config().unwrap_err().to_string()
+        engine(settings).unwrap_err().to_string()
     }
 
     #[test]
@@ -122,11 +127,7 @@ mod tests {
         assert!(error(&nobody).contains("--etcd-endpoints"));
         assert!(error(&over_etcd(&["10.0.0.1:2379"])).contains("http://HOST:PORT"));
         assert!(error(&over_etcd(&["http://a:1", "https://b:1"])).contains("others https"));
-        assert!(
-            over_etcd(&["http://a:1", "http://b:1/"])
-                .engine_config()
-                .is_ok()
-        );
+        assert!(engine(&over_etcd(&["http://a:1", "http://b:1/"])).is_ok());
     }
 
     #[test]
@@ -143,7 +144,7 @@ mod tests {
             etcd_password_file: Some(file),
             ..user
         };
-        let Ok(EngineConfig::Etcd(options)) = login.engine_config() else {
+        let Ok(EngineConfig::Etcd(options)) = engine(&login) else {
             panic!("it is refused");
         };
         assert_eq!(options.login.unwrap().password, "geheim");

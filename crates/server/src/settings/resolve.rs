@@ -14,6 +14,7 @@ use prominence_engines::Retention;
 #[cfg(feature = "etcd")]
 use prominence_engines::etcd;
 
+use super::memory::MemoryShares;
 use super::{Settings, Span};
 use crate::app::Bounds;
 use crate::identity::token::{SecretSource, TokenLimits};
@@ -215,7 +216,8 @@ impl Settings {
     }
 
     fn check(self) -> Result<Config, ConfigError> {
-        let engine = self.engine_config()?;
+        let memory = MemoryShares::of(self.memory_limit)?;
+        let engine = self.engine_config(memory)?;
         let listen = self.listen.unwrap_or((Ipv4Addr::LOCALHOST, 8080).into());
         let tls = match (self.tls_cert, self.tls_key) {
             (None, None) => None,
@@ -259,6 +261,7 @@ impl Settings {
                 quota,
                 body_within: span(self.read_timeout, 20),
                 answer_within: span(self.answer_timeout, 30),
+                request_memory: memory.requests,
                 requests_per_second: self.rate_limit.unwrap_or(0),
                 long_polls: long_poll_limits(connections, self.max_held, self.max_held_per_user),
             },

@@ -55,6 +55,7 @@ impl Default for Setup {
                 quota: Quota::default(),
                 body_within: Duration::from_secs(20),
                 answer_within: Duration::from_secs(30),
+                request_memory: 64 << 20,
                 requests_per_second: 0,
                 long_polls: LongPollLimits {
                     in_all: 50,

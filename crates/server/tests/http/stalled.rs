@@ -64,6 +64,36 @@ fn a_watcher_that_reads_nothing_is_cut_off_and_gives_its_place_back() {
 }
 
 #[test]
+fn a_reader_that_dribbles_is_cut_off_in_the_middle_of_an_answer() {
+    /// Bytes that it reads at a time, and a pause: a quarter of the pace that it has to keep.
+    const AT_A_TIME: usize = 4 << 10;
+    const PAUSE: Duration = Duration::from_millis(250);
+    /// Of these values each byte is six in JSON: far more than buffers take.
+    const VALUES: usize = 300;
+    let server = impatient(Duration::from_secs(1));
+    let (alice, anyone) = (server.user("alice"), server.anonymous());
+    let value = vec![1; VALUE_BYTES];
+    for n in 0..VALUES {
+        alice.set(&format!("/kv/v/{n}"), &value);
+    }
+    let mut stream = server.connect();
+    let token = server.token("alice");
+    let head = format!(
+        "GET /prominence/v1/kv/v/?list&values&limit=10000 HTTP/1.1\r\nHost: x\r\n\
+         Authorization: Bearer {token}\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    let mut taken = vec![0; AT_A_TIME];
+    stream.read_exact(&mut taken).unwrap();
+    assert!(taken.starts_with(b"HTTP/1.1 200"));
+    eventually("only the connection of this question is left", || {
+        std::thread::sleep(PAUSE);
+        let _ = (&stream).read(&mut [0; AT_A_TIME]);
+        gauge(&anyone, "prominence_connections ") == 1
+    });
+}
+
+#[test]
 fn a_quiet_watcher_is_left_alone() {
     let server = impatient(WRITE_WITHIN);
     let alice = server.user("alice");

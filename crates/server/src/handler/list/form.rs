@@ -32,7 +32,7 @@ pub(super) struct Lines {
     /// When the listing was asked for, which tells live claims from others.
     now: Timestamp,
     /// Whether nothing has been written yet, so that no separator is needed.
-    pub(super) first: bool,
+    first: bool,
 }
 
 impl Lines {
@@ -45,17 +45,15 @@ impl Lines {
         }
     }
 
-    pub(super) fn write(&mut self, to: &mut Vec<u8>, items: Vec<Item>) -> serde_json::Result<()> {
-        for item in items {
-            if let Framing::Array = self.framing
-                && !std::mem::take(&mut self.first)
-            {
-                to.push(b',');
-            }
-            serde_json::to_writer(&mut *to, &self.form.line(item, self.now))?;
-            if let Framing::Lines = self.framing {
-                to.push(b'\n');
-            }
+    pub(super) fn write(&mut self, to: &mut Vec<u8>, item: Item) -> serde_json::Result<()> {
+        if let Framing::Array = self.framing
+            && !std::mem::take(&mut self.first)
+        {
+            to.push(b',');
+        }
+        serde_json::to_writer(&mut *to, &self.form.line(item, self.now))?;
+        if let Framing::Lines = self.framing {
+            to.push(b'\n');
         }
         Ok(())
     }

@@ -35,6 +35,7 @@ fn start() -> (Service, String) {
         quota: Quota::UNLIMITED,
         body_within: Duration::from_secs(60),
         answer_within: Duration::from_secs(60),
+        request_memory: 64 << 20,
         requests_per_second: 0,
         long_polls: LongPollLimits {
             in_all: 1,

@@ -7,7 +7,7 @@
 //! | `failure` | errors as answers: a status and a JSON body |
 //! | `identity` | the token in `Authorization` becomes a principal; the rate of each user |
 //! | `request` | path, parameters, conditions and body become valid values |
-//! | `wait` | the server's clock, long polls and their limit, barriers, the queues of claims, the memory of requests |
+//! | `wait` | the server's clock, long polls and their limit, barriers, the queues of claims, memory, places of connections |
 //! | `metrics` | the counters of `/metrics` |
 //! | `app` | the state that all handlers share |
 //! | `handler` | parse, call the store through a permit, write the answer |
@@ -43,4 +43,5 @@ pub use net::tls::Tls;
 pub use serve::{ServeError, Started, serve};
 pub use settings::{Config, ConfigError, Settings};
 pub use wait::clock::{SteadyClock, Timer, wall_time};
+pub use wait::connection::{Network, Proxies};
 pub use wait::long_poll::LongPollLimits;

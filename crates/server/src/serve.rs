@@ -25,6 +25,7 @@ use crate::net::listener;
 use crate::net::tls::{Tls, TlsError};
 use crate::settings::{Config, LISTENING};
 use crate::wait::clock::SteadyClock;
+use crate::wait::connection;
 
 /// Threads that answer requests: for each processor, and at least.
 const WORKERS_PER_PROCESSOR: usize = 4;
@@ -196,10 +197,8 @@ async fn watch_over(listener: TcpListener, app: App) {
 
 /// Lowers the limits on connections to what the process may have open.
 fn fit_open_files(config: &mut Config) {
-    let (wanted, room) = (
-        config.limits.connections,
-        descriptors::room_for_connections(),
-    );
+    let wanted = config.limits.connections;
+    let room = connection::users_among(descriptors::room_for_connections());
     if wanted <= room {
         return;
     }

@@ -23,6 +23,7 @@ pub use resolve::{
 };
 
 use crate::identity::token::SecretSource;
+use crate::wait::connection::Network;
 
 /// The file in the data folder with the URL of the server, while it listens.
 pub const LISTENING: &str = "listening";
@@ -95,6 +96,18 @@ pub struct Settings {
     )]
     pub token_max_lifetime: Option<Span>,
 
+    /// Proxies in front of the server, by address or network, as in 10.0.0.7 or 10.0.0.0/8; repeat it (or separate by
+    /// commas) for several. The client that they name in Forwarded or X-Forwarded-For is the one in the log, and their
+    /// connections are not limited by address.
+    #[arg(
+        long,
+        value_name = "ADDR[/BITS]",
+        env = "PROMINENCE_SERVE_TRUSTED_PROXIES",
+        value_delimiter = ','
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trusted_proxies: Option<Vec<Network>>,
+
     /// Certificate chain for TLS (PEM).
     #[arg(long, value_name = "FILE", env = "PROMINENCE_SERVE_TLS_CERT")]
     pub tls_cert: Option<PathBuf>,
@@ -138,7 +151,7 @@ pub struct Settings {
     #[serde(deserialize_with = "parse::file_u32")]
     pub rate_limit: Option<u32>,
 
-    /// Connections open at once [default: 10000].
+    /// Connections of users open at once; an eighth as many can be open besides without a user [default: 10000].
     #[arg(long, value_name = "N", env = "PROMINENCE_SERVE_MAX_CONNECTIONS",
           allow_negative_numbers = true, value_parser = parse::number::<usize>(u64::from(u32::MAX)))]
     #[serde(deserialize_with = "parse::file_usize")]

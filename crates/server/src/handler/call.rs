@@ -13,6 +13,7 @@ use crate::identity::auth;
 use crate::request::parameters::Wait;
 use crate::request::target::{Target, own_headers};
 use crate::wait::clock::from_wall;
+use crate::wait::connection::Standing;
 use crate::wait::long_poll::{LongPoll, LongPollCaller, LongPollKind, RequestDeadline};
 
 /// A request of a caller that is verified and within its rate, without its body.
@@ -32,6 +33,9 @@ impl FromRequestParts<App> for Call {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failure> {
         let token = auth::bearer(&parts.headers)?;
         let who = auth::verify(&app.verifier, token, app.clock.wall())?;
+        if let Some(standing) = parts.extensions.get::<Arc<Standing>>() {
+            standing.admit(&who.user)?;
+        }
         if let Some(rate) = &app.rate {
             rate.admit(&who.user)?;
         }

@@ -35,6 +35,7 @@ use crate::request::kinds::SetValue;
 use crate::request::target::Target;
 use crate::request::unread;
 use crate::wait::budget::SMALL_BYTES;
+use crate::wait::connection::Standing;
 
 /// The whole service: the fast path, and the router for all other requests.
 #[derive(Clone)]
@@ -67,7 +68,12 @@ impl Service {
     }
 
     /// The answer to a plain read, if the token and the entry are in memory.
-    fn answer_read(&self, started: Instant, request: &Request<Incoming>) -> Option<Response<Body>> {
+    fn answer_read(
+        &self,
+        started: Instant,
+        request: &Request<Incoming>,
+        standing: &Standing,
+    ) -> Option<Response<Body>> {
         if request.method() != Method::GET || !request.body().is_end_stream() {
             return None;
         }
@@ -85,14 +91,20 @@ impl Service {
             return None;
         }
         let response = kv::render(entry, &conditions, &*self.app.clock, wall).ok()?;
+        standing.admit(&who.user).ok()?;
         // The last step that may fail: the router would take from the rate once more.
         self.admit(&who)?;
-        let in_flight = InFlight::since(started, request);
+        let in_flight = InFlight::since(started, request, standing);
         Some(in_flight.complete(&self.app, Ok(response), Duration::ZERO))
     }
 
     /// A plain set: no parameters, a small value of known length, and no error in the head.
-    fn parse_set<B: HttpBody>(&self, request: &Request<B>, framing: Framing) -> Option<PlainSet> {
+    fn parse_set<B: HttpBody>(
+        &self,
+        request: &Request<B>,
+        framing: Framing,
+        standing: &Standing,
+    ) -> Option<PlainSet> {
         if !matches!(*request.method(), Method::POST | Method::PUT) {
             return None;
         }
@@ -110,6 +122,7 @@ impl Service {
         let who = self.known_caller(headers, self.app.clock.wall())?;
         let set = SetValue::default();
         let request = SetRequest::parse(&self.app, &who, &target, set, headers).ok()?;
+        standing.admit(&who.user).ok()?;
         // The last step that may fail: the router would take from the rate once more.
         self.admit(&who)?;
         Some(PlainSet { who, request })
@@ -139,12 +152,17 @@ struct PlainSet {
 pub(crate) struct ConnectionService {
     service: Service,
     exchange: Arc<Exchange>,
+    standing: Arc<Standing>,
 }
 
 impl ConnectionService {
-    /// Serves the connection of this exchange.
-    pub(crate) fn new(service: Service, exchange: Arc<Exchange>) -> Self {
-        Self { service, exchange }
+    /// Serves the connection of this exchange, which has this place.
+    pub(crate) fn new(service: Service, exchange: Arc<Exchange>, standing: Arc<Standing>) -> Self {
+        Self {
+            service,
+            exchange,
+            standing,
+        }
     }
 }
 
@@ -160,19 +178,25 @@ impl hyper::service::Service<Request<Incoming>> for ConnectionService {
         let started = Instant::now();
         let framing = self.exchange.begin();
         let exchange = Arc::clone(&self.exchange);
-        if let Some(response) = self.service.answer_read(started, &request) {
+        let is_last = self.standing.is_over(started);
+        let standing = &self.standing;
+        // Once in the life of a connection the router closes it.
+        let read = (!is_last).then(|| self.service.answer_read(started, &request, standing));
+        if let Some(response) = read.flatten() {
             let response = response.map(|body| Answering::new(body, exchange));
             return Either::Left(ready(Ok(response)));
         }
-        Either::Right(match self.service.parse_set(&request, framing) {
+        let plain = (!is_last).then(|| self.service.parse_set(&request, framing, standing));
+        Either::Right(match plain.flatten() {
             Some(plain) => {
-                let in_flight = InFlight::since(started, &request);
+                let in_flight = InFlight::since(started, &request, standing);
                 let app = self.service.app.clone();
                 let answer = set(app, plain, in_flight, request, exchange);
                 answer.map(Ok).boxed()
             }
             None => {
-                let answer = answer(self.service.clone(), request, exchange, framing);
+                let (service, standing) = (self.service.clone(), Arc::clone(standing));
+                let answer = answer(service, request, exchange, (framing, standing));
                 answer.map(Ok).boxed()
             }
         })
@@ -201,22 +225,23 @@ async fn answer(
     service: Service,
     request: Request<Incoming>,
     exchange: Arc<Exchange>,
-    framing: Framing,
+    (framing, standing): (Framing, Arc<Standing>),
 ) -> Response<Answering> {
     let Service { app, mut router } = service;
     let clear = framing::check(&request, framing);
     let after = AfterAnswer {
-        ends: framing::is_unclear(&request, framing),
+        ends: framing::is_unclear(&request, framing) || standing.is_over(Instant::now()),
         awaits_continue: unread::awaits_continue(request.headers()),
     };
-    let request = request.map(|body| {
+    let mut request = request.map(|body| {
         if body.is_end_stream() {
             Body::empty()
         } else {
             Body::new(Returned::new(body, Arc::clone(&exchange)))
         }
     });
-    let response = middleware::answer(app, request, async move |request| match clear {
+    request.extensions_mut().insert(Arc::clone(&standing));
+    let response = middleware::answer(app, request, &standing, async move |request| match clear {
         Ok(()) => router.call(request).await,
         Err(failure) => Ok(failure.into_response()),
     })

@@ -4,6 +4,7 @@
 //! its future and clones what is below it, and together they cost more than a handler does.
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
@@ -18,21 +19,30 @@ use tracing::{Instrument as _, Level, Span};
 use crate::app::App;
 use crate::failure::Failure;
 use crate::request::id::{REQUEST_ID, request_id};
+use crate::wait::connection::Standing;
 use crate::wait::long_poll::RequestDeadline;
 
 /// A request that is being answered.
 pub(super) struct InFlight {
     started: Instant,
+    /// The address of the client, if it is logged.
+    client: Option<IpAddr>,
     method: Method,
     id: HeaderValue,
     is_private: bool,
 }
 
 impl InFlight {
-    /// A request whose answer began at this instant.
-    pub(super) fn since<B>(started: Instant, request: &axum::http::Request<B>) -> Self {
+    /// A request whose answer began at this instant, on this connection.
+    pub(super) fn since<B>(
+        started: Instant,
+        request: &axum::http::Request<B>,
+        standing: &Standing,
+    ) -> Self {
+        let is_logged = tracing::enabled!(Level::DEBUG);
         Self {
             started,
+            client: is_logged.then(|| standing.client(request.headers())),
             method: request.method().clone(),
             id: request_id(request.headers()),
             is_private: request.uri().path().starts_with(name::BASE),
@@ -99,7 +109,8 @@ impl InFlight {
     /// A line of the log for each answer; its span names the request.
     #[cold]
     fn log_answer(&self, status: StatusCode, took: Duration) {
-        self.in_span(|| tracing::debug!(status = status.as_u16(), ?took, "answered"));
+        let client = self.client.map(tracing::field::display);
+        self.in_span(|| tracing::debug!(status = status.as_u16(), ?took, client, "answered"));
     }
 
     /// Does something in the span of this request. Requests on the fast path have none until they log something,
@@ -118,12 +129,17 @@ impl InFlight {
 
 /// Has a request answered by `handle`: gives it its id and span, counts it, and ends it at its deadline or when it
 /// panics.
-pub(super) async fn answer<H, F>(app: App, mut request: Request, handle: H) -> Response
+pub(super) async fn answer<H, F>(
+    app: App,
+    mut request: Request,
+    standing: &Standing,
+    handle: H,
+) -> Response
 where
     H: FnOnce(Request) -> F,
     F: Future<Output = Result<Response, Infallible>>,
 {
-    let in_flight = InFlight::since(Instant::now(), &request);
+    let in_flight = InFlight::since(Instant::now(), &request, standing);
     let span = in_flight.span();
     let deadline = RequestDeadline::default();
     request.extensions_mut().insert(deadline.clone());

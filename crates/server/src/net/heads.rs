@@ -4,6 +4,9 @@
 //! service; and of a head with two framings it shows one. So this stream scans the bytes: it replaces the answers that
 //! hyper makes by itself by errors like all others, and reports a second framing to the service. While no request is
 //! being answered, sent bytes are hyper's own, and arriving bytes are the next head.
+//!
+//! hyper keeps a head in memory until it is complete. One that is larger than usual takes its memory from what there is
+//! for all heads, by source; where that is used up, the connection ends.
 
 mod scan;
 
@@ -18,13 +21,19 @@ use http_body_util::BodyExt as _;
 use prominence_api::body::MAX_BATCH_BYTES;
 use prominence_api::{ErrorCode, name};
 use prominence_core::value::TOO_LARGE_ADVICE;
+use prominence_engines::fair_permits::Permit;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::failure::Failure;
 use crate::http::exchange::Exchange;
 use crate::net::{MAX_HEAD_BYTES, MAX_HEADERS};
 use crate::request::id;
+use crate::wait::connection::{Source, Standing};
 use scan::{Fault, Scan};
+
+/// Bytes of a head that is not complete which are not counted: more than most heads have, and what hyper reads at a
+/// time.
+const USUAL_HEAD_BYTES: usize = 8 << 10;
 
 /// Bytes of a request line's target; hyper's own limit.
 const MAX_TARGET_BYTES: usize = 65_534;
@@ -36,6 +45,11 @@ pub(super) struct Heads<S> {
     /// The number of requests that had been handed to the service when the last answer was sent completely.
     settled: u32,
     scan: Scan,
+    standing: Arc<Standing>,
+    /// Bytes of the head that arrives.
+    head_bytes: usize,
+    /// The memory of that head, if it is larger than usual.
+    memory: Option<Permit<Source>>,
     /// Bytes that a value can have, for the message about a length that is beyond it.
     value_limit: usize,
     /// The answer that is written instead of hyper's.
@@ -48,12 +62,20 @@ struct Refusal {
 }
 
 impl<S> Heads<S> {
-    pub(super) fn new(stream: S, exchange: Arc<Exchange>, value_limit: usize) -> Self {
+    pub(super) fn new(
+        stream: S,
+        exchange: Arc<Exchange>,
+        standing: Arc<Standing>,
+        value_limit: usize,
+    ) -> Self {
         Self {
             stream,
             exchange,
             settled: 0,
             scan: Scan::default(),
+            standing,
+            head_bytes: 0,
+            memory: None,
             value_limit,
             refusal: None,
         }
@@ -65,9 +87,27 @@ impl<S> Heads<S> {
     }
 
     /// Scans bytes that arrived.
-    fn scan(&mut self, bytes: &[u8]) {
-        if self.is_settled() && self.scan.feed(bytes) {
+    ///
+    /// # Errors
+    /// If there is no memory for the head.
+    fn scan(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if !self.is_settled() {
+            return Ok(());
+        }
+        if self.scan.feed(bytes) {
             self.exchange.frame(self.scan.is_framed_twice());
+        }
+        self.head_bytes += bytes.len();
+        if self.head_bytes <= USUAL_HEAD_BYTES || self.scan.is_complete() || self.memory.is_some() {
+            return Ok(());
+        }
+        self.memory = self.standing.memory_for_head(MAX_HEAD_BYTES);
+        match self.memory {
+            Some(_) => Ok(()),
+            None => {
+                let reason = "there is no memory for the large head of a request";
+                Err(io::Error::new(io::ErrorKind::OutOfMemory, reason))
+            }
         }
     }
 }
@@ -155,9 +195,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Heads<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
-        self.scan(&buffer.filled()[before..]);
-        Poll::Ready(Ok(()))
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        let is_idle = read.is_pending() && self.is_settled();
+        self.standing.set_idle(is_idle);
+        ready!(read)?;
+        Poll::Ready(self.scan(&buffer.filled()[before..]))
     }
 }
 
@@ -197,11 +239,14 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Heads<S> {
         if requests != self.settled && !self.exchange.is_answering() {
             self.settled = requests;
             self.scan = Scan::default();
+            (self.head_bytes, self.memory) = (0, None);
         }
         Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // What still arrives is no request.
+        self.standing.set_idle(true);
         Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }
@@ -251,7 +296,51 @@ fn failure(status: StatusCode, fault: Option<Fault>, value_limit: usize) -> Fail
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+    use std::time::Duration;
+
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
+
     use super::*;
+    use crate::wait::connection::{Connections, PlaceLimits, Proxies};
+
+    /// A connection on which these bytes arrive, and the first read of them.
+    async fn arriving(
+        connections: &Connections,
+        bytes: &str,
+    ) -> (Heads<DuplexStream>, io::Result<usize>) {
+        let (ours, mut theirs) = duplex(MAX_HEAD_BYTES);
+        theirs.write_all(bytes.as_bytes()).await.unwrap();
+        let standing = connections.open(Ipv4Addr::LOCALHOST.into()).await;
+        let mut heads = Heads::new(ours, Arc::default(), Arc::new(standing), 100);
+        let read = heads.read(&mut vec![0; MAX_HEAD_BYTES]).await;
+        (heads, read)
+    }
+
+    #[tokio::test]
+    async fn large_heads_have_so_much_memory_until_they_are_complete() {
+        let connections = Connections::new(PlaceLimits {
+            proxies: Proxies::default(),
+            users: 64,
+            head_memory: 2 * MAX_HEAD_BYTES,
+            lifetime: Duration::MAX,
+        });
+        let rest = "x".repeat(2 * USUAL_HEAD_BYTES);
+        let unfinished = format!("GET /{rest}");
+        let (first, read) = arriving(&connections, &unfinished).await;
+        assert!(read.is_ok());
+        // One source has half of the memory.
+        let (_, read) = arriving(&connections, &unfinished).await;
+        assert_eq!(read.unwrap_err().kind(), io::ErrorKind::OutOfMemory);
+        for usual in [
+            "GET / HTTP/1.1\r\n",
+            &format!("PUT / HTTP/1.1\r\n\r\n{rest}"),
+        ] {
+            assert!(arriving(&connections, usual).await.1.is_ok(), "{usual}");
+        }
+        drop(first);
+        assert!(arriving(&connections, &unfinished).await.1.is_ok());
+    }
 
     #[test]
     fn only_the_answers_that_hyper_makes_by_itself_are_replaced() {

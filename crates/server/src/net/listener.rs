@@ -1,7 +1,8 @@
-//! The listener: accepts connections up to their limit, serves each in a task of its own, and stops.
+//! The listener: accepts connections, serves each in a task of its own while it has a place, and stops.
 
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +13,6 @@ use hyper_util::server::graceful::GracefulShutdown;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::http::exchange::Exchange;
 use crate::http::fast_path::{ConnectionService, Service};
@@ -23,6 +23,7 @@ use crate::net::reclaimed::Reclaimed;
 use crate::net::stalled::{Pace, Stalled};
 use crate::net::tls::Tls;
 use crate::net::{MAX_HEAD_BYTES, MAX_HEADERS};
+use crate::wait::connection::{Connections, PlaceLimits, Proxies, Standing};
 
 /// Bytes that the operating system buffers for a connection beyond those in flight (`TCP_NOTSENT_LOWAT`). By
 /// default it buffers megabytes, which a client that stops reading would keep; and it takes more only when a
@@ -41,10 +42,17 @@ const MIN_READ_RATE: u64 = 64 << 10;
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Limits on connections.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Limits {
-    /// Open at once; further ones wait in the operating system's queue.
+    /// Addresses of proxies: what they say of their clients counts, and their connections are not limited by address.
+    pub proxies: Proxies,
+    /// Of users, open at once. Beside them an eighth as many can be open on which nobody has signed in yet.
     pub connections: usize,
+    /// Bytes of all heads that are larger than usual.
+    pub head_memory: usize,
+    /// After which a connection is closed with its next answer, so that clients spread over servers again, and what the
+    /// connection has gathered comes back.
+    pub lifetime: Duration,
     /// For a request's head, from its first byte or, on a kept connection, from the last answer;
     /// and for a TLS handshake.
     pub head_within: Duration,
@@ -64,15 +72,20 @@ pub async fn run(
     limits: Limits,
     stop: impl Future<Output = ()>,
 ) {
-    let slots = Arc::new(Semaphore::new(limits.connections));
+    let connections = Connections::new(PlaceLimits {
+        proxies: limits.proxies,
+        users: limits.connections,
+        head_memory: limits.head_memory,
+        lifetime: limits.lifetime,
+    });
     let graceful = GracefulShutdown::new();
     let mut stop = std::pin::pin!(stop);
     loop {
         let accepted = tokio::select! {
             () = &mut stop => break,
-            accepted = accept(&listener, &slots) => accepted,
+            accepted = accept(&listener) => accepted,
         };
-        let (stream, slot) = match accepted {
+        let (stream, address) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
@@ -80,12 +93,16 @@ pub async fn run(
                 continue;
             }
         };
+        let standing = tokio::select! {
+            () = &mut stop => break,
+            standing = connections.open(address.ip()) => standing,
+        };
         let connection = Connection {
+            standing: Arc::new(standing),
             _counted: service.connected(),
             service: service.clone(),
             head_within: limits.head_within,
             watcher: graceful.watcher(),
-            _slot: slot,
         };
         let stream = Stalled::new(stream, pace(limits.write_within));
         match tls.clone() {
@@ -111,34 +128,32 @@ fn pace(within: Duration) -> Pace {
     Pace { within, bytes }
 }
 
-/// Waits for a slot first, so that no connection is accepted before it can be served.
-async fn accept(
-    listener: &TcpListener,
-    slots: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
-    let slot = Arc::clone(slots)
-        .acquire_owned()
-        .await
-        .map_err(io::Error::other)?;
-    let (stream, _) = listener.accept().await?;
+async fn accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
+    let (stream, address) = listener.accept().await?;
     // Answers are small and written at once; Nagle's algorithm would only delay them.
     stream.set_nodelay(true)?;
     #[cfg(target_os = "linux")]
     SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT_BYTES)?;
-    Ok((stream, slot))
+    Ok((stream, address))
 }
 
 struct Connection {
     service: Service,
     head_within: Duration,
     watcher: hyper_util::server::graceful::Watcher,
+    standing: Arc<Standing>,
     _counted: Connected,
-    _slot: OwnedSemaphorePermit,
 }
 
 impl Connection {
     async fn serve_tls(self, stream: Stalled<TcpStream>, tls: Tls) {
-        match tokio::time::timeout(self.head_within, tls.accept(stream)).await {
+        self.standing.set_idle(true);
+        let handshake = tokio::time::timeout(self.head_within, tls.accept(stream));
+        let shaken = tokio::select! {
+            shaken = handshake => shaken,
+            () = self.standing.lost() => return,
+        };
+        match shaken {
             Ok(Ok(stream)) => self.serve(stream).await,
             Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
             Err(_) => tracing::debug!("a TLS handshake took too long"),
@@ -149,18 +164,33 @@ impl Connection {
         let exchange = Arc::new(Exchange::default());
         let (stream, mut returned) = Reclaimed::new(stream);
         let stream = Lingering::new(stream, Arc::clone(&exchange));
-        let stream = Heads::new(stream, Arc::clone(&exchange), self.service.value_limit());
-        let service = ConnectionService::new(self.service, Arc::clone(&exchange));
+        let standing = &self.standing;
+        let value_limit = self.service.value_limit();
+        let stream = Heads::new(
+            stream,
+            Arc::clone(&exchange),
+            Arc::clone(standing),
+            value_limit,
+        );
+        let service =
+            ConnectionService::new(self.service, Arc::clone(&exchange), Arc::clone(standing));
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(self.head_within)
             .max_buf_size(MAX_HEAD_BYTES)
             .max_headers(MAX_HEADERS)
             .serve_connection(TokioIo::new(stream), service);
-        if let Err(error) = self.watcher.watch(connection).await {
+        let served = tokio::select! {
+            served = self.watcher.watch(connection) => served,
+            () = self.standing.lost() => {
+                tracing::debug!("a connection was closed, because its place was needed for another");
+                return;
+            }
+        };
+        if let Err(error) = served {
             tracing::debug!(%error, "a connection ended early");
         }
-        // hyper does not close a connection whose request asked for another protocol; see `reclaimed`. The slot is
+        // hyper does not close a connection whose request asked for another protocol; see `reclaimed`. The place is
         // still taken, so the closing counts as an open connection.
         if let Ok(stream) = returned.try_recv()
             && exchange.lingers()

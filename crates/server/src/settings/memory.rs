@@ -21,6 +21,8 @@ pub(super) struct MemoryShares {
     pub(super) cache: u64,
     /// Bodies that are read and answers that are made.
     pub(super) requests: usize,
+    /// Heads of requests that are larger than usual.
+    pub(super) heads: usize,
 }
 
 impl MemoryShares {
@@ -43,6 +45,7 @@ impl MemoryShares {
         Ok(Self {
             cache: CACHE_BYTES.min(limit / 8),
             requests: usize::try_from(limit / 4).unwrap_or(usize::MAX),
+            heads: usize::try_from(limit / 16).unwrap_or(usize::MAX),
         })
     }
 }
@@ -139,6 +142,7 @@ mod tests {
         let shares = |size| MemoryShares::of(Some(size));
         let small = shares(ByteSize::mib(128)).unwrap();
         assert_eq!((small.cache, small.requests as u64), (16 * MIB, 32 * MIB));
+        assert_eq!(small.heads as u64, 8 * MIB);
         let large = shares(ByteSize::gib(8)).unwrap();
         assert_eq!(
             (large.cache, large.requests as u64),

@@ -32,6 +32,9 @@ const LONGEST_TOKEN_LIMIT: Duration = Duration::from_secs(400 * 86_400);
 /// The prefix of the environment variables that are settings of the server.
 const ENV_PREFIX: &str = "PROMINENCE_SERVE_";
 
+/// The lifetime of a connection.
+const CONNECTION_LIFETIME: Duration = Duration::from_secs(3_600);
+
 /// A valid configuration: nothing in it needs checking again.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -266,7 +269,14 @@ impl Settings {
                 long_polls: long_poll_limits(connections, self.max_held, self.max_held_per_user),
             },
             limits: Limits {
+                proxies: self
+                    .trusted_proxies
+                    .unwrap_or_default()
+                    .into_iter()
+                    .collect(),
                 connections,
+                head_memory: memory.heads,
+                lifetime: CONNECTION_LIFETIME,
                 head_within: span(self.read_timeout, 20),
                 write_within: span(self.write_timeout, 60),
                 stop_within: span(self.stop_timeout, 30),
@@ -381,7 +391,7 @@ fn connections(given: Option<usize>) -> Result<usize, ConfigError> {
             given: "0".into(),
             allowed: "it can be 1 or more",
         }),
-        number => Ok(number.min(tokio::sync::Semaphore::MAX_PERMITS)),
+        number => Ok(number),
     }
 }
 

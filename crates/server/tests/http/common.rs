@@ -11,7 +11,7 @@ use prominence_core::{Clock, Commit, Gate, Job, Namespace, Operation, Quota, Sto
 use prominence_engines::Retention;
 use prominence_engines::embedded::{EmbeddedStore, Options};
 use prominence_server::token::{NewToken, Secret, TokenLimits, Verifier, mint};
-use prominence_server::{App, Bounds, Limits, LongPollLimits, Service, Tls, run};
+use prominence_server::{App, Bounds, Limits, LongPollLimits, Proxies, Service, Tls, run};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
@@ -63,7 +63,10 @@ impl Default for Setup {
                 },
             },
             limits: Limits {
+                proxies: Proxies::default(),
                 connections: 100,
+                head_memory: 8 << 20,
+                lifetime: Duration::from_secs(3_600),
                 head_within: Duration::from_secs(20),
                 write_within: Duration::from_secs(60),
                 stop_within: Duration::from_secs(20),

@@ -50,7 +50,7 @@ fn a_head_that_is_too_large_is_refused() {
 }
 
 #[test]
-fn further_connections_wait_until_one_closes() {
+fn a_connection_without_a_user_is_closed_after_a_while_for_another() {
     let mut setup = Setup::default();
     setup.limits.connections = 1;
     let server = Server::with(setup);
@@ -65,12 +65,60 @@ fn further_connections_wait_until_one_closes() {
     second
         .set_read_timeout(Some(Duration::from_millis(200)))
         .unwrap();
-    assert!(second.read(&mut buffer).is_err(), "the only slot is taken");
-    drop(first);
+    assert!(second.read(&mut buffer).is_err(), "the only place is taken");
     second
         .set_read_timeout(Some(Duration::from_secs(20)))
         .unwrap();
     assert!(second.read(&mut buffer).unwrap() > 0);
+    assert_eq!(first.read(&mut buffer).unwrap_or(0), 0, "it is closed");
+}
+
+#[test]
+fn a_connection_is_closed_with_the_first_answer_after_its_lifetime() {
+    let mut setup = Setup::default();
+    setup.limits.lifetime = Duration::ZERO;
+    let server = Server::with(setup);
+    let alice = server.user("alice");
+    for (method, status) in [("PUT", 201), ("GET", 200)] {
+        let answer = alice.send(method, "/kv/a", &[], b"x");
+        assert_eq!(answer.status, status);
+        assert_eq!(answer.header("connection"), "close");
+    }
+    let other = Server::start();
+    assert_eq!(other.anonymous().get("//healthz").header("connection"), "");
+}
+
+#[test]
+fn users_share_connections_and_health_is_answered_beside_all_of_them() {
+    let mut setup = Setup::default();
+    setup.limits.connections = 4;
+    let server = Server::with(setup);
+    // A connection on which a user has signed in.
+    let signed_in = |user: &str| {
+        let mut stream = server.connect();
+        let token = server.token(user);
+        let head = format!(
+            "GET /prominence/v1/whoami HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut status = [0; 12];
+        stream.read_exact(&mut status).unwrap();
+        (stream, String::from_utf8_lossy(&status).into_owned())
+    };
+    let (ok, too_many) = ("HTTP/1.1 200", "HTTP/1.1 429");
+    let of_alice: Vec<_> = (0..4).map(|_| signed_in("alice")).collect();
+    assert!(of_alice.iter().all(|(_, status)| status == ok));
+    assert_eq!(signed_in("alice").1, too_many);
+    assert_eq!(server.anonymous().get("//healthz").status, 200);
+    let of_bob: Vec<_> = (0..2).map(|_| signed_in("bob")).collect();
+    assert!(of_bob.iter().all(|(_, status)| status == ok));
+    assert_eq!(signed_in("bob").1, too_many);
+    // The newest of the user who had most.
+    let (mut newest, _) = of_alice.into_iter().next_back().unwrap();
+    let mut rest = Vec::new();
+    if let Err(error) = newest.read_to_end(&mut rest) {
+        assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+    }
 }
 
 #[test]

@@ -10,6 +10,7 @@ use prominence_core::{Gate, Namespace, Quota};
 use super::*;
 use crate::app::Bounds;
 use crate::identity::token::{NewToken, Secret, TokenLimits, Verifier, mint};
+use crate::wait::connection::{Connections, PlaceLimits, Proxies};
 use crate::wait::long_poll::LongPollLimits;
 
 const NOW: Timestamp = Timestamp::from_secs(1_700_000_000);
@@ -75,8 +76,16 @@ fn is_plain_with(
         request.header(*name, *value)
     });
     let request = request.body(Full::new(Bytes::from_static(body.as_bytes())));
+    let address = std::net::Ipv4Addr::LOCALHOST.into();
+    let connections = Connections::new(PlaceLimits {
+        proxies: Proxies::default(),
+        users: 8,
+        head_memory: 0,
+        lifetime: Duration::MAX,
+    });
+    let standing = connections.open(address).now_or_never().unwrap();
     service
-        .parse_set(&request.unwrap(), Framing::Once)
+        .parse_set(&request.unwrap(), Framing::Once, &standing)
         .is_some()
 }
 

@@ -178,6 +178,11 @@ impl Scan {
         self.fault = self.fault.or(fault);
     }
 
+    /// Whether the head is known to be complete. Heads of reads are not scanned; they have no body behind them.
+    pub(super) fn is_complete(&self) -> bool {
+        self.progress == Progress::Done
+    }
+
     pub(super) fn is_framed_twice(&self) -> bool {
         self.has_length && self.has_coding
     }

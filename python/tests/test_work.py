@@ -61,10 +61,10 @@ class Claims(Base):
 
     def test_work_is_claimed_renewed_and_done(self) -> None:
         self.kv["/todo/a"] = {"n": 3}
-        with self.kv.claim("/todo/", for_="3s") as work:
+        with self.kv.claim("/todo/", for_="6s") as work:
             self.assertEqual((work.key, work.name, work.json(), work.attempt), ("/todo/a", "a", {"n": 3}, 1))
             first = work.revision
-            time.sleep(4)
+            time.sleep(7)
             self.assertFalse(work.lost)
             self.assertGreater(work.revision, first)
             with self.assertRaises(NothingToClaim), self.kv.claim("/todo/", for_="3s"):
@@ -112,11 +112,11 @@ class Locks(Base):
 
     def test_a_lock_has_one_holder_whose_batches_alone_count(self) -> None:
         other = self.store()
-        with self.kv.lock("/lock", ttl="3s") as lock:
+        with self.kv.lock("/lock", ttl="6s") as lock:
             with self.assertRaises(TimedOut) as caught, other.lock("/lock", wait=0):
                 self.fail("it is held")
             self.assertIn(lock.holder, str(caught.exception))
-            time.sleep(4)
+            time.sleep(7)
             self.assertFalse(lock.lost)
             self.kv.batch(require=[lock]).set("/result", 42).commit()
         self.assertNotIn("/lock", self.kv)

@@ -44,27 +44,6 @@ const HEAD: &str = "| what | ours | peer | ratio | target | met | run |
 /// The plot of the long run, beside the page.
 const PLOT: &str = "long-run.svg";
 
-/// The cells of a line of the table, and the run that they are from.
-#[derive(Default)]
-struct Cells {
-    ours: String,
-    peer: String,
-    ratio: String,
-    is_met: Option<bool>,
-    run: String,
-}
-
-impl Cells {
-    /// Words in place of figures.
-    fn said(words: &str, run: &str) -> Self {
-        Self {
-            ours: words.to_owned(),
-            run: run.to_owned(),
-            ..Self::default()
-        }
-    }
-}
-
 /// The page that is written.
 pub(crate) fn path() -> PathBuf {
     sh::root().join("docs/benchmarks.md")
@@ -85,24 +64,28 @@ pub(crate) fn page(
     run: &str,
     old: &str,
 ) -> String {
-    let mut runs: Vec<String> = Vec::new();
+    let mut runs: Vec<&str> = Vec::new();
     let mut page = INTRODUCTION.to_owned() + HEAD;
     for row in catalogue.rows.values() {
         let outcome = outcomes.iter().find(|one| one.row.name == row.name);
         for line in &row.lines {
-            let mut cells = match outcome {
-                Some(outcome) => measured(line, outcome, run),
-                None => kept(old, line).unwrap_or_else(|| Cells::said("not measured yet", "")),
+            let (cells, run) = match outcome {
+                Some(outcome) => (measured(line, outcome), run),
+                None => kept(old, line).unwrap_or_else(|| {
+                    let unknown = written(line, "not measured yet", "", "", None);
+                    (unknown, "")
+                }),
             };
-            if !cells.run.is_empty() {
-                let place = runs.iter().position(|known| *known == cells.run);
-                let place = place.unwrap_or(runs.len());
-                if place == runs.len() {
-                    runs.push(cells.run);
+            let known = runs.iter().position(|known| *known == run);
+            let number = match known {
+                _ if run.is_empty() => String::new(),
+                Some(place) => (place + 1).to_string(),
+                None => {
+                    runs.push(run);
+                    runs.len().to_string()
                 }
-                cells.run = (place + 1).to_string();
-            }
-            page += &written(line, &cells);
+            };
+            page += &format!("{cells} {number} |\n");
         }
     }
     page += "\nRuns:\n\n";
@@ -123,46 +106,40 @@ pub(crate) fn page(
 pub(crate) fn table(outcomes: &[Outcome<'_>]) -> String {
     let lines = outcomes.iter().flat_map(|outcome| {
         let lines = outcome.row.lines.iter();
-        lines.map(move |line| written(line, &measured(line, outcome, "now")))
+        lines.map(move |line| format!("{} now |\n", measured(line, outcome)))
     });
     HEAD.to_owned() + &lines.collect::<String>()
 }
 
-fn written(line: &Line, cells: &Cells) -> String {
+/// The cells of a line, but for the run that they are from.
+fn written(line: &Line, ours: &str, peer: &str, ratio: &str, is_met: Option<bool>) -> String {
     let (what, target) = (&line.what, line.target());
-    let Cells {
-        ours,
-        peer,
-        ratio,
-        run,
-        ..
-    } = cells;
-    let met = match cells.is_met {
+    let met = match is_met {
         Some(true) => "met",
         Some(false) => "**not met**",
         None => "",
     };
-    format!("| {what} | {ours} | {peer} | {ratio} | {target} | {met} | {run} |\n")
+    format!("| {what} | {ours} | {peer} | {ratio} | {target} | {met} |")
 }
 
 /// The figures of a line, or why its row could not be measured, as far as that fits.
-fn measured(line: &Line, outcome: &Outcome<'_>, run: &str) -> Cells {
+fn measured(line: &Line, outcome: &Outcome<'_>) -> String {
     if let Some(failure) = &outcome.failure {
         let reason = failure.to_string().replace('|', "/");
         let reason = reason.lines().next().unwrap_or_default();
-        return Cells::said(&format!("failed: {reason}"), run);
+        return written(line, &format!("failed: {reason}"), "", "", None);
     }
     let rounds = &outcome.rounds;
-    let peer = line.peer.as_ref();
-    let ratio = peer.and_then(|peer| Spread::ratio(rounds, &line.ours, peer));
-    let peer = peer.map(|name| format!("{name}: {}", figure(rounds, line, name)));
-    Cells {
-        ours: figure(rounds, line, &line.ours),
-        peer: peer.unwrap_or_default(),
-        ratio: ratio.map(show).unwrap_or_default(),
-        is_met: verdict(rounds, line),
-        run: run.to_owned(),
-    }
+    let ours = figure(rounds, line, &line.ours);
+    let (peer, ratio) = match &line.peer {
+        Some(name) => (
+            format!("{name}: {}", figure(rounds, line, name)),
+            Spread::ratio(rounds, &line.ours, name),
+        ),
+        None => (String::new(), None),
+    };
+    let ratio = ratio.map(show).unwrap_or_default();
+    written(line, &ours, &peer, &ratio, verdict(rounds, line))
 }
 
 fn figure(rounds: &[Figures], line: &Line, name: &str) -> String {
@@ -181,9 +158,9 @@ fn figure(rounds: &[Figures], line: &Line, name: &str) -> String {
     }
 }
 
-/// What an earlier page has of a line. Where it was beside another peer, it says nothing any more; a target
-/// may have changed since, and is judged by the figures as they were printed.
-fn kept(old: &str, line: &Line) -> Option<Cells> {
+/// The cells that an earlier page has of a line, and their run. Where it was beside another peer, it says nothing any
+/// more; a target may have changed since, and is judged by the figures as they were printed.
+fn kept<'a>(old: &'a str, line: &Line) -> Option<(String, &'a str)> {
     let begin = format!("| {} | ", line.what);
     let mut lines = old.lines();
     let found = lines.find_map(|old| old.strip_prefix(&begin)?.strip_suffix(" |"));
@@ -204,13 +181,7 @@ fn kept(old: &str, line: &Line) -> Option<Cells> {
         let mut digits = cell.split(|sign: char| sign != '.' && !sign.is_ascii_digit());
         Some(target.met(digits.next()?.parse().ok()?))
     });
-    Some(Cells {
-        ours: ours.to_owned(),
-        peer: peer.to_owned(),
-        ratio: ratio.to_owned(),
-        is_met,
-        run: run.to_owned(),
-    })
+    Some((written(line, ours, peer, ratio, is_met), run))
 }
 
 #[cfg(test)]
@@ -294,16 +265,15 @@ mod tests {
         let line = |what: &str, peer: &str, target: &str| {
             let line = [what, "ours", "ms", peer, target].map(str::to_owned);
             let line = Line::try_from(line.to_vec()).unwrap();
-            kept(old, &line).map(|cells| written(&line, &cells))
+            kept(old, &line)
         };
-        assert_eq!(
-            line("what", "of few", "≤ 1.6 ×").unwrap(),
-            "| what | 0.30 ms (0.25–0.31) | of few: 0.16 ms | 1.58 | ≤ 1.60 × the peer | met | another day |\n"
-        );
-        assert_eq!(
-            line("alone", "", "≤ 40000").unwrap(),
-            "| alone | 86,197 ms |  |  | ≤ 40,000 ms | **not met** | some day |\n"
-        );
+        let what =
+            "| what | 0.30 ms (0.25–0.31) | of few: 0.16 ms | 1.58 | ≤ 1.60 × the peer | met |";
+        let wanted = Some((what.to_owned(), "another day"));
+        assert_eq!(line("what", "of few", "≤ 1.6 ×"), wanted);
+        let alone = "| alone | 86,197 ms |  |  | ≤ 40,000 ms | **not met** |";
+        let wanted = Some((alone.to_owned(), "some day"));
+        assert_eq!(line("alone", "", "≤ 40000"), wanted);
         // What was measured beside another peer, or was not measured, is not known.
         assert_eq!(line("what", "of", "≤ 1.6 ×"), None);
         assert_eq!(line("gone", "", "≤ 1"), None);

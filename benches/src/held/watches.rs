@@ -22,6 +22,10 @@ pub(crate) async fn run(load: &Load, watches: usize, prefixes: usize) -> anyhow:
     let kind = ("watch", "memory of a watch");
     let listen = move |connection, number, tell| watch(connection, number % prefixes, tell);
     let mut listeners = Listeners::start(load, kind, watches, listen).await?;
+    // The server counts a watch before it has settled where it begins, and answers after that.
+    for _ in 0..watches {
+        listeners.next().await?;
+    }
     let keys = Keys::new((0..prefixes).map(prefix).collect());
     let figure = "from a set to its event";
     listeners
@@ -55,11 +59,14 @@ pub(crate) async fn run(load: &Load, watches: usize, prefixes: usize) -> anyhow:
     keep_up(set_evenly(&client, Duration::MAX, &keys)).await
 }
 
-/// Reads a watch, and tells of every event.
+/// Reads a watch, and tells of its beginning and of every event.
 async fn watch(mut connection: Connection, place: usize, tell: Events) -> anyhow::Result<()> {
     let path = format!("{}?watch", prefix(place));
     let answer = connection.open(Method::GET, &path, None, "").await?;
     ensure!(answer.status().is_success(), "{path}: {}", answer.status());
+    let (number, at) = (place, Instant::now());
+    // Where nobody wants to know, it is read all the same.
+    let _ = tell.send(Ok(Event { number, at }));
     let mut body = answer.into_body();
     let begin = format!("data: {{\"key\":\"{}", prefix(place));
     let mut lines = Vec::new();
@@ -77,7 +84,6 @@ async fn watch(mut connection: Connection, place: usize, tell: Events) -> anyhow
             };
             let digits = line.split('"').next().unwrap_or_default();
             let number = digits.parse().context("an odd key")?;
-            // Where nobody wants to know, it is read all the same.
             let _ = tell.send(Ok(Event { number, at }));
         }
         lines = rest;

@@ -15,13 +15,13 @@ use crate::sh;
 /// Servers, and nodes below them.
 const SERVERS: u16 = 3;
 
-/// How long a server may take until it answers, on a busy machine.
+/// The longest time until a server answers, on a busy machine.
 const READY_WITHIN: Duration = Duration::from_secs(60);
 
 /// Options of `cargo xtask cluster`.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Where everything is kept until it goes down [default: target/cluster].
+    /// The folder of the cluster until it goes down [default: target/cluster].
     #[arg(long, value_name = "FOLDER", global = true)]
     folder: Option<PathBuf>,
 
@@ -98,7 +98,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     }
 }
 
-/// What is on, and where it keeps what it has.
+/// A cluster that runs.
 struct Stage {
     folder: PathBuf,
 }

@@ -41,7 +41,7 @@ pub(crate) fn output(command: &mut Command) -> anyhow::Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// Whether a program of this name can be started.
+/// True if a program of this name can be started.
 pub(crate) fn has(program: &str) -> bool {
     let probe = Command::new(program)
         .arg("--version")

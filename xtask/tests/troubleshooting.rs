@@ -8,7 +8,7 @@
 
 use std::path::Path;
 
-/// What a failure of the program is called in the page, for each variant of its type.
+/// The name of a failure of the program in the page, for each variant of its type.
 const FAILURES: &[(&str, &str)] = &[
     ("Arguments", "unexpected argument"),
     ("Usage", "cannot read FILE"),

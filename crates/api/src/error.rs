@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub struct ErrorBody {
     /// A sentence for a person.
     pub error: String,
-    /// What a program tells errors apart by.
+    /// The code by which programs tell errors apart.
     pub code: ErrorCode,
     /// With `precondition_failed` of a write: the key whose condition did not hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -25,7 +25,7 @@ pub struct ErrorBody {
     pub request_id: Option<String>,
 }
 
-/// What a program tells errors apart by.
+/// The code by which programs tell errors apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]

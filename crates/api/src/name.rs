@@ -1,6 +1,6 @@
 //! Names of headers, parameters and media types.
 
-/// Where the interface starts; the version is part of it.
+/// The start of the interface's path; the version is part of it.
 pub const BASE: &str = "/prominence/v1";
 
 /// Response header: when the key came into being (RFC 3339).
@@ -73,7 +73,7 @@ pub mod parameter {
     pub const USAGE: &str = "usage";
     /// Only where the current value is this one.
     pub const PREV: &str = "prev";
-    /// How long the value stays.
+    /// The lifetime of the value.
     pub const TTL: &str = "ttl";
     /// A signed integer to add.
     pub const ADD: &str = "add";
@@ -81,7 +81,7 @@ pub mod parameter {
     pub const PREFIX: &str = "prefix";
     /// Flag: only count what would be deleted.
     pub const DRY_RUN: &str = "dry_run";
-    /// How long a request may be held until something changes.
+    /// The time that a request may wait until something changes.
     pub const WAIT: &str = "wait";
     /// The number of keys that a count waits for.
     pub const AT_LEAST: &str = "at_least";
@@ -89,9 +89,9 @@ pub mod parameter {
     pub const WATCH: &str = "watch";
     /// The revision after which a watch starts.
     pub const SINCE: &str = "since";
-    /// How long a claim lasts.
+    /// The duration of a claim.
     pub const CLAIM: &str = "claim";
-    /// How long a claim lasts from now on.
+    /// The duration of a claim from now on.
     pub const RENEW: &str = "renew";
     /// Flag: end a claim.
     pub const RELEASE: &str = "release";

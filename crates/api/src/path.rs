@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use prominence_core::{Key, Prefix};
 
-/// What a key may show in a path as it is: RFC 3986's unreserved characters, the segment's
+/// The characters that a key may have in a path as they are: RFC 3986's unreserved characters, the segment's
 /// harmless ones and the `/` between segments. Everything else is percent-encoded.
 const PATH: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')

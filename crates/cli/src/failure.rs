@@ -93,12 +93,12 @@ impl Failure {
         }
     }
 
-    /// Whether the message has been printed already.
+    /// True if the message has been printed already.
     pub(crate) fn is_told(&self) -> bool {
         matches!(self, Self::Command(_))
     }
 
-    /// Whether the reader of the output has gone away. That is how `| head` ends a command, and
+    /// True if the reader of the output has gone away. That is how `| head` ends a command, and
     /// nothing to complain about.
     pub(crate) fn is_closed_pipe(&self) -> bool {
         matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)

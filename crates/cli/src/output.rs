@@ -33,7 +33,7 @@ pub(crate) enum Reader {
     Pipe,
 }
 
-/// Whether to decorate.
+/// The decoration of the output, on or off.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Colour {
     On,

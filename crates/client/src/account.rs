@@ -1,4 +1,4 @@
-//! Who the caller is, and what the namespace holds.
+//! The caller, and the usage of the namespace.
 
 use prominence_api::name::parameter;
 use prominence_api::{Usage, WhoAmI};
@@ -8,7 +8,7 @@ use crate::reply::MAX_SMALL;
 use crate::request::{Client, Request};
 
 impl Client {
-    /// What the namespace holds and may hold.
+    /// The usage of the namespace, and its limits.
     ///
     /// # Errors
     /// See [`Error`].
@@ -16,7 +16,7 @@ impl Client {
         self.ask(format!("/kv?{}", parameter::USAGE))
     }
 
-    /// Who the token says the caller is.
+    /// The caller, as the token names it.
     ///
     /// # Errors
     /// See [`Error`].

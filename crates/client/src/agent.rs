@@ -20,7 +20,7 @@ const MAX_IDLE_CONNECTIONS: usize = 64;
 /// that moment is lost without anybody knowing whether it was done.
 const MAX_IDLE_AGE: Duration = Duration::from_secs(3);
 
-/// What sends requests as configured, and the proxy that they go through.
+/// The sender of requests, as configured, and the proxy that they go through.
 pub(crate) fn build(config: &Config) -> Result<(Agent, Option<Proxy>), Error> {
     let mut agent = Agent::config_builder()
         .http_status_as_error(false)

@@ -1,4 +1,4 @@
-//! Where the service is.
+//! The address of the service.
 
 use std::fmt;
 
@@ -25,9 +25,9 @@ pub enum BaseUrlError {
     /// It says more than where the service is.
     #[error("the URL \"{given}\" must not have {part}; leave that out")]
     Superfluous {
-        /// What was given.
+        /// The text that was given.
         given: String,
-        /// What there is too much of.
+        /// The part that is too much.
         part: &'static str,
     },
     /// It names a machine, but no interface on it.
@@ -36,7 +36,7 @@ pub enum BaseUrlError {
     /// It goes on after the path of the interface.
     #[error("the URL \"{given}\" goes on after {base}; write {right}", base = name::BASE)]
     TooLong {
-        /// What was given.
+        /// The text that was given.
         given: String,
         /// The same without what is too much.
         right: String,
@@ -120,7 +120,7 @@ impl BaseUrl {
         &self.host
     }
 
-    /// Whether it is `https`.
+    /// True if it is `https`.
     #[must_use]
     pub fn is_encrypted(&self) -> bool {
         self.encrypted

@@ -30,7 +30,7 @@ impl Client {
     }
 }
 
-/// Whether doing a batch twice is as good as doing it once.
+/// Tells whether a batch may be repeated.
 fn repeat_of(batch: &Batch) -> Repeat {
     let adds = batch
         .operations

@@ -31,7 +31,7 @@ pub struct Claimed {
 /// A claim that goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Held {
-    /// What the next renewal, the release or the final deletion has to name.
+    /// The revision that the next renewal, the release or the final deletion has to name.
     pub revision: Revision,
     /// When the claim runs out.
     pub until: Timestamp,
@@ -81,7 +81,7 @@ impl Client {
         })
     }
 
-    /// What an answer to a claim says; `None` where there was nothing to take.
+    /// The claim in an answer; `None` if no key was free.
     fn claimed(&self, reply: Reply) -> Result<Option<Claimed>, Error> {
         if reply.status == StatusCode::NO_CONTENT {
             return Ok(None);

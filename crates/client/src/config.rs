@@ -1,4 +1,4 @@
-//! What a client needs to know.
+//! The configuration of a client.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,29 +9,29 @@ use crate::notice::OnNotice;
 use crate::proxy::Route;
 use crate::retry::RETRY_FOR;
 
-/// Where the service is, who asks, and how patiently.
+/// The address of the service, the token, and the limits of time.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Where the service is.
+    /// The address of the service.
     pub url: BaseUrl,
-    /// What the caller calls the setting that the URL comes from, for messages.
+    /// The caller's name for the setting that the URL comes from, for messages.
     pub url_from: Option<String>,
-    /// Who asks.
+    /// The token of the caller.
     pub credentials: Credentials,
-    /// Whether a proxy is in between.
+    /// The way to the server: directly, or through a proxy.
     pub route: Route,
-    /// Whether the server has to prove who it is; matters for `https` only.
+    /// The check of the server's certificate; for `https` only.
     pub certificates: Certificates,
     /// When a connection counts as lost.
     pub timeouts: Timeouts,
-    /// How long a request that is answered at once is repeated after errors that may pass; zero is
+    /// The time for which a request that is answered at once is repeated after errors that may pass; zero is
     /// not to repeat it. A request that waits has a time of its own and is repeated until then.
     pub retry_for: Duration,
     /// Told of requests that fail and are repeated.
     pub on_notice: OnNotice,
 }
 
-/// Whether the server has to prove who it is.
+/// The check of the server's certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Certificates {
     /// By a certificate that this machine's authorities vouch for.

@@ -1,4 +1,4 @@
-//! Where the access token comes from: given once, or kept in a file that somebody else renews.
+//! The source of the access token: given once, or kept in a file that another program renews.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,14 +10,14 @@ use serde::Deserialize;
 
 use crate::token::{Token, TokenError, without_mark};
 
-/// How long before the end of a token its file is read again. The services that renew tokens in files do
+/// The time before the end of a token at which its file is read again. The services that renew tokens in files do
 /// so minutes before the end, and a request that is under way at the end is refused.
 const EARLY: Duration = Duration::from_secs(60);
 
 /// The shortest time between two reads of a file because its token is about to end.
 const BETWEEN_READS: Duration = Duration::from_secs(1);
 
-/// Who asks.
+/// The token of the caller.
 #[derive(Clone, Debug)]
 pub enum Credentials {
     /// A token that stays the same.
@@ -33,7 +33,7 @@ pub struct TokenFile {
     last: Arc<Mutex<Last>>,
 }
 
-/// What was read last, and when.
+/// The token that was read last, and the time of that.
 #[derive(Debug)]
 struct Last {
     token: Token,
@@ -66,7 +66,7 @@ pub enum TokenFileError {
         /// Its path.
         path: String,
     },
-    /// What it holds is no token.
+    /// Its content is not a token.
     #[error("the token from {path} can't be used: {cause}")]
     Unusable {
         /// Its path.
@@ -94,7 +94,7 @@ impl Credentials {
         }
     }
 
-    /// What to say of a token that was refused: its file and its end, where there are such, and the next
+    /// The sentence for a token that was refused: its file and its end, if there are such, and the next
     /// step.
     pub(crate) fn remark(&self) -> Option<String> {
         let expires = self.current().expires().filter(|ends| *ends <= now());

@@ -37,7 +37,7 @@ impl Client {
         self.remove(target, None)
     }
 
-    /// How many keys [`Client::delete_prefix`] would delete now.
+    /// The number of keys that [`Client::delete_prefix`] would delete now.
     ///
     /// # Errors
     /// See [`Error`].

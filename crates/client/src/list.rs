@@ -20,12 +20,12 @@ use crate::request::{Client, Request};
 /// control character in six bytes.
 const MAX_PAGE_ANSWER: u64 = 64 << 20;
 
-/// What a listing shows.
+/// The options of a listing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListOptions {
     /// All keys, or one level of them.
     pub levels: Levels,
-    /// How much of each key.
+    /// The part of each entry.
     pub show: Show,
     /// At most so many keys and folders; all of them where there is no limit.
     pub limit: Option<u64>,
@@ -33,7 +33,7 @@ pub struct ListOptions {
     pub after: Option<Prefix>,
 }
 
-/// How deep a listing goes.
+/// The depth of a listing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Levels {
     /// Every key.
@@ -42,7 +42,7 @@ pub enum Levels {
     One,
 }
 
-/// How much a listing shows of each key. It decides which form of [`Listed`] comes.
+/// The part of each entry that a listing shows. It decides the form of [`Listed`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Show {
     /// [`Listed::Name`].
@@ -87,7 +87,7 @@ impl Client {
         }
     }
 
-    /// How many keys a listing of the prefix shows.
+    /// The number of keys that a listing of the prefix shows.
     ///
     /// # Errors
     /// See [`Error`].
@@ -201,7 +201,7 @@ impl Pages {
             .or(self.last)
     }
 
-    /// Whether the listing already showed what a change of this revision did to this key: it did
+    /// True if the listing already showed what a change of this revision did to this key: it did
     /// where the page on which the key stands, or would stand, is of that revision or a later one.
     #[must_use]
     pub fn show(&self, key: &str, revision: Revision) -> bool {
@@ -247,7 +247,7 @@ impl Iterator for Items<'_> {
     }
 }
 
-/// Where the next page starts: the `after` of `<…>; rel="next"` (RFC 8288). The rest of the link
+/// The start of the next page: the `after` of `<…>; rel="next"` (RFC 8288). The rest of the link
 /// is what was asked for already, and may name the server as only a proxy in front knows it.
 fn next_page(link: &str) -> Option<Prefix> {
     let target = link.split_once('<')?.1.split_once('>')?.0;

@@ -12,7 +12,7 @@ use crate::error::Error;
 /// two lines a minute in a log.
 const BETWEEN: Duration = Duration::from_secs(30);
 
-/// How long requests are refused for being too many before that is told: a server that limits the
+/// The time after which a notice says that too many requests are refused: a server that limits the
 /// rate of requests refuses some in normal operation.
 const LIMITED: Duration = Duration::from_secs(5);
 
@@ -24,7 +24,7 @@ const LONG_PAUSE: Duration = Duration::from_secs(1);
 pub struct Notice<'a> {
     /// Why it failed.
     pub error: &'a Error,
-    /// How long it goes on to be repeated.
+    /// The time for which it will be repeated.
     pub left: Duration,
 }
 
@@ -84,7 +84,7 @@ impl Notices {
         to.0(notice);
     }
 
-    /// Whether any request was repeated.
+    /// True if any request was repeated.
     pub(crate) fn has_repeated(&self) -> bool {
         self.repeated.load(Ordering::Relaxed)
     }

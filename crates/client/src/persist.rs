@@ -23,20 +23,20 @@ const CUT_FOR_IDLENESS: Duration = Duration::from_secs(1);
 /// tight loop.
 const HELD: Duration = Duration::from_millis(500);
 
-/// What one request found.
+/// The result of one request.
 pub(crate) enum Turn<T> {
-    /// What was asked for.
+    /// The result that was asked for.
     Done(T),
-    /// How it was when the request's time was over.
+    /// The state when the request's time was over.
     NotYet(T),
 }
 
 /// A request that failed.
 pub(crate) struct Failed {
     pub(crate) error: Error,
-    /// How long the server asked to wait before the next.
+    /// The pause that the server asked for before the next.
     pub(crate) retry_after: Option<Duration>,
-    /// Whether doing it twice is as good as doing it once.
+    /// The rule for repeating it.
     pub(crate) repeat: Repeat,
 }
 

@@ -16,7 +16,7 @@ use exempt::is_exempt;
 /// The port of a proxy whose URL has none, as curl has it.
 const DEFAULT_PORT: u16 = 1080;
 
-/// How the server is reached.
+/// The way to the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Route {
     /// Through the proxy that the environment names for it, and directly where it names none.
@@ -36,7 +36,7 @@ pub(crate) struct Proxy {
     tunnel: ureq::Proxy,
 }
 
-/// How requests pass through a proxy.
+/// The way of requests through a proxy.
 pub(crate) enum Passage<'a> {
     /// In a tunnel to the server, which the proxy can't look into.
     Tunnel(&'a ureq::Proxy),
@@ -115,7 +115,7 @@ impl Proxy {
         })
     }
 
-    /// How requests to a server pass.
+    /// The way of requests to a server.
     pub(crate) fn passage(&self, server: &BaseUrl) -> Passage<'_> {
         match self.tunnel.protocol() {
             // Many proxies make tunnels to the port of https alone.
@@ -129,7 +129,7 @@ impl Proxy {
         (self.uri.clone(), self.variable)
     }
 
-    /// What a forwarding proxy is told of who asks (RFC 9110, section 11.7.2).
+    /// The credentials for a forwarding proxy (RFC 9110, section 11.7.2).
     pub(crate) fn authorization(&self) -> Option<String> {
         let user = self.tunnel.username()?;
         let password = self.tunnel.password().unwrap_or_default();

@@ -21,7 +21,7 @@ pub struct Entry {
     pub metadata: Metadata,
 }
 
-/// What is known about a value.
+/// The metadata of a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Metadata {
     /// The commit that last touched the entry.
@@ -40,7 +40,7 @@ pub struct Metadata {
     pub claimed_until: Option<Timestamp>,
     /// The job that holds it, where its claim is live and its token named a job.
     pub claimed_by: Option<String>,
-    /// How many times it was claimed since the value was set.
+    /// The number of claims since the value was set.
     pub claims: u32,
     /// When the server answered, by its own clock, to the second.
     pub answered: Option<Timestamp>,
@@ -60,7 +60,7 @@ impl Client {
         Ok(Some(Entry { value, metadata }))
     }
 
-    /// What is known about a key, or `None` where there is no such key.
+    /// The metadata of a key, or `None` if it does not exist.
     ///
     /// # Errors
     /// See [`Error`].
@@ -87,7 +87,7 @@ impl Client {
         }
     }
 
-    /// What the headers of an answer with a value say.
+    /// The metadata in the headers of an answer with a value.
     pub(crate) fn metadata(&self, reply: &Reply, size: u64) -> Result<Metadata, Error> {
         let tag = reply.header(header::ETAG.as_str());
         let revision = tag

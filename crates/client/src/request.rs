@@ -30,7 +30,7 @@ pub struct Client {
     proxy: Option<Arc<Proxy>>,
 }
 
-/// What to ask for.
+/// A request to the server.
 pub(crate) struct Request<'a> {
     pub(crate) method: Method,
     /// Below the base URL, with its query string.
@@ -40,7 +40,7 @@ pub(crate) struct Request<'a> {
     pub(crate) repeat: Repeat,
     /// The longest answer that makes sense.
     pub(crate) limit: u64,
-    /// How long the server may hold it before it answers.
+    /// The time that the server may wait before it answers.
     pub(crate) held: Duration,
 }
 
@@ -90,13 +90,13 @@ impl Client {
         }
     }
 
-    /// How long requests that are answered at once are repeated.
+    /// The time for which requests that are answered at once are repeated.
     #[must_use]
     pub fn retry_for(&self) -> Duration {
         self.retry_for
     }
 
-    /// Whether a request of this client, or of a clone of it, has failed and was repeated. What the first
+    /// True if a request of this client, or of a clone of it, has failed and was repeated. What the first
     /// try did may then be there although the last answer does not tell of it.
     #[must_use]
     pub fn has_repeated(&self) -> bool {
@@ -186,7 +186,7 @@ impl Client {
         matches!(proxy.passage(&self.config.url), Passage::Forward(_)).then_some(proxy)
     }
 
-    /// What the transport met, in a caller's terms.
+    /// The error of the transport, in a caller's terms.
     pub(crate) fn failed(&self, request: &Request<'_>, cause: ureq::Error) -> Error {
         let fate = request.fate(fate_of(&cause));
         match cause {
@@ -308,7 +308,7 @@ impl Request<'_> {
         }
     }
 
-    /// What is known about the change asked for, where the transport or the server leaves it
+    /// The fate of the change asked for, where the transport or the server leaves it
     /// open: a read changes nothing.
     pub(crate) fn fate(&self, fate: Fate) -> Fate {
         let reads = self.method == Method::GET || self.method == Method::HEAD;

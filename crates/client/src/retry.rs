@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-/// How long a request that is answered at once is repeated by default: a server that is restarted
+/// The default time for which a request that is answered at once is repeated: a server that is restarted
 /// or moved to another machine is back by then.
 pub const RETRY_FOR: Duration = Duration::from_secs(60);
 
@@ -18,7 +18,7 @@ pub const FIRST_PAUSE: Duration = Duration::from_millis(200);
 /// thousand jobs that wait for a server ask it a few hundred times a second at the most.
 pub const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// Whether a request may be sent again without knowing what became of it.
+/// The rule for sending a request again whose fate is not known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Repeat {
     /// Doing it twice is as good as doing it once.
@@ -37,7 +37,7 @@ impl Backoff {
         Self { next: FIRST_PAUSE }
     }
 
-    /// How long to wait before the next try, or `None` where it is time to give up.
+    /// The pause before the next try, or `None` if it is time to give up.
     ///
     /// `left` is the time that is left of the request's; the last try is made at its end. `asked`
     /// is the server's `Retry-After`, which is never undercut: coming back too early only adds to

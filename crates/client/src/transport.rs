@@ -1,4 +1,4 @@
-//! What the HTTP library does not tell of a connection that failed: whether TLS failed with the proxy or
+//! The details of a failed connection that the HTTP library lacks: whether TLS failed with the proxy or
 //! with the server, and whether an answer had begun.
 
 use std::io;

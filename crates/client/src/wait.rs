@@ -17,7 +17,7 @@ use crate::read::Entry;
 use crate::reply::MAX_SMALL;
 use crate::request::{Client, Request};
 
-/// What a read waits for.
+/// The event that a read waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Until {
     /// That the key exists.
@@ -26,7 +26,7 @@ pub enum Until {
     Differs(Revision),
 }
 
-/// What a read that waited found.
+/// The result of a read that waited.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Awaited {
     /// The key, as it was waited for.
@@ -72,7 +72,7 @@ impl Client {
         })
     }
 
-    /// How many keys a listing of the prefix shows, once there are so many or when the time is
+    /// The number of keys that a listing of the prefix shows, once there are so many or when the time is
     /// over.
     ///
     /// # Errors

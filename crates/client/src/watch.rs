@@ -18,18 +18,18 @@ use crate::retry::Backoff;
 use crate::transport::cut_off;
 use lines::{Block, Lines};
 
-/// How a watch is made.
+/// The options of a watch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WatchOptions {
-    /// Where it starts.
+    /// Its start.
     pub start: Start,
-    /// Whether values are told.
+    /// The values in its events, or none.
     pub show: Told,
-    /// What happens when the connection breaks off.
+    /// Its action when the connection breaks off.
     pub reconnect: Reconnect,
 }
 
-/// Where a watch starts.
+/// The start of a watch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {
     /// With the next change.
@@ -38,7 +38,7 @@ pub enum Start {
     After(Revision),
 }
 
-/// What a watch tells of a change.
+/// The parts of a change in an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Told {
     /// The key, and what is known about it.
@@ -47,7 +47,7 @@ pub enum Told {
     Values,
 }
 
-/// What a watch does when its connection breaks off.
+/// The action of a watch when its connection breaks off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reconnect {
     /// It ends with the error.
@@ -56,7 +56,7 @@ pub enum Reconnect {
     Within(Duration),
 }
 
-/// What happened.
+/// The change, or a gap.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// A key was written.
@@ -78,7 +78,7 @@ pub struct Watch<'a> {
     lines: Option<Lines<BufReader<BodyReader<'static>>>>,
     /// The id of the last event, which the server goes on after.
     last_id: Option<String>,
-    /// Whether the server no longer knew the last event, which the reader has to be told.
+    /// Set if the server no longer had the last event; the reader gets a reset then.
     gap: Gap,
     outage: Option<Outage>,
     ended: bool,
@@ -91,7 +91,7 @@ struct Outage {
     backoff: Backoff,
 }
 
-/// Whether changes are missing.
+/// The changes after the last event are complete, or some are missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Gap {
     None,

@@ -15,12 +15,12 @@ use crate::reply::Reply;
 use crate::request::{Client, Request};
 use crate::retry::Repeat;
 
-/// How a value is set.
+/// The options of a set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SetOptions {
-    /// How long it stays.
+    /// The lifetime.
     pub lifetime: Lifetime,
-    /// What must hold of the key before.
+    /// The condition on the key.
     pub condition: Option<Precondition>,
     /// An id made for this one set, by which the server recognizes a repetition of it and answers
     /// as it did before. Only with a condition. Where there is none the client makes one; a caller
@@ -28,7 +28,7 @@ pub struct SetOptions {
     pub write_id: Option<WriteId>,
 }
 
-/// How long a value stays.
+/// The lifetime of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lifetime {
     /// Until it is deleted.
@@ -39,16 +39,16 @@ pub enum Lifetime {
     Job,
 }
 
-/// What a write did.
+/// The result of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Written {
     /// The commit.
     pub revision: Revision,
-    /// Whether the key is new. A write that had to be repeated may find its own first try.
+    /// The key is new or was replaced. A write that had to be repeated may find its own first try.
     pub stored: Stored,
 }
 
-/// Whether a key was there before.
+/// The state of a key before a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stored {
     /// It was not.

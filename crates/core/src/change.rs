@@ -24,11 +24,11 @@ pub struct Cursor {
 /// One key's change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// Where it stands in the log.
+    /// Its place in the log.
     pub at: Cursor,
     /// The key.
     pub key: Key,
-    /// What happened to it.
+    /// The kind of change.
     pub kind: ChangeKind,
     /// The job that did it; `None` also for expiry, which nobody does.
     pub job: Option<Job>,
@@ -36,7 +36,7 @@ pub struct Change {
     pub time: Timestamp,
 }
 
-/// What happened to a key.
+/// The kind of a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChangeKind {
     /// It was set, added to, claimed, renewed or released.
@@ -97,7 +97,7 @@ pub struct Changes {
     pub next: Cursor,
 }
 
-/// How far the log of a namespace reaches.
+/// The extent of the log of a namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Extent {
     /// The earliest place that a reader can start from.
@@ -106,7 +106,7 @@ pub struct Extent {
     pub latest: Revision,
 }
 
-/// What somebody who waits wants to hear of.
+/// The changes that a waiter is interested in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Interest {
     /// Changes of one key, and of none that merely begins like it.
@@ -152,7 +152,7 @@ impl Cursor {
         }
     }
 
-    /// Whether this is behind everything that the commit with this revision changed.
+    /// True if this is behind everything that the commit with this revision changed.
     #[must_use]
     pub fn is_past(self, commit: Revision) -> bool {
         self >= Self::after(commit)

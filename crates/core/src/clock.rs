@@ -1,4 +1,4 @@
-//! Where "now" comes from: always from outside.
+//! The source of "now", which is always passed in.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -1,4 +1,4 @@
-//! What a caller asks a store to change, and what comes back.
+//! Commits: the changes that a caller asks for, and their outcomes.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -23,16 +23,16 @@ pub struct Commit {
     write_id: Option<WriteId>,
 }
 
-/// What must hold of one key for a commit to happen.
+/// A condition on one key, which has to hold for a commit to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Condition {
     /// The key.
     pub key: Key,
-    /// What must hold of it.
+    /// The condition.
     pub expect: Precondition,
 }
 
-/// What may be demanded of a key.
+/// The conditions that a key can have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Precondition {
     /// It does not exist.
@@ -54,14 +54,14 @@ pub enum Operation {
         key: Key,
         /// Its new value.
         value: Value,
-        /// How long it stays.
+        /// The lifetime.
         lifetime: Lifetime,
     },
     /// Adds to a decimal integer; an absent key counts as 0. The lifetime is kept, a claim cleared.
     Add {
         /// The key.
         key: Key,
-        /// What to add.
+        /// The number to add.
         by: i64,
     },
     /// Removes one key; an absent one is no error.
@@ -78,7 +78,7 @@ pub enum Operation {
     Claim {
         /// The prefix.
         prefix: Prefix,
-        /// How long the claim lasts.
+        /// The duration of the claim.
         hold: Duration,
     },
     /// Makes a live claim last this long from now on. A claim that has run out, or a key that is
@@ -86,7 +86,7 @@ pub enum Operation {
     Renew {
         /// The key.
         key: Key,
-        /// How long the claim lasts.
+        /// The duration of the claim.
         hold: Duration,
     },
     /// Ends a live claim, with the same precondition as [`Operation::Renew`].
@@ -96,7 +96,7 @@ pub enum Operation {
     },
 }
 
-/// How long an entry stays.
+/// The lifetime of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lifetime {
     /// Until it is deleted.
@@ -107,7 +107,7 @@ pub enum Lifetime {
     Until(Timestamp),
 }
 
-/// What a commit did.
+/// The result of a commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Committed {
     /// The commit's revision; where nothing changed, the latest one of the namespace.
@@ -116,24 +116,24 @@ pub struct Committed {
     pub outcomes: Vec<Outcome>,
 }
 
-/// What one operation did.
+/// The result of one operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// The value is stored.
     Set {
-        /// Whether the key did not exist before.
+        /// True if the key did not exist before.
         created: bool,
     },
     /// An earlier commit with the same write id stored the value, and nothing was changed.
     AlreadySet {
-        /// Whether that commit demanded that the key did not exist.
+        /// True if that commit demanded that the key did not exist.
         created: bool,
         /// The entry's revision, which is later than that commit's where it was claimed since.
         revision: Revision,
     },
     /// The sum.
     Added(i64),
-    /// How many keys were removed.
+    /// The number of keys that were removed.
     Deleted(u64),
     /// The key that is now claimed.
     Claimed(Key, Entry),
@@ -235,13 +235,13 @@ impl Commit {
         Ok(self)
     }
 
-    /// What must hold.
+    /// The conditions.
     #[must_use]
     pub fn conditions(&self) -> &[Condition] {
         &self.conditions
     }
 
-    /// What to do.
+    /// The operations.
     #[must_use]
     pub fn operations(&self) -> &[Operation] {
         &self.operations
@@ -273,7 +273,7 @@ impl Operation {
         }
     }
 
-    /// Whether nothing is there afterwards that was not there before.
+    /// True if nothing is there afterwards that was not there before.
     #[must_use]
     pub fn only_removes(&self) -> bool {
         matches!(self, Self::Delete { .. } | Self::DeletePrefix { .. })

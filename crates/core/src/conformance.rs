@@ -49,7 +49,7 @@ use crate::limits::Quota;
 use crate::store::Store;
 use crate::time::Timestamp;
 
-/// Where a subject's clock begins: 2026-01-01T00:00:00Z.
+/// The start of a subject's clock: 2026-01-01T00:00:00Z.
 pub const START: Timestamp = Timestamp::from_secs(1_767_225_600);
 
 /// The quota of the subjects of [`quota`]: small enough to be reached by hand.
@@ -58,7 +58,7 @@ pub const SMALL: Quota = Quota {
     bytes: 100,
 };
 
-/// How long one case, or one sequence of the model, may take before it counts as stuck. Far above
+/// The time limit for one case, or one sequence of the model, after which it counts as stuck. Far above
 /// what the slowest engine needs on a busy machine.
 pub const DEADLINE: Duration = Duration::from_secs(60);
 
@@ -94,7 +94,7 @@ impl Crowd {
         }
     }
 
-    /// What they use.
+    /// The store that they use.
     fn subject(&self) -> &dyn Subject {
         &*self.subject
     }
@@ -123,7 +123,7 @@ impl Crowd {
     }
 }
 
-/// What a test's work gave, or a failure of the test where it was stuck or panicked.
+/// The result of a test's work, or a failure of the test if it was stuck or panicked.
 pub fn finish<T, E: Display>(outcome: Result<T, E>) -> T {
     match outcome {
         Ok(value) => value,

@@ -1,4 +1,4 @@
-//! What is stored under a key.
+//! An entry: the value and the metadata of a key.
 
 use crate::namespace::Job;
 use crate::revision::Revision;
@@ -15,7 +15,7 @@ pub struct Entry {
     pub metadata: Metadata,
 }
 
-/// What is known about a value.
+/// The metadata of a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Metadata {
     /// The commit that last touched the entry, claims included.
@@ -30,7 +30,7 @@ pub struct Metadata {
     pub job: Option<Job>,
     /// Until when a worker holds the entry. An instant in the past is no claim.
     pub claimed_until: Option<Timestamp>,
-    /// How many times the entry was claimed since its value was last set; the count stops at the
+    /// The number of claims since the value was last set; the count stops at the
     /// largest number. A renewal is not a claim.
     pub claims: u32,
     /// The job whose token made the claim of `claimed_until`; a renewal keeps it, a release and a
@@ -44,7 +44,7 @@ pub struct Metadata {
 }
 
 impl Metadata {
-    /// Whether the entry is there at `now`: from its instant of expiry on it is not.
+    /// True if the entry is there at `now`: from its instant of expiry on it is not.
     #[must_use]
     pub fn is_live(&self, now: Timestamp) -> bool {
         self.expires.is_none_or(|expires| now < expires)

@@ -6,7 +6,7 @@ use crate::key::Key;
 use crate::limits::Quota;
 use crate::revision::Revision;
 
-/// What a store answers instead of a result.
+/// An error of a store.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// A condition did not hold; nothing was changed.
@@ -14,7 +14,7 @@ pub enum StoreError {
     PreconditionFailed {
         /// The key whose condition failed.
         key: Key,
-        /// What was found instead.
+        /// The state that was found instead.
         reason: Mismatch,
     },
     /// An addition to something that is no decimal integer in the signed 64-bit range, or whose
@@ -23,7 +23,7 @@ pub enum StoreError {
     NotANumber {
         /// The key.
         key: Key,
-        /// What is wrong with it.
+        /// The fault.
         reason: &'static str,
     },
     /// The commit would leave the namespace with more than it may hold; nothing was changed.
@@ -35,7 +35,7 @@ pub enum StoreError {
         keys: u64,
         /// Bytes after the commit.
         bytes: u64,
-        /// What is allowed.
+        /// The limits.
         quota: Quota,
     },
     /// The log no longer reaches back to the cursor.
@@ -51,11 +51,11 @@ pub enum StoreError {
     Unavailable {
         /// For the log and the caller, without paths or other users' data.
         reason: String,
-        /// What is known about a write that was answered so.
+        /// The fate of a write with this answer.
         fate: Fate,
         /// When it may be worth trying again.
         retry_after: Duration,
-        /// What the engine met.
+        /// The error of the engine.
         #[source]
         cause: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
@@ -67,7 +67,7 @@ pub enum StoreError {
     },
 }
 
-/// What was found where a condition did not hold.
+/// The state that was found where a condition did not hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Mismatch {
     /// The key was to be absent.
@@ -100,7 +100,7 @@ impl Mismatch {
     }
 }
 
-/// Whether a write that failed may have happened.
+/// The fate of a write that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
     /// It did not happen.

@@ -9,7 +9,7 @@ use crate::limits::MAX_KEY_BYTES;
 /// The segment that marks keys for the platform's own use. See [`Prefix::shows`].
 const INTERNAL: &str = "_internal_";
 
-/// What a prefix that reaches inside such a segment contains.
+/// The text in a prefix that reaches inside such a segment.
 const INSIDE: &str = "/_internal_/";
 
 /// The name of one entry: a path such as `/input/param1`.
@@ -20,7 +20,7 @@ const INSIDE: &str = "/_internal_/";
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key(Arc<str>);
 
-/// What keys begin with: a *string* prefix, so `/in` matches both `/input/x` and `/inside`.
+/// The start of keys: a *string* prefix, so `/in` matches both `/input/x` and `/inside`.
 ///
 /// In the same canonical form as a [`Key`], except that it may end in `/`; `/` matches every key.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -118,19 +118,19 @@ impl Prefix {
         &self.0
     }
 
-    /// Whether this is the prefix of every key.
+    /// True if this is the prefix of every key.
     #[must_use]
     pub fn is_everything(&self) -> bool {
         self.as_str() == "/"
     }
 
-    /// Whether `key` begins with this prefix.
+    /// True if `key` begins with this prefix.
     #[must_use]
     pub fn matches(&self, key: &Key) -> bool {
         key.0.starts_with(self.as_str())
     }
 
-    /// Whether a listing of this prefix shows `key`: it matches, and no segment `_internal_`
+    /// True if a listing of this prefix shows `key`: it matches, and no segment `_internal_`
     /// stands in it beyond the prefix, unless the prefix itself already reaches inside one.
     #[must_use]
     pub fn shows(&self, key: &Key) -> bool {

@@ -6,7 +6,7 @@
 //! | [`entry`], [`commit`], [`scan`], [`change`] | the vocabulary of the [`Store`] trait |
 //! | [`store`] | the trait itself, with its whole contract |
 //! | [`rules`] | what a commit does, as pure functions that every engine shares |
-//! | [`listing`] | what a listing shows, for every engine |
+//! | [`listing`] | what listings, counts and reads of a log show, for every engine |
 //! | [`permit`] | who may do what; the only way from a caller to a store |
 //! | [`limits`] | every limit on data, in one place |
 //! | [`memory`] | the reference engine: the rules over a map |

@@ -42,7 +42,7 @@ pub const MAX_PAGE_BYTES: usize = 8 * 1_024 * 1_024;
 /// Changes returned at once.
 pub const MAX_CHANGES: NonZeroUsize = NonZeroUsize::new(1_000).unwrap();
 
-/// How much one namespace may hold.
+/// The limits of one namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quota {
     /// Number of keys.

@@ -1,4 +1,4 @@
-//! What a commit does, as pure functions over a view of the state.
+//! The meaning of a commit, as pure functions over a view of the state.
 //!
 //! Every engine plans its commits here, so that they can't differ in meaning. A plan lists what
 //! to write; the engine's part is to write it atomically and durably.
@@ -46,7 +46,7 @@ pub trait View {
     /// When the view can't answer.
     fn first_free(&self, prefix: &Prefix, now: Timestamp) -> Result<FirstFree, Self::Error>;
 
-    /// What is stored, and the latest revision.
+    /// The usage, and the latest revision.
     fn usage(&self) -> Usage;
 }
 
@@ -63,7 +63,7 @@ pub trait Visit: View {
     ) -> Result<(), Self::Error>;
 }
 
-/// What a claim finds.
+/// The result of a search for a key to claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FirstFree {
     /// The key that it takes.
@@ -82,18 +82,18 @@ pub struct Circumstances<'a> {
     pub now: Timestamp,
     /// Whose job asks for it.
     pub author: Option<&'a Job>,
-    /// How much the namespace may hold.
+    /// The limits of the namespace.
     pub quota: Quota,
 }
 
-/// What to write for a commit.
+/// The changes that a commit makes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
     /// In the order in which they are logged. Empty where nothing changes.
     pub effects: Vec<Effect>,
     /// One for each operation.
     pub outcomes: Vec<Outcome>,
-    /// What the namespace holds afterwards, with the commit's revision.
+    /// The usage afterwards, with the commit's revision.
     pub usage: Usage,
 }
 
@@ -102,11 +102,11 @@ pub struct Plan {
 pub struct Effect {
     /// The key.
     pub key: Key,
-    /// What was stored before, whether live or expired.
+    /// The entry that was stored before, live or expired.
     pub before: Option<Metadata>,
-    /// What is stored afterwards.
+    /// The entry that is stored afterwards.
     pub after: Option<Entry>,
-    /// How it is logged.
+    /// The kind of change in the log.
     pub kind: ChangeKind,
 }
 
@@ -407,7 +407,7 @@ impl<V: View> Planner<'_, V> {
         let metadata = Metadata {
             revision: self.revision,
             created,
-            // Whoever created it may have had a clock that was ahead of this one.
+            // The process that created it may have had a clock that was ahead of this one.
             modified: now.max(created),
             expires,
             job: self.circumstances.author.cloned(),

@@ -1,4 +1,4 @@
-//! What a caller asks to see of many keys at once, and a page of the answer.
+//! Listings: the request of a caller, and a page of the answer.
 
 use crate::entry::{Entry, Metadata};
 use crate::key::{Key, Prefix};
@@ -8,7 +8,7 @@ use crate::revision::Revision;
 /// Which keys to list, and how much of each.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scan {
-    /// What keys begin with.
+    /// The prefix of the keys.
     pub prefix: Prefix,
     /// Only keys, or folders, whose name sorts after this one. A folder's name ends in `/`.
     pub after: Option<Prefix>,
@@ -16,7 +16,7 @@ pub struct Scan {
     pub limit: PageLimit,
     /// All keys, or one level of them.
     pub depth: Depth,
-    /// What to tell of each.
+    /// The part of each entry that is wanted.
     pub projection: Projection,
 }
 
@@ -24,7 +24,7 @@ pub struct Scan {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PageLimit(usize);
 
-/// How deep a listing goes.
+/// The depth of a listing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Depth {
     /// Every key.
@@ -34,7 +34,7 @@ pub enum Depth {
     OneLevel,
 }
 
-/// How much of each key is wanted.
+/// The part of each entry that a listing shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Projection {
     /// Its name.
@@ -45,10 +45,10 @@ pub enum Projection {
     Entries,
 }
 
-/// Whether a count includes the keys that listings leave out.
+/// The keys that a count includes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Visibility {
-    /// What a listing of the prefix shows ([`Prefix::shows`]).
+    /// The keys that a listing of the prefix shows ([`Prefix::shows`]).
     Listed,
     /// Every key, as a deletion of the prefix would remove it.
     All,
@@ -70,7 +70,7 @@ pub struct Page {
 /// A number of keys, of one consistent snapshot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Count {
-    /// How many there are.
+    /// Their number.
     pub keys: u64,
     /// The namespace's latest revision in that snapshot.
     pub revision: Revision,

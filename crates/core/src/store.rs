@@ -52,7 +52,7 @@ pub trait Store: Send + Sync {
     /// page leaves out may follow, since an engine logs it later than its instant.
     async fn scan(&self, namespace: &Namespace, scan: &Scan) -> Result<Page, StoreError>;
 
-    /// How many keys begin with a prefix, from one consistent snapshot, in constant memory.
+    /// The number of keys that begin with a prefix, from one consistent snapshot, in constant memory.
     async fn count(
         &self,
         namespace: &Namespace,
@@ -95,7 +95,7 @@ pub trait Store: Send + Sync {
         after: Cursor,
     ) -> Result<Changes, StoreError>;
 
-    /// How far the log reaches now; what [`Store::changes`] would say without waiting.
+    /// The extent of the log now, as [`Store::changes`] would find it without waiting.
     async fn extent(&self, namespace: &Namespace) -> Result<Extent, StoreError>;
 
     /// Starts to listen for changes: the signal comes after a later commit has changed what the
@@ -110,14 +110,14 @@ pub trait Store: Send + Sync {
         interest: &Interest,
     ) -> Result<Signal, StoreError>;
 
-    /// What a namespace holds; zero for one that was never written to.
+    /// The usage of a namespace; zero for one that was never written to.
     async fn usage(&self, namespace: &Namespace) -> Result<Usage, StoreError>;
 
-    /// Whether the store could answer a read and accept a write now.
+    /// Succeeds if the store could answer a read and accept a write now.
     async fn ready(&self) -> Result<(), StoreError>;
 }
 
-/// What a namespace holds.
+/// The usage of a namespace.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     /// Number of keys, `_internal_` ones included.

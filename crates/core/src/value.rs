@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-/// What to do with a value that is too large; `value-limit` is the server's setting.
+/// The advice for a value that is too large; `value-limit` is the server's setting.
 pub const TOO_LARGE_ADVICE: &str = "store the path of a file in its place, compress it, or have the \
                                     server's operator raise value-limit (at most 1 MiB)";
 
@@ -97,13 +97,13 @@ impl Value {
         self.0
     }
 
-    /// How many bytes.
+    /// The number of bytes.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there are none.
+    /// True if there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -66,7 +66,7 @@ mod tests {
         folder
     }
 
-    /// Whether a commit is made.
+    /// True if a commit is made.
     fn commits(root: &Path, arguments: &[&str]) -> bool {
         let mut commit = git(root);
         commit.args(["commit", "--quiet", "--allow-empty", "--message", "another"]);

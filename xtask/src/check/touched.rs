@@ -27,7 +27,7 @@ pub(super) struct Touched {
 }
 
 impl Touched {
-    /// What the files touch, which are named as from the workspace's folder.
+    /// The parts that the files touch, which are named as from the workspace's folder.
     pub(super) fn by(metadata: &Metadata, files: &BTreeSet<PathBuf>) -> Self {
         let root = metadata.workspace_root.as_std_path();
         let mut touched = Self::default();

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::object::{self, Described};
 
-/// What a batch may be long, in bytes: every operation with a value of 16 KB as base64 would be
+/// The limit on the bytes of a batch: every operation with a value of 16 KB as base64 would be
 /// twice that, but a value that large is better set on its own.
 pub const MAX_BATCH_BYTES: usize = 1 << 20;
 
@@ -16,7 +16,7 @@ pub const MAX_BATCH_BYTES: usize = 1 << 20;
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Batch {
-    /// What must hold.
+    /// The conditions.
     #[serde(
         rename = "if",
         default,
@@ -24,12 +24,12 @@ pub struct Batch {
         deserialize_with = "object::list"
     )]
     pub conditions: Vec<BatchCondition>,
-    /// What to do, at most 100 operations; no key may be in two of them.
+    /// The operations, at most 100; no key may be in two of them.
     #[serde(rename = "do", deserialize_with = "object::list")]
     pub operations: Vec<BatchOperation>,
 }
 
-/// What must hold of a key; exactly one of `absent`, `revision`, `value` and `value_base64`.
+/// A condition on a key; exactly one of `absent`, `revision`, `value` and `value_base64`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
@@ -93,7 +93,7 @@ impl Described for BatchOperation {
         \"delete\" and \"add\", as in {\"set\": \"/a\", \"value\": \"1\"}";
 }
 
-/// How long a value stays.
+/// The lifetime of a value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(
@@ -113,11 +113,11 @@ pub enum BatchTtl {
 pub struct BatchDone {
     /// The commit's revision; the latest one of the namespace where nothing changed.
     pub revision: u64,
-    /// What each operation did, in their order.
+    /// The result of each operation, in their order.
     pub results: Vec<BatchResult>,
 }
 
-/// What one operation did.
+/// The result of one operation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(untagged)]
@@ -126,7 +126,7 @@ pub enum BatchResult {
     Set {
         /// The key in canonical form.
         key: String,
-        /// Whether it did not exist before.
+        /// True if it did not exist before.
         created: bool,
     },
     /// A number was added to.
@@ -140,7 +140,7 @@ pub enum BatchResult {
     Deleted {
         /// The key in canonical form.
         key: String,
-        /// How many keys there were: 1 or 0.
+        /// The number of keys that were deleted: 1 or 0.
         deleted: u64,
     },
 }

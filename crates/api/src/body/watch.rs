@@ -73,7 +73,7 @@ pub struct Reset {
 }
 
 impl Changed {
-    /// What a listing shows of a key, in the form in which a watch tells of the change that set it.
+    /// A key of a listing, in the form of the change that set it in a watch.
     #[must_use]
     pub fn existing(detail: Detail) -> Self {
         Self {
@@ -93,7 +93,7 @@ impl Changed {
         }
     }
 
-    /// What is told of a change, with the value where that was asked for and is still there.
+    /// A change as an event, with the value if that was asked for and still exists.
     #[must_use]
     pub fn of(change: &Change, value: Option<&Value>) -> Self {
         let (value, value_base64) = match value.map(Text::of) {

@@ -53,7 +53,7 @@ const KV_OVERVIEW: &[(&[&str], &str)] = &[
 const KV_FOOT: &str = "prominence kv COMMAND -h shows the options of a command.
 ls, cat, put and rm are other names of list, get, set and delete.";
 
-/// Whether short help is asked for, where help is.
+/// True if short help is asked for, where help is.
 pub(crate) fn is_short(words: &[&str]) -> bool {
     let mut before = words.iter().take_while(|word| **word != "--");
     before.find(|word| ["-h", "--help", "help"].contains(word)) == Some(&"-h")
@@ -124,7 +124,7 @@ fn brief_about(command: Command) -> Command {
     command.about(first_clause(&about.unwrap_or_default()).to_owned())
 }
 
-/// Whether the short help is one line shorter than the screen, so that the next prompt fits below it, and
+/// True if the short help is one line shorter than the screen, so that the next prompt fits below it, and
 /// has each option and its description on one line, as far as the screen is wide enough for them at all.
 fn fits(mut command: Command) -> bool {
     let help = command.render_help().to_string();

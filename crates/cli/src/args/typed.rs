@@ -99,7 +99,7 @@ pub(crate) fn misspelt(error: Error, root: Command) -> Error {
     error
 }
 
-/// Whether a misspelt option of this command can be taken for an argument.
+/// True if a misspelt option of this command can be taken for an argument.
 fn takes_hyphens(command: &Command) -> bool {
     let mut arguments = command.get_positionals();
     arguments.any(Arg::is_allow_hyphen_values_set)

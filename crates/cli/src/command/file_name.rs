@@ -120,7 +120,7 @@ fn cut(name: &str, names: &mut Vec<String>) {
     names.push(rest.to_owned());
 }
 
-/// Whether a `%` stands so shortly before this place that its escape isn't over.
+/// True if a `%` stands so shortly before this place that its escape isn't over.
 fn splits_an_escape(name: &str, end: usize) -> bool {
     let before = &name.as_bytes()[..end];
     before[before.len().saturating_sub(PERCENT.len() - 1)..].contains(&b'%')

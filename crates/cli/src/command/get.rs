@@ -169,7 +169,7 @@ fn show(key: &Key, mut entry: Entry, options: &Get, output: &mut Output) -> Resu
     Ok(())
 }
 
-/// Whether a value is text. No text has the character U+0000, by which git and grep tell it, too.
+/// True if a value is text. No text has the character U+0000, by which git and grep tell it, too.
 fn is_text(value: &[u8]) -> bool {
     std::str::from_utf8(value).is_ok() && !value.contains(&0)
 }

@@ -118,7 +118,7 @@ fn dry_run(
     Ok(())
 }
 
-/// Whether every file can be a value, and how many there are.
+/// Checks that every file can be a value, and counts them.
 fn check(options: &Import, limit: u64) -> Result<u64, Failure> {
     let mut left = FirstNames::default();
     let mut large = FirstNames::default();

@@ -9,7 +9,7 @@ use crate::output;
 /// Stands for standard input.
 pub(super) const STDIN: &str = "-";
 
-/// Whether a path stands for standard input.
+/// True if a path stands for standard input.
 pub(super) fn is_stdin(path: &Path) -> bool {
     path.as_os_str() == STDIN
 }

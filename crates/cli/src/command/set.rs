@@ -96,7 +96,7 @@ fn value(options: &Set) -> Result<Vec<u8>, Failure> {
     }
 }
 
-/// Whether a text may be the misspelt name of a file: one word with the extension of a file of data, or a
+/// True if a text may be the misspelt name of a file: one word with the extension of a file of data, or a
 /// path from a folder that is there.
 fn looks_like_a_file(text: &str) -> bool {
     if text.contains(char::is_whitespace) || text.contains("://") {

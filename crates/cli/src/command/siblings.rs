@@ -70,7 +70,7 @@ impl Siblings {
     }
 }
 
-/// Whether a key that begins with the prefix is outside its folder, and the prefix may be taken for a folder.
+/// True if a key that begins with the prefix is outside its folder, and the prefix may be taken for a folder.
 pub(super) fn surprises(prefix: &Prefix, key: &str) -> bool {
     ends_in_a_word(prefix) && is_sibling(prefix, key)
 }

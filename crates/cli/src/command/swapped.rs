@@ -63,7 +63,7 @@ pub(super) fn check_export(client: &Client, prefix: &Prefix, folder: &Path) -> R
     )))
 }
 
-/// Whether a path looks like a prefix, which begins with a `/` in all documentation.
+/// True if a path looks like a prefix, which begins with a `/` in all documentation.
 fn is_prefix(path: &Path) -> bool {
     path.is_absolute() && path.parent().is_some()
 }

@@ -40,7 +40,7 @@ pub(super) struct Table {
     head: Head,
 }
 
-/// Whether the heads of the columns still have to be written.
+/// True if the heads of the columns still have to be written.
 #[derive(PartialEq, Eq)]
 enum Head {
     Due,

@@ -16,7 +16,7 @@ pub(super) struct Broken {
     pub(super) line: u64,
 }
 
-/// Whether bytes begin with a mark of UTF-16.
+/// True if bytes begin with a mark of UTF-16.
 pub(super) fn is_marked(bytes: &[u8]) -> bool {
     bytes.starts_with(LITTLE_ENDIAN) || bytes.starts_with(BIG_ENDIAN)
 }

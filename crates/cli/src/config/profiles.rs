@@ -38,7 +38,7 @@ pub(crate) struct Profile {
     pub(crate) ca_file: Option<PathBuf>,
     /// The time during which a request is repeated that may be repeated.
     pub(crate) retry_for: Option<Duration>,
-    /// Whether the server has to prove who it is.
+    /// True if the server has to prove its identity.
     pub(crate) ssl_verify: Option<bool>,
 }
 
@@ -120,7 +120,7 @@ impl Profiles {
     }
 }
 
-/// Whether the error says that there is no such file.
+/// True if the error says that there is no such file.
 fn is_absent(error: &io::Error) -> bool {
     matches!(
         error.kind(),

@@ -44,7 +44,7 @@ impl Moment {
         Self::now().0.saturating_sub(self.0)
     }
 
-    /// Whether it has passed.
+    /// True if it has passed.
     pub(crate) fn is_past(self) -> bool {
         self.left().is_zero()
     }

@@ -31,7 +31,7 @@ impl Target {
         };
     }
 
-    /// Whether any of the processes still exists.
+    /// True if any of the processes still exists.
     pub(crate) fn exists(self) -> bool {
         match self {
             Self::Group(pid) => test_kill_process_group(pid).is_ok(),

@@ -30,7 +30,7 @@ pub(crate) fn one_line(text: &str) -> String {
     shown
 }
 
-/// Whether a text has a character that is shown as an escape.
+/// True if a text has a character that is shown as an escape.
 pub(crate) fn has_unsafe(text: &str) -> bool {
     let mut before = None;
     text.chars().any(|character| {
@@ -133,7 +133,7 @@ fn push(character: char, before: Option<char>, shown: &mut String) {
     }
 }
 
-/// Whether a terminal obeys a character, shows other characters in another order for it, or shows nothing
+/// True if a terminal obeys a character, shows other characters in another order for it, or shows nothing
 /// for it. `before` is the character that it may shape.
 fn is_unsafe(character: char, before: Option<char>) -> bool {
     // Most text is ASCII.
@@ -155,7 +155,7 @@ fn base(before: Option<char>, character: char) -> Option<char> {
     }
 }
 
-/// Whether a character changes the shape of those beside it, as in emoji and in Persian: the joiners and the
+/// True if a character changes the shape of those beside it, as in emoji and in Persian: the joiners and the
 /// variation selectors.
 fn is_shaping(character: char) -> bool {
     matches!(
@@ -164,7 +164,7 @@ fn is_shaping(character: char) -> bool {
     )
 }
 
-/// Whether a character is a line or paragraph separator, or has the property Default_Ignorable_Code_Point
+/// True if a character is a line or paragraph separator, or has the property Default_Ignorable_Code_Point
 /// (Unicode 16, DerivedCoreProperties.txt), which the marks of direction (UAX #9, section 2) have as well.
 fn is_invisible(character: char) -> bool {
     matches!(

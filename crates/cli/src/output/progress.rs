@@ -35,7 +35,7 @@ fn set_drawn(bar: Option<&ProgressBar>) {
 /// A bar on standard error, if that is a terminal.
 pub(crate) struct Progress(ProgressBar);
 
-/// Whether to show any.
+/// The output while a command runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Show {
     /// On a terminal.
@@ -50,7 +50,7 @@ impl Show {
         if quiet { Self::Nothing } else { Self::Progress }
     }
 
-    /// Whether anybody will see it.
+    /// True if anybody will see it.
     pub(crate) fn is_seen(self) -> bool {
         self == Self::Progress && std::io::stderr().is_terminal()
     }
@@ -101,7 +101,7 @@ impl Status {
         Self(StatusLine(Some(bar.with_style(style))))
     }
 
-    /// Whether anybody sees it.
+    /// True if anybody sees it.
     pub(crate) fn is_seen(&self) -> bool {
         self.0.0.is_some()
     }

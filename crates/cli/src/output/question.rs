@@ -33,7 +33,7 @@ pub(crate) enum Answer {
     Nothing(Duration),
 }
 
-/// Whether there is a person to ask.
+/// True if there is a person to ask.
 pub(crate) fn can_ask() -> bool {
     io::stdin().is_terminal() && io::stderr().is_terminal()
 }

@@ -62,7 +62,7 @@ fn list(server: &Server, flags: &[&str], change: impl FnOnce(&mut Command)) -> R
     run(command.args(flags))
 }
 
-/// What is said of a server's certificate where the site's authority is known.
+/// The message about a server's certificate where the site's authority is known.
 fn complaint(server: &Server, authority: &Path) -> String {
     let complaint = list(server, &["--ca-file", authority.to_str().unwrap()], |_| {});
     let complaint = complaint.complaint(3);

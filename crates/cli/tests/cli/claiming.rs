@@ -21,12 +21,12 @@ fn fill(me: &Person<'_>, names: &[&str]) {
     }
 }
 
-/// What is left in the queue.
+/// The rest of the queue.
 fn left(me: &Person<'_>) -> String {
     me.kv(&["list", "/queue/"]).text()
 }
 
-/// Whether nobody holds this key; takes nothing.
+/// True if nobody holds this key; takes nothing.
 fn is_free(me: &Person<'_>, name: &str) -> bool {
     let found = me.client().head(&Key::parse(name).unwrap()).unwrap();
     found.unwrap().claimed_until.is_none()

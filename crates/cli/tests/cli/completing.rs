@@ -20,7 +20,7 @@ const ODD: &[&str] = &[
 /// On a busy machine an answer can take longer than a completion waits for it.
 const ATTEMPTS: usize = 10;
 
-/// How a shell is started and told of the script, which it reads from standard input's first line.
+/// The command that starts a shell and names the script, which it reads from standard input's first line.
 const SHELLS: &[(&str, &str)] = &[
     ("bash --norc --noprofile -i", "source ./completion.bash"),
     (
@@ -35,7 +35,7 @@ const SHELLS: &[(&str, &str)] = &[
     ("fish --no-config -i", "source ./completion.fish"),
 ];
 
-/// What the program offers after these words, the last of which is being typed.
+/// The words that the program offers after these, the last of which is being typed.
 fn offered(me: &Person<'_>, words: &[&str]) -> Vec<String> {
     for _ in 0..ATTEMPTS {
         let mut command = me.command(&["__complete", "zsh"]);

@@ -1,4 +1,4 @@
-//! Where address and token come from, and which of them wins.
+//! The sources of address and token, and their order.
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;

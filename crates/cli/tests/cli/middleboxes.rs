@@ -147,7 +147,7 @@ fn a_set_with_a_condition_is_done_once_although_its_answer_was_lost() {
     );
     through(&["lock", "/lock", "--no-wait", "--", "true"]);
     assert_eq!(me.kv(&["list", "/lock"]).text(), "");
-    // What another has written is not taken for our own.
+    // A value of another writer is not taken for our own.
     let mut command = me.command(&["kv", "set", "/a", "--string", "3", "--if-absent"]);
     command.env("PROMINENCE_URL", losing_the_first_answer(&server));
     let ran = run(&mut command);

@@ -11,10 +11,10 @@ use crate::support::{Ran, Script, Server, alone, answer, run};
 /// An outage longer than the pauses of a few tries.
 const OUTAGE: Duration = Duration::from_secs(4);
 
-/// What the commands say while the server is away.
+/// The messages of the commands while the server is away.
 const AGAIN: &str = "trying again for up to ";
 
-/// What a command printed although it had to try again.
+/// The output of a command that had to try again.
 #[track_caller]
 fn done(ran: Ran) -> String {
     assert_eq!(ran.status, 0, "{ran:?}");

@@ -295,7 +295,7 @@ fn commands_of_claims_and_locks_reach_the_server_and_the_user_that_flags_or_a_pr
     for given in [by_flags.as_slice(), &["--profile", "site"]] {
         for held in [lock, claim] {
             let mut command = home.command(&[given, &held, &["sh", "-c", &inner]].concat());
-            // What another user has exported earlier must not reach the command.
+            // Variables that another user exported earlier must not reach the command.
             command.env("PROMINENCE_TOKEN", &other.token);
             command.env("PROMINENCE_URL", "http://127.0.0.1:1/prominence/v1");
             command.current_dir(home.0.path());

@@ -32,7 +32,7 @@ impl Proxy {
         Self { address, seen }
     }
 
-    /// What it has seen since the last time.
+    /// The requests since the last call.
     fn seen(&self) -> Vec<Seen> {
         std::mem::take(&mut self.seen.lock().unwrap())
     }

@@ -33,7 +33,7 @@ fn keys(me: &Person<'_>, prefix: &str) -> String {
     me.kv(&["list", prefix]).text()
 }
 
-/// How often each line stands in a file.
+/// The number of times that each line is in a file.
 fn counted(place: &Place, name: &str) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     for line in place.read(name).lines() {
@@ -49,7 +49,7 @@ fn hold(me: &Person<'_>, time: u64) -> Key {
     held.unwrap().expect("something is free").key
 }
 
-/// What `--json` printed, a line each.
+/// The lines that `--json` printed.
 fn events(ran: &Ran) -> Vec<Value> {
     let text = String::from_utf8(ran.stdout.clone()).unwrap();
     let lines = text.lines().map(|line| serde_json::from_str(line).unwrap());

@@ -44,7 +44,7 @@ impl Job {
         self.child.as_mut().unwrap().try_wait().unwrap().is_none()
     }
 
-    /// What it did, once it has ended.
+    /// Its result, once it has ended.
     pub(crate) fn ended(mut self) -> Ran {
         until("it ends", || !self.is_running());
         Ran::from(self.child.take().unwrap().wait_with_output().unwrap())
@@ -125,7 +125,7 @@ pub(crate) fn state(pid: &str) -> Option<char> {
     stat.rsplit(") ").next()?.chars().next()
 }
 
-/// Whether a process does not run any more; one that nobody has waited for counts.
+/// True if a process does not run any more; one that nobody has waited for counts.
 pub(crate) fn is_gone(pid: &str) -> bool {
     matches!(state(pid), None | Some('Z'))
 }

@@ -17,7 +17,7 @@ fn commands() -> Vec<String> {
     names
 }
 
-/// Whether the description of the option on this line begins or continues on the next line.
+/// True if the description of the option on this line begins or continues on the next line.
 fn is_broken(line: &str, next: &str) -> bool {
     let is_option = line.trim_start().starts_with('-');
     let alone = is_option && !line.trim().contains("  ");

@@ -1,4 +1,4 @@
-//! What a person at a terminal sees, which is not what a program gets.
+//! The output at a terminal, which differs from that for a program.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};

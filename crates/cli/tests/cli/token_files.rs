@@ -93,7 +93,7 @@ fn a_token_is_taken_from_flags_before_the_environment_and_from_there_before_the_
         std::fs::write(&path, token).unwrap();
         path.to_str().unwrap().to_owned()
     };
-    // Where others can read it, that is told.
+    // A file that others can read is reported.
     let saved = file(".prominence/token", &saved);
     std::fs::set_permissions(saved, Permissions::from_mode(0o600)).unwrap();
     let (flag_file, variable_file) = (file("a", &flag_file), file("b", &variable_file));

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-/// Whether a list of names has this host on it. A name stands for the hosts below it too; a dot before it
+/// True if a list of names has this host on it. A name stands for the hosts below it too; a dot before it
 /// means nothing; `*` alone is every host; an address may be a network such as `10.0.0.0/8`.
 pub(super) fn is_exempt(host: &str, list: &str) -> bool {
     if list.trim() == "*" {
@@ -30,7 +30,7 @@ pub(super) fn is_exempt(host: &str, list: &str) -> bool {
     })
 }
 
-/// Whether an address is in a network (RFC 4632).
+/// True if an address is in a network (RFC 4632).
 fn is_within(address: IpAddr, network: &str, bits: &str) -> bool {
     let (Ok(network), Ok(bits)) = (network.parse::<IpAddr>(), bits.parse::<u32>()) else {
         return false;

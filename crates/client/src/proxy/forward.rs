@@ -64,7 +64,7 @@ impl<In: Transport> Connector<In> for Rewriting {
 #[derive(Debug)]
 struct Forwarded<T> {
     inner: T,
-    /// What stands before the path in the first line, until that is written.
+    /// The text before the path in the first line, until that is written.
     origin: Option<String>,
 }
 

@@ -11,7 +11,7 @@ pub(super) struct Lines<R> {
     from: R,
 }
 
-/// What stands between two empty lines, or a comment.
+/// The lines between two empty lines, or a comment.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Block {
     /// The id that a reader goes on after.

@@ -284,7 +284,7 @@ pub async fn the_log_tells_claims_from_sets_and_how_the_entry_is_afterwards(subj
     assert_eq!(told, wanted);
 }
 
-/// What the log tells of an entry that was written.
+/// The log's change of an entry that was written.
 fn state_told(change: Change) -> Option<PutState> {
     match change.kind {
         ChangeKind::Put(Put { state, .. }) => state,

@@ -15,7 +15,7 @@ use crate::scan::{Item, Projection, Scan};
 /// Tasks that work at the same time: far more than a machine has cores.
 const TASKS: usize = 50;
 
-/// What tasks found, put together.
+/// The findings of all tasks.
 type Shared<T> = Arc<Mutex<T>>;
 
 pub async fn a_thousand_concurrent_additions_make_a_thousand(crowd: &Crowd) {

@@ -1,4 +1,4 @@
-//! What is set is what is read, and what is known about it.
+//! A read finds the value and the metadata that were set.
 
 use super::shorthand::{add, delete, job, poll_once, seconds, set};
 use super::space::alice;

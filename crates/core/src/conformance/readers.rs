@@ -354,7 +354,7 @@ pub async fn changes_after_a_page_or_a_count_make_of_it_what_is_there_in_the_end
 
 pub async fn a_change_made_while_a_reader_looks_for_it_wakes_it(crowd: &Crowd) {
     const ROUNDS: usize = 200;
-    // What does not match makes each look through the log take a while.
+    // Changes that do not match make each read of the log take a while.
     let noise: Vec<_> = (0..3_000).map(|n| format!("/noise/{n}")).collect();
     alice(crowd.subject()).fill(&noise).await;
     let looking = Arc::new(AtomicUsize::new(0));

@@ -100,7 +100,7 @@ pub(super) fn names(items: &[Item]) -> Vec<&str> {
     items.iter().map(Item::name).collect()
 }
 
-/// What happened, such as `put /a` and `delete /b`.
+/// The changes as text, such as `put /a` and `delete /b`.
 pub(super) fn told(changes: &[Change]) -> Vec<String> {
     let tell = |change: &Change| {
         let verb = match change.kind {

@@ -19,7 +19,7 @@ use crate::revision::Revision;
 use crate::scan::{Count, Depth, Page, Scan, Visibility};
 use crate::store::{Store, Usage};
 
-/// What [`Space::history`] writes to know where the log ends for now.
+/// The key that [`Space::history`] writes to know the end of the log.
 const END_MARK: &str = "~end";
 
 /// One namespace of a store, and who writes to it.
@@ -145,7 +145,7 @@ impl Space<'_> {
     pub(super) async fn get(&self, name: &str) -> Option<Entry> {
         let (namespace, key) = (&self.namespace, key(name));
         let found = self.store.get(namespace, &key).await.unwrap();
-        // What is answered at once is the same, or newer where others write meanwhile.
+        // An entry that is answered at once is the same, or newer if others write meanwhile.
         if let Some(at_once) = self.store.get_at_once(namespace, &key) {
             let revision = at_once.metadata.revision;
             let before = found.as_ref().map(|entry| entry.metadata.revision);

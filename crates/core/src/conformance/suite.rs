@@ -215,7 +215,7 @@ macro_rules! conformance_cases {
     };
 }
 
-/// How one case is run. For [`conformance_suite!`] alone.
+/// Runs one case. For [`conformance_suite!`] alone.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! conformance_case {

@@ -1,4 +1,4 @@
-//! What a namespace is said to hold is what a recount finds.
+//! The usage of a namespace equals a recount.
 
 use super::Subject;
 use super::shorthand::{add, delete, seconds, set, set_for};

@@ -95,7 +95,7 @@ enum Reached<T> {
     Folder(T),
 }
 
-/// Whether there is what a server leaves in its folder with any engine.
+/// True if the folder has the files that a server leaves there with any engine.
 fn has_served(folder: &Path) -> bool {
     [LISTENING, SECRET]
         .iter()

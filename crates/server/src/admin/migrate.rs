@@ -69,7 +69,7 @@ pub struct Access {
 /// One end of a migration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct End {
-    /// Where it is.
+    /// Its place.
     pub site: Site,
     /// The credentials.
     pub access: Access,

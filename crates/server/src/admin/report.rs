@@ -44,7 +44,7 @@ pub struct NamespaceUsage {
 /// The result of a check.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckReport {
-    /// Whether nothing is wrong.
+    /// True if nothing is wrong.
     pub clean: bool,
     /// Namespaces seen.
     pub namespaces: u64,
@@ -71,7 +71,7 @@ pub struct Finding {
     pub namespace: Option<String>,
     /// The key, if it is known.
     pub key: Option<String>,
-    /// Where it is and what was found, as a sentence.
+    /// The place and the finding, as a sentence.
     pub message: String,
 }
 

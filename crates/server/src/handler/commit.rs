@@ -95,7 +95,7 @@ pub(super) async fn check_first(
 }
 
 impl Expected {
-    /// Whether there is any condition.
+    /// True if there is any condition.
     pub(super) fn is_conditional(&self) -> bool {
         self.headers.is_some() || self.previous.is_some()
     }

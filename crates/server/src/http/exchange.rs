@@ -21,15 +21,15 @@ pub(crate) struct Exchange {
     answering: AtomicBool,
     /// The number of the request whose head the stream has read last, with its framing.
     framed: AtomicU32,
-    /// Whether that head has both `Content-Length` and `Transfer-Encoding`.
+    /// True if that head has both `Content-Length` and `Transfer-Encoding`.
     framed_twice: AtomicBool,
-    /// Whether bytes may still arrive that no request will read.
+    /// True if bytes may still arrive that no request will read.
     linger: AtomicBool,
     /// The body of the current request, if its handler did not read it to the end.
     unread: Mutex<Option<Incoming>>,
 }
 
-/// How the head of a request marks the end of the body.
+/// The way in which the head of a request marks the end of the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Framing {
     /// By one header, or there is no body.
@@ -59,7 +59,7 @@ impl Exchange {
         self.requests.load(Ordering::Acquire)
     }
 
-    /// Whether the service still makes an answer.
+    /// True if the service still makes an answer.
     pub(crate) fn is_answering(&self) -> bool {
         self.answering.load(Ordering::Acquire)
     }
@@ -76,7 +76,7 @@ impl Exchange {
         self.linger.store(true, Ordering::Release);
     }
 
-    /// Whether to read on before closing.
+    /// True to read on before closing.
     pub(crate) fn lingers(&self) -> bool {
         self.linger.load(Ordering::Acquire)
     }

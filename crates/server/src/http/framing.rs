@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, Method, Request, Version};
 use super::exchange::Framing;
 use crate::failure::Failure;
 
-/// Whether the request has as many `Host` headers as its version demands, and a valid one (RFC 9112, section 3.2).
+/// True if the request has as many `Host` headers as its version demands, and a valid one (RFC 9112, section 3.2).
 pub(crate) fn names_one_host(version: Version, headers: &HeaderMap) -> bool {
     let mut hosts = headers.get_all(HOST).iter();
     match (hosts.next(), hosts.next()) {
@@ -19,7 +19,7 @@ pub(crate) fn names_one_host(version: Version, headers: &HeaderMap) -> bool {
     }
 }
 
-/// Whether these bytes are a host with an optional port (RFC 3986, section 3.2.2), or empty.
+/// True if these bytes are a host with an optional port (RFC 3986, section 3.2.2), or empty.
 fn is_host(text: &[u8]) -> bool {
     text.iter().all(|byte| {
         matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9'
@@ -28,7 +28,7 @@ fn is_host(text: &[u8]) -> bool {
     })
 }
 
-/// Whether the connection can't be used after this request, because only `Transfer-Encoding` says where its body
+/// True if the connection can't be used after this request, because only `Transfer-Encoding` says where its body
 /// ends.
 pub(crate) fn is_unclear<B>(request: &Request<B>, framing: Framing) -> bool {
     framing != Framing::Once && request.headers().contains_key(TRANSFER_ENCODING)

@@ -45,7 +45,7 @@ pub fn document() -> utoipa::openapi::OpenApi {
     Document::openapi()
 }
 
-/// How a caller authenticates.
+/// The authentication of a caller.
 struct BearerToken;
 
 impl Modify for BearerToken {

@@ -71,7 +71,7 @@ pub(crate) fn http_date(instant: Timestamp) -> HeaderValue {
     HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static(""))
 }
 
-/// Whether a request has any of the headers that make it conditional. Most have none, and looking at each
+/// True if a request has any of the headers that make it conditional. Most have none, and looking at each
 /// of their names once costs less than looking for each of these.
 fn has_conditions(headers: &HeaderMap) -> bool {
     let is_condition = |name: &HeaderName| CONDITIONS.iter().any(|(other, _)| name == other);
@@ -152,7 +152,7 @@ impl WriteCondition {
         }
     }
 
-    /// Whether there may be another precondition to try when the first one fails.
+    /// True if there may be another precondition to try when the first one fails.
     pub(crate) fn has_others(&self) -> bool {
         matches!(self, Self::OneOf(revisions) if revisions.len() > 1)
     }
@@ -252,7 +252,7 @@ impl ReadConditions {
         Ok(())
     }
 
-    /// Whether the caller already has the entry; 304 then.
+    /// True if the caller already has the entry; 304 then.
     pub(crate) fn unchanged(&self, current: &Metadata) -> bool {
         match &self.none_match {
             Some(tags) => tags.contain(current.revision),
@@ -262,7 +262,7 @@ impl ReadConditions {
         }
     }
 
-    /// Whether a wait is over: the key exists or, if the caller has a revision of it, has another one or is gone.
+    /// True if a wait is over: the key exists or, if the caller has a revision of it, has another one or is gone.
     pub(crate) fn are_met_by(&self, entry: Option<&Entry>) -> bool {
         match entry {
             Some(entry) => !self.unchanged(&entry.metadata),

@@ -254,7 +254,7 @@ const ROUTES: [&[&[&str]]; 8] = [
     Account::NAMES,
 ];
 
-/// Whether any route has a parameter of this name.
+/// True if any route has a parameter of this name.
 pub(super) fn is_known(name: &str) -> bool {
     let mut names = ROUTES.into_iter().flatten().copied().flatten();
     names.any(|known| *known == name)

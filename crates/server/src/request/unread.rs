@@ -14,7 +14,7 @@ const MAX_BYTES: u64 = 256 << 10;
 /// The longest delay of the answer by that. The body follows its head, so it usually has arrived.
 const WITHIN: Duration = Duration::from_millis(500);
 
-/// Whether the client waits for `100 Continue` before it sends the body (RFC 9110, section 10.1.1). hyper sends that
+/// True if the client waits for `100 Continue` before it sends the body (RFC 9110, section 10.1.1). hyper sends that
 /// when a handler reads the body.
 pub(crate) fn awaits_continue(headers: &HeaderMap) -> bool {
     let expect = headers.get(EXPECT);

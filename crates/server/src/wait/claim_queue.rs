@@ -47,12 +47,12 @@ struct State {
 /// The queue's part of a queued claim.
 struct Waiter {
     wake: Arc<Notify>,
-    /// Whether there is a notification that the claim has not taken yet.
+    /// True if there is a notification that the claim has not taken yet.
     is_notified: bool,
 }
 
 impl ClaimQueues {
-    /// Whether a claim waits already, so that a new one has to queue behind it.
+    /// True if a claim waits already, so that a new one has to queue behind it.
     pub(crate) fn has_waiters(&self, namespace: &Namespace, prefix: &Prefix) -> bool {
         let queue = (namespace.clone(), prefix.clone());
         self.lock().queues.contains_key(&queue)
@@ -96,7 +96,7 @@ impl ClaimQueues {
 }
 
 impl QueuedClaim {
-    /// Whether this claim is the first of its queue. Once it is, it stays so: others join behind it.
+    /// True if this claim is the first of its queue. Once it is, it stays so: others join behind it.
     pub(crate) fn is_first(&self) -> bool {
         let state = self.queues.lock();
         let waiters = state.queues.get(&self.queue);

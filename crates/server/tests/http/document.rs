@@ -178,7 +178,7 @@ fn documented(document: &Value) -> Vec<(String, String, BTreeMap<String, String>
     operations
 }
 
-/// Whether a request with this query is refused for one of its parameters alone: unknown, or in another request.
+/// True if a request with this query is refused for one of its parameters alone: unknown, or in another request.
 fn is_misplaced(client: &Client, method: &str, path: &str, query: &str) -> bool {
     let answer = client.open(method, &format!("{path}?{query}"), &[], b"x");
     if answer.status() != 400 {

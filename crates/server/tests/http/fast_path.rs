@@ -134,7 +134,7 @@ fn set(
     without_date(&server.raw(request.as_bytes()))
 }
 
-/// How many sets were answered, by method and status.
+/// The number of sets that were answered, by method and status.
 fn counted(server: &Server) -> Vec<String> {
     let metrics = server.user("monitor").get("//metrics").text();
     let sets = ["PUT", "POST"].map(|method| format!("{method:?}"));

@@ -14,7 +14,7 @@ use crate::long_poll::eventually;
 struct Watch {
     headers: ureq::http::HeaderMap,
     lines: BufReader<ureq::BodyReader<'static>>,
-    /// What a reader would send as `Last-Event-ID`.
+    /// The `Last-Event-ID` that a reader would send.
     last_id: String,
 }
 
@@ -82,7 +82,7 @@ impl Watch {
         (0..number).map(|_| told(&self.event())).collect()
     }
 
-    /// Whether nothing more comes.
+    /// True if nothing more comes.
     fn has_ended(&mut self) -> bool {
         let mut rest = String::new();
         self.lines.read_line(&mut rest).unwrap() == 0

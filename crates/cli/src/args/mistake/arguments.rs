@@ -94,7 +94,7 @@ fn lifetime(text: &str) -> Option<String> {
     Some(sentence(&format!("--ttl {text}"), &purpose))
 }
 
-/// Whether this is a number above 0.
+/// True if this is a number above 0.
 fn is_number(text: &str) -> bool {
     text.parse::<u64>().is_ok_and(|number| number > 0)
 }

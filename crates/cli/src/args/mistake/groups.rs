@@ -38,7 +38,7 @@ const HINTS: &[(&str, &[&str], &str, &str)] = &[
     ("admin", &["import", "load", "recover"], "admin restore FILE --data-dir DIR", "restore a backup"),
 ];
 
-/// Whether this command has subcommands of its own.
+/// True if this command has subcommands of its own.
 pub(super) fn is_one(path: &str) -> bool {
     GROUPS.contains(&path)
 }

@@ -63,7 +63,7 @@ fn separated_by(value: &str) -> Option<(String, String)> {
     }
 }
 
-/// Whether the option takes this name and few others.
+/// True if the option takes this name and few others.
 fn is_choice(command: &Command, option: &str, name: &str) -> bool {
     let mut arguments = command.get_arguments();
     let argument = arguments.find(|argument| argument.get_long() == Some(option));

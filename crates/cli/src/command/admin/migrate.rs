@@ -15,9 +15,9 @@ use crate::output::{Output, Progress, Show};
 /// The output of `--json` for a migration that is done.
 #[derive(Serialize)]
 struct Shown {
-    /// Whether anything was copied; otherwise all of it was there already.
+    /// True if anything was copied; otherwise all of it was there already.
     copied: bool,
-    /// Whether this run continued an earlier one that was interrupted.
+    /// True if this run continued an earlier one that was interrupted.
     resumed: bool,
     #[serde(flatten)]
     contents: Contents,

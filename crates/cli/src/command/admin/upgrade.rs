@@ -17,7 +17,7 @@ const SHOWN_EVERY: u64 = 10_000;
 #[derive(Serialize)]
 struct Shown {
     data_dir: String,
-    /// Whether anything was done; otherwise the store had the latest format.
+    /// True if anything was done; otherwise the store had the latest format.
     migrated: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     from_format: Option<u32>,

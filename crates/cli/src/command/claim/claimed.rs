@@ -31,7 +31,7 @@ pub(super) struct ClaimedKey {
     answers: Answers,
 }
 
-/// Whether all requests have been answered.
+/// True if all requests have been answered.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Answers {
     Complete,
@@ -48,7 +48,7 @@ pub(super) struct AttemptId {
 }
 
 impl AttemptId {
-    /// Whether the key still has the value and the claim of this attempt.
+    /// True if the key still has the value and the claim of this attempt.
     pub(super) fn is_of(self, now: Self) -> bool {
         // A set starts the count again.
         self.modified == now.modified && self.claims <= now.claims
@@ -168,7 +168,7 @@ impl ClaimedKey {
         self.releaser.run(self.until.left(), &what, request)
     }
 
-    /// Whether the claim is still ours after a request that failed; reads the revision again.
+    /// True if the claim is still ours after a request that failed; reads the revision again.
     fn check_ownership(&mut self, client: &Client, error: Error) -> Result<Ownership, Error> {
         let refused = matches!(error, Error::PreconditionFailed(_) | Error::NoSuchKey(_));
         if refused && self.answers == Answers::Complete {

@@ -94,7 +94,7 @@ impl Remaining {
     }
 }
 
-/// Whether a key, as it is now, has failed in this run.
+/// True if a key, as it is now, has failed in this run.
 pub(super) fn has_failed(tried: &Tried, key: &Key, now: AttemptId) -> bool {
     tried.get(key).is_some_and(|then| then.is_of(now))
 }

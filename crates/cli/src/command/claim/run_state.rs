@@ -30,7 +30,7 @@ pub(super) struct Results {
     pub(super) lost: u64,
     /// Keys that were moved below the dead-letter prefix.
     pub(super) moved: u64,
-    /// Whether a listing of the queue has found a key.
+    /// True if a listing of the queue has found a key.
     pub(super) queue_had_keys: bool,
     /// The exit status of the last command that failed; 1 for a claim that was lost.
     pub(super) last_status: u8,
@@ -59,7 +59,7 @@ enum Failures {
     Released,
 }
 
-/// Whether this run has seen the end of its queue.
+/// True if this run has seen the end of its queue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Queue {
     #[default]
@@ -128,7 +128,7 @@ impl RunState {
         std::mem::take(&mut results.kept)
     }
 
-    /// Whether keys that failed are free for other workers, and so for this run's own claims.
+    /// True if keys that failed are free for other workers, and so for this run's own claims.
     pub(super) fn releases_failures(&self) -> bool {
         self.results().failures == Failures::Released
     }
@@ -158,7 +158,7 @@ impl RunState {
         results.error.is_some() || results.queue == Queue::Empty || self.has_failed_often(&results)
     }
 
-    /// Whether `--max-failures` has ended the run.
+    /// True if `--max-failures` has ended the run.
     pub(super) fn reached_limit(&self) -> bool {
         self.has_failed_often(&self.results())
     }

@@ -96,7 +96,7 @@ impl Worker<'_> {
         }
     }
 
-    /// Whether a key was claimed too often before: its workers were killed, or they could not move it.
+    /// True if a key was claimed too often before: its workers were killed, or they could not move it.
     fn is_exhausted(&self, work: &ClaimedKey) -> bool {
         let limit = self.run.attempts.as_ref().map(|attempts| attempts.limit);
         limit.is_some_and(|limit| work.attempt() > limit)

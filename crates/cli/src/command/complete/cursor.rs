@@ -9,7 +9,7 @@ pub(super) struct Cursor<'a> {
     option: Option<&'a Arg>,
     /// The number of positional arguments before it.
     positionals: usize,
-    /// Whether a `--` has ended the options.
+    /// True if a `--` has ended the options.
     escaped: bool,
     last: &'a str,
 }
@@ -151,7 +151,7 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// Whether an option's value may be the next word.
+/// True if an option's value may be the next word.
 fn takes_value(option: &Arg) -> bool {
     let takes = option
         .get_num_args()

@@ -123,7 +123,7 @@ impl Quote {
     }
 }
 
-/// Whether a shell takes a character for what it is, wherever it stands in a word.
+/// True if a shell takes a character for what it is, wherever it stands in a word.
 fn is_plain(character: char) -> bool {
     character.is_alphanumeric() || "/-_.,:=@%+…".contains(character)
 }

@@ -55,7 +55,7 @@ pub(super) fn open_or_create(at: impl AsFd, name: &str) -> io::Result<File> {
     Ok(openat(at, name, how, NEW_FILE)?.into())
 }
 
-/// Whether an open file still has a name.
+/// True if an open file still has a name.
 pub(super) fn has_name(file: &File) -> io::Result<bool> {
     Ok(fstat(file)?.st_nlink > 0)
 }
@@ -67,7 +67,7 @@ pub(super) fn write_new(at: impl AsFd, name: &str, content: &[u8]) -> io::Result
     file.write_all(content)
 }
 
-/// Whether a name is a file with exactly these bytes. One that can't be read has others.
+/// True if a name is a file with exactly these bytes. One that can't be read has others.
 pub(super) fn holds(at: impl AsFd, name: &str, content: &[u8]) -> bool {
     let same = || -> io::Result<bool> {
         // A named pipe that takes the file's place must not be waited for.

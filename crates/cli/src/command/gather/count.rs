@@ -21,7 +21,7 @@ struct Group {
     first: Option<String>,
 }
 
-/// Whether a value is a JSON object, whose members are columns.
+/// True if a value is a JSON object, whose members are columns.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Object,
@@ -57,7 +57,7 @@ impl Counts {
         }
     }
 
-    /// Whether there were no values.
+    /// True if there were no values.
     pub(super) fn are_zero(&self) -> bool {
         self.values == 0
     }

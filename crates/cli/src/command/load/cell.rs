@@ -28,7 +28,7 @@ pub(in crate::command) fn string(text: &str) -> String {
     serde_json::to_string(text).unwrap_or_default()
 }
 
-/// Whether a text is a number by JSON's grammar (RFC 8259, section 6), and the nearest
+/// True if a text is a number by JSON's grammar (RFC 8259, section 6), and the nearest
 /// double-precision number, which is what most programs read, is written with the same digits.
 fn is_exact_number(text: &str) -> bool {
     let Some(decimal) = Decimal::parse(text) else {

@@ -36,7 +36,7 @@ impl<'a> ColumnNames<'a> {
         }
     }
 
-    /// Whether the first row names the columns.
+    /// True if the first row names the columns.
     pub(super) fn are_first_row(self) -> bool {
         matches!(self, Self::Expected | Self::First)
     }

@@ -191,7 +191,7 @@ impl Kind {
     }
 }
 
-/// Whether the first line is a JSON value, and another one follows.
+/// True if the first line is a JSON value, and another one follows.
 fn is_json_lines(text: &[u8]) -> bool {
     let mut lines = text.splitn(2, |byte| *byte == b'\n');
     let first = lines.next().unwrap_or_default();

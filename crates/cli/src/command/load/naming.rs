@@ -117,7 +117,7 @@ impl RowNames {
         }
     }
 
-    /// Whether all rows are on the level below the prefix.
+    /// True if all rows are on the level below the prefix.
     pub(super) fn are_flat(&self) -> bool {
         matches!(self, Self::Numbers(_))
     }

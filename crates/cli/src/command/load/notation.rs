@@ -155,7 +155,7 @@ fn grouped(text: &str) -> Option<Figures> {
     Figures::of(&format!("{}{rest}", whole.replace(separator, "")))
 }
 
-/// Whether a text is a number, however it is written; a column's name hardly is.
+/// True if a text is a number, however it is written; a column's name hardly is.
 pub(super) fn is_number(text: &str) -> bool {
     Figures::of(text).is_some()
 }

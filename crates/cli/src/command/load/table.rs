@@ -219,7 +219,7 @@ impl Row {
         }
     }
 
-    /// Whether a row of several cells has nothing in any of them. A single cell that is empty must have
+    /// True if a row of several cells has nothing in any of them. A single cell that is empty must have
     /// quotes around it, and is there on purpose.
     fn is_blank(&self) -> bool {
         self.record.len() > 1 && self.record.iter().all(|cell| cell.trim().is_empty())

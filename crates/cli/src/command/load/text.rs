@@ -105,7 +105,7 @@ impl Text {
         Ok(Box::new(reader.take(self.length).chain(END)))
     }
 
-    /// Whether a reader that stands behind a row at this position has found the end within a quote.
+    /// True if a reader that stands behind a row at this position has found the end within a quote.
     pub(super) fn is_within_quote(&self, position: u64) -> bool {
         position == self.length + END.len() as u64
     }

@@ -108,7 +108,7 @@ fn an_export_goes_on_where_it_was_and_repairs_what_differs() {
     let keys: Vec<_> = (0..50).map(|n| format!("/in/{n}")).collect();
     fill(&me, &keys);
     let (path, dir) = folder(&server, "out");
-    // What an interrupted export leaves: some files, and one that was being written.
+    // An interrupted export leaves some files, and one that was being written.
     text(
         &path,
         &[

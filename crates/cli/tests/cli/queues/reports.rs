@@ -1,4 +1,4 @@
-//! What programs and people are told about claims, locks and barriers: `--json`, the status line, `kv claims`.
+//! The output about claims, locks and barriers: `--json`, the status line, `kv claims`.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What a commit does in the plain model.
+//! The meaning of a commit in the plain model.
 
 use std::time::Duration;
 

@@ -19,7 +19,7 @@ pub(super) struct Logged {
 
 /// A log being read beside the model's.
 pub(super) struct Replay {
-    /// What the log still has to tell, the next one last.
+    /// The changes that the log still has to have, the next one last.
     due: Vec<Logged>,
     /// The keys that are there by what was told so far, and when they end.
     present: BTreeMap<String, Option<u64>>,
@@ -70,7 +70,7 @@ impl Replay {
         Ok(())
     }
 
-    /// Whether all was told, and the keys that it leaves are those that there are.
+    /// Succeeds if all changes were read, and they leave the keys that exist.
     pub(super) fn end(&self) -> Result<(), String> {
         if let Some(due) = self.due.last() {
             return Err(format!("{due:?} is missing"));

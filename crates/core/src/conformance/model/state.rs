@@ -1,6 +1,6 @@
 //! The plain model: what a store is, said as simply as can be and without [`crate::rules`].
 //!
-//! What expired is dropped at once, there is no log to trim, and everything is copied freely.
+//! Expired entries are dropped at once, there is no log to trim, and everything is copied freely.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -165,7 +165,7 @@ impl State {
         demands.iter().map(resolve).collect()
     }
 
-    /// What a commit that gets this revision answers, and whether it changes anything.
+    /// The answer to a commit that gets this revision, and whether it changes anything.
     pub(super) fn commit(
         &mut self,
         space: usize,
@@ -199,7 +199,7 @@ impl State {
         Ok((outcomes, changed))
     }
 
-    /// What the log under a prefix has to tell.
+    /// The changes that the log under a prefix has to have.
     pub(super) fn replay(&self, space: usize, prefix: &str) -> Replay {
         let space = &self.spaces[space];
         let due = space.log.iter().filter(|told| shown(prefix, &told.key));
@@ -224,7 +224,7 @@ impl Space {
         });
     }
 
-    /// What a set answers whose write id its key has already.
+    /// The answer to a set whose write id its key has already.
     fn already_set(&self, commit: &Commit) -> Option<Outcome> {
         let [Operation::Set { key, .. }] = commit.operations() else {
             return None;
@@ -264,7 +264,7 @@ impl Space {
     }
 }
 
-/// Whether a listing of a prefix shows a key.
+/// True if a listing of a prefix shows a key.
 pub(super) fn shown(prefix: &str, name: &str) -> bool {
     let reaches_inside = prefix.contains("/_internal_/");
     let internal = name.split('/').any(|segment| segment == "_internal_");

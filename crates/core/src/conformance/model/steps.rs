@@ -1,4 +1,4 @@
-//! What a random sequence consists of: few names, so that steps meet each other.
+//! The steps of a random sequence: few names, so that steps meet each other.
 
 use std::collections::HashSet;
 use std::time::Duration;

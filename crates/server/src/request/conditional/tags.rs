@@ -67,7 +67,7 @@ impl Tags {
         }
     }
 
-    /// Whether one of the tags is that of this revision.
+    /// True if one of the tags is that of this revision.
     ///
     /// RFC 9110 lets no weak tag match in `If-Match`. This service gives out strong tags only, so a
     /// weak one is a strong one that a proxy marked when it compressed the answer, and it means the

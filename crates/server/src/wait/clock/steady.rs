@@ -51,7 +51,7 @@ struct Course {
     /// The latest time shown, in milliseconds: an adjustment between two readings could otherwise
     /// take the second one back by a fraction of a millisecond.
     latest: AtomicU64,
-    /// Whether the log was told that the clocks differ.
+    /// True if the log has said that the clocks differ.
     told: AtomicBool,
 }
 
@@ -199,7 +199,7 @@ mod tests {
 
     const SECOND: u64 = 1_000_000_000;
     const MINUTE: u64 = 60 * SECOND;
-    /// Where the wall clock is when the counted seconds are 0.
+    /// The wall clock's time when the counted seconds are 0.
     const EPOCH: u64 = 1_700_000_000 * SECOND;
 
     /// Counts `seconds` further, a second at a time, beside a wall clock that is `wrong` by so much.

@@ -6,6 +6,7 @@ mod bench;
 mod check;
 mod cluster;
 mod first_start;
+mod node;
 mod python;
 mod sh;
 mod test;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::{python, sh};
+use crate::{node, python, sh};
 
 /// Programs that building and testing need, each with its Debian packages.
 const NEEDED: &[(&str, &[&str])] = &[
@@ -73,6 +73,7 @@ pub(crate) fn install() -> anyhow::Result<PathBuf> {
     if sh::output(Command::new("Rscript").args(library)).is_err() {
         sh::apt_install(&["r-cran-httr2", "r-cran-jsonlite"])?;
     }
+    node::install()?;
     python::install()
 }
 

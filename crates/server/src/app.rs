@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use prominence_core::{Gate, Quota};
 
+use crate::identity::cache::CachingVerifier;
+use crate::identity::issuer::Issuers;
 use crate::identity::rate::RateLimit;
-use crate::identity::token::{CachingVerifier, Verifier};
+use crate::identity::token::Verifier;
 use crate::metrics::Metrics;
 use crate::request::body::BodyLimits;
 use crate::wait::barrier::Barriers;
@@ -63,12 +65,23 @@ impl Bounds {
 }
 
 impl App {
-    /// Puts the service together.
+    /// Puts the service together, for tokens that are signed with a secret alone.
     #[must_use]
     pub fn new(gate: Gate, verifier: Verifier, clock: Arc<dyn Timer>, bounds: Bounds) -> Self {
+        Self::with_issuers(gate, (verifier, Issuers::default()), clock, bounds)
+    }
+
+    /// Puts the service together, for these tokens and those of issuers.
+    #[must_use]
+    pub fn with_issuers(
+        gate: Gate,
+        (verifier, issuers): (Verifier, Issuers),
+        clock: Arc<dyn Timer>,
+        bounds: Bounds,
+    ) -> Self {
         Self(Arc::new(Inner {
             gate,
-            verifier: CachingVerifier::new(verifier),
+            verifier: CachingVerifier::new(verifier, issuers),
             long_polls: LongPolls::new(bounds.long_polls, Arc::clone(&clock)),
             clock,
             memory: MemoryBudget::new(bounds.request_memory),

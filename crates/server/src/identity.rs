@@ -1,5 +1,7 @@
 //! The identity of a caller: its token, the principal that the token stands for, and the rate of its user.
 
 pub(crate) mod auth;
+pub(crate) mod cache;
+pub mod issuer;
 pub(crate) mod rate;
 pub mod token;

@@ -11,6 +11,7 @@ use axum::http::{Method, StatusCode};
 use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder as _};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
+use crate::identity::issuer::{Issuers, Outcome, Verdict};
 use crate::wait::budget::MemoryBudget;
 use crate::wait::clock::Timer;
 use crate::wait::long_poll::{LongPollKind, LongPolls};
@@ -22,6 +23,11 @@ const LONG_POLLS: &str = "prominence_held_requests";
 const MEMORY: &str = "prominence_request_memory_bytes";
 const CLOCK: &str = "prominence_clock_ahead_seconds";
 const OPERATIONS: &str = "prominence_engine_operations_total";
+const VERIFICATIONS: &str = "prominence_token_verifications_total";
+const ISSUER_REQUESTS: &str = "prominence_issuer_requests_total";
+const ISSUER_KEYS: &str = "prominence_issuer_keys";
+const ISSUER_CONFIRMED: &str = "prominence_issuer_confirmed_seconds";
+const ISSUER_CIRCUITS: &str = "prominence_issuer_circuit_open";
 
 /// Upper ends of the histogram's buckets, in seconds: from a read out of memory to a stuck disk.
 const BUCKETS: [f64; 10] = [
@@ -56,6 +62,20 @@ pub(crate) struct Metrics {
 /// Reads the engine's counters, each with the value of its label `operation`. The values are always the same.
 pub(crate) type Operations = Box<dyn Fn() -> Vec<(&'static str, u64)> + Send + Sync>;
 
+/// Describes what is told of issuers.
+fn describe_issuers(recorder: &PrometheusRecorder) {
+    let what = "Tokens of an issuer that were verified, without those remembered.";
+    recorder.describe_counter(VERIFICATIONS.into(), None, what.into());
+    let what = "Requests to an issuer.";
+    recorder.describe_counter(ISSUER_REQUESTS.into(), None, what.into());
+    let what = "Keys of an issuer that can be used.";
+    recorder.describe_gauge(ISSUER_KEYS.into(), None, what.into());
+    let what = "Time since an issuer last confirmed its keys.";
+    recorder.describe_gauge(ISSUER_CONFIRMED.into(), None, what.into());
+    let what = "Whether an endpoint is not asked, because it has not answered lately.";
+    recorder.describe_gauge(ISSUER_CIRCUITS.into(), None, what.into());
+}
+
 /// An open connection, which is counted until this is dropped.
 pub(crate) struct Connected(Gauge);
 
@@ -87,6 +107,7 @@ impl Metrics {
             None,
             "By how much the server's own clock is ahead of the machine's.".into(),
         );
+        describe_issuers(&recorder);
         let what = "Operations of the engine since the server was started.";
         recorder.describe_counter(OPERATIONS.into(), None, what.into());
         let requests = METHODS.map(|method| counters(&recorder, method)).into();
@@ -143,6 +164,7 @@ impl Metrics {
         &self,
         long_polls: &LongPolls,
         memory: &MemoryBudget,
+        issuers: &Issuers,
         clock: &dyn Timer,
     ) -> String {
         self.memory.set(memory.held() as f64);
@@ -160,7 +182,48 @@ impl Metrics {
                 .register_counter(&key, &METADATA)
                 .absolute(count);
         }
+        self.show_issuers(issuers);
         self.handle.render()
+    }
+
+    /// What is counted of each issuer, and how it is.
+    fn show_issuers(&self, issuers: &Issuers) {
+        for issuer in issuers.conditions() {
+            let key = |name: &'static str, more: &[(&'static str, &'static str)]| {
+                let mut labels = vec![Label::new("issuer", issuer.name.to_owned())];
+                labels.extend(
+                    more.iter()
+                        .map(|(name, value)| Label::from_static_parts(name, value)),
+                );
+                Key::from_parts(name, labels)
+            };
+            let count = |key: &Key, count| {
+                self.recorder
+                    .register_counter(key, &METADATA)
+                    .absolute(count);
+            };
+            let show = |key: &Key, value: f64| {
+                self.recorder.register_gauge(key, &METADATA).set(value);
+            };
+            for verdict in Verdict::ALL {
+                let key = key(VERIFICATIONS, &[("result", verdict.name())]);
+                count(&key, issuer.counters.verdicts(verdict));
+            }
+            for (endpoint, is_open) in issuer.open {
+                for outcome in Outcome::ALL {
+                    let labels = [("endpoint", endpoint.name()), ("result", outcome.name())];
+                    let key = key(ISSUER_REQUESTS, &labels);
+                    count(&key, issuer.counters.requests(endpoint, outcome));
+                }
+                let key = key(ISSUER_CIRCUITS, &[("endpoint", endpoint.name())]);
+                show(&key, if is_open { 1.0 } else { 0.0 });
+            }
+            let keys = u32::try_from(issuer.keys).unwrap_or(u32::MAX);
+            show(&key(ISSUER_KEYS, &[]), keys.into());
+            if let Some(age) = issuer.confirmed {
+                show(&key(ISSUER_CONFIRMED, &[]), age.as_secs_f64());
+            }
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use prominence_api::name;
-use prominence_core::Gate;
+use prominence_core::{Clock, Gate};
 use prominence_engines::private_folder;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -18,6 +18,7 @@ use crate::engine::Engine;
 pub use crate::engine::EngineError;
 use crate::http::fast_path::Service;
 use crate::http::router;
+use crate::identity::issuer::{IssuerError, Issuers};
 use crate::identity::token::{self, Secret, SecretError, SecretSource, Verifier};
 use crate::net::descriptors;
 use crate::net::few_clients;
@@ -58,6 +59,9 @@ pub enum ServeError {
     /// The signing secret.
     #[error(transparent)]
     Secret(#[from] SecretError),
+    /// An issuer of tokens.
+    #[error(transparent)]
+    Issuer(#[from] IssuerError),
     /// The certificate.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -94,6 +98,35 @@ pub fn serve(config: Config, announce: impl FnOnce(&Started)) -> Result<(), Serv
         .enable_all()
         .build()?;
     runtime.block_on(run(config, announce))
+}
+
+/// What [`check`] found.
+#[derive(Debug)]
+pub struct Checked {
+    /// Each issuer: its name, and the number of its keys or what is wrong.
+    pub issuers: Vec<(String, Result<usize, String>)>,
+}
+
+/// Reads the files that the configuration names and asks every issuer once, without opening the store and without
+/// making a secret.
+///
+/// # Errors
+/// When a file can't be used.
+pub fn check(config: Config) -> Result<Checked, ServeError> {
+    for source in &config.secrets {
+        source.load()?;
+    }
+    if let Some((certificate, key)) = &config.tls {
+        Tls::load(certificate, key)?;
+    }
+    let clock: Arc<dyn Clock> = Arc::new(SteadyClock::start());
+    let issuers = Issuers::new(config.issuers, config.token_limits, &clock)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    Ok(Checked {
+        issuers: runtime.block_on(issuers.check()),
+    })
 }
 
 /// Threads that answer requests. A read of one key is done on them, and waits for the disk if its block isn't in
@@ -141,7 +174,11 @@ async fn run(mut config: Config, announce: impl FnOnce(&Started)) -> Result<(), 
         .into());
     };
     let verifier = Verifier::new(&secrets, config.token_limits);
-    let app = App::new(Gate::new(engine.store()), verifier, clock, config.bounds);
+    let issuers_clock: Arc<dyn Clock> = clock.clone();
+    let issuers = Issuers::new(config.issuers, config.token_limits, &issuers_clock)?;
+    issuers.start();
+    let accepted = (verifier, issuers);
+    let app = App::with_issuers(Gate::new(engine.store()), accepted, clock, config.bounds);
     app.metrics.add_engine(engine.operations());
     let administration = engine.administration(&config.data_dir).map(tokio::spawn);
     let monitoring = monitors.map(|listener| tokio::spawn(watch_over(listener, app.clone())));

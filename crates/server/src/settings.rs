@@ -4,6 +4,7 @@
 mod engine;
 #[cfg(feature = "etcd")]
 mod etcd;
+mod issuer;
 mod memory;
 mod parse;
 mod resolve;
@@ -18,6 +19,7 @@ use prominence_api::switch::parse_switch;
 use prominence_api::time::{DurationError, format_duration, parse_duration};
 use serde::{Deserialize, Deserializer, Serialize};
 
+pub use issuer::{IntrospectionSettings, IssuerSettings, OpaqueSetting};
 pub use resolve::{
     Config, ConfigError, EngineConfig, Storage, WITHOUT_ETCD, data_folders, default_data_dir,
 };
@@ -42,6 +44,11 @@ pub struct Settings {
     #[arg(long, conflicts_with = "insecure")]
     #[serde(skip)]
     pub dev: bool,
+
+    /// Check the configuration and don't start; every issuer of tokens is asked once.
+    #[arg(long, conflicts_with = "dev")]
+    #[serde(skip)]
+    pub check: bool,
 
     /// Address and port to listen on; port 0 takes a free one [default: 127.0.0.1:8080].
     #[arg(long, value_name = "ADDR:PORT", env = "PROMINENCE_SERVE_LISTEN",
@@ -107,6 +114,23 @@ pub struct Settings {
     )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trusted_proxies: Option<Vec<Network>>,
+
+    /// Accept tokens of the issuer in this TOML file; repeat it (or separate by commas) for several.
+    /// An issuer is an OpenID provider, or a platform that publishes its keys. In the configuration
+    /// file each is a table [[issuer]].
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "PROMINENCE_SERVE_ISSUER_FILE",
+        value_delimiter = ','
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub issuer_file: Option<Vec<PathBuf>>,
+
+    /// Issuers whose tokens are accepted.
+    #[arg(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<Vec<IssuerSettings>>,
 
     /// Certificate chain for TLS (PEM).
     #[arg(long, value_name = "FILE", env = "PROMINENCE_SERVE_TLS_CERT")]

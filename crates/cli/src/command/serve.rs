@@ -4,8 +4,9 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::time::Duration;
 
 use prominence_core::permit::Scopes;
+use prominence_server::serve::Checked;
 use prominence_server::token::NewToken;
-use prominence_server::{Settings, Started};
+use prominence_server::{Config, ServeError, Settings, Started};
 use tracing_subscriber::filter::{EnvFilter, LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -27,9 +28,13 @@ pub(super) fn run(settings: Settings, output: &mut Output) -> Result<(), Failure
     start_log()?;
     #[cfg(target_os = "linux")]
     use_small_pages();
+    let checks = settings.check;
     let config = settings
         .resolve()
         .map_err(|error| Failure::Usage(error.to_string()))?;
+    if checks {
+        return check(config, output);
+    }
     let trial = if config.dev {
         Some(issue::default_user()?)
     } else {
@@ -52,6 +57,29 @@ pub(super) fn run(settings: Settings, output: &mut Output) -> Result<(), Failure
         };
     };
     prominence_server::serve(config, announce).map_err(|error| Failure::Serve(error.to_string()))
+}
+
+/// Says of each issuer what it answered, and that everything else can be used.
+fn check(config: Config, output: &mut Output) -> Result<(), Failure> {
+    let refused = |error: ServeError| Failure::Serve(error.to_string());
+    let Checked { issuers } = prominence_server::serve::check(config).map_err(refused)?;
+    writeln!(output, "configuration: valid")?;
+    let mut bad = 0;
+    for (name, answer) in issuers {
+        match answer {
+            Ok(keys) => writeln!(output, "issuer {name}: usable keys: {keys}")?,
+            Err(why) => {
+                bad += 1;
+                writeln!(output, "issuer {name}: {}", output::one_line(&why))?;
+            }
+        }
+    }
+    match bad {
+        0 => Ok(()),
+        bad => Err(Failure::Serve(format!(
+            "{bad} of the issuers can't be used; their tokens would be refused with 503"
+        ))),
+    }
 }
 
 /// Has the operating system give memory by the page of 4 KiB.

@@ -229,3 +229,53 @@ fn answer(address: &str, path: &str) -> String {
     stream.read_to_string(&mut answer).unwrap();
     answer
 }
+
+#[test]
+fn a_check_of_the_configuration_asks_every_issuer_and_starts_nothing() {
+    let home = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = home.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    // The key of RFC 8037, appendix A.2.
+    let x = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
+    let key = format!("{{\"kty\": \"OKP\", \"crv\": \"Ed25519\", \"x\": \"{x}\"}}");
+    let keys = write("keys", &format!("{{\"keys\": [{key}]}}"));
+    let pods = write(
+        "pods.toml",
+        &format!(
+            "name = \"pods\"\nissuer = \"https://pods.example.org\"\nuser-claim = \"sub\"\n\
+             namespace-prefix = \"\"\nany-audience = true\njwks-file = \"{keys}\"\n"
+        ),
+    );
+    // Nothing listens at this port.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let campus = write(
+        "campus.toml",
+        &format!(
+            "name = \"campus\"\nissuer = \"http://{address}\"\nuser-claim = \"sub\"\n\
+             namespace-prefix = \"c:\"\nany-audience = true\n"
+        ),
+    );
+    let check = |files: &[&str]| {
+        let mut serve = clean(PROGRAM, home.path());
+        serve.args(["serve", "--check"]);
+        for file in files {
+            serve.args(["--issuer-file", file]);
+        }
+        run(&mut serve)
+    };
+    let good = check(&[&pods]);
+    assert_eq!(good.status, 0, "{good:?}");
+    let said = String::from_utf8(good.stdout).unwrap();
+    assert_eq!(said, "configuration: valid\nissuer pods: usable keys: 1\n");
+    let bad = check(&[&pods, &campus]);
+    let said = String::from_utf8_lossy(&bad.stdout).into_owned();
+    assert!(said.contains("issuer campus: "), "{said}");
+    assert!(bad.last_words(1).contains("1 of the issuers"));
+    let data = home.path().join(".local");
+    assert!(!data.exists(), "no data folder is made");
+}

@@ -88,6 +88,12 @@ impl Scopes {
         })
     }
 
+    /// No access to any key.
+    #[must_use]
+    pub fn nothing() -> Self {
+        Self::Only(vec![Scope::nothing()])
+    }
+
     /// Whether one key may be accessed so.
     #[must_use]
     pub fn allow(&self, access: Access, key: &Key) -> bool {

@@ -32,8 +32,12 @@ impl FromRequestParts<App> for Call {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Failure> {
         let token = auth::bearer(&parts.headers)?;
-        let who = auth::verify(&app.verifier, token, app.clock.wall())?;
-        if let Some(standing) = parts.extensions.get::<Arc<Standing>>() {
+        let standing = parts.extensions.get::<Arc<Standing>>().cloned();
+        let from = standing
+            .as_ref()
+            .map(|standing| standing.client(&parts.headers));
+        let who = auth::verify(&app.verifier, token, from, app.clock.wall()).await?;
+        if let Some(standing) = standing {
             standing.admit(&who.user)?;
         }
         if let Some(rate) = &app.rate {

@@ -45,7 +45,7 @@ group!(OfPost: ANY, WITH_TOKEN, [408, 409, 412, 413, 507]);
 group!(OfBatch: ANY, WITH_TOKEN, [408, 409, 412, 413, 507]);
 group!(OfDeletion: ANY, WITH_TOKEN, [412]);
 group!(OfNamespaceDeletion: ANY, WITH_TOKEN);
-group!(OfAccount: ANY, [401, 429]);
+group!(OfAccount: ANY, WITH_TOKEN);
 group!(OfService: ANY);
 
 /// One status, with the body of every error and the headers that go with it.
@@ -60,7 +60,7 @@ fn error(status: u16) -> (String, RefOr<Response>) {
             Some("WWW-Authenticate"),
         ),
         403 => (
-            "the token's scopes do not cover this key or action",
+            "the token's scopes do not cover this key or action, or its user may not use this service",
             Some("WWW-Authenticate"),
         ),
         404 => ("the key does not exist", None),

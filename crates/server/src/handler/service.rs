@@ -46,9 +46,12 @@ pub(crate) async fn metrics_for_monitors(State(app): State<App>) -> impl IntoRes
 
 fn render_metrics(app: &App) -> impl IntoResponse + use<> {
     let media_type = "text/plain; version=0.0.4; charset=utf-8";
-    let text = app
-        .metrics
-        .render(&app.long_polls, &app.memory, &*app.clock);
+    let text = app.metrics.render(
+        &app.long_polls,
+        &app.memory,
+        app.verifier.issuers(),
+        &*app.clock,
+    );
     ([(header::CONTENT_TYPE, media_type)], text)
 }
 

@@ -1,26 +1,38 @@
 //! The header `Authorization`, and the principal that its token stands for.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
+use prominence_api::ErrorCode;
 use prominence_core::{Principal, Timestamp};
 
 use crate::failure::Failure;
-use crate::identity::token::CachingVerifier;
+use crate::identity::cache::CachingVerifier;
+use crate::identity::token::Rejected;
 
-/// The principal of a token.
+/// The principal of a token that a client at this address has sent.
 ///
 /// # Errors
-/// 401 if the token is not accepted, with the reason.
-pub(crate) fn verify(
+/// 401 if the token is not accepted, 403 if its user may not use this service, and 503 if its issuer can't be asked,
+/// each with the reason.
+pub(crate) async fn verify(
     verifier: &CachingVerifier,
     token: &str,
+    from: Option<IpAddr>,
     now: Timestamp,
 ) -> Result<Arc<Principal>, Failure> {
-    verifier
-        .verify(token, now)
-        .map_err(|rejected| Failure::unauthenticated(&format!("{rejected}; get a new one"), true))
+    let verified = verifier.verify(token, from, now).await;
+    verified.map_err(|rejected| match rejected {
+        // The person is known; to sign in again would not help.
+        Rejected::NotAdmitted(_) => Failure::new(ErrorCode::Forbidden, rejected.to_string()),
+        Rejected::Unavailable(wait) => {
+            let message = format!("{rejected}; nothing was changed");
+            Failure::new(ErrorCode::Unavailable, message).retry_after(wait)
+        }
+        rejected => Failure::unauthenticated(&format!("{rejected}; get a new one"), true),
+    })
 }
 
 /// The token of `Authorization: Bearer TOKEN` (RFC 6750, section 2.1).

@@ -5,7 +5,6 @@
 //! `scope`, `scp`, `iat`, `nbf` and `iss`. Claims that mark a token for another purpose are refused, and everything
 //! else is left aside.
 
-mod cache;
 mod claims;
 mod header;
 mod members;
@@ -13,10 +12,13 @@ mod mint;
 mod secret;
 mod verify;
 
-pub use cache::CachingVerifier;
+pub(in crate::identity) use claims::{Claims, Window, unusable};
+pub(in crate::identity) use header::Parts;
+pub(in crate::identity) use members::Members;
 pub use mint::{NewToken, mint};
-pub(crate) use secret::FILE_NAME as SECRET;
+pub(crate) use secret::{FILE_NAME as SECRET, read_secret};
 pub use secret::{Secret, SecretError, SecretSource, find, load_or_create};
+pub(in crate::identity) use verify::digest_of;
 pub use verify::{Rejected, TokenLimits, Verifier};
 
 /// `iss` in tokens minted here, and `issuer` of every job token in the answer of `whoami`.

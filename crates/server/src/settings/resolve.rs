@@ -13,10 +13,13 @@ use prominence_core::limits::{DEFAULT_VALUE_BYTES, MAX_VALUE_BYTES};
 use prominence_engines::Retention;
 #[cfg(feature = "etcd")]
 use prominence_engines::etcd;
+use serde::de::DeserializeOwned;
 
+use super::issuer::{self, IssuerSettings};
 use super::memory::MemoryShares;
 use super::{Settings, Span};
 use crate::app::Bounds;
+use crate::identity::issuer::IssuerConfig;
 use crate::identity::token::{SecretSource, TokenLimits};
 use crate::net::listener::Limits;
 use crate::wait::long_poll::LongPollLimits;
@@ -48,6 +51,8 @@ pub struct Config {
     pub secrets: Vec<SecretSource>,
     /// Limits on the times of a token.
     pub token_limits: TokenLimits,
+    /// Issuers whose tokens are accepted.
+    pub issuers: Vec<IssuerConfig>,
     /// Certificate chain and private key, both PEM files.
     pub tls: Option<(PathBuf, PathBuf)>,
     /// Limits on a request.
@@ -115,6 +120,16 @@ pub enum ConfigError {
     /// One of certificate and key.
     #[error("--tls-cert and --tls-key go together; {0} is missing")]
     HalfTls(&'static str),
+    /// A setting of an issuer.
+    #[error("issuer {issuer}: {setting} {why}")]
+    Issuer {
+        /// The issuer.
+        issuer: String,
+        /// The setting.
+        setting: &'static str,
+        /// What is wrong with it.
+        why: String,
+    },
     /// A number outside its range.
     #[error("{setting} is {given}; {allowed}")]
     Range {
@@ -214,6 +229,7 @@ impl Settings {
         Ok(Self {
             config: self.config,
             dev: self.dev,
+            check: self.check,
             ..merged
         })
     }
@@ -258,6 +274,7 @@ impl Settings {
                 leeway: span(self.token_leeway, 0),
                 max_lifetime: token_max_lifetime(self.token_max_lifetime)?,
             },
+            issuers: issuers(self.issuer, self.issuer_file)?,
             tls,
             bounds: Bounds {
                 value_bytes: value_limit(self.value_limit)?,
@@ -312,7 +329,19 @@ pub fn default_data_dir(dev: bool) -> Option<PathBuf> {
     Some(base.join("prominence").join(if dev { "dev" } else { "kv" }))
 }
 
-fn read(path: &Path) -> Result<Settings, ConfigError> {
+/// The issuers of the configuration file, and of the files that are named.
+fn issuers(
+    tables: Option<Vec<IssuerSettings>>,
+    files: Option<Vec<PathBuf>>,
+) -> Result<Vec<IssuerConfig>, ConfigError> {
+    let mut all = tables.unwrap_or_default();
+    for file in files.unwrap_or_default() {
+        all.push(read(&file)?);
+    }
+    issuer::check(all)
+}
+
+fn read<T: DeserializeOwned>(path: &Path) -> Result<T, ConfigError> {
     let file = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|cause| ConfigError::Read {
         file: file.clone(),

@@ -10,8 +10,11 @@ use prominence_core::permit::Scopes;
 use prominence_core::{Clock, Commit, Gate, Job, Namespace, Operation, Quota, Store, Timestamp};
 use prominence_engines::Retention;
 use prominence_engines::embedded::{EmbeddedStore, Options};
+use prominence_server::issuer::{IssuerConfig, Issuers};
 use prominence_server::token::{NewToken, Secret, TokenLimits, Verifier, mint};
-use prominence_server::{App, Bounds, Limits, LongPollLimits, Proxies, Service, Tls, run};
+use prominence_server::{
+    App, Bounds, Limits, LongPollLimits, Proxies, Service, Tls, run, wall_time,
+};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 use tokio::sync::oneshot;
@@ -41,6 +44,8 @@ pub(crate) struct Setup {
     pub(crate) tls: Option<Tls>,
     /// Limits on the times of tokens.
     pub(crate) tokens: TokenLimits,
+    /// Issuers whose tokens are accepted. With any, the server's clock begins at the machine's time, as theirs does.
+    pub(crate) issuers: Vec<IssuerConfig>,
     /// How long the embedded engine keeps changes.
     pub(crate) retention: Retention,
     /// Instead of the embedded engine.
@@ -73,6 +78,7 @@ impl Default for Setup {
             },
             tls: None,
             tokens: TokenLimits::default(),
+            issuers: Vec::new(),
             retention: Retention::default(),
             store: None,
         }
@@ -89,7 +95,10 @@ impl Server {
     }
 
     pub(crate) fn with(setup: Setup) -> Self {
-        let clock = Arc::new(ManualClock::new(START));
+        let clock = Arc::new(ManualClock::new(match setup.issuers.is_empty() {
+            true => START,
+            false => wall_time(),
+        }));
         let mut folder = None;
         let mut engine = None;
         let store = setup.store.unwrap_or_else(|| {
@@ -105,7 +114,10 @@ impl Server {
             opened
         });
         let verifier = Verifier::new(&[secret()], setup.tokens);
-        let app = App::new(Gate::new(store), verifier, clock.clone(), setup.bounds);
+        let issuers_clock: Arc<dyn Clock> = clock.clone();
+        let issuers = Issuers::new(setup.issuers, setup.tokens, &issuers_clock).unwrap();
+        let accepted = (verifier, issuers);
+        let app = App::with_issuers(Gate::new(store), accepted, clock.clone(), setup.bounds);
 
         let front = Service::new(app.clone());
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -207,6 +219,32 @@ impl Server {
         Client {
             address: self.address,
             token: None,
+        }
+    }
+
+    /// The server's time in seconds.
+    pub(crate) fn clock_seconds(&self) -> u64 {
+        self.clock.now().as_secs()
+    }
+
+    /// Asks who the bearer of a token is, from another address of this machine; answers the status.
+    pub(crate) fn client_from(&self, address: &str) -> impl Fn(&str) -> u16 {
+        let (from, to) = (address.to_owned(), self.address);
+        move |token| {
+            let socket =
+                socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+            let from: SocketAddr = format!("{from}:0").parse().unwrap();
+            socket.bind(&from.into()).unwrap();
+            socket.connect(&to.into()).unwrap();
+            let mut stream = TcpStream::from(socket);
+            let request = format!(
+                "GET /prominence/v1/whoami HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\
+                 Connection: close\r\n\r\n"
+            );
+            stream.write_all(request.as_bytes()).unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).unwrap();
+            answer.split(' ').nth(1).unwrap().parse().unwrap()
         }
     }
 

@@ -11,6 +11,19 @@ use serde_json::{Value, json};
 use crate::auth::{KEY, claims, sign, whoami};
 use crate::common::{Answer, START, Server, Setup};
 
+/// A part of a token.
+pub(crate) fn encode(part: &str) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(part)
+}
+
+/// A token with this header and this payload as it is in another one, signed with a secret.
+pub(crate) fn resign(header: &str, payload: &str, secret: &[u8]) -> String {
+    let signed = format!("{}.{payload}", encode(header));
+    let key = EncodingKey::from_secret(secret).unwrap();
+    let signature = jsonwebtoken::crypto::sign(signed.as_bytes(), &key, Algorithm::HS256).unwrap();
+    format!("{signed}.{signature}")
+}
+
 /// A token with exactly this header and these claims, rightly signed.
 fn sign_text(header: &str, claims: &str) -> String {
     let encode = |part: &str| BASE64_URL_SAFE_NO_PAD.encode(part);

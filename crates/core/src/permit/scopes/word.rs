@@ -39,7 +39,15 @@ struct Subtree {
     only_below: bool,
 }
 
+/// A word that allows nothing.
+const NOTHING: &str = "prominence.none";
+
 impl Scope {
+    /// The scope of a token that has none and is limited all the same.
+    pub(super) fn nothing() -> Self {
+        Self(Kind::Nothing(NOTHING.into()))
+    }
+
     /// Reads a word; `None` for a word that does not limit a token.
     pub(super) fn parse(word: &str) -> Result<Option<Self>, ScopeError> {
         if let Some(capability) = word.strip_prefix("storage.") {

@@ -1,5 +1,7 @@
 //! The claims of a token whose signature is valid.
 
+use std::time::Duration;
+
 use prominence_core::Timestamp;
 use prominence_core::permit::Scopes;
 use serde_json::Value;
@@ -8,10 +10,10 @@ use super::Rejected;
 use super::members::{Members, NotMembers};
 
 /// Claims, each of which is read as the type that it must have.
-pub(super) struct Claims(Members);
+pub(in crate::identity) struct Claims(Members);
 
 impl Claims {
-    pub(super) fn parse(payload: &[u8]) -> Result<Self, Rejected> {
+    pub(in crate::identity) fn parse(payload: &[u8]) -> Result<Self, Rejected> {
         let members = Members::parse(payload).map_err(|error| match error {
             NotMembers::Malformed => Rejected::Malformed,
             NotMembers::Repeated(_) => unusable("a claim occurs twice"),
@@ -19,13 +21,22 @@ impl Claims {
         Ok(Self(members))
     }
 
+    /// Claims that the issuer has told.
+    pub(in crate::identity) fn of(members: Members) -> Self {
+        Self(members)
+    }
+
+    pub(in crate::identity) fn members(&self) -> &Members {
+        &self.0
+    }
+
     /// A claim, whatever its type.
-    pub(super) fn get(&self, name: &str) -> Option<&Value> {
+    pub(in crate::identity) fn get(&self, name: &str) -> Option<&Value> {
         self.0.get(name)
     }
 
     /// A claim that is a string, if there is one.
-    pub(super) fn text(&self, name: &str) -> Result<Option<&str>, Rejected> {
+    pub(in crate::identity) fn text(&self, name: &str) -> Result<Option<&str>, Rejected> {
         match self.0.get(name) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
@@ -34,7 +45,7 @@ impl Claims {
     }
 
     /// A claim that is a number of seconds since 1970, with or without a fraction (RFC 7519, section 2).
-    pub(super) fn time(&self, name: &str) -> Result<Option<Timestamp>, Rejected> {
+    pub(in crate::identity) fn time(&self, name: &str) -> Result<Option<Timestamp>, Rejected> {
         let Some(value) = self.0.get(name) else {
             return Ok(None);
         };
@@ -46,7 +57,7 @@ impl Claims {
     }
 
     /// The words of `scope` and `scp` together: each a string, or an array of strings.
-    pub(super) fn scopes(&self) -> Result<Scopes, Rejected> {
+    pub(in crate::identity) fn scopes(&self) -> Result<Scopes, Rejected> {
         let mut words = Vec::new();
         for name in ["scope", "scp"] {
             let not_words = || unusable(format_args!("{name} is not a string or an array of them"));
@@ -66,7 +77,7 @@ impl Claims {
     }
 
     /// Refuses a token that was made for another purpose than to be shown by whoever has it.
-    pub(super) fn check_purpose(&self) -> Result<(), Rejected> {
+    pub(in crate::identity) fn check_purpose(&self) -> Result<(), Rejected> {
         // OpenID Connect Core, section 3.1.3.6, and the types that Keycloak gives its tokens.
         let is_id_token = self.0.has("at_hash") || self.0.has("c_hash");
         let is_other = matches!(self.text("typ")?, Some("ID" | "Refresh" | "Offline"));
@@ -83,8 +94,45 @@ impl Claims {
     }
 }
 
+/// When a token counts.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::identity) struct Window {
+    /// Added to `exp`, and taken from `nbf`, for clocks that disagree.
+    pub(in crate::identity) leeway: Duration,
+    /// How far ahead a token may be issued.
+    pub(in crate::identity) issued_ahead: Duration,
+    /// The longest life of a token.
+    pub(in crate::identity) max_lifetime: Duration,
+}
+
+impl Window {
+    /// Checks when a token begins and ends, by the clock that was passed in. Answers its end and when it was issued.
+    pub(in crate::identity) fn times(
+        &self,
+        claims: &Claims,
+        now: Timestamp,
+    ) -> Result<(Timestamp, Option<Timestamp>), Rejected> {
+        let expires = claims.time("exp")?;
+        let expires = expires.ok_or_else(|| unusable("exp is missing"))?;
+        if now >= expires.after(self.leeway) {
+            return Err(Rejected::Expired);
+        }
+        let issued = claims.time("iat")?;
+        let starts = claims.time("nbf")?;
+        let is_early =
+            |start: Option<Timestamp>, leeway| start.is_some_and(|start| now.after(leeway) < start);
+        if is_early(starts, self.leeway) || is_early(issued, self.issued_ahead) {
+            return Err(Rejected::NotYetValid);
+        }
+        if expires > issued.unwrap_or(now).after(self.max_lifetime) {
+            return Err(Rejected::TooLongLived(self.max_lifetime));
+        }
+        Ok((expires, issued))
+    }
+}
+
 /// The rejection of a token for its claims.
-pub(super) fn unusable(why: impl std::fmt::Display) -> Rejected {
+pub(in crate::identity) fn unusable(why: impl std::fmt::Display) -> Rejected {
     Rejected::Claims(why.to_string())
 }
 

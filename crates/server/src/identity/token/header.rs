@@ -26,26 +26,26 @@ const ALGORITHMS: [&str; 15] = [
 ];
 
 /// A signed token in its parts.
-pub(super) struct Parts<'a> {
+pub(in crate::identity) struct Parts<'a> {
     /// The first two parts, with the point between them.
-    pub(super) signed: &'a str,
-    pub(super) header: Header,
+    pub(in crate::identity) signed: &'a str,
+    pub(in crate::identity) header: Header,
     /// The bytes of the second part.
-    pub(super) payload: Vec<u8>,
+    pub(in crate::identity) payload: Vec<u8>,
     /// The third part as it was sent.
-    pub(super) signature: &'a str,
+    pub(in crate::identity) signature: &'a str,
 }
 
 /// The members of a header that matter.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Header {
-    pub(super) alg: &'static str,
-    pub(super) kid: Option<String>,
+pub(in crate::identity) struct Header {
+    pub(in crate::identity) alg: &'static str,
+    pub(in crate::identity) kid: Option<String>,
 }
 
 impl<'a> Parts<'a> {
     /// Takes a token apart.
-    pub(super) fn of(token: &'a str) -> Result<Self, Rejected> {
+    pub(in crate::identity) fn of(token: &'a str) -> Result<Self, Rejected> {
         if token.len() > MAX_BYTES {
             return Err(Rejected::TooLong);
         }
@@ -77,7 +77,9 @@ impl Header {
         })?;
         let alg = match members.get("alg") {
             Some(Value::String(name)) => name.as_str(),
-            _ => return Err(Rejected::Header("alg is not a string")),
+            // Not the header of a signed token at all.
+            None => return Err(Rejected::Malformed),
+            Some(_) => return Err(Rejected::Header("alg is not a string")),
         };
         let known = ALGORITHMS.into_iter().find(|known| *known == alg);
         let alg = known.ok_or(Rejected::Algorithm)?;
@@ -150,7 +152,8 @@ mod tests {
             let header = format!("{{\"alg\":\"{alg}\"}}");
             assert_eq!(read(&header), Err(Rejected::Algorithm), "{header}");
         }
-        for odd in ["{}", "{\"alg\":null}", "{\"alg\":[\"HS256\"]}"] {
+        assert_eq!(read("{}"), Err(Rejected::Malformed));
+        for odd in ["{\"alg\":null}", "{\"alg\":[\"HS256\"]}"] {
             assert!(matches!(read(odd), Err(Rejected::Header(_))), "{odd}");
         }
     }

@@ -7,14 +7,15 @@ use serde_json::{Map, Value};
 
 /// The members of an object. Of two with the same name one reader would take the first and another the last, so it
 /// is kept that there were two (RFC 7519, section 4).
-pub(super) struct Members {
+#[derive(Clone)]
+pub(in crate::identity) struct Members {
     members: Map<String, Value>,
     repeated: Option<String>,
 }
 
 /// Why a text is not such an object.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum NotMembers {
+pub(in crate::identity) enum NotMembers {
     /// It is not a JSON object.
     Malformed,
     /// This member occurs twice.
@@ -23,7 +24,7 @@ pub(super) enum NotMembers {
 
 impl Members {
     /// Reads an object in which no member occurs twice.
-    pub(super) fn parse(text: &[u8]) -> Result<Self, NotMembers> {
+    pub(in crate::identity) fn parse(text: &[u8]) -> Result<Self, NotMembers> {
         let read: Self = serde_json::from_slice(text).map_err(|_| NotMembers::Malformed)?;
         match read.repeated {
             None => Ok(read),
@@ -32,8 +33,21 @@ impl Members {
     }
 
     /// A member, `null` included.
-    pub(super) fn get(&self, name: &str) -> Option<&Value> {
+    pub(in crate::identity) fn get(&self, name: &str) -> Option<&Value> {
         self.members.get(name)
+    }
+
+    /// The members of an object that was read before.
+    pub(in crate::identity) fn of(members: Map<String, Value>) -> Self {
+        Self {
+            members,
+            repeated: None,
+        }
+    }
+
+    /// The object.
+    pub(in crate::identity) fn into_map(self) -> Map<String, Value> {
+        self.members
     }
 
     /// Whether there is a member of this name.

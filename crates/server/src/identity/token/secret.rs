@@ -40,7 +40,7 @@ pub struct SecretSource {
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
     /// The file can't be read.
-    #[error("cannot read the signing secret {}: {cause}", .path.display())]
+    #[error("cannot read the secret {}: {cause}", .path.display())]
     Read {
         /// The file.
         path: PathBuf,
@@ -56,10 +56,10 @@ pub enum SecretError {
         cause: io::Error,
     },
     /// It is a folder, a pipe or a device.
-    #[error("the signing secret {} is not a regular file; name the file that holds it", .0.display())]
+    #[error("the secret {} is not a regular file; name the file that holds it", .0.display())]
     NotAFile(PathBuf),
     /// Other users of the machine could sign tokens, or choose what they are signed with.
-    #[error("the signing secret {} can be read or changed by other users (its mode is {mode:03o}); run chmod 600 {}",
+    #[error("the secret {} can be read or changed by other users (its mode is {mode:03o}); run chmod 600 {}",
             .path.display(), .path.display())]
     Exposed {
         /// The file.
@@ -80,8 +80,11 @@ pub enum SecretError {
     #[error("the signing secret {} is one byte again and again; put at least {MIN_BYTES} random bytes into it, \
              such as those of openssl rand -hex 32", .0.display())]
     Uniform(PathBuf),
+    /// It is empty, or not a text.
+    #[error("the secret {} is empty or not UTF-8 text", .0.display())]
+    NotText(PathBuf),
     /// The text is not a secret.
-    #[error("the signing secret {} has more than 65536 bytes; is this the right file?", .0.display())]
+    #[error("the secret {} has more than 65536 bytes; is this the right file?", .0.display())]
     TooLarge(PathBuf),
     /// There is none in any of the usual places.
     #[error("no signing secret found ({places}); name it with --secret-file or --data-dir")]
@@ -133,29 +136,7 @@ impl SecretSource {
     /// When the file can't be read, is open to other users, or holds what can't be a secret.
     pub fn load(&self) -> Result<Secret, SecretError> {
         let path = &self.path;
-        let read = |cause| SecretError::Read {
-            path: path.clone(),
-            cause,
-        };
-        // Before it is opened: to open a pipe is to wait for somebody who writes to it.
-        if !std::fs::metadata(path).map_err(read)?.is_file() {
-            return Err(SecretError::NotAFile(path.clone()));
-        }
-        let mut file = File::open(path).map_err(read)?;
-        let opened = file.metadata().map_err(read)?;
-        let mode = opened.permissions().mode() & 0o777;
-        if mode & OTHERS != 0 {
-            let path = path.clone();
-            return Err(SecretError::Exposed { path, mode });
-        }
-        if opened.len() > MAX_BYTES {
-            return Err(SecretError::TooLarge(path.clone()));
-        }
-        let mut key = Vec::new();
-        file.read_to_end(&mut key).map_err(read)?;
-        if key.last() == Some(&b'\n') {
-            key.pop();
-        }
+        let key = read_protected(path)?;
         if key.len() < MIN_BYTES {
             return Err(SecretError::Short {
                 path: path.clone(),
@@ -170,6 +151,45 @@ impl SecretSource {
             key,
         })
     }
+}
+
+/// Reads a secret that is a text, such as the password of a client.
+///
+/// # Errors
+/// When the file can't be read, is open to other users, is empty or is not UTF-8.
+pub(crate) fn read_secret(path: &Path) -> Result<String, SecretError> {
+    let text = String::from_utf8(read_protected(path)?);
+    text.ok()
+        .filter(|text| !text.is_empty())
+        .ok_or_else(|| SecretError::NotText(path.to_owned()))
+}
+
+/// The bytes of a file that only its owner can read and change, without one newline at the end.
+fn read_protected(path: &Path) -> Result<Vec<u8>, SecretError> {
+    let read = |cause| SecretError::Read {
+        path: path.to_owned(),
+        cause,
+    };
+    // Before it is opened: to open a pipe is to wait for somebody who writes to it.
+    if !std::fs::metadata(path).map_err(read)?.is_file() {
+        return Err(SecretError::NotAFile(path.to_owned()));
+    }
+    let mut file = File::open(path).map_err(read)?;
+    let opened = file.metadata().map_err(read)?;
+    let mode = opened.permissions().mode() & 0o777;
+    if mode & OTHERS != 0 {
+        let path = path.to_owned();
+        return Err(SecretError::Exposed { path, mode });
+    }
+    if opened.len() > MAX_BYTES {
+        return Err(SecretError::TooLarge(path.to_owned()));
+    }
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(read)?;
+    if bytes.last() == Some(&b'\n') {
+        bytes.pop();
+    }
+    Ok(bytes)
 }
 
 impl FromStr for SecretSource {

@@ -9,7 +9,7 @@ use prominence_core::permit::Principal;
 use prominence_core::{Job, Namespace, Timestamp};
 use serde_json::Value;
 
-use super::claims::{Claims, unusable};
+use super::claims::{Claims, Window, unusable};
 use super::header::{Header, Parts};
 use super::{ISSUER, Secret};
 
@@ -18,6 +18,9 @@ pub struct Verifier {
     keys: Vec<(Option<String>, DecodingKey)>,
     limits: TokenLimits,
 }
+
+/// The most characters of an issuer's name that a message repeats.
+const MAX_SHOWN: usize = 100;
 
 /// How far ahead a token may be issued at least. A job's token is often used at once, on another machine than the one
 /// that signed it, and the clocks of two machines are never quite the same.
@@ -84,6 +87,40 @@ pub enum Rejected {
     /// A claim is missing or can't be used.
     #[error("the token's claims can't be used: {0}")]
     Claims(String),
+    /// It is signed with a secret and names an issuer that has keys of its own.
+    #[error("the token names an issuer that does not sign with the secret of this service")]
+    ForeignIssuer,
+    /// It names an issuer whose tokens are not accepted.
+    #[error("the issuer of the token, {0:?}, is not one of those that are accepted here")]
+    UnknownIssuer(String),
+    /// Its issuer may not use this algorithm.
+    #[error("the token is not signed by an algorithm that its issuer uses here")]
+    IssuerAlgorithm,
+    /// Its issuer does not publish the key.
+    #[error("the token is signed with a key that its issuer does not publish")]
+    UnknownKey,
+    /// It is for another service.
+    #[error("the token is not meant for this service (aud, azp or client_id)")]
+    Audience,
+    /// Its user can't have this name here.
+    #[error("the token's user can't be named here: {0}")]
+    Name(String),
+    /// Its issuer says that it does not count.
+    #[error("the issuer of the token says that it is not valid")]
+    Inactive,
+    /// Its user is known and may not use this service.
+    #[error("you may not use this service: {0}")]
+    NotAdmitted(String),
+    /// Its issuer can't be asked.
+    #[error("the issuer of the token can't be asked just now")]
+    Unavailable(Duration),
+}
+
+impl Rejected {
+    /// The rejection of a token of this issuer, whose name is shown within bounds.
+    pub(in crate::identity) fn unknown_issuer(issuer: &str) -> Self {
+        Self::UnknownIssuer(issuer.chars().take(MAX_SHOWN).collect())
+    }
 }
 
 impl Verifier {
@@ -106,13 +143,30 @@ impl Verifier {
     /// # Errors
     /// See [`Rejected`].
     pub fn verify(&self, token: &str, now: Timestamp) -> Result<Principal, Rejected> {
-        let parts = Parts::of(token)?;
-        self.check_signature(&parts)?;
+        self.verify_parts(&Parts::of(token)?, |_| false, now)
+    }
+
+    /// The principal of a token that was taken apart. One that names an issuer whose tokens are signed with its own
+    /// keys is refused.
+    pub(in crate::identity) fn verify_parts(
+        &self,
+        parts: &Parts<'_>,
+        is_issuer: impl Fn(&str) -> bool,
+        now: Timestamp,
+    ) -> Result<Principal, Rejected> {
+        self.check_signature(parts)?;
         let claims = Claims::parse(&parts.payload)?;
-        let (expires, issued) = self.check_times(&claims, now)?;
+        let window = Window {
+            leeway: self.limits.leeway,
+            issued_ahead: self.limits.leeway.max(ISSUED_AHEAD),
+            max_lifetime: self.limits.max_lifetime,
+        };
+        let (expires, issued) = window.times(&claims, now)?;
         claims.check_purpose()?;
-        // Only its type matters: the secret says who issued the token.
-        claims.text("iss")?;
+        // The secret says who issued the token, whatever this names.
+        if claims.text("iss")?.is_some_and(is_issuer) {
+            return Err(Rejected::ForeignIssuer);
+        }
         let user = claims.text("username")?;
         let user = user.ok_or_else(|| unusable("username is missing"))?;
         let user =
@@ -128,46 +182,9 @@ impl Verifier {
         })
     }
 
-    /// Whether a token that was accepted before still is: only its end can have come since.
-    pub(super) fn is_current(&self, principal: &Principal, now: Timestamp) -> bool {
-        !self.has_ended(principal.expires, now)
-    }
-
     /// From when on a principal's token is not accepted any more.
     pub(crate) fn end_of(&self, principal: &Principal) -> Timestamp {
         principal.expires.after(self.limits.leeway)
-    }
-
-    fn has_ended(&self, expires: Timestamp, now: Timestamp) -> bool {
-        now >= expires.after(self.limits.leeway)
-    }
-
-    /// Checks when the token begins and ends, by the clock that was passed in. Answers its end and when it was issued.
-    fn check_times(
-        &self,
-        claims: &Claims,
-        now: Timestamp,
-    ) -> Result<(Timestamp, Option<Timestamp>), Rejected> {
-        let TokenLimits {
-            leeway,
-            max_lifetime,
-        } = self.limits;
-        let expires = claims.time("exp")?;
-        let expires = expires.ok_or_else(|| unusable("exp is missing"))?;
-        if self.has_ended(expires, now) {
-            return Err(Rejected::Expired);
-        }
-        let issued = claims.time("iat")?;
-        let starts = claims.time("nbf")?;
-        let is_early =
-            |start: Option<Timestamp>, leeway| start.is_some_and(|start| now.after(leeway) < start);
-        if is_early(starts, leeway) || is_early(issued, leeway.max(ISSUED_AHEAD)) {
-            return Err(Rejected::NotYetValid);
-        }
-        if expires > issued.unwrap_or(now).after(max_lifetime) {
-            return Err(Rejected::TooLongLived(max_lifetime));
-        }
-        Ok((expires, issued))
     }
 
     /// Where the token names a secret by `kid`, that one alone is tried; otherwise all are.
@@ -203,7 +220,7 @@ fn job(claims: &Claims) -> Result<Option<Job>, Rejected> {
 }
 
 /// The digest by which a token is named: of the signed text, because a signature can have a second valid form.
-fn digest_of(signed: &str) -> [u8; 32] {
+pub(in crate::identity) fn digest_of(signed: &str) -> [u8; 32] {
     let digest = digest::digest(&digest::SHA256, signed.as_bytes());
     let mut id = [0; 32];
     id.copy_from_slice(digest.as_ref());

@@ -1,0 +1,135 @@
+//! What is counted of issuers. Labels are those of the configuration, so that the number of series can't grow.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// An endpoint of an issuer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Endpoint {
+    Discovery,
+    Jwks,
+    Introspection,
+    Userinfo,
+}
+
+/// The outcome of a request to an issuer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Answered,
+    Failed,
+    /// It was not sent, because of the number of requests.
+    Limited,
+    /// It was not sent, because the issuer has not answered lately.
+    CircuitOpen,
+}
+
+/// The result of a verification.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Accepted,
+    Malformed,
+    Algorithm,
+    Issuer,
+    Key,
+    Signature,
+    Time,
+    Audience,
+    Claims,
+    Name,
+    Admission,
+    Unavailable,
+}
+
+/// The counters of one issuer.
+#[derive(Default)]
+pub(crate) struct Counters {
+    requests: [[AtomicU64; Outcome::ALL.len()]; Endpoint::ALL.len()],
+    verdicts: [AtomicU64; Verdict::ALL.len()],
+}
+
+impl Endpoint {
+    pub(crate) const ALL: [Self; 4] = [
+        Self::Discovery,
+        Self::Jwks,
+        Self::Introspection,
+        Self::Userinfo,
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Discovery => "discovery",
+            Self::Jwks => "jwks",
+            Self::Introspection => "introspection",
+            Self::Userinfo => "userinfo",
+        }
+    }
+}
+
+impl Outcome {
+    pub(crate) const ALL: [Self; 4] = [
+        Self::Answered,
+        Self::Failed,
+        Self::Limited,
+        Self::CircuitOpen,
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::Failed => "failed",
+            Self::Limited => "limited",
+            Self::CircuitOpen => "circuit_open",
+        }
+    }
+}
+
+impl Verdict {
+    pub(crate) const ALL: [Self; 12] = [
+        Self::Accepted,
+        Self::Malformed,
+        Self::Algorithm,
+        Self::Issuer,
+        Self::Key,
+        Self::Signature,
+        Self::Time,
+        Self::Audience,
+        Self::Claims,
+        Self::Name,
+        Self::Admission,
+        Self::Unavailable,
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Malformed => "malformed",
+            Self::Algorithm => "algorithm",
+            Self::Issuer => "issuer",
+            Self::Key => "key",
+            Self::Signature => "signature",
+            Self::Time => "time",
+            Self::Audience => "audience",
+            Self::Claims => "claims",
+            Self::Name => "name",
+            Self::Admission => "admission",
+            Self::Unavailable => "unavailable",
+        }
+    }
+}
+
+impl Counters {
+    pub(crate) fn asked(&self, endpoint: Endpoint, outcome: Outcome) {
+        self.requests[endpoint as usize][outcome as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn verified(&self, verdict: Verdict) {
+        self.verdicts[verdict as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn requests(&self, endpoint: Endpoint, outcome: Outcome) -> u64 {
+        self.requests[endpoint as usize][outcome as usize].load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn verdicts(&self, verdict: Verdict) -> u64 {
+        self.verdicts[verdict as usize].load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,109 @@
+//! The settings of issuers: a table `[[issuer]]` of the configuration file for each, or a file for each.
+
+mod check;
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::Span;
+use crate::identity::issuer::{ClaimPath, ClaimsFrom, Requirement, Unnamed, Unscoped};
+
+pub(super) use check::check;
+
+/// An issuer as it was written.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct IssuerSettings {
+    /// The label in metrics, in the log and in messages.
+    pub name: String,
+    /// `iss` of its tokens.
+    pub issuer: String,
+    /// The claim with the user's name.
+    pub user_claim: ClaimPath,
+    /// Where this claim and those of `require` are.
+    #[serde(default)]
+    pub claims_from: ClaimsFrom,
+    /// What the namespaces of its users begin with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub namespace_prefix: Option<String>,
+    /// A file with the namespaces of users.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub names_file: Option<PathBuf>,
+    /// Who is not in this file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unnamed: Option<Unnamed>,
+    /// Issuers whose users may be the same people.
+    #[serde(default)]
+    pub shares_names_with: Vec<String>,
+    /// Whether a name belongs to the first subject that has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pin_subject: Option<bool>,
+    /// One of these has to be in `aud`.
+    #[serde(default)]
+    pub audience: Vec<String>,
+    /// One of these has to be `azp` or `client_id`.
+    #[serde(default)]
+    pub authorized_parties: Vec<String>,
+    /// Whether tokens for other services are accepted.
+    #[serde(default)]
+    pub any_audience: bool,
+    /// Algorithms by which it may sign.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub algorithms: Option<Vec<String>>,
+    /// The tolerance for clocks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub leeway: Option<Span>,
+    /// What a token without capabilities is limited to.
+    #[serde(default)]
+    pub unscoped: Unscoped,
+    /// What a user must have.
+    #[serde(default)]
+    pub require: Vec<Requirement>,
+    /// The claim with the job's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub job_claim: Option<ClaimPath>,
+    /// A file with its keys.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jwks_file: Option<PathBuf>,
+    /// Its certificate authorities.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ca_file: Option<PathBuf>,
+    /// What is done with tokens that are not JSON Web Tokens.
+    #[serde(default)]
+    pub opaque: OpaqueSetting,
+    /// How tokens are introspected, and how long answers are used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub introspection: Option<IntrospectionSettings>,
+}
+
+/// What is done with tokens that are not JSON Web Tokens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OpaqueSetting {
+    /// They are refused.
+    #[default]
+    Refuse,
+    /// The introspection endpoint is asked.
+    Introspection,
+    /// The userinfo endpoint is asked.
+    Userinfo,
+}
+
+/// How an issuer is asked about tokens.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
+pub struct IntrospectionSettings {
+    /// The client as which this service asks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
+    /// A file with its secret.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_secret_file: Option<PathBuf>,
+    /// How long an answer is used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fresh: Option<Span>,
+    /// How long it is used while the issuer does not answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stale: Option<Span>,
+}

@@ -1,0 +1,246 @@
+//! The provider does not answer, answers nonsense, or is asked too often.
+
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::{assert_accepted, for_audience, refused, server, table, whoami};
+use crate::common::Server;
+use crate::provider::{AUDIENCE, Provider};
+
+/// No answer takes longer because of an issuer.
+const SOON: Duration = Duration::from_millis(3_500);
+
+/// What waits for an issuer that does not answer takes 3 s; everything else far less, also on a busy machine.
+const HELD_BY_ISSUER: Duration = Duration::from_millis(2_500);
+
+/// A server that asks the provider about opaque tokens.
+fn introspecting(provider: &Provider) -> (Server, tempfile::TempDir) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("client.secret");
+    std::fs::write(&file, "the secret of prominence-kv").unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let mut settings = table(
+        provider,
+        &format!(
+            "audience = [\"https://opaque.example.org\", \"{AUDIENCE}\"]\nopaque = \"introspection\""
+        ),
+    );
+    let _ = write!(
+        settings,
+        "[issuer.introspection]\nclient-id = \"prominence-kv\"\nclient-secret-file = \"{}\"\n",
+        file.display()
+    );
+    (server(&settings), folder)
+}
+
+fn opaque(provider: &Provider) -> String {
+    provider.mint(&[("audience", "https://opaque.example.org")])
+}
+
+#[test]
+fn opaque_tokens_are_introspected_and_remembered() {
+    let provider = Provider::start();
+    let (server, _folder) = introspecting(&provider);
+    let token = opaque(&provider);
+    for _ in 0..3 {
+        assert_eq!(whoami(&server, &token).json()["user"], "alice");
+    }
+    assert_eq!(provider.requests("/introspect"), 1);
+    server.clock.advance(Duration::from_secs(61));
+    assert_accepted(&server, &token);
+    assert_eq!(provider.requests("/introspect"), 2);
+    for _ in 0..3 {
+        refused(&server, "invented");
+    }
+    assert_eq!(
+        provider.requests("/introspect"),
+        3,
+        "a refusal is remembered"
+    );
+    refused(&for_audience(&provider), &token);
+}
+
+#[test]
+fn while_the_provider_is_down_each_token_is_answered_as_the_table_says() {
+    let mut provider = Provider::start();
+    let (server, _folder) = introspecting(&provider);
+    let (seen, new) = (provider.token("alice"), provider.token("bob"));
+    let (opaque_seen, opaque_new) = (opaque(&provider), opaque(&provider));
+    let unknown = provider.sign_with(&[], &json!({"header": {"kid": "unknown"}}));
+    let expired = provider.sign(&json!({"exp": server.clock_seconds() - 60}));
+    let elsewhere = provider.mint(&[("audience", "https://other.example.org")]);
+    assert_accepted(&server, &seen);
+    assert_accepted(&server, &opaque_seen);
+    provider.kill();
+    server.clock.advance(Duration::from_secs(61));
+    let job = server.token("alice");
+    for (token, status) in [
+        (&seen, 200),
+        (&new, 200),
+        (&unknown, 503),
+        (&opaque_seen, 200),
+        (&opaque_new, 503),
+        (&job, 200),
+        (&expired, 401),
+        (&elsewhere, 401),
+    ] {
+        let began = Instant::now();
+        let answer = whoami(&server, token);
+        assert_eq!(answer.status, status, "{}", answer.text());
+        assert_eq!(status == 503, !answer.header("retry-after").is_empty());
+        assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
+    }
+    // What was told of a token is used for a quarter of an hour.
+    server.clock.advance(Duration::from_secs(850));
+    whoami(&server, &opaque_seen).error(503, "unavailable");
+    assert_accepted(&server, &new);
+    provider.start_again();
+    server.clock.advance(Duration::from_secs(11));
+    assert_accepted(&server, &opaque_new);
+    assert_accepted(&server, &opaque_seen);
+}
+
+#[test]
+fn a_provider_that_hangs_keeps_nobody_waiting_for_long() {
+    let provider = Provider::start();
+    let (server, _folder) = introspecting(&provider);
+    assert_accepted(&server, &provider.token("alice"));
+    provider.fail("*", &json!({"hangs": true}));
+    let token = server.token("alice");
+    std::thread::scope(|scope| {
+        let ask = |number: usize| {
+            let began = Instant::now();
+            whoami(&server, &format!("opaque-{number}")).error(503, "unavailable");
+            assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
+        };
+        for number in 0..60 {
+            scope.spawn(move || ask(number));
+        }
+        for _ in 0..20 {
+            let began = Instant::now();
+            assert_accepted(&server, &token);
+            assert!(began.elapsed() < HELD_BY_ISSUER, "{:?}", began.elapsed());
+        }
+    });
+    let began = Instant::now();
+    whoami(&server, "opaque-late").error(503, "unavailable");
+    assert!(began.elapsed() < HELD_BY_ISSUER, "the circuit is open");
+}
+
+#[test]
+fn a_server_starts_without_the_provider_and_finds_it_later() {
+    let mut provider = Provider::start();
+    let token = provider.token("alice");
+    provider.kill();
+    let server = for_audience(&provider);
+    whoami(&server, &token).error(503, "unavailable");
+    assert_accepted(&server, &server.token("alice"));
+    provider.start_again();
+    server.clock.advance(Duration::from_secs(11));
+    assert_accepted(&server, &token);
+}
+
+#[test]
+fn keys_that_were_not_confirmed_for_a_day_accept_nothing_new() {
+    let mut provider = Provider::start();
+    let server = for_audience(&provider);
+    let day = 86_400;
+    let long = json!({"exp": server.clock_seconds() + 3 * day});
+    let (seen, new) = (
+        provider.sign(&long),
+        provider.sign(&{
+            let mut claims = long.clone();
+            claims["jti"] = "new".into();
+            claims
+        }),
+    );
+    assert_accepted(&server, &seen);
+    provider.kill();
+    server.clock.advance(Duration::from_secs(day + 60));
+    assert_accepted(&server, &seen);
+    whoami(&server, &new).error(503, "unavailable");
+    provider.start_again();
+    server.clock.advance(Duration::from_secs(11));
+    assert_accepted(&server, &new);
+}
+
+#[test]
+fn one_client_with_invented_tokens_does_not_use_up_the_introspection_of_others() {
+    let provider = Provider::start();
+    let (server, _folder) = introspecting(&provider);
+    let good = opaque(&provider);
+    let before = provider.requests("/introspect");
+    let flood = server.client_from("127.0.0.2");
+    for number in 0..300 {
+        let status = flood(&format!("invented-{number}"));
+        assert!(matches!(status, 401 | 503), "{status}");
+    }
+    let asked = provider.requests("/introspect") - before;
+    assert!(asked <= 120, "{asked}");
+    assert_accepted(&server, &good);
+}
+
+#[test]
+fn an_answer_that_is_none_is_503_and_redirects_are_not_followed() {
+    let (provider, other) = (Provider::start(), Provider::start());
+    let (server, _folder) = introspecting(&provider);
+    let token = opaque(&provider);
+    let location = format!("{}/introspect", other.issuer);
+    for fault in [
+        json!({"status": 401, "body": "{}"}),
+        json!({"status": 200, "type": "text/html", "body": "<!doctype html>"}),
+        json!({"status": 200, "bytes": 10_000_000}),
+        json!({"status": 302, "location": location}),
+        json!({"status": 200, "body": "[]"}),
+        json!({"status": 200, "body": "{}"}),
+        json!({"status": 500, "body": "{}"}),
+    ] {
+        provider.fail("/introspect", &fault);
+        let answer = whoami(&server, &token);
+        assert_eq!(answer.status, 503, "{fault}: {}", answer.text());
+    }
+    assert_eq!(other.requests("/introspect"), 0);
+    provider.heal();
+    server.clock.advance(Duration::from_secs(11));
+    assert_accepted(&server, &token);
+    let error = "{\"active\": false}";
+    provider.fail("/introspect", &json!({"body": error}));
+    server.clock.advance(Duration::from_secs(61));
+    refused(&server, &token);
+}
+
+#[test]
+fn userinfo_of_another_subject_is_refused() {
+    let provider = Provider::start();
+    let settings = format!("audience = [\"{AUDIENCE}\"]\nclaims-from = \"userinfo\"");
+    let server = server(&table(&provider, &settings));
+    let token = provider.sign(&json!({"preferred_username": null}));
+    let told = |sub: &str| {
+        let body = json!({"sub": sub, "preferred_username": "alice"}).to_string();
+        provider.fail("/userinfo", &json!({"body": body}));
+    };
+    told("bob");
+    refused(&server, &token);
+    told("alice");
+    server.clock.advance(Duration::from_secs(11));
+    assert_eq!(whoami(&server, &token).json()["user"], "alice");
+    provider.fail("/userinfo", &json!({"status": 401, "body": "{}"}));
+    server.clock.advance(Duration::from_secs(61));
+    refused(&server, &token);
+    provider.fail("/userinfo", &json!({"status": 403, "body": "{}"}));
+    server.clock.advance(Duration::from_secs(11));
+    whoami(&server, &token).error(503, "unavailable");
+}
+
+#[test]
+fn an_opaque_token_can_be_looked_up_by_userinfo_alone() {
+    let provider = Provider::start();
+    let settings = "any-audience = true\nopaque = \"userinfo\"";
+    let server = server(&table(&provider, settings));
+    let token = provider.mint(&[("audience", "none"), ("user", "bob")]);
+    assert_eq!(whoami(&server, &token).json()["user"], "bob");
+    refused(&server, "invented");
+}

@@ -71,7 +71,7 @@ fn a_reader_that_dribbles_is_cut_off_in_the_middle_of_an_answer() {
     /// Of these values each byte is six in JSON: far more than buffers take.
     const VALUES: usize = 300;
     let server = impatient(Duration::from_secs(1));
-    let (alice, anyone) = (server.user("alice"), server.anonymous());
+    let (alice, monitor) = (server.user("alice"), server.user("monitor"));
     let value = vec![1; VALUE_BYTES];
     for n in 0..VALUES {
         alice.set(&format!("/kv/v/{n}"), &value);
@@ -89,7 +89,7 @@ fn a_reader_that_dribbles_is_cut_off_in_the_middle_of_an_answer() {
     eventually("only the connection of this question is left", || {
         std::thread::sleep(PAUSE);
         let _ = (&stream).read(&mut [0; AT_A_TIME]);
-        gauge(&anyone, "prominence_connections ") == 1
+        gauge(&monitor, "prominence_connections ") == 1
     });
 }
 

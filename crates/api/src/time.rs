@@ -6,7 +6,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use prominence_core::Timestamp;
 
 /// Longest duration that can be asked for: a hundred years of 365 days.
-pub const MAX_DURATION: Duration = Duration::from_secs(100 * 365 * 86_400);
+const MAX_DURATION: Duration = Duration::from_secs(100 * 365 * 86_400);
 
 /// The units of a duration in seconds, the largest first.
 const UNITS: [(u8, u64); 4] = [(b'd', 86_400), (b'h', 3_600), (b'm', 60), (b's', 1)];

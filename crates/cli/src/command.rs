@@ -55,8 +55,8 @@ use duplicate::Original;
 
 use crate::args::kv::KvCommand;
 use crate::args::token::TokenCommand;
-use crate::args::{Arguments, Command, Connection, Version, help};
-use crate::config::{self, Environment};
+use crate::args::{Arguments, Command, Version, help};
+use crate::config::{self, Connection, Environment};
 use crate::failure::Failure;
 use crate::output::Output;
 

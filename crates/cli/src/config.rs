@@ -6,6 +6,7 @@
 //! is a flag: a user who types `--profile site` must not reach the server of a variable that was
 //! exported earlier.
 
+mod connection;
 mod environment;
 mod profiles;
 mod sources;
@@ -21,10 +22,10 @@ use prominence_client::{
     Client, Config, Credentials, Notice, OnNotice, Timeouts, Token, TokenFile, TokenFileError,
 };
 
-use crate::args::Connection;
 use crate::failure::Failure;
 use crate::output;
 
+pub(crate) use connection::Connection;
 pub(crate) use environment::Environment;
 pub(crate) use profiles::{ProfileName, Profiles};
 pub(crate) use sources::{Found, Origin, Sources, TokenPlace};
@@ -34,15 +35,15 @@ pub(crate) const URL: &str = "PROMINENCE_URL";
 /// The token itself.
 pub(crate) const TOKEN: &str = "PROMINENCE_TOKEN";
 /// A file with the token.
-pub(crate) const TOKEN_FILE: &str = "PROMINENCE_TOKEN_FILE";
+const TOKEN_FILE: &str = "PROMINENCE_TOKEN_FILE";
 /// A file with certificate authorities.
-pub(crate) const CA_FILE: &str = "PROMINENCE_CA_FILE";
+const CA_FILE: &str = "PROMINENCE_CA_FILE";
 /// The profile of the client file.
 pub(crate) const PROFILE: &str = "PROMINENCE_PROFILE";
 /// `False` (or another word for it) switches the check of the server's certificate off.
-pub(crate) const SSL_VERIFY: &str = "PROMINENCE_SSL_VERIFY";
+const SSL_VERIFY: &str = "PROMINENCE_SSL_VERIFY";
 /// The time during which a failed request is repeated.
-pub(crate) const RETRY: &str = "PROMINENCE_RETRY_FOR";
+const RETRY: &str = "PROMINENCE_RETRY_FOR";
 /// The longest silence of the server before a connection counts as lost.
 pub(crate) const TIMEOUT: &str = "PROMINENCE_TIMEOUT";
 

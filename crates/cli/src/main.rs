@@ -7,6 +7,7 @@
 //! | [`command`] | one file for each command |
 //! | [`lease`] | runs a command under a lease: a lock or a claim |
 //! | [`output`] | the only place that prints |
+//! | [`text`] | texts that arguments, the environment and the client file have in common |
 //! | [`failure`] | what went wrong becomes a sentence and an exit status |
 
 mod args;
@@ -16,6 +17,7 @@ mod config;
 mod failure;
 mod lease;
 mod output;
+mod text;
 
 use std::io::Write as _;
 use std::process::ExitCode;

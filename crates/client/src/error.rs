@@ -1,4 +1,4 @@
-//! What can go wrong, as what a caller can do about it.
+//! Errors, by the action that a caller can take.
 
 use std::fmt;
 use std::io;
@@ -12,8 +12,7 @@ use crate::explain::{explain, is_lasting, is_lookup, proxy_status};
 
 /// Statuses of which this program knows more than a text (RFC 9110, section 15).
 pub(crate) const BAD_REQUEST: u16 = 400;
-pub(crate) const PROXY_AUTHENTICATION: u16 = 407;
-pub(crate) const REQUEST_TIMEOUT: u16 = 408;
+const REQUEST_TIMEOUT: u16 = 408;
 pub(crate) const CONTENT_TOO_LARGE: u16 = 413;
 pub(crate) const TOO_MANY_REQUESTS: u16 = 429;
 pub(crate) const BAD_GATEWAY: u16 = 502;
@@ -54,17 +53,17 @@ pub enum Error {
     /// The server can't answer now.
     #[error("{refusal}")]
     Unavailable {
-        /// What it said.
+        /// Its message.
         refusal: Refusal,
-        /// Whether a change may have happened.
+        /// The fate of a change.
         fate: Fate,
     },
     /// Any other refusal: a bug or damage on the server's side, or what this server can't do.
     #[error("{refusal}")]
     Failed {
-        /// What it said.
+        /// Its message.
         refusal: Refusal,
-        /// Whether a change may have happened.
+        /// The fate of a change.
         fate: Fate,
     },
     /// No answer came.
@@ -77,7 +76,7 @@ pub enum Error {
         /// Why not.
         #[source]
         cause: Box<ureq::Error>,
-        /// Whether a change may have happened.
+        /// The fate of a change.
         fate: Fate,
     },
     /// A proxy in front of the server, or another server at its address, has answered.
@@ -89,7 +88,7 @@ pub enum Error {
         status: u16,
         /// The answer in short, and what to do next.
         what: String,
-        /// Whether a change may have happened.
+        /// The fate of a change.
         fate: Fate,
     },
     /// The answer does not make sense, or did not arrive whole.
@@ -100,9 +99,9 @@ pub enum Error {
     BadAnswer {
         /// Where.
         url: String,
-        /// What is odd about it.
+        /// The fault.
         what: String,
-        /// Whether a change may have happened.
+        /// The fate of a change.
         fate: Fate,
     },
     /// This machine has no list of certificate authorities.
@@ -128,17 +127,17 @@ pub enum Error {
     Proxy {
         /// The variable.
         variable: &'static str,
-        /// What is wrong with it. The text may have a password and is not shown.
+        /// The fault. The text may have a password and is not shown.
         reason: String,
     },
 }
 
-/// What the server said.
+/// The error body of the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// The HTTP status.
     pub status: u16,
-    /// What programs tell errors apart by; `None` for one that this version does not know.
+    /// The code by which programs tell errors apart; `None` for one that this version does not know.
     pub code: Option<ErrorCode>,
     /// The sentence for a person.
     pub message: String,
@@ -147,7 +146,7 @@ pub struct Refusal {
 }
 
 impl Error {
-    /// Whether a change that was asked for may have happened all the same.
+    /// The fate of a change that was asked for.
     #[must_use]
     pub fn fate(&self) -> Fate {
         match self {
@@ -160,13 +159,13 @@ impl Error {
         }
     }
 
-    /// Whether a watch asked for changes that the server no longer keeps.
+    /// True if a watch asked for changes that the server no longer keeps.
     #[must_use]
     pub fn is_compacted(&self) -> bool {
         matches!(self, Self::Failed { refusal, .. } if refusal.code == Some(ErrorCode::Compacted))
     }
 
-    /// Whether the same request may succeed in a moment.
+    /// True if the same request may succeed in a moment.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
@@ -195,7 +194,7 @@ impl Error {
         }
     }
 
-    /// Whether a connection that stood was lost before the answer.
+    /// True if a connection that stood was lost before the answer.
     pub(crate) fn is_lost_connection(&self) -> bool {
         match self {
             Self::Unreachable { cause, .. } => {
@@ -227,7 +226,7 @@ impl Error {
         self
     }
 
-    /// Whether the server is there and refuses for now.
+    /// True if the server is there and refuses for now.
     pub(crate) fn is_refusal(&self) -> bool {
         matches!(self, Self::RateLimited(_) | Self::Unavailable { .. })
     }
@@ -269,7 +268,7 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// What is known about a change after this error of the transport: nothing was sent where no
+/// The fate of a change after this error of the transport: nothing was sent where no
 /// connection stood.
 pub(crate) fn fate_of(error: &ureq::Error) -> Fate {
     let connected = match error {

@@ -7,10 +7,12 @@ use std::io;
 use rustls::{AlertDescription, InvalidMessage};
 use ureq::Timeout;
 
-use crate::error::PROXY_AUTHENTICATION;
 use crate::transport::{CutOff, ProxyTls};
 
-/// How the standard library begins its error for a name that can't be resolved.
+/// The status with which a proxy asks for a user and a password (RFC 9110, section 15.5.8).
+pub(crate) const PROXY_AUTHENTICATION: u16 = 407;
+
+/// The start of the standard library's error for a name that can't be resolved.
 const LOOKUP: &str = "failed to lookup address information";
 
 /// Why no answer came from this URL, and the next step.
@@ -65,7 +67,7 @@ fn explain_connection(error: &ureq::Error, url: &str) -> String {
     }
 }
 
-/// What to say of an answer from this URL that is no HTTP.
+/// The sentence for an answer from this URL that is not HTTP.
 pub(crate) fn no_http(url: &str) -> String {
     match url.starts_with("https:") {
         true => "it is not valid HTTP".to_owned(),
@@ -85,7 +87,7 @@ pub(crate) fn proxy_status(error: &ureq::Error) -> Option<u16> {
     reason.rsplit('/').next()?.parse().ok()
 }
 
-/// Whether another try can't help, because the two ends don't understand or trust each other.
+/// True if another try can't help, because the two ends don't understand or trust each other.
 pub(crate) fn is_lasting(error: &ureq::Error) -> bool {
     match error {
         ureq::Error::Io(error) => {
@@ -105,12 +107,12 @@ fn inner<E: std::error::Error + 'static>(error: &io::Error) -> Option<&E> {
     error.get_ref()?.downcast_ref()
 }
 
-/// Whether a name could not be resolved, so that nothing was sent.
+/// True if a name could not be resolved, so that nothing was sent.
 pub(crate) fn is_lookup(error: &io::Error) -> bool {
     error.to_string().starts_with(LOOKUP)
 }
 
-/// Whether the HTTP library found that what a SOCKS proxy sent is not SOCKS.
+/// True if the HTTP library found that what a SOCKS proxy sent is not SOCKS.
 fn is_no_socks(error: &io::Error) -> bool {
     let texts = ["invalid response version", "invalid reserved byte"];
     error.kind() == io::ErrorKind::InvalidData && texts.contains(&error.to_string().as_str())

@@ -9,9 +9,10 @@ use serde::de::DeserializeOwned;
 use ureq::http::{HeaderMap, Method, Response, StatusCode, header};
 
 use crate::error::{
-    BAD_GATEWAY, BAD_REQUEST, CONTENT_TOO_LARGE, Error, Fate, GATEWAY_TIMEOUT,
-    PROXY_AUTHENTICATION, Refusal, TOO_MANY_REQUESTS, UNAVAILABLE,
+    BAD_GATEWAY, BAD_REQUEST, CONTENT_TOO_LARGE, Error, Fate, GATEWAY_TIMEOUT, Refusal,
+    TOO_MANY_REQUESTS, UNAVAILABLE,
 };
+use crate::explain::PROXY_AUTHENTICATION;
 use crate::page::headline;
 use crate::request::Request;
 
@@ -21,7 +22,7 @@ pub(crate) const MAX_SMALL: u64 = 1 << 20;
 /// Bytes that are read of an answer that is not the server's: its title is at the beginning.
 const MAX_PAGE: usize = 64 << 10;
 
-/// How long such an answer is read for, as it may be a stream without an end.
+/// The time limit for reading such an answer, as it may be a stream without an end.
 const PAGE_WITHIN: Duration = Duration::from_secs(2);
 
 /// Bytes below which no proxy sets its limit on bodies. Whatever refuses a shorter one has another reason.
@@ -32,7 +33,7 @@ pub(crate) struct Reply {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
-    /// Whether the end of the body could be told from a broken connection.
+    /// True if the end of the body could be told from a broken connection.
     delimited: bool,
 }
 
@@ -69,7 +70,7 @@ impl Reply {
         })
     }
 
-    /// Whether the server has made this answer: it has the marks that the server puts on every answer, and
+    /// True if the server has made this answer: it has the marks that the server puts on every answer, and
     /// an error has the server's JSON besides.
     pub(crate) fn is_ours(&self, request: &Request<'_>) -> bool {
         let has_body = request.method != Method::HEAD;
@@ -208,14 +209,14 @@ impl Reply {
         }
     }
 
-    /// Whether the body has this word.
+    /// True if the body has this word.
     fn mentions(&self, word: &str) -> bool {
         String::from_utf8_lossy(&self.body)
             .to_lowercase()
             .contains(word)
     }
 
-    /// What a status without a body says.
+    /// The error of a status without a body.
     fn said(&self) -> ErrorBody {
         let reason = self.status.canonical_reason().unwrap_or("no reason");
         ErrorBody {
@@ -227,7 +228,7 @@ impl Reply {
     }
 }
 
-/// Whether an answer has the marks that the server puts on every one: it names the request, and is never
+/// True if an answer has the marks that the server puts on every one: it names the request, and is never
 /// a web page.
 pub(crate) fn is_marked(headers: &HeaderMap) -> bool {
     let kind = headers.get(header::CONTENT_TYPE);
@@ -251,7 +252,7 @@ fn beginning(body: &mut ureq::Body) -> Vec<u8> {
     found
 }
 
-/// What a status without a body stands for.
+/// The code that a status without a body stands for.
 fn code_of_status(status: StatusCode) -> Option<ErrorCode> {
     [
         ErrorCode::BadRequest,

@@ -1,12 +1,18 @@
-//! What a listing shows: the items of a page, from stored keys in their order.
+//! The answers to readers: the items of a page, a count of keys, and the changes of a log.
 //!
-//! An engine visits its stored keys and goes on where the [`Step`] says, so that a folder of a
-//! one-level listing is passed with one seek, and so is what a listing hides.
+//! An engine visits its stored keys in their order and goes on where the [`Step`] says, so that a
+//! folder of a one-level listing is passed with one seek, and so is what a listing hides.
 
+use std::ops::ControlFlow;
+
+use crate::change::{Change, Changes, Cursor};
 use crate::key::{Key, Prefix};
-use crate::limits::MAX_PAGE_BYTES;
+use crate::limits::{MAX_CHANGES, MAX_PAGE_BYTES};
 use crate::revision::Revision;
-use crate::scan::{Depth, Item, Page, Scan};
+use crate::scan::{Count, Depth, Item, Page, Scan, Visibility};
+
+/// Changes that one read of a log examines before other readers get a turn.
+const MAX_EXAMINED_CHANGES: usize = 10_000;
 
 /// The stored key to visit after another.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,17 +44,17 @@ impl<'a> PageBuilder<'a> {
         }
     }
 
-    /// Adds a stored key that begins with the scan's prefix and sorts after [`Scan::after`].
-    /// `is_live` and `item` are called only where the page depends on them, so that an engine reads
-    /// the metadata and the value of a key only then.
+    /// Adds a stored key that begins with the scan's prefix and sorts after [`Scan::after`]. `live`
+    /// reads the entry as far as it has to, and returns `None` where it has expired; `item` makes
+    /// the item of it. Both are called only where the page depends on them.
     ///
     /// # Errors
-    /// Those of `is_live` and `item`.
-    pub fn add<E>(
+    /// Those of `live` and `item`.
+    pub fn add<T, E>(
         &mut self,
         key: Key,
-        is_live: impl FnOnce() -> Result<bool, E>,
-        item: impl FnOnce(Key) -> Result<Item, E>,
+        live: impl FnOnce() -> Result<Option<T>, E>,
+        item: impl FnOnce(Key, T) -> Result<Item, E>,
     ) -> Result<Step, E> {
         let scan = self.scan;
         if let Some(step) = past_hidden(&scan.prefix, &key) {
@@ -66,16 +72,19 @@ impl<'a> PageBuilder<'a> {
         {
             return Ok(step);
         }
-        // Another key of the folder may be live.
-        if !is_live()? {
+        let Some(entry) = live()? else {
+            // Another key of the folder may be live.
             return Ok(Step::Next);
-        }
+        };
         let page = &mut self.page;
         if page.items.len() == scan.limit.get() || self.weight >= MAX_PAGE_BYTES {
             page.next = page.items.last().map(Item::position);
             return Ok(Step::Stop);
         }
-        let item = folder.map_or_else(|| item(key), |folder| Ok(Item::Folder(folder)))?;
+        let item = match folder {
+            None => item(key, entry)?,
+            Some(folder) => Item::Folder(folder),
+        };
         self.weight += item.weight();
         page.items.push(item);
         Ok(step)
@@ -91,9 +100,124 @@ impl<'a> PageBuilder<'a> {
     }
 }
 
+/// Counts the keys under a prefix.
+#[derive(Debug)]
+pub struct KeyCounter {
+    prefix: Prefix,
+    visibility: Visibility,
+    keys: u64,
+}
+
+impl KeyCounter {
+    /// A counter that has counted nothing.
+    #[must_use]
+    pub fn new(prefix: Prefix, visibility: Visibility) -> Self {
+        Self {
+            prefix,
+            visibility,
+            keys: 0,
+        }
+    }
+
+    /// Counts a stored key that begins with the prefix. `is_live` is called only where the count
+    /// depends on it.
+    ///
+    /// # Errors
+    /// Those of `is_live`.
+    pub fn add<E>(
+        &mut self,
+        key: &Key,
+        is_live: impl FnOnce() -> Result<bool, E>,
+    ) -> Result<Step, E> {
+        if self.visibility == Visibility::Listed
+            && let Some(step) = past_hidden(&self.prefix, key)
+        {
+            return Ok(step);
+        }
+        self.keys += u64::from(is_live()?);
+        Ok(Step::Next)
+    }
+
+    /// The keys that were counted, of a snapshot with this revision.
+    #[must_use]
+    pub fn count(&self, revision: Revision) -> Count {
+        Count {
+            keys: self.keys,
+            revision,
+        }
+    }
+}
+
+/// The result of one bounded read of a log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LogRead {
+    /// Changes that the prefix shows.
+    Changes(Changes),
+    /// None up to this cursor, and there may be more after it.
+    Continue(Cursor),
+    /// None up to this cursor, which is the end of the log.
+    CaughtUp(Cursor),
+}
+
+/// Collects the changes after a cursor that a prefix shows.
+#[derive(Debug)]
+pub struct LogReader<'a> {
+    prefix: &'a Prefix,
+    changes: Vec<Change>,
+    /// Everything up to this cursor has been read.
+    next: Cursor,
+    examined: usize,
+}
+
+impl<'a> LogReader<'a> {
+    /// A reader that has read nothing after this cursor.
+    #[must_use]
+    pub fn new(prefix: &'a Prefix, after: Cursor) -> Self {
+        Self {
+            prefix,
+            changes: Vec::new(),
+            next: after,
+            examined: 0,
+        }
+    }
+
+    /// Adds the next change of the log; one that was read before is passed over. The read is
+    /// complete where this breaks.
+    pub fn add(&mut self, change: Change) -> ControlFlow<()> {
+        if change.at <= self.next {
+            return ControlFlow::Continue(());
+        }
+        self.next = change.at;
+        self.examined += 1;
+        if self.prefix.shows(&change.key) {
+            self.changes.push(change);
+        }
+        let is_full = self.changes.len() >= MAX_CHANGES.get();
+        match is_full || self.examined >= MAX_EXAMINED_CHANGES {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
+    }
+
+    /// The result of the read; `is_end` where it added all changes that the log has. Commits are in
+    /// the log whole, so at its end nothing of the last one is left.
+    #[must_use]
+    pub fn finish(self, is_end: bool) -> LogRead {
+        let next = match is_end {
+            true => Cursor::after(self.next.revision),
+            false => self.next,
+        };
+        let changes = self.changes;
+        match is_end {
+            _ if !changes.is_empty() => LogRead::Changes(Changes { changes, next }),
+            true => LogRead::CaughtUp(next),
+            false => LogRead::Continue(next),
+        }
+    }
+}
+
 /// The step after a stored key that listings of the prefix hide; `None` where they show it.
-#[must_use]
-pub fn past_hidden(prefix: &Prefix, key: &Key) -> Option<Step> {
+fn past_hidden(prefix: &Prefix, key: &Key) -> Option<Step> {
     prefix.hidden_part(key).map(|length| past(key, length))
 }
 

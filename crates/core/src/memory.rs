@@ -17,8 +17,8 @@ use crate::commit::{Commit, Committed};
 use crate::entry::{Entry, Metadata};
 use crate::error::StoreError;
 use crate::key::{Key, Prefix};
-use crate::limits::{MAX_CHANGES, Quota};
-use crate::listing::{PageBuilder, Step};
+use crate::limits::Quota;
+use crate::listing::{KeyCounter, LogRead, LogReader, PageBuilder, Step};
 use crate::namespace::{Job, Namespace};
 use crate::rules::{self, Circumstances, FirstFree, Plan, View, Visit};
 use crate::scan::{Count, Item, Page, Scan, Visibility};
@@ -114,17 +114,11 @@ impl Store for MemoryStore {
         visibility: Visibility,
     ) -> Result<Count, StoreError> {
         Ok(self.read(namespace, |space, now| {
-            let live = space
-                .under(prefix)
-                .filter(|(_, entry)| entry.metadata.is_live(now));
-            let counted = live.filter(|(key, _)| match visibility {
-                Visibility::Listed => prefix.shows(key),
-                Visibility::All => true,
+            let mut counter = KeyCounter::new(prefix.clone(), visibility);
+            space.visit_steps(prefix, None, |key, entry| {
+                counter.add(key, || Ok(entry.metadata.is_live(now)))
             });
-            Count {
-                keys: counted.count() as u64,
-                revision: space.usage.revision,
-            }
+            counter.count(space.usage.revision)
         }))
     }
 
@@ -158,16 +152,16 @@ impl Store for MemoryStore {
         &self,
         namespace: &Namespace,
         prefix: &Prefix,
-        after: Cursor,
+        mut after: Cursor,
     ) -> Result<Changes, StoreError> {
         loop {
-            // Listening before looking, so that a change in between is not slept through.
+            // The listener comes before the read, so that a change in between wakes it.
             let woken = self.changed.listen();
-            let found = self.read(namespace, |space, _| space.changes(prefix, after))?;
-            if let Some(changes) = found {
-                return Ok(changes);
+            match self.read(namespace, |space, _| space.changes(prefix, after))? {
+                LogRead::Changes(changes) => return Ok(changes),
+                LogRead::Continue(next) => after = next,
+                LogRead::CaughtUp(_) => woken.await,
             }
-            woken.await;
         }
     }
 
@@ -210,27 +204,39 @@ impl Space {
             .take_while(|(key, _)| prefix.matches(key))
     }
 
-    fn page(&self, scan: &Scan, now: Timestamp) -> Page {
-        let mut page = PageBuilder::new(scan);
-        let after = scan.after.as_ref().map_or("", Prefix::as_str);
+    /// Visits the entries under a prefix that sort after `after`, and goes on where `visit` says.
+    fn visit_steps<'s>(
+        &'s self,
+        prefix: &Prefix,
+        after: Option<&Prefix>,
+        mut visit: impl FnMut(&'s Key, &'s Entry) -> Result<Step, Infallible>,
+    ) {
+        let after = after.map_or("", Prefix::as_str);
         let mut from = String::new();
-        for (key, entry) in self.under(&scan.prefix) {
+        for (key, entry) in self.under(prefix) {
             if key.as_str() <= after || key.as_str() < from.as_str() {
                 continue;
             }
-            let is_live = || Ok::<_, Infallible>(entry.metadata.is_live(now));
-            let item = |key| Ok(Item::project(key, entry.clone(), scan.projection));
-            let Ok(step) = page.add(key.clone(), is_live, item);
+            let Ok(step) = visit(key, entry);
             match step {
                 Step::Next => {}
                 Step::Seek(to) => from = to,
                 Step::Stop => break,
             }
         }
+    }
+
+    fn page(&self, scan: &Scan, now: Timestamp) -> Page {
+        let mut page = PageBuilder::new(scan);
+        self.visit_steps(&scan.prefix, scan.after.as_ref(), |key, entry| {
+            let live = || Ok(entry.metadata.is_live(now).then(|| entry.clone()));
+            let item = |key, entry| Ok(Item::project(key, entry, scan.projection));
+            page.add(key.clone(), live, item)
+        });
         page.finish(self.usage.revision)
     }
 
-    fn changes(&self, prefix: &Prefix, after: Cursor) -> Result<Option<Changes>, StoreError> {
+    fn changes(&self, prefix: &Prefix, after: Cursor) -> Result<LogRead, StoreError> {
         if let Some(forgotten) = self.forgotten
             && after < forgotten
         {
@@ -239,19 +245,10 @@ impl Space {
             });
         }
         let start = self.log.partition_point(|change| change.at <= after);
-        let mut matching = self.log[start..]
-            .iter()
-            .filter(|change| prefix.shows(&change.key))
-            .peekable();
-        let changes: Vec<_> = matching.by_ref().take(MAX_CHANGES.get()).cloned().collect();
-        let (Some(last), Some(end)) = (changes.last(), self.log.last()) else {
-            return Ok(None);
-        };
-        let next = match matching.peek() {
-            Some(_) => last.at,
-            None => Cursor::after(end.at.revision),
-        };
-        Ok(Some(Changes { changes, next }))
+        let mut reader = LogReader::new(prefix, after);
+        let mut left = self.log[start..].iter();
+        let is_end = left.all(|change| reader.add(change.clone()).is_continue());
+        Ok(reader.finish(is_end))
     }
 
     fn write(&mut self, plan: &Plan, author: Option<&Job>, now: Timestamp) {

@@ -17,11 +17,8 @@ mod record;
 mod writer;
 
 use std::io;
-use std::path::PathBuf;
 
 use prominence_core::{StoreError, Timestamp};
-
-use crate::embedded::OpenError;
 
 pub(crate) use read::Records;
 pub use read::verify;
@@ -54,9 +51,9 @@ pub enum BackupError {
     Write(#[source] io::Error),
 }
 
-/// The reason why a backup can't be read or restored. Each message names the remedy.
+/// The reason why a backup can't be read. Each message names the remedy.
 #[derive(Debug, thiserror::Error)]
-pub enum RestoreError {
+pub enum BackupReadError {
     /// It begins with something else.
     #[error("this is not a backup of a store; give a file that prominence admin backup made")]
     NotABackup,
@@ -88,30 +85,4 @@ pub enum RestoreError {
     /// It can't be read.
     #[error("the backup can't be read: {0}; look at the file or its disk, and try again")]
     Read(#[source] io::Error),
-    /// The folder is not free for it.
-    #[error("{} holds {found:?} already; restore into an empty or a new folder", .folder.display())]
-    NotEmpty {
-        /// The folder of the new store.
-        folder: PathBuf,
-        /// A name found there.
-        found: String,
-    },
-    /// The folder is a store already.
-    #[error("{} holds a store already; restore into an empty or a new folder", .folder.display())]
-    IsAStore {
-        /// The folder of the new store.
-        folder: PathBuf,
-    },
-    /// The folder can't be made a store.
-    #[error(transparent)]
-    Folder(#[from] OpenError),
-    /// A record can't be stored.
-    #[error("the store in {} can't be written: {cause}; make room and try again", .folder.display())]
-    Store {
-        /// The folder of the new store.
-        folder: PathBuf,
-        /// Why not.
-        #[source]
-        cause: StoreError,
-    },
 }

@@ -39,6 +39,7 @@ use std::thread::JoinHandle;
 
 use async_trait::async_trait;
 use prominence_core::error::Fate;
+use prominence_core::listing::LogRead;
 use prominence_core::{
     Changes, Clock, Commit, Committed, Count, Cursor, Entry, Extent, Interest, Job, Key, Namespace,
     Page, Prefix, Scan, Signal, Store, StoreError, Usage, Visibility,
@@ -47,12 +48,12 @@ use tokio::sync::{Semaphore, oneshot};
 
 #[cfg(feature = "etcd")]
 pub(crate) use admin::backup::restore_watched;
-pub use admin::backup::{BackupError, BackupSummary, RestoreError, restore, verify};
+pub use admin::backup::{BackupError, BackupReadError, BackupSummary, restore, verify};
 pub use admin::check;
 pub use admin::namespaces::{Namespaces, Ranking};
 pub use admin::offline::OfflineStore;
 pub use admin::upgrade::{Copied, UpgradeError, Upgraded, upgrade};
-pub use error::OpenError;
+pub use error::{OpenError, RestoreError};
 pub use options::Options;
 pub use write::queue::Counters;
 
@@ -62,7 +63,7 @@ use crate::queued::{MAX_QUEUED_BYTES, weigh};
 use error::{ReadError, Wait, unavailable};
 use files::folder::Folder;
 use options::{MAX_AUDITS, RETRY_LATER};
-use read::log::{self, LogRead};
+use read::log;
 use read::scan;
 use read::turns::{Reads, busy};
 use shared::Shared;

@@ -47,6 +47,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use prominence_core::error::{Fate, Mismatch};
+use prominence_core::listing::LogRead;
 use prominence_core::{
     Changes, Clock, Commit, Committed, Count, Cursor, Entry, Extent, Interest, Job, Key, Namespace,
     Page, Prefix, Scan, Signal, Store, StoreError, Usage, Visibility,
@@ -64,7 +65,7 @@ use crate::fair_permits::{FairPermits, Most, Permit, Sharing};
 use cluster::Cluster;
 use error::{RETRY_LATER, busy, unavailable};
 use query::RangeQuery;
-use read::{LogRead, ReadBatcher, Reader, Scanned};
+use read::{ReadBatcher, Reader, Scanned};
 use write::{Request, Writers};
 
 /// Scans, counts and usages that run at once: each holds a page and the rows that it comes from.
@@ -210,7 +211,7 @@ impl Drop for EtcdStore {
 #[async_trait]
 impl Store for EtcdStore {
     async fn get(&self, namespace: &Namespace, key: &Key) -> Result<Option<Entry>, StoreError> {
-        let row_key = self.cluster.keys.entry(namespace, key);
+        let row_key = self.cluster.keys.of(namespace).entry(key);
         let entry = self.batcher.get(row_key).await?;
         let now = self.cluster.clock.now();
         let found = entry.as_ref();

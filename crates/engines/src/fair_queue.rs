@@ -172,7 +172,7 @@ impl<U: Clone + Eq + Hash, T> FairQueue<U, T> {
         }
     }
 
-    /// Whether items of several owners wait.
+    /// True if items of several owners wait.
     pub(crate) fn is_shared(&self) -> bool {
         self.lines().turns.len() > 1
     }

@@ -1,4 +1,4 @@
-//! What a waiting commit takes, and how much all of them may take.
+//! The memory of a waiting commit, and the limit for all of them.
 
 use prominence_core::{Commit, Operation, Precondition};
 

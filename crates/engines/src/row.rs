@@ -5,6 +5,7 @@
 //! notices a row that turns up under another key, and whatever happens to it in memory.
 //! Numbers in the bodies are big-endian.
 
+pub(crate) mod change;
 mod entry;
 mod put;
 
@@ -13,7 +14,9 @@ use xxhash_rust::xxh3::Xxh3;
 
 #[cfg(any(test, feature = "etcd"))]
 pub(crate) use entry::encode_entry;
-pub(crate) use entry::{AROUND_ENTRY, append_entry, decode_entry, read_metadata, write_metadata};
+pub(crate) use entry::{
+    AROUND_ENTRY, append_entry, decode_entry, read_entry, read_metadata, write_metadata,
+};
 #[cfg(test)]
 pub(crate) use put::tests::states;
 pub(crate) use put::{read_state, write_state};

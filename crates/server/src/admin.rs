@@ -34,8 +34,8 @@ use tokio::sync::{Semaphore, mpsc};
 pub use ask::{backup, check, usage};
 pub use error::AdminError;
 pub use prominence_engines::embedded::{
-    BackupError as BackupFailure, BackupSummary as Backup, OpenError, RestoreError, UpgradeError,
-    Upgraded, restore, upgrade, verify,
+    BackupError as BackupFailure, BackupReadError, BackupSummary as Backup, OpenError,
+    RestoreError, UpgradeError, Upgraded, restore, upgrade, verify,
 };
 pub use report::{CheckReport, Finding, NamespaceUsage, Ranking, UsageReport};
 pub(crate) use routes::router;

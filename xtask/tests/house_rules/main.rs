@@ -8,6 +8,7 @@
 )]
 
 mod names;
+mod offers;
 mod rooms;
 
 use std::path::{Path, PathBuf};

@@ -7,8 +7,7 @@ use clap::builder::TypedValueParser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command, Error};
 
-/// The similarity from which one name may be meant for another (Jaro, 0 to 1); clap's own bound.
-const ALIKE: f64 = 0.7;
+use crate::text::nearest;
 
 /// The end of the options, after which every word is an argument.
 const END_OF_OPTIONS: &str = "--";
@@ -103,15 +102,6 @@ pub(crate) fn misspelt(error: Error, root: Command) -> Error {
 fn takes_hyphens(command: &Command) -> bool {
     let mut arguments = command.get_positionals();
     arguments.any(Arg::is_allow_hyphen_values_set)
-}
-
-/// The name that is probably meant by this one.
-pub(crate) fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let alike = |other: &&str| strsim::jaro(name, other);
-    names
-        // By this measure, two letters of a short name that changed places are all but two names.
-        .filter(|other| alike(other) > ALIKE || strsim::osa_distance(name, other) == 1)
-        .max_by(|one, other| alike(one).total_cmp(&alike(other)))
 }
 
 /// Refuses what looks like an option, with the name of the one that may be meant.

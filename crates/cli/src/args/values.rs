@@ -1,13 +1,12 @@
 //! Texts that become keys, prefixes, lifetimes and durations.
 
-use std::time::Duration;
-
 use prominence_api::time::{DurationError, parse_duration};
 use prominence_client::Lifetime;
 use prominence_core::key::KeyError;
 use prominence_core::{Key, Prefix, Revision};
 
 use super::kv::table::Delimiter;
+pub(super) use crate::text::duration;
 
 /// The `--ttl` that lasts as long as the token.
 const JOB: &str = "job";
@@ -55,16 +54,4 @@ pub(super) fn delimiter(text: &str) -> Result<Delimiter, String> {
         }
         _ => Err("write one character such as , ; or |, or tab, or none".to_owned()),
     }
-}
-
-/// A duration that may be 0.
-pub(crate) fn duration_or_zero(text: &str) -> Result<Duration, DurationError> {
-    match text {
-        "0" | "0s" => Ok(Duration::ZERO),
-        _ => duration(text),
-    }
-}
-
-pub(crate) fn duration(text: &str) -> Result<Duration, DurationError> {
-    parse_duration(text)
 }

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 
 use prominence_api::time::rfc3339;
 use prominence_server::Settings;
-use prominence_server::admin::{AdminError, Backup, RestoreError};
+use prominence_server::admin::{AdminError, Backup, BackupReadError, RestoreError};
 #[cfg(not(feature = "etcd"))]
 use prominence_server::settings::WITHOUT_ETCD;
 use prominence_server::settings::data_folders;
@@ -153,16 +153,23 @@ impl From<AdminError> for Failure {
 impl From<RestoreError> for Failure {
     fn from(error: RestoreError) -> Self {
         match error {
-            RestoreError::NotABackup
-            | RestoreError::LaterVersion { .. }
-            | RestoreError::Truncated { .. }
-            | RestoreError::Damaged { .. } => Self::No(error.to_string()),
+            RestoreError::Backup(error) => error.into(),
             RestoreError::NotEmpty { .. } | RestoreError::IsAStore { .. } => {
                 Self::Usage(error.to_string())
             }
-            RestoreError::Read(_) | RestoreError::Folder(_) | RestoreError::Store { .. } => {
-                Self::Store(error.to_string())
-            }
+            RestoreError::Folder(_) | RestoreError::Store { .. } => Self::Store(error.to_string()),
+        }
+    }
+}
+
+impl From<BackupReadError> for Failure {
+    fn from(error: BackupReadError) -> Self {
+        match error {
+            BackupReadError::Read(_) => Self::Store(error.to_string()),
+            BackupReadError::NotABackup
+            | BackupReadError::LaterVersion { .. }
+            | BackupReadError::Truncated { .. }
+            | BackupReadError::Damaged { .. } => Self::No(error.to_string()),
         }
     }
 }

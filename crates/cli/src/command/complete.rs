@@ -20,8 +20,8 @@ use std::time::Duration;
 
 use clap::{Arg, CommandFactory as _, FromArgMatches as _};
 
-use crate::args::{Arguments, Connection};
-use crate::config::Profiles;
+use crate::args::Arguments;
+use crate::config::{Connection, Profiles};
 use crate::output::{Output, has_unsafe};
 
 use cursor::{Candidates, Cursor};

@@ -4,8 +4,8 @@ use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
 use super::issue::Signer;
-use crate::args::{Connection, Exec};
-use crate::config;
+use crate::args::Exec;
+use crate::config::{self, Connection};
 use crate::failure::Failure;
 
 pub(super) fn run(options: Exec, connection: &Connection) -> Result<(), Failure> {

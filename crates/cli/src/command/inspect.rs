@@ -8,10 +8,9 @@ use serde_json::{Map, Value};
 
 use super::input::{STDIN, read_stdin};
 use super::time;
-use crate::args::Connection;
 use crate::args::token::Inspect;
 use crate::claims::Claims;
-use crate::config;
+use crate::config::{self, Connection};
 use crate::failure::Failure;
 use crate::output::{Output, one_line};
 

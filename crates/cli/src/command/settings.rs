@@ -7,9 +7,8 @@ use prominence_api::time::format_duration;
 use prominence_client::Certificates;
 use serde::Serialize;
 
-use crate::args::Connection;
 use crate::args::config::{ConfigCommand, ConfigOptions};
-use crate::config::{Found, Origin, Profiles, Sources, TokenPlace};
+use crate::config::{Connection, Found, Origin, Profiles, Sources, TokenPlace};
 use crate::failure::Failure;
 use crate::output::{Look, Output};
 

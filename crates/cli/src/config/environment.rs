@@ -9,9 +9,9 @@ use prominence_api::time::format_duration;
 use prominence_client::Certificates;
 
 use super::{
-    CA_FILE, Origin, PROFILE, RETRY, SSL_VERIFY, Sources, TOKEN, TOKEN_FILE, TokenPlace, URL,
+    CA_FILE, Connection, Origin, PROFILE, RETRY, SSL_VERIFY, Sources, TOKEN, TOKEN_FILE,
+    TokenPlace, URL,
 };
-use crate::args::Connection;
 use crate::failure::Failure;
 
 /// Variables to set, and to remove if there is no value.

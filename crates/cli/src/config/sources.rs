@@ -11,10 +11,11 @@ use prominence_client::{BaseUrl, Certificates, Timeouts};
 
 use super::profiles::{Profile, ProfileError, ProfileName, Profiles};
 use super::{
-    CA_FILE, PROFILE, RETRY, SAVED_TOKEN, SSL_VERIFY, TIMEOUT, TOKEN, TOKEN_FILE, URL, variable,
+    CA_FILE, Connection, PROFILE, RETRY, SAVED_TOKEN, SSL_VERIFY, TIMEOUT, TOKEN, TOKEN_FILE, URL,
+    variable,
 };
-use crate::args::{Connection, values};
 use crate::failure::Failure;
+use crate::text::{duration, duration_or_zero};
 
 /// Everything that settings can come from.
 pub(crate) struct Sources<'a> {
@@ -49,7 +50,7 @@ pub(crate) enum Origin {
     Profile {
         /// Its name.
         name: ProfileName,
-        /// Whether it is in use as the default profile.
+        /// True if it is in use as the default profile.
         default: bool,
     },
     /// The line `default-profile` of the client file.
@@ -209,7 +210,7 @@ impl<'a> Sources<'a> {
     /// The time during which a request is repeated that does not wait.
     pub(crate) fn retry_for(&self) -> Result<Found<Duration>, Failure> {
         let flag = self.connection.retry_for;
-        let variable = duration_variable(RETRY, values::duration_or_zero);
+        let variable = duration_variable(RETRY, duration_or_zero);
         let found = self.pick(
             flag.map(|given| (Ok(given), "--retry-for")),
             variable.map(|given| (given, RETRY)),
@@ -220,7 +221,7 @@ impl<'a> Sources<'a> {
 
     /// The longest silence of the server before a connection counts as lost.
     pub(crate) fn silence(&self) -> Result<Found<Duration>, Failure> {
-        match duration_variable(TIMEOUT, values::duration) {
+        match duration_variable(TIMEOUT, duration) {
             Some(given) => Ok(Found {
                 value: given?,
                 origin: Origin::Variable(TIMEOUT),
@@ -260,7 +261,7 @@ impl<'a> Sources<'a> {
 }
 
 impl Origin {
-    /// Whether it is the default profile.
+    /// True if it is the default profile.
     #[cfg(feature = "server")]
     pub(crate) fn is_default_profile(&self) -> bool {
         matches!(self, Self::Profile { default: true, .. })

@@ -11,9 +11,11 @@ use signal_hook::iterator::exfiltrator::WithOrigin;
 use signal_hook::low_level::siginfo::Origin;
 
 use super::guard::Guard;
-use super::supervise::status_of_signal;
 use super::target::Target;
 use crate::output;
+
+/// Shells add this to the number of the signal that killed a command.
+pub(super) const KILLED: i32 = 128;
 
 /// The signals that are passed on: those that end a process by default.
 const PASSED_ON: [Signal; 6] = [
@@ -209,4 +211,9 @@ fn ignored() -> u64 {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
         .unwrap_or_default()
+}
+
+/// The exit status of a command that a signal ended.
+pub(crate) fn status_of_signal(signal: Signal) -> u8 {
+    u8::try_from(KILLED + signal.as_raw()).unwrap_or(u8::MAX)
 }

@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, waitid};
 use super::clock::Moment;
 use super::event::Event;
 use super::renewer::{Lease, Renewer};
-use super::signals::Signals;
+use super::signals::{KILLED, Signals};
 use super::target::Target;
 use crate::output;
 
@@ -21,9 +21,6 @@ const LONGEST_WAIT: Duration = Duration::from_secs(1);
 /// The part of a lease before its end in which it is not renewed any more: the command is stopped then, so that it
 /// has ended when another process may acquire the lease.
 const MARGIN: u32 = 6;
-
-/// Shells add this to the number of the signal that killed a command.
-const KILLED: i32 = 128;
 
 /// The times of a lease.
 #[derive(Clone, Copy, Debug)]
@@ -52,11 +49,6 @@ pub(crate) fn status_code(status: Option<ExitStatus>) -> u8 {
     });
     code.and_then(|code| u8::try_from(code).ok())
         .unwrap_or(u8::MAX)
-}
-
-/// The exit status of a command that a signal ended.
-pub(crate) fn status_of_signal(signal: Signal) -> u8 {
-    u8::try_from(KILLED + signal.as_raw()).unwrap_or(u8::MAX)
 }
 
 /// Waits for a command while its lease is renewed, and ends it if the lease is lost.

@@ -76,7 +76,7 @@ fn the_log_can_be_filtered_but_not_by_a_misspelt_word() {
     }
 }
 
-/// A server whose log is kept. It refuses all writes, because no disk has so much free space.
+/// A server whose log is kept.
 struct Logging {
     process: Child,
     export: String,
@@ -85,7 +85,10 @@ struct Logging {
 
 impl Logging {
     fn start(filter: &str, arguments: &[&str]) -> Self {
-        let home = tempfile::tempdir().unwrap();
+        Self::start_in(tempfile::tempdir().unwrap(), filter, arguments)
+    }
+
+    fn start_in(home: TempDir, filter: &str, arguments: &[&str]) -> Self {
         let log = File::create(home.path().join("log")).unwrap();
         let mut serve = clean(PROGRAM, home.path());
         serve.args(["serve", "--dev", "--listen", "127.0.0.1:0"]);
@@ -110,6 +113,14 @@ impl Logging {
         run(bash.args(["-c", &format!("{}\n{curl}", self.export)])).text()
     }
 
+    /// Kills the server; returns its log and its home.
+    fn kill(mut self) -> (String, TempDir) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+        let log = std::fs::read_to_string(self.home.path().join("log")).unwrap();
+        (log, self.home)
+    }
+
     /// Stops the server, and answers its log.
     fn log(mut self) -> String {
         let mut kill = Command::new("kill");
@@ -127,6 +138,7 @@ fn lines<'a>(log: &'a str, text: &str) -> Vec<&'a str> {
 
 #[test]
 fn the_log_lines_of_a_failed_request_have_its_id() {
+    // No disk has so much free space, so all writes are refused.
     let server = Logging::start("info", &["--min-free-disk", "1000TiB"]);
     // The first one takes the fast path, once a read has verified its token; the second takes the router.
     server.curl("$PROMINENCE_URL/whoami");
@@ -278,4 +290,36 @@ fn a_check_of_the_configuration_asks_every_issuer_and_starts_nothing() {
     assert!(bad.last_words(1).contains("1 of the issuers"));
     let data = home.path().join(".local");
     assert!(!data.exists(), "no data folder is made");
+}
+
+#[test]
+fn the_log_can_be_filtered_by_commit_group_and_by_recovery() {
+    let filter = "[commit_group]=debug,[recovery]=debug";
+    let server = Logging::start(filter, &[]);
+    for key in ["a", "b"] {
+        let answer = server.curl(&format!("-X PUT -d value $PROMINENCE_URL/kv/{key}"));
+        assert!(answer.contains("201"), "{answer}");
+    }
+    let (log, home) = server.kill();
+    let groups = lines(&log, "commit_group{commits=1 bytes=");
+    let durable = |line: &&&str| line.contains("the group is durable");
+    assert_eq!(groups.iter().filter(durable).count(), 2, "{log}");
+
+    let server = Logging::start_in(home, filter, &[]);
+    assert!(server.curl("$PROMINENCE_URL/kv/b").ends_with("value"));
+    let log = server.log();
+    let recovered = lines(
+        &log,
+        "recovery: the end of the log was read again groups=2 bytes=",
+    );
+    assert_eq!(recovered.len(), 1, "{log}");
+
+    // By default the log has neither.
+    let server = Logging::start("info", &[]);
+    server.curl("-X PUT -d value $PROMINENCE_URL/kv/a");
+    let log = server.log();
+    assert!(
+        !log.contains("commit_group") && !log.contains("recovery"),
+        "{log}"
+    );
 }

@@ -6,7 +6,7 @@ use prominence_core::Timestamp;
 use prominence_core::limits::{MAX_JOB_BYTES, MAX_KEY_BYTES, MAX_VALUE_BYTES, MAX_WRITE_ID_BYTES};
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
-use super::RestoreError;
+use super::BackupReadError;
 
 /// The first bytes of every backup. As in PNG (RFC 2083, section 12.12) the first byte is not
 /// ASCII, and the line ends that follow show what a transfer as text does to the file.
@@ -103,7 +103,7 @@ pub(super) struct Frame {
 
 impl<R: Read> FrameReader<R> {
     /// Reads the head.
-    pub(super) fn new(from: R) -> Result<Self, RestoreError> {
+    pub(super) fn new(from: R) -> Result<Self, BackupReadError> {
         let mut reader = Self {
             from,
             whole: Xxh3::new(),
@@ -113,13 +113,15 @@ impl<R: Read> FrameReader<R> {
         let mut magic = [0; MAGIC.len()];
         match reader.fill(&mut magic) {
             Ok(()) if magic == MAGIC => {}
-            Ok(()) | Err(RestoreError::Truncated { .. }) => return Err(RestoreError::NotABackup),
+            Ok(()) | Err(BackupReadError::Truncated { .. }) => {
+                return Err(BackupReadError::NotABackup);
+            }
             Err(error) => return Err(error),
         }
         let version = reader.take()?;
         // Before the checksum, as a later version may have another head.
         if u32::from_be_bytes(version) > VERSION {
-            return Err(RestoreError::LaterVersion {
+            return Err(BackupReadError::LaterVersion {
                 found: u32::from_be_bytes(version),
                 supported: VERSION,
             });
@@ -139,7 +141,7 @@ impl<R: Read> FrameReader<R> {
     }
 
     /// The next frame. A missing one is an error, since the last one is marked as the last.
-    pub(super) fn next(&mut self) -> Result<Frame, RestoreError> {
+    pub(super) fn next(&mut self) -> Result<Frame, BackupReadError> {
         let (at, whole) = (self.at, self.whole.digest());
         let [kind] = self.take()?;
         let length = u32::from_be_bytes(self.take()?);
@@ -161,32 +163,32 @@ impl<R: Read> FrameReader<R> {
     }
 
     /// Demands that nothing is left.
-    pub(super) fn finish(&mut self) -> Result<(), RestoreError> {
+    pub(super) fn finish(&mut self) -> Result<(), BackupReadError> {
         let at = self.at;
         match self.take::<1>() {
-            Err(RestoreError::Truncated { .. }) => Ok(()),
+            Err(BackupReadError::Truncated { .. }) => Ok(()),
             Ok(_) => Err(damaged(at, "something follows the end mark")),
             Err(error) => Err(error),
         }
     }
 
-    fn take<const N: usize>(&mut self) -> Result<[u8; N], RestoreError> {
+    fn take<const N: usize>(&mut self) -> Result<[u8; N], BackupReadError> {
         let mut bytes = [0; N];
         self.fill(&mut bytes)?;
         Ok(bytes)
     }
 
-    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), RestoreError> {
+    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), BackupReadError> {
         let mut filled = 0;
         while filled < bytes.len() {
             match self.from.read(&mut bytes[filled..]) {
                 Ok(0) => {
                     let at = self.at + filled as u64;
-                    return Err(RestoreError::Truncated { at });
+                    return Err(BackupReadError::Truncated { at });
                 }
                 Ok(read) => filled += read,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(RestoreError::Read(error)),
+                Err(error) => return Err(BackupReadError::Read(error)),
             }
         }
         self.whole.update(bytes);
@@ -196,8 +198,8 @@ impl<R: Read> FrameReader<R> {
 }
 
 /// The error for what can't be what was written.
-pub(super) fn damaged(at: u64, what: &'static str) -> RestoreError {
-    RestoreError::Damaged { at, what }
+pub(super) fn damaged(at: u64, what: &'static str) -> BackupReadError {
+    BackupReadError::Damaged { at, what }
 }
 
 /// XXH3, 64 bits, seed 0. The place is part of it, so that a frame that is missing, repeated or

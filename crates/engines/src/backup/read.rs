@@ -6,14 +6,14 @@ use prominence_core::{Cursor, Key, Namespace};
 
 use super::frame::{FrameReader, damaged};
 use super::record::{End, Record, Space};
-use super::{BackupSummary, RestoreError};
+use super::{BackupReadError, BackupSummary};
 
 /// Reads a backup from beginning to end, and returns its content where all of it is as it was
 /// written. The bytes may come in any portions; they are read once.
 ///
 /// # Errors
-/// See [`RestoreError`].
-pub fn verify(from: impl Read) -> Result<BackupSummary, RestoreError> {
+/// See [`BackupReadError`].
+pub fn verify(from: impl Read) -> Result<BackupSummary, BackupReadError> {
     let mut records = Records::open(from)?;
     while records.next()?.is_some() {}
     Ok(records.summary)
@@ -38,7 +38,7 @@ struct Place {
 
 impl<R: Read> Records<R> {
     /// Reads the head.
-    pub(crate) fn open(from: R) -> Result<Self, RestoreError> {
+    pub(crate) fn open(from: R) -> Result<Self, BackupReadError> {
         let frames = FrameReader::new(from)?;
         let summary = BackupSummary {
             made: frames.made(),
@@ -55,7 +55,7 @@ impl<R: Read> Records<R> {
     }
 
     /// The next record; `None` after the end mark, which has been checked then.
-    pub(crate) fn next(&mut self) -> Result<Option<Record>, RestoreError> {
+    pub(crate) fn next(&mut self) -> Result<Option<Record>, BackupReadError> {
         let frame = self.frames.next()?;
         let at = frame.at;
         let record = Record::decode(frame.kind, frame.body)
@@ -85,7 +85,7 @@ impl<R: Read> Records<R> {
 }
 
 impl Place {
-    /// Whether a record may come next; it then has.
+    /// True if a record may come next; it then has.
     fn admits(&mut self, record: &Record) -> bool {
         match record {
             Record::Namespace(space) => {

@@ -4,24 +4,16 @@
 //! its bytes, except at the end of a record, where it is what is left.
 
 use bytes::Bytes;
-use prominence_core::{
-    Change, ChangeKind, Cursor, Entry, Job, Key, Metadata, Namespace, Put, Revision, Value,
-};
+use prominence_core::{Change, Cursor, Entry, Key, Namespace, Revision};
 
-use crate::row::{Body, put_text, read_metadata, read_state, write_metadata, write_state};
+use crate::row::change::{PUT_WITH_STATE, read_change, read_cursor, write_change, write_cursor};
+use crate::row::{Body, put_text, read_entry, write_metadata};
 
 /// The kinds of records.
 const NAMESPACE: u8 = b'n';
 const ENTRY: u8 = b'e';
 const CHANGE: u8 = b'c';
 const END: u8 = b'z';
-
-/// The kinds of changes.
-const PUT: u8 = 0;
-const DELETE: u8 = 1;
-const EXPIRE: u8 = 2;
-/// A put with the state of the entry afterwards, which version 1 does not have.
-const PUT_WITH_STATE: u8 = 3;
 
 /// One record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,14 +76,14 @@ impl Record {
 fn encode_space(space: &Space) -> Vec<u8> {
     let mut body = Vec::new();
     body.extend_from_slice(&space.revision.get().to_be_bytes());
-    put_cursor(&mut body, space.log_floor);
+    write_cursor(&mut body, space.log_floor);
     body.extend_from_slice(space.namespace.as_str().as_bytes());
     body
 }
 
 fn decode_space(mut body: Body<'_>) -> Option<Space> {
     let revision = Revision::new(body.u64()?);
-    let log_floor = take_cursor(&mut body)?;
+    let log_floor = read_cursor(&mut body)?;
     let name = std::str::from_utf8(body.0).ok()?;
     Some(Space {
         namespace: Namespace::parse(name).ok()?,
@@ -111,60 +103,20 @@ fn encode_entry(key: &Key, entry: &Entry) -> Vec<u8> {
 fn decode_entry(bytes: &Bytes) -> Option<(Key, Entry)> {
     let mut body = Body(bytes);
     let key = Key::stored(body.text()?)?;
-    let metadata = read_metadata(&mut body)?;
-    let value = Value::stored(bytes.slice_ref(body.0));
-    let metadata = Metadata {
-        size: value.len(),
-        ..metadata
-    };
-    Some((key, Entry { value, metadata }))
+    Some((key, read_entry(body, bytes)?))
 }
 
 fn encode_change(change: &Change) -> Vec<u8> {
-    let (kind, size, state) = match &change.kind {
-        ChangeKind::Put(Put { size, state: None }) => (PUT, *size as u64, None),
-        ChangeKind::Put(Put { size, state }) => (PUT_WITH_STATE, *size as u64, state.as_ref()),
-        ChangeKind::Delete => (DELETE, 0, None),
-        ChangeKind::Expire => (EXPIRE, 0, None),
-    };
     let mut body = Vec::with_capacity(64 + change.key.as_str().len());
-    put_cursor(&mut body, change.at);
-    body.push(kind);
-    body.extend_from_slice(&size.to_be_bytes());
-    body.extend_from_slice(&change.time.as_millis().to_be_bytes());
-    // No job has an empty identifier.
-    put_text(&mut body, change.job.as_ref().map_or("", Job::as_str));
-    if let Some(state) = state {
-        write_state(&mut body, state, change.time, change.job.as_ref());
-    }
-    body.extend_from_slice(change.key.as_str().as_bytes());
+    write_cursor(&mut body, change.at);
+    write_change(&mut body, change, PUT_WITH_STATE);
     body
 }
 
 fn decode_change(mut body: Body<'_>) -> Option<Change> {
-    let at = take_cursor(&mut body)?;
-    let kind = body.u8()?;
-    let size = usize::try_from(body.u64()?).ok()?;
-    let time = body.instant()?;
-    let job = body.optional_job()?;
-    let kind = match kind {
-        PUT => ChangeKind::Put(Put { size, state: None }),
-        PUT_WITH_STATE => {
-            let state = Some(read_state(&mut body, time, job.as_ref())?);
-            ChangeKind::Put(Put { size, state })
-        }
-        DELETE => ChangeKind::Delete,
-        EXPIRE => ChangeKind::Expire,
-        _ => return None,
-    };
-    let key = Key::stored(body.0)?;
-    Some(Change {
-        at,
-        key,
-        kind,
-        job,
-        time,
-    })
+    let at = read_cursor(&mut body)?;
+    let number = body.u8()?;
+    read_change(&mut body, at, number, PUT_WITH_STATE)
 }
 
 fn decode_end(mut body: Body<'_>) -> Option<End> {
@@ -173,17 +125,5 @@ fn decode_end(mut body: Body<'_>) -> Option<End> {
         entries: body.u64()?,
         changes: body.u64()?,
         whole: body.last_u64()?,
-    })
-}
-
-fn put_cursor(body: &mut Vec<u8>, at: Cursor) {
-    body.extend_from_slice(&at.revision.get().to_be_bytes());
-    body.extend_from_slice(&at.index.to_be_bytes());
-}
-
-fn take_cursor(body: &mut Body<'_>) -> Option<Cursor> {
-    Some(Cursor {
-        revision: Revision::new(body.u64()?),
-        index: u32::from_be_bytes(body.take()?),
     })
 }

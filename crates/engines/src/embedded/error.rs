@@ -1,4 +1,6 @@
-//! Why a store can't be opened, and what failures of the storage engine mean for a caller.
+//! Why a store can't be opened, and the meaning of failures of the storage engine for a caller.
+
+mod restore;
 
 use std::io;
 use std::path::PathBuf;
@@ -10,6 +12,7 @@ use prominence_core::error::Fate;
 
 use crate::embedded::options::RETRY_LATER;
 use crate::private_folder::PrivateFolderError;
+pub use restore::RestoreError;
 
 /// Why a folder can't be opened as a store. Each message says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -17,19 +20,19 @@ pub enum OpenError {
     /// The path leads to a file.
     #[error("{} is not a folder; give the path of one, or of none to have it made", .folder.display())]
     NotADirectory {
-        /// What was to be opened.
+        /// The folder that was to be opened.
         folder: PathBuf,
     },
     /// The file system can't be written to.
     #[error("{} is on a read-only file system; mount it for writing or choose another", .folder.display())]
     ReadOnly {
-        /// What was to be opened.
+        /// The folder that was to be opened.
         folder: PathBuf,
     },
     /// The process may not read or write there.
     #[error("this user may not read and write {}; change its owner or run as the owner", .folder.display())]
     NoPermission {
-        /// What was to be opened.
+        /// The folder that was to be opened.
         folder: PathBuf,
     },
     /// Other users can reach it, or it is another user's.
@@ -44,7 +47,7 @@ pub enum OpenError {
     /// Another process has it open.
     #[error("{} is in use by {}; stop that process first", .folder.display(), Holder(*.pid))]
     Locked {
-        /// What was to be opened.
+        /// The folder that was to be opened.
         folder: PathBuf,
         /// The other process, where the lock tells.
         pid: Option<u32>,
@@ -53,7 +56,7 @@ pub enum OpenError {
     #[error("{} has the format {found}, and this version of the program reads up to \
         {supported}; use the version that wrote it, or a later one", .folder.display())]
     LaterFormat {
-        /// What was to be opened.
+        /// The folder that was to be opened.
         folder: PathBuf,
         /// The format's number.
         found: u32,
@@ -65,7 +68,7 @@ pub enum OpenError {
         with the version that wrote it, and then \"prominence admin restore FILE --data-dir \
         NEW\" with this one", .folder.display())]
     OldFormat {
-        /// What was to be opened.
+        /// The folder that was to be opened.
         folder: PathBuf,
         /// The format's number.
         found: u32,
@@ -75,7 +78,7 @@ pub enum OpenError {
         migrate --data-dir {}\", or start the server with --migrate", .folder.display(),
         .folder.display())]
     EarlierFormat {
-        /// What was to be opened.
+        /// The folder that was to be opened.
         folder: PathBuf,
         /// The format's number.
         found: u32,
@@ -84,29 +87,29 @@ pub enum OpenError {
     #[error("{} says in its file FORMAT {found:?}, which no version of this program writes; \
         restore a backup into a new folder, or choose another", .folder.display())]
     UnknownFormat {
-        /// What was to be opened.
+        /// The folder that was to be opened.
         folder: PathBuf,
-        /// What stands in the file.
+        /// The content of the file.
         found: String,
     },
     /// A backup was being restored into it.
     #[error("the restore into {} did not finish; run it again, or choose another folder",
         .folder.display())]
     UnfinishedRestore {
-        /// What was to be opened.
+        /// The folder that was to be opened.
         folder: PathBuf,
     },
     /// There is no store, where there has to be one.
     #[error("there is no store in {}; name the server's data folder with --data-dir",
         .folder.display())]
     NoStore {
-        /// What was to be opened.
+        /// The folder that was to be opened.
         folder: PathBuf,
     },
     /// It holds something else.
     #[error("{} holds {found:?}, which is not from a store; choose an empty folder", .folder.display())]
     NotAStore {
-        /// What was to be opened.
+        /// The folder that was to be opened.
         folder: PathBuf,
         /// A name found there.
         found: String,
@@ -114,16 +117,16 @@ pub enum OpenError {
     /// There is no room.
     #[error("the disk of {} is full; make room and try again", .folder.display())]
     DiskFull {
-        /// What was to be opened.
+        /// The folder that was to be opened.
         folder: PathBuf,
     },
     /// The stored data is damaged.
     #[error("the data in {} is damaged; look with `prominence admin check`, and bring a backup \
         back with `prominence admin restore`", .folder.display())]
     Damaged {
-        /// What was to be opened.
+        /// The folder that was to be opened.
         folder: PathBuf,
-        /// How that was noticed.
+        /// The way in which that was noticed.
         #[source]
         cause: Box<dyn std::error::Error + Send + Sync>,
     },
@@ -131,19 +134,19 @@ pub enum OpenError {
     #[error("{}/{file} is damaged: {how}; look with `prominence admin check`, and bring a backup \
         back with `prominence admin restore`", .folder.display())]
     DamagedFile {
-        /// What was to be opened.
+        /// The folder that was to be opened.
         folder: PathBuf,
         /// Which of its files, by the path within it.
         file: String,
-        /// What is wrong with it.
+        /// The fault.
         how: String,
     },
     /// The operating system refused for another reason.
     #[error("{} can't be opened: {}", .folder.display(), describe(.cause))]
     Io {
-        /// What was to be opened.
+        /// The folder that was to be opened.
         folder: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         #[source]
         cause: io::Error,
     },
@@ -178,7 +181,7 @@ impl OpenError {
     }
 }
 
-/// What the files of a store, or the libraries that read and write them, answered.
+/// An error of the files of a store, or of the libraries that read and write them.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum StorageError {
     /// The operating system refused.
@@ -197,7 +200,7 @@ pub(super) enum StorageError {
 }
 
 impl StorageError {
-    /// What the operating system said, where it is an error of the disk.
+    /// The error of the operating system, if it is one of the disk.
     fn disk(&self) -> Option<&io::Error> {
         let cause = match self {
             Self::Io(cause) | Self::Tree(lsm_tree::Error::Io(cause)) => cause,
@@ -226,7 +229,7 @@ pub(super) struct Unavailable {
     pub(super) reason: String,
     /// When it may be worth trying again.
     pub(super) retry_after: Duration,
-    /// What was met.
+    /// The error.
     pub(super) cause: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -240,7 +243,7 @@ impl Unavailable {
         }
     }
 
-    /// What a failed write of the storage engine means.
+    /// The meaning of a failed write of the storage engine.
     pub(super) fn from_storage(error: StorageError) -> Self {
         let reason = match error.disk() {
             Some(cause) => disk_reason(cause),
@@ -253,7 +256,7 @@ impl Unavailable {
         }
     }
 
-    /// What the operating system's error means.
+    /// The meaning of an error of the operating system.
     pub(super) fn from_io(error: io::Error) -> Self {
         Self {
             reason: disk_reason(&error),
@@ -262,7 +265,7 @@ impl Unavailable {
         }
     }
 
-    /// What damage means that is met when it is too late to refuse a commit.
+    /// The meaning of damage that is met when it is too late to refuse a commit.
     pub(super) fn from_damage(error: StoreError) -> Self {
         Self {
             reason: "the stored data is damaged".to_owned(),
@@ -318,14 +321,14 @@ impl From<StoreError> for ReadError {
     }
 }
 
-/// Whether a read may wait for the disk.
+/// The choice of a read to wait for the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wait {
     Allowed,
     Refused,
 }
 
-/// What a failed read of the storage engine means.
+/// The meaning of a failed read of the storage engine.
 pub(super) fn read_failed(error: StorageError) -> StoreError {
     match error.into_disk() {
         Ok(cause) => {
@@ -350,7 +353,7 @@ pub(super) fn unavailable(reason: &str, fate: Fate, retry_after: Duration) -> St
 }
 
 /// An answer for now, with what led to it.
-pub(super) fn unavailable_because(
+fn unavailable_because(
     reason: String,
     fate: Fate,
     retry_after: Duration,
@@ -364,15 +367,15 @@ pub(super) fn unavailable_because(
     }
 }
 
-/// What to tell a caller about an error of the operating system: never a path.
-pub(super) fn disk_reason(error: &io::Error) -> String {
+/// The reason for a caller of an error of the operating system: never a path.
+fn disk_reason(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => DISK_FULL.to_owned(),
         _ => format!("the disk answered an error: {}", describe(error)),
     }
 }
 
-/// What is said wherever there is no room, or less than is kept free.
+/// The reason if the disk has no room, or less than is kept free.
 pub(super) const DISK_FULL: &str = "the disk is full";
 
 /// The system's own words where there are some; an error that a library made may hold a path.
@@ -383,7 +386,7 @@ fn describe(error: &io::Error) -> String {
     }
 }
 
-/// Whether the operating system failed at something that made sense.
+/// True if the operating system failed at something that made sense.
 fn is_disk(error: &io::Error) -> bool {
     error.raw_os_error().is_some() && error.kind() != io::ErrorKind::InvalidInput
 }

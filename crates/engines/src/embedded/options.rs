@@ -148,9 +148,6 @@ pub(super) const MAX_LOOKS: usize = 4;
 /// Values that are read from the disk at once, for gets. More would only wait for each other there.
 pub(super) const MAX_DISK_READS: usize = 16;
 
-/// Changes in the log looked at before others get a turn.
-pub(super) const MAX_CHANGES_PER_READ: usize = 10_000;
-
 /// How long a read waits while the database is closed and opened again.
 pub(super) const REOPEN_WAIT: Duration = Duration::from_secs(5);
 

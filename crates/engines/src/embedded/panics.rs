@@ -7,12 +7,12 @@ use prominence_core::StoreError;
 
 use super::error::{StorageError, read_failed};
 
-/// What a call of the storage engine returns, or with which words it panicked.
+/// The result of a call of the storage engine, or the message of its panic.
 pub(super) fn no_panic<T>(call: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(call)).map_err(|panic| text(panic.as_ref()))
 }
 
-/// What a read of the storage engine answers.
+/// The result of a read of the storage engine.
 pub(super) fn answer<T>(read: impl FnOnce() -> Result<T, StorageError>) -> Result<T, StoreError> {
     match no_panic(read) {
         Ok(found) => found.map_err(read_failed),

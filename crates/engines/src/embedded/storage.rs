@@ -7,3 +7,4 @@ pub(super) mod format;
 pub(super) mod keys;
 mod log_store;
 pub(super) mod slot;
+mod table;

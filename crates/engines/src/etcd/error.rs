@@ -68,7 +68,7 @@ impl Unavailable {
         }
     }
 
-    /// Whether a range was read as of a revision that etcd has compacted.
+    /// True if a range was read as of a revision that etcd has compacted.
     pub(super) fn is_compacted(&self) -> bool {
         match self.cause.as_deref() {
             Some(Error::GRpcStatus(status)) => status
@@ -179,7 +179,7 @@ fn explain(error: &Error) -> (String, Duration, Retry, Fate) {
     (reason, retry_after, retry, Fate::NotApplied)
 }
 
-/// Whether no connection was made, so that nothing can have been sent.
+/// True if no connection was made, so that nothing can have been sent.
 fn is_connection_refused(status: &(dyn std::error::Error + 'static)) -> bool {
     let mut causes = std::iter::successors(Some(status), |error| error.source());
     causes.any(|error| {

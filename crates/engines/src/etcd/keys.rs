@@ -53,6 +53,13 @@ pub(super) struct Keys {
     root: Vec<u8>,
 }
 
+/// Makes the keys of one namespace.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct NamespaceKeys<'a> {
+    keys: &'a Keys,
+    namespace: &'a Namespace,
+}
+
 impl Keys {
     pub(super) fn new(root: &Root) -> Self {
         Self {
@@ -75,70 +82,28 @@ impl Keys {
         TABLES.map(|table| self.all(table))
     }
 
+    /// The keys of one namespace.
+    pub(super) fn of<'a>(&'a self, namespace: &'a Namespace) -> NamespaceKeys<'a> {
+        NamespaceKeys {
+            keys: self,
+            namespace,
+        }
+    }
+
     /// The entries of all namespaces.
     pub(super) fn all_entries(&self) -> Range {
         self.all(b"/kv/")
     }
 
-    pub(super) fn head(&self, namespace: &Namespace) -> Vec<u8> {
-        self.of(b"/head/", namespace, &[])
-    }
-
     /// All heads after a namespace's, or all of them.
     pub(super) fn heads(&self, after: Option<&Namespace>) -> Range {
         let all = self.all(b"/head/");
-        let start = after.map_or(all.start, |after| next(self.head(after)));
+        let start = after.map_or(all.start, |after| next(self.of(after).head()));
         Range { start, ..all }
     }
 
     pub(super) fn read_head(&self, key: &[u8]) -> Option<Namespace> {
         read_namespace(self.rest(key, b"/head/")?)
-    }
-
-    /// The row of the contention mark.
-    pub(super) fn contention(&self, namespace: &Namespace) -> Vec<u8> {
-        self.of(b"/turn/", namespace, &[])
-    }
-
-    pub(super) fn entry(&self, namespace: &Namespace, key: &Key) -> Vec<u8> {
-        self.of(b"/kv/", namespace, &[key.as_str().as_bytes()])
-    }
-
-    /// The entries under a prefix.
-    pub(super) fn entries(&self, namespace: &Namespace, prefix: &Prefix) -> Range {
-        Range::with_prefix(self.entries_from(namespace, prefix.as_str().as_bytes()))
-    }
-
-    /// The start of the entries whose keys sort from a text on.
-    pub(super) fn entries_from(&self, namespace: &Namespace, from: &[u8]) -> Vec<u8> {
-        self.of(b"/kv/", namespace, &[from])
-    }
-
-    pub(super) fn read_entry(&self, namespace: &Namespace, key: &[u8]) -> Result<Key, StoreError> {
-        let start = self.of(b"/kv/", namespace, &[]);
-        let text = key.strip_prefix(start.as_slice());
-        let read = text.and_then(Key::stored);
-        read.ok_or_else(|| damaged(Kind::Entry, key, "has no legal key"))
-    }
-
-    pub(super) fn log(&self, namespace: &Namespace, revision: Revision) -> Vec<u8> {
-        self.of(b"/log/", namespace, &[&revision.get().to_be_bytes()])
-    }
-
-    /// The log from the record of this revision on.
-    pub(super) fn log_from(&self, namespace: &Namespace, revision: Revision) -> Range {
-        Range {
-            start: self.log(namespace, revision),
-            ..Range::with_prefix(self.of(b"/log/", namespace, &[]))
-        }
-    }
-
-    /// The records up to and including that of this revision.
-    pub(super) fn log_through(&self, namespace: &Namespace, revision: Revision) -> Range {
-        Range {
-            start: self.of(b"/log/", namespace, &[]),
-            end: next(self.log(namespace, revision)),
-        }
     }
 
     /// The logs of all namespaces.
@@ -152,49 +117,10 @@ impl Keys {
         Some((namespace, Revision::new(u64::from_be_bytes(*revision))))
     }
 
-    pub(super) fn part(&self, namespace: &Namespace, ticket: Ticket, number: u32) -> Vec<u8> {
-        let number = number.to_be_bytes();
-        self.of(b"/part/", namespace, &[&ticket.bytes(), &number])
-    }
-
-    /// All parts of the record with this ticket.
-    pub(super) fn parts(&self, namespace: &Namespace, ticket: Ticket) -> Range {
-        Range {
-            start: self.part(namespace, ticket, 0),
-            end: next(self.part(namespace, ticket, u32::MAX)),
-        }
-    }
-
-    pub(super) fn due(
-        &self,
-        namespace: &Namespace,
-        instant: Timestamp,
-        revision: Revision,
-    ) -> Vec<u8> {
-        let instant = instant.as_millis().to_be_bytes();
-        let revision = revision.get().to_be_bytes();
-        self.of(b"/due/", namespace, &[&instant, &revision])
-    }
-
     /// The commit that wrote a hint.
     pub(super) fn read_due(&self, key: &[u8]) -> Option<Revision> {
         let (_, revision) = self.rest(key, b"/due/")?.split_last_chunk()?;
         Some(Revision::new(u64::from_be_bytes(*revision)))
-    }
-
-    /// The hints of keys that expire at an instant or before.
-    pub(super) fn due_by(&self, namespace: &Namespace, instant: Timestamp) -> Range {
-        let end = instant.as_millis().saturating_add(1).to_be_bytes();
-        Range {
-            start: self.of(b"/due/", namespace, &[]),
-            end: self.of(b"/due/", namespace, &[&end]),
-        }
-    }
-
-    pub(super) fn wake(&self, instant: Timestamp, namespace: &Namespace) -> Vec<u8> {
-        let name = namespace.as_str().as_bytes();
-        let instant = instant.as_millis().to_be_bytes();
-        self.joined(&[b"/wake/", &instant, name, &[END]])
     }
 
     /// The namespaces that have keys which expire at an instant or before.
@@ -220,14 +146,100 @@ impl Keys {
         key.strip_prefix(self.root.as_slice())?.strip_prefix(table)
     }
 
-    fn of(&self, table: &[u8], namespace: &Namespace, rest: &[&[u8]]) -> Vec<u8> {
-        let name = namespace.as_str().as_bytes();
-        let start = self.joined(&[table, name, &[END]]);
-        [&[start.as_slice()], rest].concat().concat()
-    }
-
     fn joined(&self, parts: &[&[u8]]) -> Vec<u8> {
         [&[self.root.as_slice()], parts].concat().concat()
+    }
+}
+
+impl NamespaceKeys<'_> {
+    pub(super) fn head(self) -> Vec<u8> {
+        self.of(b"/head/", &[])
+    }
+
+    /// The row of the contention mark.
+    pub(super) fn contention(self) -> Vec<u8> {
+        self.of(b"/turn/", &[])
+    }
+
+    pub(super) fn entry(self, key: &Key) -> Vec<u8> {
+        self.of(b"/kv/", &[key.as_str().as_bytes()])
+    }
+
+    /// The entries under a prefix.
+    pub(super) fn entries(self, prefix: &Prefix) -> Range {
+        Range::with_prefix(self.entries_from(prefix.as_str().as_bytes()))
+    }
+
+    /// The start of the entries whose keys sort from a text on.
+    pub(super) fn entries_from(self, from: &[u8]) -> Vec<u8> {
+        self.of(b"/kv/", &[from])
+    }
+
+    pub(super) fn read_entry(self, key: &[u8]) -> Result<Key, StoreError> {
+        let start = self.of(b"/kv/", &[]);
+        let text = key.strip_prefix(start.as_slice());
+        let read = text.and_then(Key::stored);
+        read.ok_or_else(|| damaged(Kind::Entry, key, "has no legal key"))
+    }
+
+    pub(super) fn log(self, revision: Revision) -> Vec<u8> {
+        self.of(b"/log/", &[&revision.get().to_be_bytes()])
+    }
+
+    /// The log from the record of this revision on.
+    pub(super) fn log_from(self, revision: Revision) -> Range {
+        Range {
+            start: self.log(revision),
+            ..Range::with_prefix(self.of(b"/log/", &[]))
+        }
+    }
+
+    /// The records up to and including that of this revision.
+    pub(super) fn log_through(self, revision: Revision) -> Range {
+        Range {
+            start: self.of(b"/log/", &[]),
+            end: next(self.log(revision)),
+        }
+    }
+
+    pub(super) fn part(self, ticket: Ticket, number: u32) -> Vec<u8> {
+        let number = number.to_be_bytes();
+        self.of(b"/part/", &[&ticket.bytes(), &number])
+    }
+
+    /// All parts of the record with this ticket.
+    pub(super) fn parts(self, ticket: Ticket) -> Range {
+        Range {
+            start: self.part(ticket, 0),
+            end: next(self.part(ticket, u32::MAX)),
+        }
+    }
+
+    pub(super) fn due(self, instant: Timestamp, revision: Revision) -> Vec<u8> {
+        let instant = instant.as_millis().to_be_bytes();
+        let revision = revision.get().to_be_bytes();
+        self.of(b"/due/", &[&instant, &revision])
+    }
+
+    /// The hints of keys that expire at an instant or before.
+    pub(super) fn due_by(self, instant: Timestamp) -> Range {
+        let end = instant.as_millis().saturating_add(1).to_be_bytes();
+        Range {
+            start: self.of(b"/due/", &[]),
+            end: self.of(b"/due/", &[&end]),
+        }
+    }
+
+    pub(super) fn wake(self, instant: Timestamp) -> Vec<u8> {
+        let name = self.namespace.as_str().as_bytes();
+        let instant = instant.as_millis().to_be_bytes();
+        self.keys.joined(&[b"/wake/", &instant, name, &[END]])
+    }
+
+    fn of(self, table: &[u8], rest: &[&[u8]]) -> Vec<u8> {
+        let name = self.namespace.as_str().as_bytes();
+        let start = self.keys.joined(&[table, name, &[END]]);
+        [&[start.as_slice()], rest].concat().concat()
     }
 }
 
@@ -263,16 +275,16 @@ mod tests {
     fn every_key_is_read_back() {
         let (keys, space) = (keys(), name("a/b é"));
         let key = Key::parse("/x/ÿ").unwrap();
-        let entry = keys.entry(&space, &key);
-        assert_eq!(keys.read_entry(&space, &entry).unwrap(), key);
+        let entry = keys.of(&space).entry(&key);
+        assert_eq!(keys.of(&space).read_entry(&entry).unwrap(), key);
         let revision = Revision::new(258);
-        let log = keys.log(&space, revision);
+        let log = keys.of(&space).log(revision);
         assert_eq!(keys.read_log(&log), Some((space.clone(), revision)));
-        assert_eq!(keys.read_head(&keys.head(&space)), Some(space.clone()));
+        assert_eq!(keys.read_head(&keys.of(&space).head()), Some(space.clone()));
         let instant = Timestamp::from_millis(1_700_000_000_123);
-        let due = keys.due(&space, instant, revision);
+        let due = keys.of(&space).due(instant, revision);
         assert_eq!(keys.read_due(&due), Some(revision));
-        let wake = keys.wake(instant, &space);
+        let wake = keys.of(&space).wake(instant);
         assert_eq!(keys.read_wake(&wake), Some((instant, space)));
     }
 
@@ -283,34 +295,33 @@ mod tests {
         let now = Timestamp::from_secs(1);
         for (one, other) in [("alice", "alice2"), ("a", "a/k"), ("é", "éé")] {
             let (one, other) = (name(one), name(other));
-            let entries = keys.entries(&one, &Prefix::everything());
-            assert!(!holds(&entries, &keys.entry(&other, &key)));
-            let log = keys.log_from(&one, Revision::ZERO);
-            assert!(!holds(&log, &keys.log(&other, Revision::new(1))));
-            let due = keys.due_by(&one, Timestamp::MAX);
-            assert!(!holds(&due, &keys.due(&other, now, Revision::new(1))));
-            assert!(keys.read_entry(&one, &keys.entry(&other, &key)).is_err());
+            let (one, other) = (keys.of(&one), keys.of(&other));
+            let entries = one.entries(&Prefix::everything());
+            assert!(!holds(&entries, &other.entry(&key)));
+            let log = one.log_from(Revision::ZERO);
+            assert!(!holds(&log, &other.log(Revision::new(1))));
+            let due = one.due_by(Timestamp::MAX);
+            assert!(!holds(&due, &other.due(now, Revision::new(1))));
+            assert!(one.read_entry(&other.entry(&key)).is_err());
         }
     }
 
     #[test]
     fn ranges_end_where_they_should() {
-        let (keys, space) = (keys(), name("alice"));
-        let log = |revision| keys.log(&space, Revision::new(revision));
-        let through = keys.log_through(&space, Revision::new(256));
+        let (all, space) = (keys(), name("alice"));
+        let keys = all.of(&space);
+        let log = |revision| keys.log(Revision::new(revision));
+        let through = keys.log_through(Revision::new(256));
         assert!(holds(&through, &log(1)) && holds(&through, &log(256)));
         assert!(!holds(&through, &log(257)));
-        let from = keys.log_from(&space, Revision::new(256));
+        let from = keys.log_from(Revision::new(256));
         assert!(!holds(&from, &log(255)) && holds(&from, &log(u64::MAX)));
-        let due = keys.due_by(&space, Timestamp::from_millis(5));
-        let hint = |millis| keys.due(&space, Timestamp::from_millis(millis), Revision::new(9));
+        let due = keys.due_by(Timestamp::from_millis(5));
+        let hint = |millis| keys.due(Timestamp::from_millis(millis), Revision::new(9));
         assert!(holds(&due, &hint(5)) && !holds(&due, &hint(6)));
-        let heads = keys.heads(Some(&space));
-        assert!(!holds(&heads, &keys.head(&space)));
-        assert!(holds(&heads, &keys.head(&name("alice2"))));
-        assert!(!holds(
-            &keys.heads(None),
-            &keys.wake(Timestamp::MAX, &space)
-        ));
+        let heads = all.heads(Some(&space));
+        assert!(!holds(&heads, &keys.head()));
+        assert!(holds(&heads, &all.of(&name("alice2")).head()));
+        assert!(!holds(&all.heads(None), &keys.wake(Timestamp::MAX)));
     }
 }

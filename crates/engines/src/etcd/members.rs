@@ -50,7 +50,7 @@ pub(super) struct Members {
     current: watch::Sender<usize>,
     /// Changes to another member.
     pub(super) failovers: Counter,
-    /// Whether the last call failed.
+    /// True if the last call failed.
     is_away: AtomicBool,
     options: ConnectOptions,
 }
@@ -64,7 +64,7 @@ struct Member {
 /// The answer to a transaction.
 pub(super) struct Response {
     pub(super) response: TxnResponse,
-    /// Whether an earlier attempt at the same transaction may have been done.
+    /// True if an earlier attempt at the same transaction may have been done.
     pub(super) was_unclear: bool,
 }
 

@@ -106,7 +106,7 @@ impl Endpoints {
         self.0.iter()
     }
 
-    /// Whether they are `https`.
+    /// True if they are `https`.
     #[must_use]
     pub fn are_tls(&self) -> bool {
         self.0.iter().any(Endpoint::is_tls)
@@ -150,7 +150,7 @@ impl Endpoint {
         &self.0
     }
 
-    /// Whether it is `https`.
+    /// True if it is `https`.
     #[must_use]
     pub fn is_tls(&self) -> bool {
         self.0.starts_with("https://")

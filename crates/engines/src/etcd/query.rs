@@ -77,7 +77,7 @@ pub(super) struct Found {
     pub(super) rows: Vec<KeyValue>,
     /// The number of rows in the range, also beyond the limit.
     pub(super) count: u64,
-    /// Whether there are more than the limit.
+    /// True if there are more than the limit.
     pub(super) is_cut: bool,
 }
 

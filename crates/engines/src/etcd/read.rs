@@ -14,6 +14,5 @@ mod scan;
 mod walk;
 
 pub(super) use batcher::ReadBatcher;
-pub(super) use log::LogRead;
 pub(super) use reader::Reader;
 pub(super) use scan::Scanned;

@@ -6,11 +6,9 @@ mod log;
 use bytes::Bytes;
 use etcd_client::KeyValue;
 use prominence_core::rules::Effect;
-use prominence_core::{
-    Cursor, Entry, Key, Namespace, Prefix, Revision, StoreError, Timestamp, Usage,
-};
+use prominence_core::{Cursor, Entry, Key, Prefix, Revision, StoreError, Timestamp, Usage};
 
-use super::keys::Keys;
+use super::keys::NamespaceKeys;
 use super::ticket::Ticket;
 use crate::row::{self, Body, Kind, Row, readable};
 
@@ -118,7 +116,7 @@ impl Head {
     }
 }
 
-/// Whether some listing hides the key.
+/// True if some listing hides the key.
 pub(super) fn is_internal(key: &Key) -> bool {
     Prefix::everything().hidden_part(key).is_some()
 }
@@ -168,17 +166,16 @@ pub(super) fn decode_part(key: &[u8], row: &[u8]) -> Result<Vec<Key>, StoreError
 /// in the order of all hints. Both are under the earliest instant. The revision keeps the hints of
 /// different commits apart.
 pub(super) fn hint(
-    keys: &Keys,
-    namespace: &Namespace,
+    keys: NamespaceKeys<'_>,
     due: &[(Key, Timestamp)],
     revision: Revision,
 ) -> Vec<(Vec<u8>, Vec<u8>)> {
     let Some(earliest) = due.iter().map(|(_, instant)| *instant).min() else {
         return Vec::new();
     };
-    let key = keys.due(namespace, earliest, revision);
+    let key = keys.due(earliest, revision);
     let row = encode_due(&key, due);
-    vec![(key, row), (keys.wake(earliest, namespace), Vec::new())]
+    vec![(key, row), (keys.wake(earliest), Vec::new())]
 }
 
 /// Keys and when each expires. The entries may have been written again since.

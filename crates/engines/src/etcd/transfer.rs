@@ -76,17 +76,17 @@ impl BlockingCluster {
         Ok(cluster)
     }
 
-    /// Whether both are the same cluster.
+    /// True if both are the same cluster.
     pub(crate) fn is(&self, other: &Self) -> bool {
         self.id == other.id
     }
 
-    /// Whether both are the same place in the same cluster.
+    /// True if both are the same place in the same cluster.
     pub(crate) fn is_at(&self, other: &Self) -> bool {
         self.is(other) && self.options.root == other.options.root
     }
 
-    /// Whether something is stored under the root.
+    /// True if something is stored under the root.
     pub(crate) fn holds_any(&self) -> Result<bool, StoreError> {
         let queries = self.keys.tables().map(|table| {
             let rows = RangeQuery::range(&table);
@@ -102,7 +102,7 @@ impl BlockingCluster {
         Ok(self.read(vec![entries.count_only()])?.next().count)
     }
 
-    /// Whether a migration into it was begun and not completed.
+    /// True if a migration into it was begun and not completed.
     pub(crate) fn is_importing(&self) -> Result<bool, StoreError> {
         let progress = RangeQuery::row(self.keys.migration());
         Ok(self.read(vec![progress])?.next_row().is_some())
@@ -151,7 +151,7 @@ impl BlockingCluster {
 pub(crate) struct Ranges(Vec<Range>);
 
 impl Ranges {
-    /// Whether a key is one of them.
+    /// True if a key is one of them.
     pub(crate) fn hold(&self, key: &[u8]) -> bool {
         let mut ranges = self.0.iter();
         ranges.any(|range| range.start.as_slice() <= key && key < range.end.as_slice())

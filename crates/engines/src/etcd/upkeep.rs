@@ -90,7 +90,7 @@ async fn trim_some(
         return Ok(None);
     }
     let firsts = namespaces.iter().map(|namespace| {
-        let log = cluster.keys.log_from(namespace, Revision::ZERO);
+        let log = cluster.keys.of(namespace).log_from(Revision::ZERO);
         RangeQuery::range(&log).limit(1)
     });
     let mut firsts = cluster.read(firsts.collect()).await?;

@@ -25,7 +25,6 @@ mod head_txn;
 mod namespace_cache;
 mod plan;
 mod queue;
-mod queued_bytes;
 mod upkeep;
 mod view;
 mod writer;

@@ -6,7 +6,7 @@ use std::io::Read;
 
 use prominence_core::{Cursor, Entry, Key, Namespace, Revision};
 
-use crate::backup::{BackupSummary, Record, Records, RestoreError};
+use crate::backup::{BackupReadError, BackupSummary, Record, Records};
 
 /// Differences that are listed; the others are counted.
 const MAX_SHOWN: usize = 20;
@@ -43,7 +43,7 @@ pub struct Difference {
 }
 
 impl Differences {
-    /// Whether there are any.
+    /// True if there are any.
     pub(super) fn is_some(&self) -> bool {
         self.count > 0
     }
@@ -79,7 +79,7 @@ pub(super) fn compare<A: Read, B: Read>(
     copy: Records<B>,
     times: Times,
     step: &mut dyn FnMut(),
-) -> Result<Differences, RestoreError> {
+) -> Result<Differences, BackupReadError> {
     let (mut source, mut copy) = (Side::open(source)?, Side::open(copy)?);
     let mut differences = Differences {
         first: Vec::new(),
@@ -176,7 +176,7 @@ struct Side<R> {
 }
 
 impl<R: Read> Side<R> {
-    fn open(records: Records<R>) -> Result<Self, RestoreError> {
+    fn open(records: Records<R>) -> Result<Self, BackupReadError> {
         let mut side = Self {
             records,
             next: None,
@@ -188,12 +188,12 @@ impl<R: Read> Side<R> {
     }
 
     /// Takes the next record, and reads the one after it.
-    fn take(&mut self) -> Result<Option<(At, Record)>, RestoreError> {
+    fn take(&mut self) -> Result<Option<(At, Record)>, BackupReadError> {
         let next = self.read()?;
         Ok(std::mem::replace(&mut self.next, next))
     }
 
-    fn read(&mut self) -> Result<Option<(At, Record)>, RestoreError> {
+    fn read(&mut self) -> Result<Option<(At, Record)>, BackupReadError> {
         while let Some(mut record) = self.records.next()? {
             let place = match &mut record {
                 Record::Namespace(space) => {

@@ -7,8 +7,8 @@ use prominence_core::Timestamp;
 
 use super::source::OpenSource;
 use super::{MigrateError, Outcome, Start, Step, pipe};
-use crate::backup::{BackupSummary, Records, RestoreError};
-use crate::embedded::{OfflineStore, restore_watched};
+use crate::backup::{BackupSummary, Records};
+use crate::embedded::{OfflineStore, RestoreError, restore_watched};
 use crate::etcd::Options;
 use crate::etcd::transfer::{BlockingCluster, Import, LoadError};
 

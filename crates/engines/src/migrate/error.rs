@@ -1,8 +1,8 @@
 //! Errors of a migration.
 
 use super::{Differences, Unfit};
-use crate::backup::{BackupError, RestoreError};
-use crate::embedded::OpenError;
+use crate::backup::{BackupError, BackupReadError};
+use crate::embedded::{OpenError, RestoreError};
 use crate::etcd;
 use crate::etcd::transfer::{ConnectError, LoadError};
 
@@ -78,6 +78,12 @@ impl From<RestoreError> for MigrateError {
             RestoreError::Folder(error) => Self::Folder(error),
             error => Self::Restore(error),
         }
+    }
+}
+
+impl From<BackupReadError> for MigrateError {
+    fn from(error: BackupReadError) -> Self {
+        Self::Restore(error.into())
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
 use super::MigrateError;
-use crate::backup::{BackupError, BackupSummary, Records, RestoreError};
+use crate::backup::{BackupError, BackupReadError, BackupSummary, Records};
 
 /// Bytes that are sent together, as records may be small.
 const CHUNK_BYTES: usize = 256 << 10;
@@ -39,7 +39,7 @@ pub(super) fn one<T, E: Into<MigrateError>>(
 pub(super) fn both<T>(
     write: impl FnOnce(BufWriter<PipeWriter>) -> Result<BackupSummary, BackupError> + Send,
     other: impl FnOnce(BufWriter<PipeWriter>) -> Result<BackupSummary, BackupError> + Send,
-    read: impl FnOnce(Records<PipeReader>, Records<PipeReader>) -> Result<T, RestoreError>,
+    read: impl FnOnce(Records<PipeReader>, Records<PipeReader>) -> Result<T, BackupReadError>,
 ) -> Result<T, MigrateError> {
     one(write, |first| {
         one(other, |second| {

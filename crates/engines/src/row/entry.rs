@@ -42,19 +42,21 @@ pub(crate) const AROUND_ENTRY: usize = 1 + CHECKSUM;
 
 /// The value shares its bytes with the row.
 pub(crate) fn decode_entry(key: &[u8], row: &Bytes) -> Result<Entry, StoreError> {
-    let mut body = Body::open(Kind::Entry, key, row)?;
-    let read = || -> Option<Entry> {
-        let metadata = read_metadata(&mut body)?;
-        let value = Value::stored(row.slice_ref(body.0));
-        Some(Entry {
-            metadata: Metadata {
-                size: value.len(),
-                ..metadata
-            },
-            value,
-        })
-    };
-    readable(Kind::Entry, key, read)
+    let body = Body::open(Kind::Entry, key, row)?;
+    readable(Kind::Entry, key, || read_entry(body, row))
+}
+
+/// Reads an entry up to the end of a body that is a part of `bytes`, which the value shares.
+pub(crate) fn read_entry(mut body: Body<'_>, bytes: &Bytes) -> Option<Entry> {
+    let metadata = read_metadata(&mut body)?;
+    let value = Value::stored(bytes.slice_ref(body.0));
+    Some(Entry {
+        metadata: Metadata {
+            size: value.len(),
+            ..metadata
+        },
+        value,
+    })
 }
 
 /// Writes the metadata of an entry, all but the size of the value.

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use prominence_core::{Lifetime, Namespace, Store, StoreError};
 use prominence_engines::EmbeddedStore;
 use prominence_engines::embedded::{
-    BackupError, OfflineStore, OpenError, Ranking, RestoreError, restore, verify,
+    BackupError, BackupReadError, OfflineStore, OpenError, Ranking, RestoreError, restore, verify,
 };
 
 use crate::fixture;
@@ -78,8 +78,8 @@ async fn a_backup_that_ends_early_or_goes_on_is_refused_with_the_place() {
     let whole = small_backup().await;
     for length in 0..whole.len() {
         match verify(&whole[..length]) {
-            Err(RestoreError::Truncated { at }) => assert_eq!(at, length as u64),
-            Err(RestoreError::NotABackup) if length < 8 => {}
+            Err(BackupReadError::Truncated { at }) => assert_eq!(at, length as u64),
+            Err(BackupReadError::NotABackup) if length < 8 => {}
             other => panic!("cut at {length}: {other:?}"),
         }
     }
@@ -88,7 +88,7 @@ async fn a_backup_that_ends_early_or_goes_on_is_refused_with_the_place() {
     let refused = verify(longer.as_slice()).unwrap_err();
     let end = whole.len() as u64;
     assert!(
-        matches!(refused, RestoreError::Damaged { at, .. } if at == end),
+        matches!(refused, BackupReadError::Damaged { at, .. } if at == end),
         "{refused}"
     );
 }
@@ -134,11 +134,11 @@ async fn a_backup_of_a_later_version_is_refused_with_what_to_do() {
     let refused = verify(later.as_slice()).unwrap_err();
     assert!(matches!(
         refused,
-        RestoreError::LaterVersion { found: 3, .. }
+        BackupReadError::LaterVersion { found: 3, .. }
     ));
     assert!(refused.to_string().contains("use the version"), "{refused}");
     let refused = verify(b"PK\x03\x04 something else".as_slice()).unwrap_err();
-    assert!(matches!(refused, RestoreError::NotABackup), "{refused}");
+    assert!(matches!(refused, BackupReadError::NotABackup), "{refused}");
 }
 
 #[tokio::test]
@@ -150,7 +150,9 @@ async fn a_damaged_backup_makes_no_store_and_can_be_replaced_by_a_good_one() {
     let last = whole.len() - 1;
     damaged[last] ^= 1;
     let refused = restore(&folder, damaged.as_slice()).unwrap_err();
-    assert!(matches!(refused, RestoreError::Damaged { .. }), "{refused}");
+    let RestoreError::Backup(BackupReadError::Damaged { .. }) = refused else {
+        panic!("{refused}");
+    };
     assert_eq!(names(&folder), ["LOCK"]);
     assert!(matches!(
         OfflineStore::open(&folder),

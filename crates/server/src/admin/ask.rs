@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use prominence_engines::embedded::{
-    BackupError, BackupSummary, OfflineStore, OpenError, RestoreError, check, verify,
+    BackupError, BackupReadError, BackupSummary, OfflineStore, OpenError, check, verify,
 };
 
 use super::error::AdminError;
@@ -71,7 +71,9 @@ pub fn backup(folder: &Path, mut to: impl Write) -> Result<BackupSummary, AdminE
                 return Err(AdminError::Write(error));
             }
             verified.map_err(|error| match error {
-                RestoreError::Read(_) | RestoreError::Truncated { .. } => AdminError::BrokenOff,
+                BackupReadError::Read(_) | BackupReadError::Truncated { .. } => {
+                    AdminError::BrokenOff
+                }
                 error => AdminError::Garbled(error),
             })?
         }

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use prominence_core::StoreError;
-use prominence_engines::embedded::{OpenError, RestoreError};
+use prominence_engines::embedded::{BackupReadError, OpenError};
 
 use super::socket::SOCKET;
 
@@ -62,7 +62,7 @@ pub enum AdminError {
     Failed(String),
     /// The server did not send a whole backup.
     #[error("the server did not send a whole backup: {0}")]
-    Garbled(#[source] RestoreError),
+    Garbled(#[source] BackupReadError),
     /// The backup can't be written.
     #[error("cannot write the backup: {0}; make room or choose another place")]
     Write(#[source] io::Error),

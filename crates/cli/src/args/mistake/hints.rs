@@ -5,7 +5,7 @@ use clap::{Arg, Command};
 use super::options::OPTIONS;
 use super::words::WORDS;
 use super::{groups, sample};
-use crate::args::typed::nearest;
+use crate::text::nearest;
 
 /// Bytes of an option of one letter.
 const SHORT: usize = 2;
@@ -102,7 +102,7 @@ pub(super) fn sentence(write: &str, purpose: &str) -> String {
     }
 }
 
-/// Whether this program takes such a command line.
+/// True if this program takes such a command line.
 pub(super) fn parses(root: &Command, line: &str) -> bool {
     let words = std::iter::once("prominence").chain(words(line));
     root.clone().try_get_matches_from(words).is_ok()

@@ -5,8 +5,7 @@ use prominence_client::{Levels, ListOptions, Show};
 use prominence_core::Prefix;
 
 use super::Candidate;
-use crate::args::Connection;
-use crate::config;
+use crate::config::{self, Connection};
 
 /// Keys that are offered at once: more than anybody reads, and little to fetch.
 const MAX_KEYS: usize = 1_000;

@@ -10,7 +10,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::{Profile, ProfileName, Profiles};
-use crate::args::{typed, values};
+use crate::text::{duration_or_zero, nearest};
 
 const DEFAULT: &str = "default-profile";
 const PROFILE: &str = "profile";
@@ -158,7 +158,7 @@ fn patience(value: &Value<'_>) -> Result<Duration, String> {
             );
         }
     };
-    values::duration_or_zero(&text).map_err(|error| error.to_string())
+    duration_or_zero(&text).map_err(|error| error.to_string())
 }
 
 fn file_name(text: &str) -> Result<PathBuf, String> {
@@ -199,8 +199,8 @@ fn unknown_in_profile(name: &str) -> String {
 /// The name that was probably meant.
 fn meant(name: &str, names: &[&str]) -> String {
     let name = name.replace('_', "-");
-    match typed::nearest(&name, names.iter().copied()) {
-        Some(nearest) => format!("; {nearest} may be meant"),
+    match nearest(&name, names.iter().copied()) {
+        Some(other) => format!("; {other} may be meant"),
         None => String::new(),
     }
 }

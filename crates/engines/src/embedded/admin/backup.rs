@@ -8,7 +8,7 @@
 mod restore;
 mod write;
 
-pub use crate::backup::{BackupError, BackupSummary, RestoreError, verify};
+pub use crate::backup::{BackupError, BackupReadError, BackupSummary, verify};
 pub use restore::restore;
 #[cfg(feature = "etcd")]
 pub(crate) use restore::restore_watched;

@@ -11,7 +11,7 @@ use crate::embedded::storage::database::{Batch, Database, Table, WriteFailure};
 /// storage engine itself keeps in memory.
 const BATCH_BYTES: usize = 4 << 20;
 
-/// How often the storage engine is given its usual time to catch up before the work is given up:
+/// The number of times that the storage engine gets its usual time to catch up before the work is given up:
 /// ten minutes in all, as nobody else waits here.
 const BACKLOG_ATTEMPTS: u32 = 60;
 

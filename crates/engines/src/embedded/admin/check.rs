@@ -27,8 +27,9 @@ pub use report::{CheckReport, Finding, FindingKind, MAX_FINDINGS, Place};
 
 use crate::embedded::EmbeddedStore;
 use crate::embedded::error::{OpenError, unavailable};
+use crate::embedded::files::damage::DamagedFile;
 use crate::embedded::files::folder::Folder;
-use crate::embedded::files::verification::{self, DamagedFile};
+use crate::embedded::files::verification;
 use crate::embedded::options::{RETRY_SOON, Tuning};
 use crate::embedded::storage::database::{Snapshot, Table};
 use crate::embedded::storage::keys;

@@ -1,4 +1,4 @@
-//! Which namespaces there are, and how much each holds.
+//! The namespaces of a store, with the usage of each.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -11,7 +11,7 @@ use crate::embedded::storage::database::{Snapshot, Table};
 use crate::embedded::storage::format::{self, Kind};
 use crate::embedded::storage::keys;
 
-/// Which namespaces come first.
+/// The order of the namespaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ranking {
     /// Those with the most bytes.
@@ -22,13 +22,13 @@ pub enum Ranking {
     Name,
 }
 
-/// The first namespaces of a ranking, and what all of them hold together. Entries that have
-/// expired and are not yet removed count.
+/// The first namespaces of a ranking, and the usage of all. Entries that have expired and are not
+/// yet removed count.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Namespaces {
     /// The first of them.
     pub first: Vec<(Namespace, Usage)>,
-    /// How many there are, those that are empty included.
+    /// The number of namespaces, empty ones included.
     pub count: u64,
     /// Keys of all.
     pub keys: u64,

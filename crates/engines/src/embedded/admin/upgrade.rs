@@ -18,7 +18,8 @@ use prominence_core::StoreError;
 use crate::embedded::admin::batch_writer::BatchWriter;
 use crate::embedded::admin::check;
 use crate::embedded::error::OpenError;
-use crate::embedded::files::folder::{Folder, Format, free_space};
+use crate::embedded::files::disk::free_space;
+use crate::embedded::files::folder::{Folder, Format};
 use crate::embedded::options::Tuning;
 use crate::embedded::storage::database::{Database, Snapshot, Table};
 use crate::embedded::storage::format;
@@ -27,7 +28,7 @@ use fjall_store::FjallStore;
 /// Bytes of blocks kept in memory: everything is read from beginning to end.
 const CACHE_BYTES: u64 = 16 << 20;
 
-/// What was done.
+/// The result of an upgrade.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Upgraded {
     /// The store had the latest format.
@@ -36,7 +37,7 @@ pub enum Upgraded {
     Now(Copied),
 }
 
-/// How much was copied.
+/// The number of rows that were copied.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Copied {
     /// The format's number before.
@@ -76,7 +77,7 @@ pub enum UpgradeError {
     Copy {
         /// Which folder.
         folder: PathBuf,
-        /// What was met.
+        /// The error.
         #[source]
         cause: StoreError,
     },

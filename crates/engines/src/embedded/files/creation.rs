@@ -9,7 +9,8 @@ use std::io;
 use std::path::Path;
 
 use crate::embedded::error::StorageError;
-use crate::embedded::files::folder::{Folder, sync_folder};
+use crate::embedded::files::disk::sync_folder;
+use crate::embedded::files::folder::Folder;
 
 /// Makes the database with `make`, which is given the folder for it and closes it again, where
 /// there is none.

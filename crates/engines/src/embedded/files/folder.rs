@@ -1,6 +1,6 @@
-//! The folder of a store: who owns it, and which format it has.
+//! The folder of a store: its owner and its format.
 //!
-//! | name | what it is |
+//! | name | content |
 //! | --- | --- |
 //! | `FORMAT` | one line, the format's name and number; written whole before anything is stored |
 //! | `LOCK` | held by the process that owns the folder; its text is that process's id |
@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::disk::{replace_file, sync_folder};
 use crate::embedded::error::OpenError;
 use crate::private_folder;
 pub(in crate::embedded) use format::Format;
@@ -30,9 +31,12 @@ const FORMAT_DRAFT: &str = "FORMAT.new";
 const LOCK_FILE: &str = "LOCK";
 const STORE_FOLDER: &str = "store";
 
-/// What may stand in a folder before it becomes a store: what an interrupted first start left,
-/// what the server puts beside its store (its signing secret and its address), and what a file
-/// system has at its root.
+/// A file of fjall in the store of an earlier format.
+pub(in crate::embedded) const FJALL_FILE: &str = "version";
+
+/// Names that a folder may hold before it becomes a store: files of an interrupted first start, files
+/// that the server puts beside its store (its signing secret and its address), and the folder that a
+/// file system has at its root.
 const ALLOWED_BEFORE_FORMAT: &[&str] = &[
     LOCK_FILE,
     FORMAT_DRAFT,
@@ -44,7 +48,7 @@ const ALLOWED_BEFORE_FORMAT: &[&str] = &[
 /// The longest `FORMAT` or `LOCK` that is read; ours are shorter.
 const MAX_TEXT: u64 = 256;
 
-/// How long to wait for a lock that this very process had, and how often to try. A child that is
+/// The time to wait for a lock that this very process had, and the pause between attempts. A child that is
 /// just being started holds a copy of every open file until it runs its own program, so the lock
 /// can outlive the store that was closed by a moment.
 const OWN_LOCK_WAIT: Duration = Duration::from_secs(2);
@@ -54,7 +58,7 @@ const OWN_LOCK_PAUSE: Duration = Duration::from_millis(5);
 #[derive(Debug)]
 pub(in crate::embedded) struct Folder {
     path: PathBuf,
-    /// Where the storage engine's files are, below the folder.
+    /// The folder of the storage engine's files, below the folder.
     store: PathBuf,
     /// The lock goes when the file is closed.
     lock: Arc<File>,
@@ -125,26 +129,15 @@ impl Folder {
         &self.path
     }
 
-    /// Where they are while they are being made.
+    /// The folder of the storage engine's files while they are being made.
     pub(in crate::embedded) fn draft(&self) -> PathBuf {
         self.store().with_extension("new")
     }
 
-    /// Where the storage engine keeps its files.
+    /// The folder of the storage engine's files.
     pub(in crate::embedded) fn store(&self) -> PathBuf {
         self.path.join(&self.store)
     }
-}
-
-/// Bytes that an unprivileged process can still write to the file system of `path`.
-pub(in crate::embedded) fn free_space(path: &Path) -> io::Result<u64> {
-    let stat = rustix::fs::statvfs(path)?;
-    Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
-}
-
-/// Makes what was created in or renamed within a folder survive a power cut.
-pub(in crate::embedded) fn sync_folder(path: &Path) -> io::Result<()> {
-    File::open(path)?.sync_all()
 }
 
 /// Makes a folder with its parents so that they survive a power cut.
@@ -240,29 +233,6 @@ fn lock(folder: &Path) -> Result<File, OpenError> {
 
 fn write_format(folder: &Path) -> io::Result<()> {
     replace_file(folder, FORMAT_FILE, format::line().as_bytes())
-}
-
-/// Writes a file of this name, or replaces it. A reader finds the old or the new content as a whole,
-/// also after a power cut.
-pub(in crate::embedded) fn replace_file(
-    folder: &Path,
-    name: &str,
-    content: &[u8],
-) -> io::Result<()> {
-    let draft = folder.join(format!("{name}.new"));
-    // What an interrupted attempt left may be anything, a link included.
-    match fs::remove_file(&draft) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        Ok(()) | Err(_) => {}
-    }
-    let mut file = private_folder::own_file()
-        .write(true)
-        .create_new(true)
-        .open(&draft)?;
-    file.write_all(content)?;
-    file.sync_all()?;
-    fs::rename(&draft, folder.join(name))?;
-    sync_folder(folder)
 }
 
 fn read_text(path: &Path) -> io::Result<String> {

@@ -1,4 +1,4 @@
-//! The log of groups: the only home of large values, and what a crash leaves of the last commits.
+//! The log of groups: it has all large values, and the last commits after a crash.
 //!
 //! It consists of segments, to the last of which groups are appended. Each group is written with one
 //! call and made durable with one sync. The manifest names the segments and the group up to which the
@@ -61,7 +61,7 @@ pub(in crate::embedded) struct GroupLog {
     manifest: Mutex<()>,
 }
 
-/// Where the next group goes.
+/// The place of the next group.
 #[derive(Debug)]
 struct Writer {
     segment: Arc<Segment>,
@@ -73,7 +73,7 @@ struct Writer {
 struct Books {
     segments: Arc<Segments>,
     lines: BTreeMap<u32, SegmentLine>,
-    /// What the lines say of content that is referred to holds for `indexed`; this for now.
+    /// Bytes of content that the trees refer to now; the lines have those as of `indexed`.
     live: BTreeMap<u32, u64>,
     indexed: Position,
     sequence: u64,
@@ -81,16 +81,16 @@ struct Books {
     next: Option<Arc<Segment>>,
 }
 
-/// Where a group was written.
+/// The place of a group that was written.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::embedded) struct Appended {
     pub(in crate::embedded) segment: u32,
-    /// Where the group begins in the segment.
+    /// The start of the group in the segment.
     pub(in crate::embedded) offset: u32,
 }
 
 impl Appended {
-    /// Where bytes of the group are.
+    /// The place of bytes of the group.
     pub(in crate::embedded) fn location(&self, in_group: &Range<usize>) -> Location {
         // Segments end below 4 GiB.
         let number = |bytes: usize| u32::try_from(bytes).unwrap_or(u32::MAX);
@@ -111,7 +111,7 @@ pub(in crate::embedded) struct Checkpoint {
     live: BTreeMap<u32, u64>,
 }
 
-/// How much room the log takes.
+/// The disk space of the log.
 #[derive(Clone, Debug)]
 pub(in crate::embedded) struct LogUsage {
     /// Bytes of all groups.
@@ -146,7 +146,7 @@ impl GroupLog {
         Arc::clone(&self.books().segments)
     }
 
-    /// Where the next group goes, unless it does not fit there.
+    /// The place of the next group, unless it does not fit there.
     pub(in crate::embedded) fn position(&self) -> Position {
         self.writer().position
     }
@@ -206,7 +206,7 @@ impl GroupLog {
         Ok(())
     }
 
-    /// Whether the current segment is so full that the next one should be made.
+    /// True if the current segment is so full that the next one should be made.
     pub(in crate::embedded) fn wants_segment(&self) -> bool {
         self.position().offset > self.segment_bytes / 2 && self.books().next.is_none()
     }
@@ -282,7 +282,7 @@ impl GroupLog {
         }
     }
 
-    /// How much room the log takes.
+    /// The disk space of the log.
     pub(in crate::embedded) fn usage(&self) -> LogUsage {
         let current = self.position();
         let books = self.books();
@@ -309,8 +309,8 @@ impl GroupLog {
         usage
     }
 
-    /// Removes a finished segment in which nothing is that the trees refer to. Who reads in it goes
-    /// on; the disk has its room again when the last of them is done.
+    /// Removes a finished segment in which nothing is that the trees refer to. Readers of it go on;
+    /// its disk space is free when the last of them is done.
     pub(in crate::embedded) fn remove(&self, number: u32) -> io::Result<()> {
         let _writing = self.manifest.lock();
         let manifest = {

@@ -1,8 +1,9 @@
 //! Counts, in slices: a count may read millions of keys, and others have their turn in between.
 
+use prominence_core::listing::{KeyCounter, Step};
 use prominence_core::{Count, Namespace, Prefix, StoreError, Timestamp, Visibility};
 
-use super::scan::{Seen, Step, past_folder, walk};
+use super::scan::{Seen, walk};
 use crate::embedded::storage::database::{Database, KeptState, Snapshot};
 
 /// Keys in a slice: a few milliseconds of work.
@@ -12,10 +13,9 @@ const KEYS_IN_A_SLICE: usize = 10_000;
 pub(in crate::embedded) struct Counting {
     namespace: Namespace,
     prefix: Prefix,
-    visibility: Visibility,
+    counter: KeyCounter,
     state: KeptState,
     seen: Seen,
-    keys: u64,
     /// The last key that was counted.
     after: Option<Prefix>,
 }
@@ -31,10 +31,9 @@ impl Counting {
         Self {
             state: database.snapshot_of(&namespace).keep(),
             namespace,
+            counter: KeyCounter::new(prefix.clone(), visibility),
             prefix,
-            visibility,
             seen: Seen::at(now),
-            keys: 0,
             after: None,
         }
     }
@@ -55,10 +54,7 @@ impl Counting {
             self.after = self.slice(&snapshot)?;
             if self.after.is_none() {
                 let revision = snapshot.namespace(&self.namespace)?.usage.revision;
-                return Ok(Some(Count {
-                    keys: self.keys,
-                    revision,
-                }));
+                return Ok(Some(self.counter.count(revision)));
             }
             if is_wanted() {
                 return Ok(None);
@@ -71,9 +67,8 @@ impl Counting {
         let Self {
             namespace,
             prefix,
-            visibility,
+            counter,
             seen,
-            keys,
             after,
             ..
         } = self;
@@ -90,15 +85,9 @@ impl Counting {
                 }
                 left -= 1;
                 if left == 0 {
-                    last = Some(Prefix::from(key));
+                    last = Some(Prefix::from(&key));
                 }
-                if let (Visibility::Listed, Some(hidden)) = (*visibility, prefix.hidden_part(key)) {
-                    return Ok(past_folder(key, hidden));
-                }
-                if seen.is_live(&row.metadata()?) {
-                    *keys += 1;
-                }
-                Ok(Step::Next)
+                counter.add(&key, || Ok(seen.is_live(&row.metadata()?)))
             },
         )?;
         Ok(last)

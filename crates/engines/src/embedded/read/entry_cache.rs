@@ -36,7 +36,7 @@ const MARKS: usize = 4_096;
 /// reads of one that is to be kept.
 const READ_LATELY: usize = 1 << 16;
 
-/// What an entry takes beside its texts, its value and its key (twice, for the row and in the
+/// Bytes that an entry takes beside its texts, its value and its key (twice, for the row and in the
 /// cache).
 const OVERHEAD: usize = 288;
 
@@ -46,9 +46,9 @@ const USUAL_BYTES: u64 = 1_024;
 /// Entries by the key of their row.
 pub(in crate::embedded) struct EntryCache {
     entries: Cache<Vec<u8>, Entry, ByBytes>,
-    /// How many groups are about to change a key with this hash.
+    /// The number of groups that are about to change a key with this hash.
     marks: Box<[AtomicU32]>,
-    /// How many groups are about to change more keys than are worth marking.
+    /// The number of groups that are about to change more keys than are worth marking.
     all_marked: AtomicU32,
     /// A part of the hash of the key that was read last of those that share the place.
     read_lately: Box<[AtomicU8]>,
@@ -145,7 +145,7 @@ impl EntryCache {
         Ok(entry)
     }
 
-    /// Says which rows are about to change.
+    /// Marks the rows that are about to change.
     pub(in crate::embedded) fn writing(&self, rows: Vec<Vec<u8>>) -> Writing<'_> {
         for row in &rows {
             self.mark(xxh3_64(row)).fetch_add(1, Ordering::SeqCst);
@@ -156,7 +156,7 @@ impl EntryCache {
         }
     }
 
-    /// Says that any row may be about to change.
+    /// Marks all rows, any of which may be about to change.
     pub(in crate::embedded) fn writing_many(&self) -> Writing<'_> {
         self.all_marked.fetch_add(1, Ordering::SeqCst);
         Writing {
@@ -165,7 +165,7 @@ impl EntryCache {
         }
     }
 
-    /// Forgets everything.
+    /// Removes everything.
     pub(in crate::embedded) fn clear(&self) {
         self.entries.clear();
         self.places.clear();
@@ -175,7 +175,7 @@ impl EntryCache {
         &self.marks[place(hash, MARKS)]
     }
 
-    /// Whether this key was read some reads ago, and that it is read now.
+    /// True if this key was read some reads ago. Notes that it is read now.
     fn was_read_lately(&self, hash: u64) -> bool {
         // The highest bits, which the place does not depend on; 0 stands for no key.
         let [.., highest] = (hash | 1 << 56).to_le_bytes();

@@ -2,25 +2,14 @@
 
 use std::ops::Bound;
 
-use prominence_core::limits::MAX_CHANGES;
-use prominence_core::{Change, Changes, Cursor, Extent, Namespace, Prefix, StoreError};
+use prominence_core::listing::{LogRead, LogReader};
+use prominence_core::{Change, Cursor, Extent, Namespace, Prefix, StoreError};
 
-use crate::embedded::options::MAX_CHANGES_PER_READ;
 use crate::embedded::storage::database::{Snapshot, Table};
 use crate::embedded::storage::format::{self, Kind};
 use crate::embedded::storage::keys;
 
-/// The result of one bounded read of the log.
-pub(in crate::embedded) enum LogRead {
-    /// Changes that the prefix shows.
-    Changes(Changes),
-    /// None up to this cursor, and there may be more after it.
-    Continue(Cursor),
-    /// None up to this cursor, which is the end of the log.
-    CaughtUp(Cursor),
-}
-
-/// How far the log of a namespace reaches.
+/// The extent of the log of a namespace.
 pub(in crate::embedded) fn extent(
     snapshot: &Snapshot<'_>,
     namespace: &Namespace,
@@ -32,7 +21,7 @@ pub(in crate::embedded) fn extent(
     })
 }
 
-/// Reads the changes after a cursor that the prefix shows, among at most [`MAX_CHANGES_PER_READ`] of them.
+/// Reads the changes after a cursor that the prefix shows, a bounded number of them.
 pub(in crate::embedded) fn read(
     snapshot: &Snapshot<'_>,
     namespace: &Namespace,
@@ -47,38 +36,17 @@ pub(in crate::embedded) fn read(
             oldest: space.log_floor.revision,
         });
     }
-    let mut found = Vec::new();
-    let mut next = after;
-    let mut examined = 0;
-    let mut reached_the_end = true;
-    'rows: for row in stored(snapshot, namespace, after) {
+    let mut reader = LogReader::new(prefix, after);
+    for row in stored(snapshot, namespace, after) {
         let (_, changes) = row?;
         for change in changes? {
-            // A row of many changes may have been read in part.
-            if change.at <= after {
-                continue;
-            }
-            next = change.at;
-            examined += 1;
-            if prefix.shows(&change.key) {
-                found.push(change);
-            }
-            if found.len() == MAX_CHANGES.get() || examined == MAX_CHANGES_PER_READ {
-                reached_the_end = false;
-                break 'rows;
+            if reader.add(change).is_break() {
+                return Ok(reader.finish(false));
             }
         }
     }
-    if reached_the_end {
-        // A snapshot has commits whole, so nothing of the last one is left to read.
-        next = Cursor::after(next.revision);
-    }
-    let changes = found;
-    Ok(match reached_the_end {
-        _ if !changes.is_empty() => LogRead::Changes(Changes { changes, next }),
-        true => LogRead::CaughtUp(next),
-        false => LogRead::Continue(next),
-    })
+    // A snapshot has commits whole.
+    Ok(reader.finish(true))
 }
 
 /// The rows that hold the changes after a place, in order: where the last change of each stands,

@@ -27,11 +27,11 @@ type Slot = [u64; 4];
 pub(super) struct Places {
     parts: Box<[Mutex<Vec<Slot>>]>,
     slots: u64,
-    /// How often everything was forgotten.
+    /// The number of times that everything was removed.
     epoch: AtomicU64,
 }
 
-/// What a reader saw before it looked elsewhere.
+/// The state that a reader saw before it read elsewhere.
 #[derive(Clone, Copy)]
 pub(super) struct Seen {
     version: u32,

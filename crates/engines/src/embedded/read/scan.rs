@@ -8,10 +8,9 @@ use std::ops::Bound;
 use std::time::Duration;
 
 use prominence_core::entry::Metadata;
-use prominence_core::limits::MAX_PAGE_BYTES;
+use prominence_core::listing::{PageBuilder, Step};
 use prominence_core::{
-    Depth, Entry, Item, Key, Namespace, Page, Prefix, Projection, Scan, StoreError, Timestamp,
-    Usage,
+    Entry, Item, Key, Namespace, Page, Prefix, Projection, Scan, StoreError, Timestamp, Usage,
 };
 
 use crate::embedded::storage::database::{Snapshot, Table, entry_of};
@@ -25,50 +24,30 @@ pub(in crate::embedded) fn page(
     scan: &Scan,
     seen: &Seen,
 ) -> Result<Page, StoreError> {
-    let mut page = Page {
-        revision: snapshot.namespace(namespace)?.usage.revision,
-        ..Page::default()
-    };
-    let mut weight = 0;
+    let revision = snapshot.namespace(namespace)?.usage.revision;
+    let mut page = PageBuilder::new(scan);
     walk(
         snapshot,
         namespace,
         &scan.prefix,
         scan.after.as_ref(),
-        &mut |key, entry| {
-            if let Some(hidden) = scan.prefix.hidden_part(key) {
-                return Ok(past_folder(key, hidden));
-            }
-            let folder = match scan.depth {
-                Depth::All => None,
-                Depth::OneLevel => scan.prefix.folder_of(key),
+        &mut |key, row| {
+            let live = || {
+                let metadata = row.metadata()?;
+                Ok(seen.is_live(&metadata).then_some(metadata))
             };
-            if let (Some(folder), Some(after)) = (&folder, &scan.after)
-                && folder <= after
-            {
-                return Ok(past_folder(key, folder.as_str().len() - 1));
-            }
-            let metadata = entry.metadata()?;
-            if !seen.is_live(&metadata) {
-                return Ok(Step::Next);
-            }
-            if page.items.len() == scan.limit.get() || weight >= MAX_PAGE_BYTES {
-                page.next = page.items.last().map(Item::position);
-                return Ok(Step::Stop);
-            }
-            let (item, step) = match folder {
-                None => (item(key, &entry, metadata, scan.projection)?, Step::Next),
-                Some(folder) => {
-                    let step = past_folder(key, folder.as_str().len() - 1);
-                    (Item::Folder(folder), step)
-                }
+            let item = |key, metadata| {
+                Ok(match scan.projection {
+                    Projection::Keys => Item::Key(key),
+                    Projection::Details => Item::Details(key, metadata),
+                    // The value may be elsewhere, so it is read only where it is wanted.
+                    Projection::Entries => Item::Entry(key, row.entry()?),
+                })
             };
-            weight += item.weight();
-            page.items.push(item);
-            Ok(step)
+            page.add(key, live, item)
         },
     )?;
-    Ok(page)
+    Ok(page.finish(revision))
 }
 
 /// What is stored, less what has expired and is not yet removed.
@@ -144,16 +123,6 @@ impl Seen {
     }
 }
 
-/// What to look at after a key.
-pub(super) enum Step {
-    /// The next one.
-    Next,
-    /// The first one from here on.
-    Seek(Vec<u8>),
-    /// Nothing.
-    Stop,
-}
-
 /// A row whose entry is read only where it is needed.
 pub(super) struct Row<'a> {
     snapshot: &'a Snapshot<'a>,
@@ -171,39 +140,13 @@ impl Row<'_> {
     }
 }
 
-/// What a listing shows of an entry. Its value is read only where it is wanted.
-fn item(
-    key: &Key,
-    row: &Row<'_>,
-    metadata: Metadata,
-    projection: Projection,
-) -> Result<Item, StoreError> {
-    let key = key.clone();
-    Ok(match projection {
-        Projection::Keys => Item::Key(key),
-        Projection::Details => Item::Details(key, metadata),
-        Projection::Entries => Item::Entry(key, row.entry()?),
-    })
-}
-
-/// Past everything below the folder that is the first `length` bytes of `key`; the `/` that ends
-/// a folder's name comes after them. The key itself may be just these bytes.
-pub(super) fn past_folder(key: &Key, length: usize) -> Step {
-    if key.as_str().len() == length {
-        return Step::Next;
-    }
-    let mut past = key.as_str().as_bytes()[..length].to_vec();
-    past.push(b'/' + 1);
-    Step::Seek(past)
-}
-
 /// Shows the keys under `prefix` that sort after `after` to `visit`, and goes on where it says.
 pub(super) fn walk(
     snapshot: &Snapshot<'_>,
     namespace: &Namespace,
     prefix: &Prefix,
     after: Option<&Prefix>,
-    visit: &mut dyn FnMut(&Key, Row<'_>) -> Result<Step, StoreError>,
+    visit: &mut dyn FnMut(Key, Row<'_>) -> Result<Step, StoreError>,
 ) -> Result<(), StoreError> {
     let base = keys::namespace(namespace);
     let first = keys::entries(namespace, prefix);
@@ -221,11 +164,11 @@ pub(super) fn walk(
                 key: &row_key,
                 row: &row,
             };
-            match visit(&key, row)? {
+            match visit(key, row)? {
                 Step::Next => {}
                 Step::Stop => return Ok(()),
                 Step::Seek(to) => {
-                    start = Bound::Included([base.as_slice(), &to].concat());
+                    start = Bound::Included([base.as_slice(), to.as_bytes()].concat());
                     continue 'seek;
                 }
             }

@@ -11,12 +11,13 @@ use std::time::{Duration, Instant};
 use prominence_core::error::Fate;
 use prominence_core::{Entry, Namespace, StoreError};
 
-use crate::embedded::error::{StorageError, unavailable};
+use crate::embedded::error::unavailable;
 use crate::embedded::files::folder::Folder;
 use crate::embedded::options::RETRY_SOON;
 use crate::embedded::storage::empty_ranges::EmptyRanges;
-pub(in crate::embedded) use crate::embedded::storage::log_store::StoredAt;
 use crate::embedded::storage::log_store::{LogBatch, LogStore, State};
+pub(in crate::embedded) use crate::embedded::storage::log_store::{StoredAt, WriteFailure};
+pub(in crate::embedded) use crate::embedded::storage::table::Table;
 pub(in crate::embedded) use snapshot::{KeptState, Rows, Snapshot, entry_of};
 
 /// How long a batch waits for the background threads.
@@ -49,51 +50,11 @@ struct Seen {
     empty_ranges: Arc<EmptyRanges>,
 }
 
-/// One of the tables of rows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::embedded) enum Table {
-    Entries,
-    Log,
-    Expiry,
-    Namespaces,
-}
-
-impl Table {
-    /// All tables, by their numbers.
-    pub(in crate::embedded) const ALL: [Self; 4] =
-        [Self::Entries, Self::Log, Self::Expiry, Self::Namespaces];
-
-    /// Its number in the log.
-    pub(in crate::embedded) const fn number(self) -> u8 {
-        match self {
-            Self::Entries => 0,
-            Self::Log => 1,
-            Self::Expiry => 2,
-            Self::Namespaces => 3,
-        }
-    }
-
-    /// The table with a number.
-    pub(in crate::embedded) fn from_number(number: u8) -> Option<Self> {
-        Self::ALL.get(usize::from(number)).copied()
-    }
-}
-
 /// Rows to write all together. No row may be in it twice.
 pub(in crate::embedded) struct Batch<'a> {
     database: &'a Database,
     rows: LogBatch,
     sync: bool,
-}
-
-/// Why a batch was not written.
-pub(in crate::embedded) enum WriteFailure {
-    /// The storage engine had failed before, so nothing was written.
-    Stopped,
-    /// The background threads are behind; nothing was written.
-    Behind,
-    /// It failed now. The batch may or may not be there after the database is opened again.
-    Failed(StorageError),
 }
 
 impl Database {
@@ -273,18 +234,26 @@ impl Database {
 
     /// Waits until a batch would not be held up inside the storage engine.
     pub(in crate::embedded) fn wait_for_background(&self) -> Result<(), WriteFailure> {
-        let deadline = Instant::now() + BACKLOG_WAIT;
-        loop {
-            if self.has_failed() {
-                return Err(WriteFailure::Stopped);
-            }
-            if !self.store.is_behind() {
-                return Ok(());
-            }
-            if Instant::now() >= deadline {
+        if self.has_failed() {
+            return Err(WriteFailure::Stopped);
+        }
+        if !self.store.is_behind() {
+            return Ok(());
+        }
+        let _entered = tracing::info_span!("compaction_stall").entered();
+        tracing::debug!("commits wait until memtables are written out, or files compacted");
+        let started = Instant::now();
+        while !self.has_failed() && self.store.is_behind() {
+            if started.elapsed() >= BACKLOG_WAIT {
+                tracing::debug!(waited = ?BACKLOG_WAIT, "the wait was given up");
                 return Err(WriteFailure::Behind);
             }
             std::thread::sleep(BACKLOG_PAUSE);
+        }
+        tracing::debug!(waited = ?started.elapsed(), "commits go on");
+        match self.has_failed() {
+            true => Err(WriteFailure::Stopped),
+            false => Ok(()),
         }
     }
 }

@@ -38,7 +38,7 @@ impl EmptyRanges {
         self.0.is_empty()
     }
 
-    /// What is left of a range without the empty ones, in order.
+    /// The rest of a range without the empty ones, in order.
     pub(in crate::embedded) fn rest(&self, start: Bound<Vec<u8>>, end: &[u8]) -> Vec<Part> {
         let mut ranges: Vec<_> = self.0.iter().collect();
         ranges.sort();

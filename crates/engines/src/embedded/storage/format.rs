@@ -1,14 +1,14 @@
-//! What stands in the rows of each table. What they have in common is in [`crate::row`].
+//! The content of the rows of each table. Their common parts are in [`crate::row`].
 
 mod group;
 
 use prominence_core::{
-    Change, ChangeKind, Cursor, Job, Key, Namespace, Prefix, Put, Revision, StoreError, Timestamp,
-    Usage,
+    Change, ChangeKind, Cursor, Job, Key, Namespace, Prefix, Revision, StoreError, Timestamp, Usage,
 };
 
 use crate::embedded::storage::keys;
-use crate::row::{Row, read_state, readable, write_state};
+use crate::row::change::{read_change, read_cursor, write_change, write_cursor};
+use crate::row::{Row, readable};
 pub(in crate::embedded) use group::encode_group;
 use group::{GROUP, read_group};
 
@@ -16,18 +16,15 @@ use group::{GROUP, read_group};
 pub(in crate::embedded) use crate::row::encode_entry;
 pub(in crate::embedded) use crate::row::{Body, Kind, damaged, decode_entry};
 
-/// How a change is told from the others.
-const PUT: u8 = 0;
-const DELETE: u8 = 1;
-const EXPIRE: u8 = 2;
+/// The numbers of the kinds of changes that only rows of this engine have, and of a put with a state:
+/// see [`crate::row::change`].
 const DELETE_MANY: u8 = 3;
-/// A put with the state of the entry afterwards, which version 1 does not have.
 const PUT_WITH_STATE: u8 = 4;
 
 /// A namespace's row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::embedded) struct NamespaceRow {
-    /// What is stored, entries that have expired and are not yet removed included.
+    /// The usage, entries that have expired and are not yet removed included.
     pub(in crate::embedded) usage: Usage,
     /// Changes in the log.
     pub(in crate::embedded) log_rows: u64,
@@ -46,21 +43,8 @@ impl Default for NamespaceRow {
 }
 
 pub(in crate::embedded) fn encode_change(key: &[u8], change: &Change) -> Vec<u8> {
-    let (kind, size, state) = match &change.kind {
-        ChangeKind::Put(Put { size, state: None }) => (PUT, *size as u64, None),
-        ChangeKind::Put(Put { size, state }) => (PUT_WITH_STATE, *size as u64, state.as_ref()),
-        ChangeKind::Delete => (DELETE, 0, None),
-        ChangeKind::Expire => (EXPIRE, 0, None),
-    };
     let mut row = Row::new(64 + change.key.as_str().len());
-    row.0.push(kind);
-    row.u64(size);
-    row.u64(change.time.as_millis());
-    row.optional_job(change.job.as_ref());
-    if let Some(state) = state {
-        write_state(&mut row.0, state, change.time, change.job.as_ref());
-    }
-    row.0.extend_from_slice(change.key.as_str().as_bytes());
+    write_change(&mut row.0, change, PUT_WITH_STATE);
     row.finish(Kind::Change, key)
 }
 
@@ -95,44 +79,20 @@ pub(in crate::embedded) fn decode_changes(
     let mut body = Body::open(Kind::Change, key, row)?;
     let read = || {
         let at = keys::read_change(key)?;
-        let kind = body.u8()?;
-        if kind == GROUP {
-            return read_group(&mut body, at);
+        match body.u8()? {
+            GROUP => read_group(&mut body, at),
+            DELETE_MANY => read_deletions(&mut body, at),
+            number => Some(vec![read_change(&mut body, at, number, PUT_WITH_STATE)?]),
         }
-        let size = usize::try_from(body.u64()?).ok()?;
-        let time = body.instant()?;
-        let job = body.optional_job()?;
-        let kind = match kind {
-            PUT => ChangeKind::Put(Put { size, state: None }),
-            PUT_WITH_STATE => {
-                let state = Some(read_state(&mut body, time, job.as_ref())?);
-                ChangeKind::Put(Put { size, state })
-            }
-            DELETE => ChangeKind::Delete,
-            EXPIRE => ChangeKind::Expire,
-            DELETE_MANY => return read_deletions(&mut body, at, size, &job, time),
-            _ => return None,
-        };
-        let key = Key::stored(body.0)?;
-        Some(vec![Change {
-            at,
-            key,
-            kind,
-            job,
-            time,
-        }])
     };
     readable(Kind::Change, key, read)
 }
 
-fn read_deletions(
-    body: &mut Body<'_>,
-    last: Cursor,
-    count: usize,
-    job: &Option<Job>,
-    time: Timestamp,
-) -> Option<Vec<Change>> {
-    let count = u32::try_from(count).ok().filter(|count| *count > 0)?;
+/// Reads what [`encode_deletions`] wrote after the number of the kind.
+fn read_deletions(body: &mut Body<'_>, last: Cursor) -> Option<Vec<Change>> {
+    let count = u32::try_from(body.u64()?).ok().filter(|count| *count > 0)?;
+    let time = body.instant()?;
+    let job = body.optional_job()?;
     let first = last.index.checked_sub(count - 1)?;
     let mut changes = Vec::new();
     for index in first..=last.index {
@@ -150,7 +110,7 @@ fn read_deletions(
     body.0.is_empty().then_some(changes)
 }
 
-/// How far a deletion in pieces is.
+/// The progress of a deletion in pieces.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::embedded) struct Progress {
     pub(in crate::embedded) namespace: Namespace,
@@ -235,9 +195,7 @@ pub(in crate::embedded) fn encode_namespace(key: &[u8], space: &NamespaceRow) ->
     row.u64(space.usage.bytes);
     row.u64(space.usage.revision.get());
     row.u64(space.log_rows);
-    row.u64(space.log_floor.revision.get());
-    row.0
-        .extend_from_slice(&space.log_floor.index.to_be_bytes());
+    write_cursor(&mut row.0, space.log_floor);
     row.finish(Kind::Namespace, key)
 }
 
@@ -253,10 +211,7 @@ pub(in crate::embedded) fn decode_namespace(
             revision: Revision::new(body.u64()?),
         };
         let log_rows = body.u64()?;
-        let log_floor = Cursor {
-            revision: Revision::new(body.u64()?),
-            index: u32::from_be_bytes(body.take()?),
-        };
+        let log_floor = read_cursor(&mut body)?;
         body.0.is_empty().then_some(NamespaceRow {
             usage,
             log_rows,

@@ -1,4 +1,4 @@
-//! Under which keys the rows are stored.
+//! The keys of the stored rows.
 //!
 //! | keyspace | key |
 //! | --- | --- |
@@ -12,10 +12,10 @@
 
 use prominence_core::{Cursor, Key, Namespace, Prefix, Revision, Timestamp};
 
-/// Where the row of the expiry floor is. No namespace begins with U+0000.
+/// The key of the expiry floor. No namespace begins with U+0000.
 pub(in crate::embedded) const EXPIRY_FLOOR: &[u8] = b"\0expiry floor";
 
-/// Where a deletion in pieces says how far it is.
+/// The key of the progress of a deletion in pieces.
 pub(in crate::embedded) const DELETION: &[u8] = b"\0deletion";
 
 /// Sorts after every key of the `namespaces` keyspace that is not a namespace's.
@@ -24,7 +24,7 @@ pub(in crate::embedded) const FIRST_NAMESPACE: &[u8] = b"\x01";
 /// The end of a namespace.
 const END: u8 = 0;
 
-/// A namespace's row, and what all its entries and changes begin with.
+/// A namespace's row, and the start of all its entries and changes.
 pub(in crate::embedded) fn namespace(namespace: &Namespace) -> Vec<u8> {
     joined(namespace, b"")
 }
@@ -34,7 +34,7 @@ pub(in crate::embedded) fn entry(namespace: &Namespace, key: &Key) -> Vec<u8> {
     joined(namespace, key.as_str().as_bytes())
 }
 
-/// What the rows of all entries under a prefix begin with.
+/// The start of the rows of all entries under a prefix.
 pub(in crate::embedded) fn entries(namespace: &Namespace, prefix: &Prefix) -> Vec<u8> {
     joined(namespace, prefix.as_str().as_bytes())
 }
@@ -53,7 +53,7 @@ pub(in crate::embedded) fn expiry(instant: Timestamp, namespace: &Namespace, key
     row
 }
 
-/// What all rows of one instant in the expiry index begin with.
+/// The start of all rows of one instant in the expiry index.
 pub(in crate::embedded) fn instant_start(instant: Timestamp) -> [u8; 8] {
     instant.as_millis().to_be_bytes()
 }
@@ -98,7 +98,7 @@ pub(in crate::embedded) fn read_namespace(row: &[u8]) -> Option<Namespace> {
     Namespace::parse(name).ok()
 }
 
-/// What a row of any table but the expiry index has in the place of a namespace's name.
+/// The bytes in the place of a namespace's name in a row of any table but the expiry index.
 pub(in crate::embedded) fn name_of(row: &[u8]) -> &[u8] {
     let end = row.iter().position(|byte| *byte == END);
     &row[..end.unwrap_or(row.len())]

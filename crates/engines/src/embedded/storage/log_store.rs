@@ -35,12 +35,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use prominence_core::{StoreError, error::Fate};
 
-use crate::embedded::error::{read_failed, unavailable};
+use crate::embedded::error::{StorageError, read_failed, unavailable};
 use crate::embedded::files::group_log::segment::Location;
 use crate::embedded::files::group_log::{Appended, GroupLog};
 use crate::embedded::options::RETRY_LATER;
 use crate::embedded::panics::answer;
-use crate::embedded::storage::database::{Table, WriteFailure};
+use crate::embedded::storage::table::Table;
 use background::{Background, Work};
 use batch::IndexRow;
 pub(in crate::embedded) use batch::LogBatch;
@@ -48,6 +48,16 @@ use collection::Collection;
 use index::Index;
 use row::MIN_LOCATED_VALUE;
 pub(in crate::embedded) use state::{RowIter, State, StoredAt};
+
+/// Why a batch was not written.
+pub(in crate::embedded) enum WriteFailure {
+    /// The storage engine had failed before, so nothing was written.
+    Stopped,
+    /// The background threads are behind; nothing was written.
+    Behind,
+    /// It failed now. The batch may or may not be there after the database is opened again.
+    Failed(StorageError),
+}
 
 /// Every sequence number is lower.
 const ALL: u64 = u64::MAX >> 1;
@@ -58,7 +68,7 @@ pub(in crate::embedded) struct LogStore {
     background: Background,
 }
 
-/// What the committer and the background threads share.
+/// The parts that the committer and the background threads share.
 struct Parts {
     /// The folder of the store.
     folder: PathBuf,
@@ -73,14 +83,14 @@ struct Parts {
     failed: AtomicBool,
 }
 
-/// How much may be in memory, and in the log without being in the trees' files.
+/// Limits on the bytes in memory, and on those in the log that are not in the trees' files.
 #[derive(Clone, Copy, Debug)]
 struct Limits {
     memtables: u64,
     log: u64,
 }
 
-/// How much there is since memtables were given up to be written out.
+/// The bytes since memtables were given up to be written out.
 #[derive(Clone, Copy, Debug, Default)]
 struct Pace {
     memtables: [u64; 4],
@@ -127,7 +137,7 @@ impl LogStore {
         Ok(())
     }
 
-    /// Where the stored entry under a key is, if it is in the log alone.
+    /// The place of the stored entry under a key, if it is in the log alone.
     fn location_of(&self, key: &[u8]) -> Result<Option<Location>, StoreError> {
         let row = answer(|| Ok(self.parts.index.latest(Table::Entries, key)?));
         Ok(row?.and_then(|row| row::location(&row)))
@@ -145,6 +155,7 @@ impl LogStore {
             return Err(WriteFailure::Stopped);
         }
         parts.collection.appended(batch.group.len());
+        // Rows that the collector moves go along with the group, so that they cost no sync of their own.
         let portions = parts.add_moves(&mut batch);
         let bytes = batch.group.len() as u64;
         let sequence = parts.index.next_sequence();
@@ -156,8 +167,11 @@ impl LogStore {
             WriteFailure::Failed(error.into())
         })?;
         let begun = parts.put_rows(batch.rows, appended, sequence);
+        // By these accounts the collector chooses a segment, and removes one that nothing refers to.
         parts.log.account(&begun, &batch.ceased);
+        // Only now: a segment must not go before the rows that were moved from it are durable elsewhere.
         parts.collection.moved(portions);
+        // Without this the memtables, and the log that is read again after a crash, would grow without end.
         parts.hand_over(bytes, sequence);
         Ok(())
     }
@@ -167,22 +181,22 @@ impl LogStore {
         self.parts.publish()
     }
 
-    /// Whether something failed that only opening the store again can mend.
+    /// True if something failed that only opening the store again can mend.
     pub(in crate::embedded) fn has_failed(&self) -> bool {
         self.parts.has_failed()
     }
 
-    /// Whether a batch should wait for the background threads.
+    /// True if a batch should wait for the background threads.
     pub(in crate::embedded) fn is_behind(&self) -> bool {
         self.parts.is_behind()
     }
 
-    /// Whether there is something to move, which is done with the next batch.
+    /// True if there is something to move, which is done with the next batch.
     pub(in crate::embedded) fn has_moves(&self) -> bool {
         self.parts.collection.has_moves()
     }
 
-    /// Whether the disk takes writes of a store that has failed; see [`GroupLog::probe`].
+    /// Succeeds if the disk takes writes of a store that has failed; see [`GroupLog::probe`].
     pub(in crate::embedded) fn probe(&self) -> std::io::Result<()> {
         self.parts.log.probe()
     }
@@ -281,7 +295,7 @@ impl Parts {
         true
     }
 
-    /// Whether commits should wait until memtables are written out, or files compacted.
+    /// True if commits should wait until memtables are written out, or files compacted.
     fn is_behind(&self) -> bool {
         let has_too_much =
             || self.index.is_writing_out() && self.pace().reaches(self.limits.twice());

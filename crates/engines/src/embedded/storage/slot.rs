@@ -11,7 +11,7 @@ use crate::embedded::error::unavailable;
 use crate::embedded::options::{READERS_WAIT, REOPEN_WAIT, RETRY_LATER, RETRY_SOON};
 use crate::embedded::storage::database::Database;
 
-/// How often it is looked whether the last reader is done.
+/// The pause between checks whether the last reader is done.
 const READERS_PAUSE: Duration = Duration::from_millis(1);
 
 /// Holds the open database.
@@ -96,7 +96,7 @@ impl DatabaseSlot {
     }
 }
 
-/// What a reader finds; `None` where it should wait.
+/// The answer to a reader; `None` if it should wait.
 fn find(held: &Held) -> Option<Result<Arc<Database>, StoreError>> {
     match held {
         Held::Open(database) => Some(Ok(Arc::clone(database))),

@@ -62,15 +62,15 @@ enum Turn {
     Others,
 }
 
-/// What a commit that was planned will be answered.
+/// The answer of a commit that was planned.
 struct Answer {
     to: oneshot::Sender<Result<Committed, StoreError>>,
     result: Result<Committed, StoreError>,
-    /// What is known of it where the group can't be written.
+    /// Its fate if the group can't be written.
     fate: Fate,
 }
 
-/// The answers of a group, and whether it was written.
+/// The answers of a group, and the result of its write.
 struct Answers {
     answers: Vec<Answer>,
     written: Result<(), WriteError>,
@@ -120,6 +120,7 @@ impl Committer {
     /// more.
     fn next_request(&mut self) -> Option<Request> {
         loop {
+            // While there is a large deletion, its pieces and the commits of others take turns.
             if self.deletion.is_some() {
                 if self.turn == Turn::Deletion {
                     self.advance();
@@ -131,6 +132,7 @@ impl Committer {
                 continue;
             }
             self.turn = Turn::Others;
+            // The lines that the deletion held may be served again.
             if std::mem::take(&mut self.holds_lines) {
                 self.requests.resume();
             }
@@ -156,8 +158,11 @@ impl Committer {
                 return None;
             }
         };
+        // Checked once for the group: asking the file system for each commit would cost more than planning it.
         let room = self.check_room(Purpose::Store, 0);
+        // A large deletion goes alone, in pieces. In a group it would hold up all commits behind it for seconds.
         let first = self.divert(&database, admit(first, &room)?)?;
+        // All of the group is planned on one state. It changes only when this thread writes.
         let mut group = self.group(&database);
         let mut answers = vec![self.plan(&mut group, first)];
         let mut next = None;
@@ -181,9 +186,12 @@ impl Committer {
             }
         }
         let now = self.shared.clock.now();
+        // With the group, so that trimming costs no sync of its own and a busy log does not grow on.
         group.trim_touched(now);
         self.latest = now;
-        let written = self.write_group(&database, &group);
+        // One sync for all of them. Before it nobody is answered, refusals included: they may rest on a commit of this
+        // group, which a crash could still undo.
+        let written = self.write_in_span(&database, &group, answers.len());
         self.shared.counters.add_commits(answers.len());
         self.tell(answers, written);
         next
@@ -194,8 +202,11 @@ impl Committer {
     fn tell(&self, answers: Vec<Answer>, written: Result<(), WriteError>) {
         let several = answers.len() > 1;
         let answers = Answers { answers, written };
-        if let Some(runtime) = self.runtime.as_ref().filter(|_| several) {
-            runtime.spawn(async move { drop(answers) });
+        match self.runtime.as_ref().filter(|_| several) {
+            // A runtime that shuts down drops the task. Callers that are left learn that the fate of
+            // their commits is not known.
+            Some(runtime) => drop(runtime.spawn(async move { answers.send() })),
+            None => answers.send(),
         }
     }
 
@@ -245,11 +256,9 @@ impl Committer {
     }
 }
 
-/// They are given when this is dropped: by a task, or with a task that a runtime doesn't take any
-/// more.
-impl Drop for Answers {
-    fn drop(&mut self) {
-        for answer in self.answers.drain(..) {
+impl Answers {
+    fn send(self) {
+        for answer in self.answers {
             let result = match &self.written {
                 Ok(()) => answer.result,
                 // A commit that changes nothing was not applied in any case.

@@ -60,7 +60,7 @@ enum Phase {
     Deleting,
 }
 
-/// What is next.
+/// The next step of a deletion.
 pub(in crate::embedded) enum Piece {
     /// A piece was read; there is more to do.
     Read,
@@ -87,7 +87,7 @@ pub(in crate::embedded) fn prefix_of(commit: &Commit) -> Option<&Prefix> {
     }
 }
 
-/// Whether so many entries begin with a prefix that they are deleted in pieces.
+/// True if so many entries begin with a prefix that they are deleted in pieces.
 pub(in crate::embedded) fn is_large(
     database: &Database,
     namespace: &Namespace,
@@ -148,9 +148,11 @@ impl Deletion {
             return Ok(Piece::Write(kept));
         }
         let next = piece::read(database, &self.progress, &self.from, &self.end, most)?;
+        // A piece that was not kept is read again. It is the same, as no other commit to the namespace is served meanwhile.
         if self.phase == Phase::Deleting {
             return Ok(Piece::Write(next));
         }
+        // Everything is read before anything is deleted: damage that was met later would leave half of the keys.
         let is_last = next.is_last;
         self.done(&next);
         self.kept.keep(next);
@@ -183,7 +185,7 @@ impl Deletion {
         database.unpin_emptied(&self.progress.namespace, start, self.end.clone());
     }
 
-    /// What is known of it where it can't go on.
+    /// The fate of the deletion if it can't go on.
     pub(in crate::embedded) fn fate(&self) -> Fate {
         match self.phase {
             Phase::Reading => Fate::NotApplied,
@@ -233,6 +235,7 @@ pub(in crate::embedded) fn open_and_resume(
     folder: &Arc<Folder>,
     tuning: Tuning,
 ) -> Result<Database, OpenError> {
+    let _entered = tracing::info_span!("recovery").entered();
     let database = Database::open(folder, tuning)?;
     let damaged = |cause: StoreError| OpenError::Damaged {
         folder: folder.path().to_owned(),
@@ -241,6 +244,7 @@ pub(in crate::embedded) fn open_and_resume(
     let Some(mut progress) = database.snapshot().deletion().map_err(damaged)? else {
         return Ok(database);
     };
+    // Before anybody reads: to readers a deletion is done whole or not at all.
     tracing::info!(namespace = %progress.namespace, "finishing a deletion that was interrupted");
     let (mut from, end) = range(&progress.namespace, &progress.prefix);
     loop {

@@ -1,4 +1,4 @@
-//! Whether writes are taken, and one line in the log when that changes.
+//! The state of writing: accepted or refused, with one line in the log when that changes.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -7,7 +7,7 @@ use prominence_core::error::Fate;
 
 use crate::embedded::error::Unavailable;
 
-/// What is known about writing.
+/// The state of writing.
 #[derive(Default)]
 pub(in crate::embedded) struct Health(Mutex<State>);
 
@@ -21,7 +21,7 @@ enum State {
 }
 
 impl Health {
-    /// Writes are taken.
+    /// Notes that writes are accepted.
     pub(in crate::embedded) fn writable(&self) {
         let mut state = self.lock();
         if let State::Unwritable(_) = *state {
@@ -30,7 +30,7 @@ impl Health {
         }
     }
 
-    /// Writes are refused for now.
+    /// Notes that writes are refused for now.
     pub(in crate::embedded) fn unwritable(&self, why: &Unavailable) {
         let mut state = self.lock();
         match &*state {
@@ -41,12 +41,12 @@ impl Health {
         *state = State::Unwritable(why.clone());
     }
 
-    /// Writes are refused for good.
+    /// Notes that writes are refused for good.
     pub(in crate::embedded) fn stopped(&self, why: Unavailable) {
         *self.lock() = State::Stopped(why);
     }
 
-    /// Whether a write could be taken now.
+    /// Succeeds if a write would be accepted now.
     pub(in crate::embedded) fn check(&self) -> Result<(), StoreError> {
         match &*self.lock() {
             State::Writable => Ok(()),

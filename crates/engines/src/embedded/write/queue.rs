@@ -1,4 +1,4 @@
-//! What waits for the committer, and what has been done.
+//! Requests that wait for the committer, and counters of its work.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -9,10 +9,10 @@ use crate::claim_index::ClaimIndex;
 use crate::embedded::write::upkeep::Left;
 use crate::fair_queue::FairQueue;
 
-/// What waits for the committer: in a line for each namespace, and one for the store's own upkeep.
+/// The requests that wait for the committer: a line for each namespace, and one for the store's own upkeep.
 pub(in crate::embedded) type CommitQueue = FairQueue<Option<Namespace>, Request>;
 
-/// What the committer is asked to do.
+/// A request to the committer.
 pub(in crate::embedded) enum Request {
     /// A commit.
     Commit(Box<CommitRequest>),
@@ -29,7 +29,7 @@ pub(in crate::embedded) struct CommitRequest {
 }
 
 impl Request {
-    /// Answers that it was not done.
+    /// Answers that the request was not done.
     pub(in crate::embedded) fn refuse(self, why: StoreError) {
         // The caller is gone where this fails.
         match self {
@@ -41,19 +41,19 @@ impl Request {
 
 /// A pass of upkeep that somebody waits for.
 pub(in crate::embedded) struct UpkeepRequest {
-    /// Which pass of several this is.
+    /// The pass, of several.
     pub(in crate::embedded) pass: Pass,
     pub(in crate::embedded) answer: oneshot::Sender<Result<Left, StoreError>>,
 }
 
-/// Which pass of several.
+/// A pass of several.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(in crate::embedded) enum Pass {
     First,
     Later,
 }
 
-/// What has been done since the store was opened.
+/// Counts the work since the store was opened.
 #[derive(Default)]
 pub(in crate::embedded) struct Counting {
     commits: AtomicU64,
@@ -63,7 +63,7 @@ pub(in crate::embedded) struct Counting {
     signals: AtomicU64,
 }
 
-/// What an embedded store has done since it was opened.
+/// The work of an embedded store since it was opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Counters {
     /// Commits that were planned, refused ones included.
@@ -72,9 +72,9 @@ pub struct Counters {
     pub syncs: u64,
     /// Counts of the keys under a prefix.
     pub counts: u64,
-    /// Looks into the log, on behalf of those who wait for changes.
+    /// Reads of the log for callers who wait for changes.
     pub looks: u64,
-    /// Signals that came to those who listened.
+    /// Signals to callers who listened.
     pub signals: u64,
     /// Entries that were read to find work for claims.
     pub claim_looks: u64,

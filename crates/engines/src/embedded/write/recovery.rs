@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::embedded::error::{DISK_FULL, Unavailable};
-use crate::embedded::files::folder::{Folder, free_space};
+use crate::embedded::files::disk::free_space;
+use crate::embedded::files::folder::Folder;
 use crate::embedded::options::{MAX_REOPEN_PAUSE, REOPEN_ROOM, RETRY_LATER};
 use crate::embedded::shared::Shared;
 use crate::embedded::storage::database::Database;

@@ -15,7 +15,7 @@ use crate::embedded::storage::keys;
 /// Bytes that one change takes beside its key and value: envelopes, keys of rows, journal.
 pub(super) const CHANGE_OVERHEAD: usize = 256;
 
-/// How often a key is written for one change: its entry, its change, its place in the index.
+/// Copies of a key that are written for one change: in its entry, its change, and the index.
 const KEY_COPIES: usize = 3;
 
 /// A namespace that the group touches.
@@ -25,17 +25,17 @@ pub(in crate::embedded) struct Space {
     pub(super) changes: Vec<Change>,
     /// Places of changes to remove.
     pub(super) trimmed: Vec<Cursor>,
-    /// Where the entries are that the planning of the present commit has read.
+    /// The places of the entries that the planning of the present commit has read.
     read: RefCell<HashMap<Key, StoredAt>>,
 }
 
 /// A key that the group touches.
 pub(in crate::embedded) struct Slot {
-    /// Where the stored entry stands in the expiry index.
+    /// The instant of the stored entry in the expiry index.
     indexed: Option<Timestamp>,
     /// The stored entry, where there is one.
     stored: Option<Stored>,
-    /// What will be stored.
+    /// The entry that will be stored.
     pub(in crate::embedded) entry: Option<Entry>,
 }
 
@@ -43,11 +43,11 @@ pub(in crate::embedded) struct Slot {
 struct Stored {
     /// Bytes of its value.
     bytes: usize,
-    /// Where it is, if planning has read it by itself.
+    /// Its place, if planning has read it by itself.
     at: Option<StoredAt>,
 }
 
-/// Who commits, and when.
+/// The author and the time of a commit.
 #[derive(Clone, Copy)]
 pub(in crate::embedded) struct Author<'a> {
     pub(in crate::embedded) job: Option<&'a Job>,
@@ -55,7 +55,7 @@ pub(in crate::embedded) struct Author<'a> {
 }
 
 impl Space {
-    /// Takes the effects of one commit in, and says how many bytes they will take.
+    /// Takes in the effects of one commit; returns the bytes that they will take.
     pub(super) fn apply(
         &mut self,
         effects: Vec<Effect>,
@@ -95,7 +95,7 @@ impl Space {
         weight
     }
 
-    /// Notes where an entry is that was read to plan a commit, so that it isn't looked up again.
+    /// Notes the place of an entry that was read to plan a commit, so that it isn't looked up again.
     pub(in crate::embedded) fn note_read(&self, key: &Key, at: StoredAt) {
         self.read.borrow_mut().insert(key.clone(), at);
     }
@@ -124,7 +124,7 @@ pub(super) fn load<'s>(
     }
 }
 
-/// Writes one entry and its place in the expiry index, and says where that is.
+/// Writes one entry and its row in the expiry index; returns the instant of that row.
 pub(super) fn put_entry(
     batch: &mut Batch<'_>,
     namespace: &Namespace,

@@ -31,7 +31,7 @@ const MAX_TEXT: u64 = 64;
 #[derive(Debug)]
 pub(in crate::embedded) struct TimeFloor {
     noted: AtomicU64,
-    /// What stands in the file, which is `None` where it can't be written.
+    /// The time in the file, and the file, which is `None` if it can't be written.
     file: Mutex<(u64, Option<File>)>,
 }
 
@@ -119,7 +119,7 @@ fn read(path: &Path) -> io::Result<(u64, Option<File>)> {
     let noted = parse(&text).unwrap_or_else(|| {
         let path = path.display();
         tracing::warn!(%path, "the latest time of this store is damaged and not heeded");
-        // What is written next should be all that stands there.
+        // The next text should be all that stands there.
         let _ = file.set_len(0);
         0
     });

@@ -1,4 +1,4 @@
-//! What the committer does by itself: removing what has expired, and trimming logs.
+//! The committer's own work: removing expired entries, and trimming logs.
 //!
 //! Each pass is bounded, so that waiting commits are not stalled by it; what is left is for the
 //! next one.
@@ -15,13 +15,13 @@ use crate::embedded::storage::database::Table;
 use crate::embedded::storage::keys;
 use crate::embedded::write::group::Group;
 
-/// How far the logs have been trimmed: everything up to this row of the namespaces.
+/// The progress of trimming logs: everything up to this row of the namespaces.
 #[derive(Default)]
 pub(in crate::embedded) struct Round {
     done: Option<Vec<u8>>,
 }
 
-/// Whether a pass left something for the next one.
+/// The work that a pass left for the next one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::embedded) enum Left {
     /// It is done.

@@ -12,7 +12,7 @@ use crate::embedded::read::scan;
 use crate::embedded::storage::database::Snapshot;
 use crate::embedded::write::space::{Slot, Space};
 
-/// What is stored, and what the group did on top of it.
+/// The stored state, with the changes of the group on top.
 pub(in crate::embedded) struct SpaceView<'v, 'a> {
     pub(in crate::embedded) snapshot: &'v Snapshot<'a>,
     pub(in crate::embedded) namespace: &'v Namespace,
@@ -72,7 +72,7 @@ impl Visit for SpaceView<'_, '_> {
 }
 
 impl SpaceView<'_, '_> {
-    /// Goes on looking for a key that nobody holds from where it was looked before.
+    /// Goes on to look for a free key from the end of the scanned part on.
     fn look_for_free(
         &self,
         prefix: &Prefix,
@@ -120,7 +120,7 @@ impl SpaceView<'_, '_> {
             if visit_touched(&mut touched, |touched| *touched < key, visitor).is_break() {
                 return Ok(());
             }
-            // What the group did to the key stands for what is stored.
+            // The state that the group leaves replaces the stored one.
             let flow = if touched.peek().is_some_and(|(touched, _)| **touched == key) {
                 visit_touched(&mut touched, |touched| *touched == key, visitor)
             } else {
@@ -130,7 +130,7 @@ impl SpaceView<'_, '_> {
                 return Ok(());
             }
         }
-        // Whether the visitor stopped at the last one makes no difference.
+        // A visitor that stops at the last one makes no difference.
         let _ = visit_touched(&mut touched, |_| true, visitor);
         Ok(())
     }

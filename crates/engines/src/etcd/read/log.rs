@@ -1,7 +1,9 @@
 //! Reading a namespace's log.
 
-use prominence_core::limits::MAX_CHANGES;
-use prominence_core::{Change, Changes, Cursor, Prefix, Revision, StoreError};
+use std::ops::ControlFlow;
+
+use prominence_core::listing::{LogRead, LogReader};
+use prominence_core::{Cursor, Prefix, Revision, StoreError};
 
 use super::reader::Reader;
 use crate::etcd::query::RangeQuery;
@@ -10,19 +12,6 @@ use crate::etcd::records::{self, Content, Head, LoggedChange, LoggedCommit, Reco
 /// Records that are read at once: some MiB at the most, as those of many changes have them in
 /// parts.
 const MAX_RECORDS: usize = 64;
-
-/// Changes that one read examines before other readers get a turn.
-const MAX_CHANGES_PER_READ: usize = 10_000;
-
-/// The result of one bounded read of the log.
-pub(crate) enum LogRead {
-    /// Changes that the prefix shows.
-    Changes(Changes),
-    /// None up to this cursor, and there may be more after it.
-    Continue(Cursor),
-    /// None up to this cursor, which is the end of the log.
-    CaughtUp(Cursor),
-}
 
 impl Reader<'_> {
     /// Reads the changes after a cursor that the prefix shows.
@@ -34,9 +23,8 @@ impl Reader<'_> {
         self.cluster.counters.log_reads.add(1);
         // No change has revision 0, so every cursor within it is the beginning.
         let after = after.max(Cursor::START);
-        let keys = &self.cluster.keys;
-        let head_key = keys.head(self.namespace);
-        let records = keys.log_from(self.namespace, first_after(after));
+        let head_key = self.keys.head();
+        let records = self.keys.log_from(first_after(after));
         let head = RangeQuery::row(head_key.clone());
         let records = RangeQuery::range(&records).limit(MAX_RECORDS);
         let mut answers = self.read(vec![head, records]).await?;
@@ -47,28 +35,20 @@ impl Reader<'_> {
             });
         }
         let records = answers.next();
-        let (mut changes, mut next, mut examined) = (Vec::new(), after, 0);
+        let mut reader = LogReader::new(prefix, after);
         for row in &records.rows {
             let record = Record::decode(row.key(), row.value())?;
             let Some(commits) = self.commits(record, after).await? else {
                 // It was trimmed meanwhile; the next read reports that.
-                return Ok(LogRead::Continue(next));
+                return Ok(reader.finish(false));
             };
-            for change in commits.iter().flat_map(LoggedCommit::changes) {
-                if change.at <= after {
-                    continue;
-                }
-                next = change.at;
-                examined += 1;
-                if prefix.shows(&change.key) {
-                    changes.push(change);
-                }
-                if changes.len() >= MAX_CHANGES.get() || examined >= MAX_CHANGES_PER_READ {
-                    return Ok(LogRead::new(changes, next, false));
-                }
+            let mut changes = commits.iter().flat_map(LoggedCommit::changes);
+            let read = changes.try_for_each(|change| reader.add(change));
+            if read == ControlFlow::Break(()) {
+                return Ok(reader.finish(false));
             }
         }
-        Ok(LogRead::new(changes, next, !records.is_cut))
+        Ok(reader.finish(!records.is_cut))
     }
 
     /// The commits of a record, with all their changes after a cursor; `None` where they are gone.
@@ -89,10 +69,7 @@ impl Reader<'_> {
             } => (commit, deleted, parts),
         };
         for number in 0..parts {
-            let key = self
-                .cluster
-                .keys
-                .part(self.namespace, record.ticket, number);
+            let key = self.keys.part(record.ticket, number);
             let mut answers = self.read(vec![RangeQuery::row(key.clone())]).await?;
             let Some(row) = answers.next_row() else {
                 return Ok(None);
@@ -107,22 +84,6 @@ impl Reader<'_> {
             });
         }
         Ok(Some(vec![commit]))
-    }
-}
-
-impl LogRead {
-    fn new(changes: Vec<Change>, next: Cursor, is_end: bool) -> Self {
-        // Commits are read whole, so at the end of the log nothing of the last one is left.
-        let next = if is_end {
-            Cursor::after(next.revision)
-        } else {
-            next
-        };
-        match is_end {
-            _ if !changes.is_empty() => Self::Changes(Changes { changes, next }),
-            true => Self::CaughtUp(next),
-            false => Self::Continue(next),
-        }
     }
 }
 

@@ -5,6 +5,7 @@ use tokio::time::Instant;
 
 use crate::etcd::cluster::Cluster;
 use crate::etcd::error::Unavailable;
+use crate::etcd::keys::NamespaceKeys;
 use crate::etcd::query::{Answers, RangeQuery};
 use crate::etcd::records::Head;
 
@@ -12,7 +13,7 @@ use crate::etcd::records::Head;
 #[derive(Clone, Copy)]
 pub(crate) struct Reader<'a> {
     pub(super) cluster: &'a Cluster,
-    pub(super) namespace: &'a Namespace,
+    pub(super) keys: NamespaceKeys<'a>,
     deadline: Instant,
 }
 
@@ -20,14 +21,14 @@ impl<'a> Reader<'a> {
     pub(crate) fn new(cluster: &'a Cluster, namespace: &'a Namespace) -> Self {
         Self {
             cluster,
-            namespace,
+            keys: cluster.keys.of(namespace),
             deadline: cluster.deadline(),
         }
     }
 
     /// The first revision in the log, and the latest one.
     pub(crate) async fn extent(self) -> Result<Extent, StoreError> {
-        let key = self.cluster.keys.head(self.namespace);
+        let key = self.keys.head();
         let mut answers = self.read(vec![RangeQuery::row(key.clone())]).await?;
         let head = Head::of_row(&key, answers.next_row())?;
         Ok(Extent {

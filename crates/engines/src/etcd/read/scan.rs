@@ -8,8 +8,10 @@ use std::convert::Infallible;
 use std::pin::Pin;
 
 use prominence_core::error::Fate;
-use prominence_core::listing::{PageBuilder, Step, past_hidden};
-use prominence_core::{Count, Item, Page, Prefix, Projection, Scan, StoreError, Usage, Visibility};
+use prominence_core::listing::{KeyCounter, PageBuilder};
+use prominence_core::{
+    Count, Entry, Item, Page, Prefix, Projection, Scan, StoreError, Usage, Visibility,
+};
 
 use super::reader::Reader;
 use super::walk::{MAX_ROWS, ScanError, Walk};
@@ -22,7 +24,7 @@ const MAX_ATTEMPTS: u32 = 3;
 /// The result of a scan.
 pub(crate) struct Scanned<T> {
     pub(crate) result: T,
-    /// Whether entries were left out because they have expired.
+    /// True if entries were left out because they have expired.
     pub(crate) met_expired: bool,
 }
 
@@ -85,9 +87,9 @@ impl Walk<'_> {
         let mut page = PageBuilder::new(scan);
         let expected = scan.limit.get().saturating_add(1);
         self.visit(scan.after.as_ref(), expected, &mut |row| {
-            let is_live = || Ok::<_, Infallible>(!row.is_expired);
-            let Ok(step) = page.add(row.key, is_live, |key| {
-                Ok(match row.entry {
+            let live = || Ok::<_, Infallible>((!row.is_expired).then_some(row.entry));
+            let Ok(step) = page.add(row.key, live, |key, entry: Option<Entry>| {
+                Ok(match entry {
                     Some(entry) => Item::project(key, entry, scan.projection),
                     None => Item::Key(key),
                 })
@@ -122,15 +124,13 @@ impl Walk<'_> {
                 revision,
             });
         }
-        let mut keys = 0;
-        let prefix = self.prefix;
+        let mut counter = KeyCounter::new(self.prefix.clone(), visibility);
         self.visit(None, MAX_ROWS, &mut |row| {
-            past_hidden(prefix, &row.key).unwrap_or_else(|| {
-                keys += u64::from(!row.is_expired);
-                Step::Next
-            })
+            let is_live = || Ok::<_, Infallible>(!row.is_expired);
+            let Ok(step) = counter.add(&row.key, is_live);
+            step
         })
         .await?;
-        Ok(Count { keys, revision })
+        Ok(counter.count(revision))
     }
 }

@@ -72,7 +72,7 @@ pub(super) struct Walk<'a> {
     head: Option<Head>,
     /// Keys that have expired and are not removed yet, where only keys are read.
     pub(super) expired: HashSet<Key>,
-    /// Whether an entry has expired by now.
+    /// True if an entry has expired by now.
     pub(super) met_expired: bool,
 }
 
@@ -92,8 +92,7 @@ impl<'a> Walk<'a> {
 
     /// The range of the entries under the prefix.
     pub(super) fn entries(&self) -> Range {
-        let keys = &self.reader.cluster.keys;
-        keys.entries(self.reader.namespace, self.prefix)
+        self.reader.keys.entries(self.prefix)
     }
 
     /// Visits the rows whose keys sort after `after`.
@@ -103,10 +102,10 @@ impl<'a> Walk<'a> {
         expected: usize,
         visitor: &mut (dyn FnMut(Listed) -> Step + Send),
     ) -> Result<(), ScanError> {
-        let (keys, namespace) = (&self.reader.cluster.keys, self.reader.namespace);
+        let keys = self.reader.keys;
         let mut left = self.entries();
         if let Some(after) = after.filter(|after| *after >= self.prefix) {
-            left.start = keys::next(keys.entries_from(namespace, after.as_str().as_bytes()));
+            left.start = keys::next(keys.entries_from(after.as_str().as_bytes()));
         }
         let mut limit = expected.clamp(1, FIRST_ROWS);
         'queries: loop {
@@ -126,7 +125,7 @@ impl<'a> Walk<'a> {
                     Step::Next => {}
                     Step::Stop => return Ok(()),
                     Step::Seek(to) => {
-                        let to = keys.entries_from(namespace, to.as_bytes());
+                        let to = keys.entries_from(to.as_bytes());
                         // Rows that were read already need no other query.
                         if to > row_key {
                             left.start = to;
@@ -144,8 +143,7 @@ impl<'a> Walk<'a> {
 
     fn listed(&mut self, row: KeyValue) -> Result<Listed, ScanError> {
         let row_key = row.key().to_vec();
-        let keys = &self.reader.cluster.keys;
-        let key = keys.read_entry(self.reader.namespace, &row_key)?;
+        let key = self.reader.keys.read_entry(&row_key)?;
         let entry = match self.keys_only {
             true => None,
             false => Some(decode_entry(&row_key, row)?),
@@ -172,8 +170,8 @@ impl<'a> Walk<'a> {
     /// The entries under the prefix that have expired and are not removed yet. The hints name all
     /// entries that may have expired.
     pub(super) async fn expired_entries(&mut self) -> Result<Vec<(Key, Metadata)>, ScanError> {
-        let (keys, namespace) = (&self.reader.cluster.keys, self.reader.namespace);
-        let mut hints = keys.due_by(namespace, self.now);
+        let keys = self.reader.keys;
+        let mut hints = keys.due_by(self.now);
         let mut candidates = HashSet::new();
         loop {
             let query = RangeQuery::range(&hints).limit(MAX_HINTS);
@@ -192,7 +190,7 @@ impl<'a> Walk<'a> {
         let candidates: Vec<_> = candidates.into_iter().collect();
         let mut expired = Vec::new();
         for some in candidates.chunks(MAX_ENTRIES) {
-            let row_keys: Vec<_> = some.iter().map(|key| keys.entry(namespace, key)).collect();
+            let row_keys: Vec<_> = some.iter().map(|key| keys.entry(key)).collect();
             let queries = row_keys.iter().cloned().map(RangeQuery::row);
             let mut answers = self.read(queries.collect()).await?;
             for (key, row_key) in some.iter().zip(&row_keys) {
@@ -218,7 +216,7 @@ impl<'a> Walk<'a> {
     /// Reads as of the revision of the scan. The first read brings the head, so that it costs no
     /// round trip.
     pub(super) async fn read(&mut self, queries: Vec<RangeQuery>) -> Result<Answers, ScanError> {
-        let head_key = self.reader.cluster.keys.head(self.reader.namespace);
+        let head_key = self.reader.keys.head();
         let head = self
             .head
             .is_none()

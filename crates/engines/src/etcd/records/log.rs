@@ -1,22 +1,14 @@
 //! Records of the log: what was written in one transaction, and parts of what is too much for one.
 
 use prominence_core::rules::Effect;
-use prominence_core::{
-    Change, ChangeKind, Cursor, Entry, Job, Key, Put, Revision, StoreError, Timestamp,
-};
+use prominence_core::{Change, ChangeKind, Cursor, Job, Key, Revision, StoreError, Timestamp};
 
-use crate::claim_index::ClaimState;
 use crate::etcd::ticket::Ticket;
+use crate::row::change::{PUT_WITH_STATE, kind_of, parts};
 use crate::row::{Body, Kind, Row, read_state, readable, write_state};
 
-/// The kind of a change.
-const PUT: u8 = 0;
-const DELETE: u8 = 1;
-const EXPIRE: u8 = 2;
-/// A put with the state of the entry afterwards, which version 1 does not have.
-const PUT_WITH_STATE: u8 = 3;
-
-/// Flags of the optional fields that follow in a change without a state.
+/// Flags of the instants that may follow in a change without a state: version 1 has the end of the
+/// entry and that of its claim.
 const HAS_EXPIRES: u8 = 1;
 const HAS_CLAIM: u8 = 2;
 
@@ -29,8 +21,6 @@ const IN_PARTS: u8 = 1;
 pub(crate) struct LoggedChange {
     pub(crate) key: Key,
     pub(crate) kind: ChangeKind,
-    /// The claim state of the key afterwards; `None` where it no longer exists.
-    pub(crate) claim_state: Option<ClaimState>,
 }
 
 /// One commit, as the log keeps it.
@@ -47,7 +37,6 @@ impl LoggedChange {
         Self {
             key,
             kind: ChangeKind::Delete,
-            claim_state: None,
         }
     }
 }
@@ -60,11 +49,9 @@ impl LoggedCommit {
         author: Option<&Job>,
         effects: &[Effect],
     ) -> Self {
-        let state = |entry: &Entry| ClaimState::of(&entry.metadata);
         let changes = effects.iter().map(|effect| LoggedChange {
             key: effect.key.clone(),
             kind: effect.kind.clone(),
-            claim_state: effect.after.as_ref().map(state),
         });
         Self {
             revision,
@@ -208,87 +195,39 @@ fn read_commit(body: &mut Body<'_>) -> Option<LoggedCommit> {
 }
 
 fn write_change(row: &mut Row, commit: &LoggedCommit, change: &LoggedChange) {
-    match &change.kind {
-        ChangeKind::Put(Put {
-            size,
-            state: Some(state),
-        }) => {
-            row.0.push(PUT_WITH_STATE);
-            row.u64(*size as u64);
-            write_state(&mut row.0, state, commit.time, commit.author.as_ref());
-        }
-        ChangeKind::Put(Put { size, state: None }) => {
-            write_stateless(row, PUT, *size as u64, change.claim_state);
-        }
-        ChangeKind::Delete => write_stateless(row, DELETE, 0, None),
-        ChangeKind::Expire => write_stateless(row, EXPIRE, 0, None),
+    let (number, size, state) = parts(&change.kind, PUT_WITH_STATE);
+    row.0.push(number);
+    row.u64(size as u64);
+    match state {
+        Some(state) => write_state(&mut row.0, state, commit.time, commit.author.as_ref()),
+        None => row.0.push(0),
     }
     row.text(change.key.as_str());
 }
 
-/// Writes a change as version 1 has it, without its key.
-fn write_stateless(row: &mut Row, kind: u8, size: u64, claim_state: Option<ClaimState>) {
-    row.0.push(kind);
-    row.u64(size);
-    let expires = claim_state.and_then(|claim_state| claim_state.expires);
-    let claimed = claim_state.and_then(|claim_state| claim_state.claimed_until);
-    let flag = |instant: Option<Timestamp>, flag| instant.map_or(0, |_| flag);
-    row.0
-        .push(flag(expires, HAS_EXPIRES) | flag(claimed, HAS_CLAIM));
-    for instant in [expires, claimed].into_iter().flatten() {
-        row.u64(instant.as_millis());
-    }
-}
-
 /// Reads a change of a commit, of which everything else has been read.
 fn read_change(body: &mut Body<'_>, commit: &LoggedCommit) -> Option<LoggedChange> {
-    let kind = body.u8()?;
+    let number = body.u8()?;
     let size = usize::try_from(body.u64()?).ok()?;
-    let (kind, claim_state) = if kind == PUT_WITH_STATE {
-        let state = read_state(body, commit.time, commit.author.as_ref())?;
-        let claim_state = ClaimState::of_put(&state);
-        let state = Some(state);
-        (ChangeKind::Put(Put { size, state }), Some(claim_state))
-    } else {
-        let claim_state = read_claim_state(body)?;
-        match kind {
-            PUT => (
-                ChangeKind::Put(Put { size, state: None }),
-                Some(claim_state),
-            ),
-            DELETE => (ChangeKind::Delete, None),
-            EXPIRE => (ChangeKind::Expire, None),
-            _ => return None,
+    if number != PUT_WITH_STATE {
+        let flags = body.u8()?;
+        if flags & !(HAS_EXPIRES | HAS_CLAIM) != 0 {
+            return None;
         }
-    };
-    let key = Key::stored(body.text()?)?;
-    Some(LoggedChange {
-        key,
-        kind,
-        claim_state,
-    })
-}
-
-fn read_claim_state(body: &mut Body<'_>) -> Option<ClaimState> {
-    let flags = body.u8()?;
-    if flags & !(HAS_EXPIRES | HAS_CLAIM) != 0 {
-        return None;
+        // Nobody needs the instants: a writer that meets a put without a state clears its cache.
+        for _ in 0..flags.count_ones() {
+            body.instant()?;
+        }
     }
-    let mut instant = |flag| match flags & flag {
-        0 => Some(None),
-        _ => body.instant().map(Some),
-    };
-    let expires = instant(HAS_EXPIRES)?;
-    let claimed_until = instant(HAS_CLAIM)?;
-    Some(ClaimState {
-        claimed_until,
-        expires,
-    })
+    let state = || read_state(body, commit.time, commit.author.as_ref());
+    let kind = kind_of(number, size, PUT_WITH_STATE, state)?;
+    let key = Key::stored(body.text()?)?;
+    Some(LoggedChange { key, kind })
 }
 
 #[cfg(test)]
 mod tests {
-    use prominence_core::PutState;
+    use prominence_core::{Put, PutState};
 
     use super::*;
     use crate::row::states;
@@ -299,75 +238,85 @@ mod tests {
         ChangeKind::Put(Put { size, state })
     }
 
-    fn key(text: &str) -> Key {
-        Key::parse(text).unwrap()
+    fn commit(kinds: Vec<ChangeKind>) -> LoggedCommit {
+        let changes = kinds.into_iter().map(|kind| LoggedChange {
+            key: Key::parse("/a/é").unwrap(),
+            kind,
+        });
+        LoggedCommit {
+            revision: Revision::new(9),
+            time: Timestamp::from_secs(10),
+            author: Job::parse("42").ok(),
+            changes: changes.collect(),
+        }
     }
 
-    fn ticket() -> Ticket {
-        Ticket {
+    fn record(content: Content) -> Record {
+        let ticket = Ticket {
             process: 7,
             number: u64::MAX,
-        }
+        };
+        Record { ticket, content }
     }
 
     #[test]
     fn a_record_is_read_back() {
-        let claim_state = |claimed: Option<u64>, expires: Option<u64>| {
-            Some(ClaimState {
-                claimed_until: claimed.map(Timestamp::from_secs),
-                expires: expires.map(Timestamp::from_secs),
-            })
-        };
-        let changes = [
-            (put(3, None), claim_state(None, None)),
-            (put(0, None), claim_state(Some(5), None)),
-            (put(1, None), claim_state(Some(5), Some(6))),
-            (ChangeKind::Delete, None),
-            (ChangeKind::Expire, None),
-        ];
+        let mut kinds = vec![put(3, None), ChangeKind::Delete, ChangeKind::Expire];
         let states = states(&Job::parse("42").unwrap()).into_iter();
-        let with_states = states.map(|state| {
-            let claim_state = ClaimState::of_put(&state);
-            (put(3, Some(state)), Some(claim_state))
-        });
-        let changes = changes
-            .into_iter()
-            .chain(with_states)
-            .map(|(kind, claim_state)| LoggedChange {
-                key: key("/a/é"),
-                kind,
-                claim_state,
-            });
-        let changes: Vec<_> = changes.collect();
-        let count = changes.len() as u64;
-        let commit = LoggedCommit {
-            revision: Revision::new(9),
-            time: Timestamp::from_secs(10),
-            author: Job::parse("42").ok(),
-            changes,
-        };
+        kinds.extend(states.map(|state| put(3, Some(state))));
+        let count = kinds.len() as u64;
         let bare = LoggedCommit {
-            revision: commit.revision.next(),
-            time: commit.time,
             author: None,
-            changes: Vec::new(),
+            ..commit(Vec::new())
         };
-        let here = Record {
-            ticket: ticket(),
-            content: Content::Inline(vec![commit, bare.clone()]),
-        };
+        let here = record(Content::Inline(vec![commit(kinds), bare.clone()]));
         assert_eq!(Record::decode(AT, &here.encode(AT)).unwrap(), here);
         assert_eq!(here.changes(), count);
-        let elsewhere = Record {
-            ticket: ticket(),
-            content: Content::InParts {
-                commit: bare,
-                deleted: 100_000,
-                parts: 3,
-            },
-        };
+        let elsewhere = record(Content::InParts {
+            commit: bare,
+            deleted: 100_000,
+            parts: 3,
+        });
         let row = elsewhere.encode(AT);
         assert_eq!(Record::decode(AT, &row).unwrap(), elsewhere);
         assert!(Record::decode(AT, &row[1..]).is_err());
+    }
+
+    /// The row of a record with these changes, each of which is completed by its key.
+    fn row_of_changes(changes: &[&[u8]]) -> Vec<u8> {
+        let mut row = Row::new(64);
+        row.u64(7);
+        row.u64(u64::MAX);
+        row.0.push(INLINE);
+        row.u32(1);
+        row.u64(9);
+        row.u64(10_000);
+        row.text("42");
+        row.count(changes.len());
+        for change in changes {
+            row.0.extend_from_slice(change);
+            row.text("/a/é");
+        }
+        row.finish(Kind::Commits, AT)
+    }
+
+    #[test]
+    fn the_bytes_of_a_record_stay() {
+        let mut state = states(&Job::parse("42").unwrap()).remove(0);
+        state.created = Timestamp::from_secs(10);
+        let kinds = vec![ChangeKind::Delete, put(5, Some(state)), put(5, None)];
+        let record = record(Content::Inline(vec![commit(kinds)]));
+        let deletion = b"\x01\0\0\0\0\0\0\0\0\0";
+        let with_state = b"\x03\0\0\0\0\0\0\0\x05\0";
+        let without = b"\0\0\0\0\0\0\0\0\x05\0";
+        let row = row_of_changes(&[deletion, with_state, without]);
+        assert_eq!(record.encode(AT), row);
+        assert_eq!(Record::decode(AT, &row).unwrap(), record);
+        // With the end of the entry and of its claim, as version 1 has them.
+        let instants = b"\0\0\0\0\0\0\0\0\x05\x03\0\0\0\0\0\0\0\x06\0\0\0\0\0\0\0\x07";
+        let row = row_of_changes(&[deletion, with_state, instants]);
+        assert_eq!(Record::decode(AT, &row).unwrap(), record);
+        let unknown = b"\0\0\0\0\0\0\0\0\x05\x04";
+        assert!(Record::decode(AT, &row_of_changes(&[unknown])).is_err());
     }
 }

@@ -11,7 +11,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::BlockingCluster;
 use super::progress::Progress;
-use crate::backup::RestoreError;
+use crate::backup::BackupReadError;
 use crate::etcd::query::RangeQuery;
 
 /// Rows of a batch. etcd takes 128 operations, and one is for the progress.
@@ -25,7 +25,7 @@ const MAX_BYTES: usize = 768 << 10;
 pub(crate) enum LoadError {
     /// The stream can't be read to its end.
     #[error(transparent)]
-    Stream(#[from] RestoreError),
+    Stream(#[from] BackupReadError),
     /// The cluster can't be read or written.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -76,7 +76,7 @@ impl<'a> Import<'a> {
         Ok(Some(import))
     }
 
-    /// Whether no batch is written yet.
+    /// True if no batch is written yet.
     pub(crate) fn is_new(&self) -> bool {
         self.progress.batches == 0
     }

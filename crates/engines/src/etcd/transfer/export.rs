@@ -68,29 +68,28 @@ impl<'a, W: Write> Export<'a, W> {
 
     /// Writes the entries of a namespace, which have to be those that its head counts.
     fn entries(&mut self, namespace: &Namespace, counted: Usage) -> Result<(), BackupError> {
-        let keys = &self.cluster.keys;
-        let mut rows = self.rows(keys.entries(namespace, &Prefix::everything()));
+        let keys = self.cluster.keys.of(namespace);
+        let mut rows = self.rows(keys.entries(&Prefix::everything()));
         let mut found = Usage {
             revision: counted.revision,
             ..Usage::default()
         };
         while let Some((row_key, row)) = rows.next()? {
-            let key = keys.read_entry(namespace, &row_key)?;
+            let key = keys.read_entry(&row_key)?;
             let entry = decode_entry(&row_key, &Bytes::from(row))?;
             found.keys += 1;
             found.bytes += (key.as_str().len() + entry.value.len()) as u64;
             self.put(&Record::Entry(key, entry))?;
         }
         if found != counted {
-            let head = keys.head(namespace);
             let how = "counts other entries than there are";
-            return Err(damaged(Kind::Head, &head, how).into());
+            return Err(damaged(Kind::Head, &keys.head(), how).into());
         }
         Ok(())
     }
 
     fn changes(&mut self, namespace: &Namespace) -> Result<(), BackupError> {
-        let log = self.cluster.keys.log_from(namespace, Revision::ZERO);
+        let log = self.cluster.keys.of(namespace).log_from(Revision::ZERO);
         let mut rows = self.rows(log);
         while let Some((key, row)) = rows.next()? {
             let record = records::Record::decode(&key, &row)?;
@@ -115,14 +114,14 @@ impl<'a, W: Write> Export<'a, W> {
                 commit, deleted, ..
             } => (commit, deleted),
         };
-        let mut parts = self.rows(self.cluster.keys.parts(namespace, record.ticket));
+        let mut parts = self.rows(self.cluster.keys.of(namespace).parts(record.ticket));
         while let Some((key, row)) = parts.next()? {
             let part = records::decode_part(&key, &row)?;
             let part = part.into_iter().map(LoggedChange::deletion);
             commit.changes.extend(part);
         }
         if commit.changes.len() as u64 != deleted {
-            let key = self.cluster.keys.log(namespace, commit.revision);
+            let key = self.cluster.keys.of(namespace).log(commit.revision);
             let how = "counts other deletions than there are";
             return Err(damaged(Kind::Commits, &key, how));
         }

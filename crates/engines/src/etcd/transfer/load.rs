@@ -7,7 +7,6 @@ use prominence_core::{Change, Entry, Key, Namespace, Revision, StoreError, Times
 
 use super::batch::{Batches, Import, LoadError};
 use crate::backup::{Record, Records, Space};
-use crate::claim_index::ClaimState;
 use crate::etcd::keys::Keys;
 use crate::etcd::records::{self, Content, Head, LoggedChange, LoggedCommit, is_internal};
 use crate::etcd::ticket::Ticket;
@@ -115,7 +114,7 @@ impl OpenNamespace {
         usage.bytes += (key.as_str().len() + entry.value.len()) as u64;
         self.head.internal_keys += u64::from(is_internal(&key));
         self.head.time = self.head.time.max(entry.metadata.modified);
-        let row_key = keys(batches).entry(&self.namespace, &key);
+        let row_key = keys(batches).of(&self.namespace).entry(&key);
         let row = row::encode_entry(&row_key, entry);
         batches.put(row_key, row)?;
         if let Some(instant) = entry.metadata.expires {
@@ -135,7 +134,7 @@ impl OpenNamespace {
         }
         self.hints += 1;
         let number = Revision::new(self.hints);
-        let rows = records::hint(keys(batches), &self.namespace, &due, number);
+        let rows = records::hint(keys(batches).of(&self.namespace), &due, number);
         // The second row is the same for all hints with the same earliest instant.
         rows.into_iter()
             .try_for_each(|(key, row)| batches.put_once(key, row))
@@ -173,14 +172,6 @@ impl OpenNamespace {
             }));
         }
         commit.changes.push(LoggedChange {
-            // A writer reads it only of commits after the first head that it has read.
-            claim_state: match &change.kind {
-                ChangeKind::Put(put) => Some(ClaimState {
-                    claimed_until: put.state.as_ref().and_then(|state| state.claimed_until),
-                    expires: put.state.as_ref().and_then(|state| state.expires),
-                }),
-                ChangeKind::Delete | ChangeKind::Expire => None,
-            },
             key: change.key,
             kind: change.kind,
         });
@@ -226,7 +217,7 @@ impl OpenNamespace {
         let ticket = ticket(&commit);
         let mut parts = 0;
         for part in records::split_into_parts(&deleted) {
-            let key = keys(batches).part(&self.namespace, ticket, parts);
+            let key = keys(batches).of(&self.namespace).part(ticket, parts);
             let row = records::encode_part(&key, part);
             batches.put(key, row)?;
             parts += 1;
@@ -247,7 +238,7 @@ impl OpenNamespace {
         ticket: Ticket,
         content: Content,
     ) -> Result<(), LoadError> {
-        let key = keys(batches).log(&self.namespace, revision);
+        let key = keys(batches).of(&self.namespace).log(revision);
         let row = records::Record { ticket, content }.encode(&key);
         batches.put(key, row)
     }
@@ -256,7 +247,7 @@ impl OpenNamespace {
         self.hint(batches)?;
         self.close_commit(batches)?;
         self.write_commits(batches)?;
-        let key = keys(batches).head(&self.namespace);
+        let key = keys(batches).of(&self.namespace).head();
         let row = self.head.encode(&key);
         // The head comes last in its namespace. A server that writes there creates it before.
         batches.put_new(key, row)

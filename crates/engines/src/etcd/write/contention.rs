@@ -9,10 +9,9 @@
 use std::time::Duration;
 
 use etcd_client::{DeleteOptions, TxnOp, TxnOpResponse, TxnResponse};
-use prominence_core::Namespace;
 use tokio::time::Instant;
 
-use crate::etcd::keys::Keys;
+use crate::etcd::keys::NamespaceKeys;
 
 /// The shortest and the longest time that a marked process gets to write. The wait mostly ends
 /// before, as soon as that process has written.
@@ -54,14 +53,14 @@ impl ContentionState {
 }
 
 /// Leaves the mark that this process lost; for a transaction that conflicts.
-pub(super) fn leave_mark(keys: &Keys, namespace: &Namespace, process: u64) -> TxnOp {
-    TxnOp::put(keys.contention(namespace), process.to_be_bytes(), None)
+pub(super) fn leave_mark(keys: NamespaceKeys<'_>, process: u64) -> TxnOp {
+    TxnOp::put(keys.contention(), process.to_be_bytes(), None)
 }
 
 /// Clears the mark; for a transaction that is done.
-pub(super) fn clear_mark(keys: &Keys, namespace: &Namespace) -> TxnOp {
+pub(super) fn clear_mark(keys: NamespaceKeys<'_>) -> TxnOp {
     let options = DeleteOptions::new().with_prev_key();
-    TxnOp::delete(keys.contention(namespace), Some(options))
+    TxnOp::delete(keys.contention(), Some(options))
 }
 
 /// The process whose mark a transaction cleared, if there was one.

@@ -1,8 +1,8 @@
 //! The keys that the deletion of a prefix removes, as they are read.
 
-use prominence_core::{Key, Namespace, StoreError, Timestamp};
+use prominence_core::{Key, StoreError, Timestamp};
 
-use crate::etcd::keys::{self, Keys};
+use crate::etcd::keys::{self, NamespaceKeys};
 use crate::etcd::query::Found;
 use crate::etcd::records::{Head, decode_entry, is_internal};
 use crate::etcd::ticket::Ticket;
@@ -30,14 +30,13 @@ impl DeleteBatch {
     /// Adds a page; returns false where an entry has expired, which is removed in another way.
     pub(super) fn add(
         &mut self,
-        stored_keys: &Keys,
-        namespace: &Namespace,
+        stored_keys: NamespaceKeys<'_>,
         page: Found,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
         for row in page.rows {
             let row_key = row.key().to_vec();
-            let key = stored_keys.read_entry(namespace, &row_key)?;
+            let key = stored_keys.read_entry(&row_key)?;
             let entry = decode_entry(&row_key, row)?;
             if !entry.metadata.is_live(now) {
                 return Ok(false);

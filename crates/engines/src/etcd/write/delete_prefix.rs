@@ -135,11 +135,11 @@ impl Writer {
         prefix: &Prefix,
         now: Timestamp,
     ) -> Result<bool, WriteError> {
-        let (keys, namespace) = (&self.cluster.keys, &self.namespace);
+        let keys = self.cache.keys();
         let from = batch.next.take().unwrap_or_default();
         let range = Range {
-            start: keys.entries_from(namespace, &from),
-            end: keys.entries(namespace, prefix).end,
+            start: keys.entries_from(&from),
+            end: keys.entries(prefix).end,
         };
         let nothing = MissingReads::default();
         let mut queries = self.cache.queries(&nothing);
@@ -147,8 +147,7 @@ impl Writer {
         self.cluster.counters.reads.add(1);
         let mut answers = self.query(queries).await?;
         self.cache.learn(&nothing, &mut answers)?;
-        let keys = &self.cluster.keys;
-        Ok(batch.add(keys, &self.namespace, answers.next(), now)?)
+        Ok(batch.add(self.cache.keys(), answers.next(), now)?)
     }
 
     /// Deletes any number of keys, with the namespace reserved meanwhile; `None` where another
@@ -241,7 +240,7 @@ impl Writer {
             (record, ChangedEntries::Many)
         };
         let mut txn = self.head_txn(written);
-        txn.delete_range(&self.cluster.keys.entries(&self.namespace, prefix));
+        txn.delete_range(&self.cache.keys().entries(prefix));
         txn.replace_head(after, Some(record), entries);
         let sent = self.send(txn.prepare(MissingReads::default())).await;
         let is_not_done = match &sent {
@@ -258,7 +257,7 @@ impl Writer {
     async fn write_parts(&mut self, after: Head, batch: &DeleteBatch) -> Result<u32, WriteError> {
         let mut parts = 0;
         for part in records::split_into_parts(&batch.keys) {
-            let key = self.cluster.keys.part(&self.namespace, after.ticket, parts);
+            let key = self.cache.keys().part(after.ticket, parts);
             let row = records::encode_part(&key, part);
             // A part that is written twice is the same.
             if let Err(error) = self.write_rows(vec![TxnOp::put(key, row, None)]).await {
@@ -273,7 +272,7 @@ impl Writer {
     /// Removes the parts of a deletion that was not done. Those that stay are referred to by
     /// nothing, and only take room.
     async fn remove_parts(&mut self, after: Head) {
-        let parts = self.cluster.keys.parts(&self.namespace, after.ticket);
+        let parts = self.cache.keys().parts(after.ticket);
         let _ = self.write_rows(vec![delete_range(&parts)]).await;
     }
 

@@ -150,7 +150,7 @@ impl MemoryBudget {
         fits
     }
 
-    /// Whether more than half of it is used.
+    /// True if more than half of it is used.
     fn is_tight(&self) -> bool {
         self.0.load(Ordering::Relaxed) > MAX_BYTES_OF_ALL / 2
     }

@@ -48,7 +48,7 @@ impl WriteError {
         Self { fate, ..self }
     }
 
-    /// Whether the write was certainly not done.
+    /// True if the write was certainly not done.
     pub(super) fn is_not_applied(&self) -> bool {
         self.fate == Fate::NotApplied
     }

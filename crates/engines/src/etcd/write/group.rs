@@ -1,6 +1,7 @@
 //! Writing a group of commits: plan and retry.
 
 use prominence_core::{Committed, StoreError};
+use tracing::Instrument as _;
 
 use super::error::WriteError;
 use super::namespace_cache::MissingReads;
@@ -16,17 +17,25 @@ const MAX_GUESSES: usize = 120;
 type Answers = Vec<Result<Committed, StoreError>>;
 
 impl Writer {
-    /// Writes a group, however often other processes come first, and answers all its commits.
+    /// Writes a group in a span of the log, and answers all its commits.
     pub(super) async fn write(&mut self, group: Vec<PendingCommit>) {
+        let span = tracing::debug_span!("commit_group", commits = group.len());
+        self.write_and_answer(group).instrument(span).await;
+    }
+
+    /// Writes a group, however often other processes come first.
+    async fn write_and_answer(&mut self, group: Vec<PendingCommit>) {
         self.cluster.counters.commits.add(group.len());
         self.cache.mark_stale();
         match self.plan_and_write(&group).await {
             Ok(answers) => {
+                tracing::debug!("the group is durable");
                 for (pending, answer) in group.into_iter().zip(answers) {
                     pending.answer(answer);
                 }
             }
             Err(error) => {
+                tracing::debug!(?error, "the group is not written");
                 // After a write whose fate is unknown, nothing in the cache is certain.
                 self.cache.clear();
                 for pending in group {
@@ -60,6 +69,7 @@ impl Writer {
             // conflict. Without guesses the next attempt reads it, and can't fail so again.
             guesses = 0;
             attempts += 1;
+            tracing::debug!(attempts, "another process wrote first, or a key exists");
             self.before_retry(attempts).await?;
         }
     }

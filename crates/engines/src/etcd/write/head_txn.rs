@@ -1,11 +1,11 @@
 //! The transaction that replaces a namespace's head.
 
 use etcd_client::{Compare, CompareOp, DeleteOptions, Txn, TxnOp};
-use prominence_core::{Entry, Key, Namespace};
+use prominence_core::{Entry, Key};
 
 use super::contention;
 use super::namespace_cache::{ChangedEntries, HeadChange, MissingReads, NamespaceCache};
-use crate::etcd::keys::{Keys, Range};
+use crate::etcd::keys::{NamespaceKeys, Range};
 use crate::etcd::records::{Content, Head, Record};
 use crate::row;
 
@@ -16,7 +16,7 @@ use crate::row;
 /// writes the new head together with the record of the log, clears the contention mark, and where
 /// it conflicts it reads what the next attempt needs.
 pub(super) struct HeadTxn<'a> {
-    keys: &'a Keys,
+    keys: NamespaceKeys<'a>,
     cache: &'a NamespaceCache,
     compares: Vec<Compare>,
     writes: Vec<TxnOp>,
@@ -38,12 +38,12 @@ pub(super) struct PreparedTxn {
 
 impl<'a> HeadTxn<'a> {
     pub(super) fn new(cache: &'a NamespaceCache, written: i64, mark: Option<u64>) -> Self {
-        let head_key = cache.keys.head(&cache.namespace);
+        let keys = cache.keys();
         // Without this comparison two processes that plan on one head would both write: a claim would
         // be given twice, and usage and revisions would be wrong.
-        let unchanged = Compare::mod_revision(head_key, CompareOp::Equal, written);
+        let unchanged = Compare::mod_revision(keys.head(), CompareOp::Equal, written);
         Self {
-            keys: &cache.keys,
+            keys,
             cache,
             compares: vec![unchanged],
             writes: Vec::new(),
@@ -56,8 +56,7 @@ impl<'a> HeadTxn<'a> {
     /// Demands that a key does not exist. The head alone does not show that, where the key was never
     /// read: the plan would replace an entry that it does not know.
     pub(super) fn expect_absent(&mut self, key: &Key) {
-        let row_key = self.keys.entry(self.namespace(), key);
-        let absent = Compare::create_revision(row_key, CompareOp::Equal, 0);
+        let absent = Compare::create_revision(self.keys.entry(key), CompareOp::Equal, 0);
         self.compares.push(absent);
     }
 
@@ -71,7 +70,7 @@ impl<'a> HeadTxn<'a> {
 
     /// Writes an entry, or deletes it where there is none.
     pub(super) fn write_entry(&mut self, key: &Key, entry: Option<&Entry>) {
-        let row_key = self.keys.entry(self.namespace(), key);
+        let row_key = self.keys.entry(key);
         self.bytes += row_key.len();
         self.writes.push(match entry {
             None => TxnOp::delete(row_key, None),
@@ -107,7 +106,7 @@ impl<'a> HeadTxn<'a> {
         entries: ChangedEntries,
     ) {
         let is_logged = record.is_some();
-        let head_key = self.keys.head(self.namespace());
+        let head_key = self.keys.head();
         let head_row = head.encode(&head_key);
         let mut rows = vec![(head_key, head_row)];
         // The record is written with the head: watchers must miss no commit, and the ticket in it shows
@@ -117,14 +116,13 @@ impl<'a> HeadTxn<'a> {
                 ticket: head.ticket,
                 content,
             };
-            let log_key = self.keys.log(self.namespace(), head.usage.revision);
+            let log_key = self.keys.log(head.usage.revision);
             let log_row = record.encode(&log_key);
             rows.push((log_key, log_row));
         }
         self.write(rows);
         // The answer tells whose mark it was. A mark that stays would never hand over the next turn.
-        let clear = contention::clear_mark(self.keys, self.namespace());
-        self.writes.push(clear);
+        self.writes.push(contention::clear_mark(self.keys));
         self.change = Some(HeadChange {
             head,
             entries,
@@ -140,8 +138,7 @@ impl<'a> HeadTxn<'a> {
         let mut on_conflict: Vec<TxnOp> = queries.map(TxnOp::from).collect();
         // A transaction that only checks takes no turn from others, so it leaves no mark.
         if let (Some(process), Some(_)) = (self.mark, &self.change) {
-            let mark = contention::leave_mark(self.keys, self.namespace(), process);
-            on_conflict.push(mark);
+            on_conflict.push(contention::leave_mark(self.keys, process));
         }
         PreparedTxn {
             txn: Txn::new()
@@ -151,10 +148,6 @@ impl<'a> HeadTxn<'a> {
             change: self.change,
             missing,
         }
-    }
-
-    fn namespace(&self) -> &'a Namespace {
-        &self.cache.namespace
     }
 }
 

@@ -8,13 +8,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use prominence_core::entry::Metadata;
-use prominence_core::{Entry, Key, Namespace, Prefix, Revision, StoreError};
+use prominence_core::{ChangeKind, Entry, Key, Namespace, Prefix, Revision, StoreError};
 
 use super::entry_cache::{EntryCache, MemoryBudget};
 use crate::claim_index::{ClaimIndex, ClaimState, ScannedTo};
-use crate::etcd::keys::{Keys, Range};
+use crate::etcd::keys::{Keys, NamespaceKeys, Range};
 use crate::etcd::query::{Answers, Found, RangeQuery};
-use crate::etcd::records::{Content, Head, LoggedChange, Record, decode_entry};
+use crate::etcd::records::{Content, Head, Record, decode_entry};
 
 /// Rows that are read at once to find a claim. Values come with them, so this is some MiB at most.
 const CANDIDATE_ROWS: usize = 128;
@@ -29,14 +29,14 @@ const MAX_KEYS_AT_ONCE: usize = 120;
 
 /// The cache of one writer.
 pub(super) struct NamespaceCache {
-    pub(super) keys: Keys,
+    keys: Keys,
     pub(super) namespace: Namespace,
     pub(super) claim_index: ClaimIndex,
     /// The head, and the cluster's revision that wrote it; `None` before the first read, and after
     /// a write whose fate is unknown.
     head: Option<(i64, Head)>,
     entries: EntryCache,
-    /// Whether the head was read since [`NamespaceCache::mark_stale`].
+    /// True if the head was read since [`NamespaceCache::mark_stale`].
     is_fresh: bool,
 }
 
@@ -52,7 +52,7 @@ pub(super) struct MissingReads {
 pub(super) struct HeadChange {
     pub(super) head: Head,
     pub(super) entries: ChangedEntries,
-    /// Whether the head's ticket is in the log as well.
+    /// True if the head's ticket is in the log as well.
     pub(super) is_logged: bool,
 }
 
@@ -101,6 +101,10 @@ impl NamespaceCache {
         }
     }
 
+    pub(super) fn keys(&self) -> NamespaceKeys<'_> {
+        self.keys.of(&self.namespace)
+    }
+
     /// The head, and the cluster's revision that wrote it.
     pub(super) fn head(&self) -> Option<(i64, Head)> {
         self.head
@@ -146,24 +150,24 @@ impl NamespaceCache {
 
     /// The queries for the head, for what others wrote since, and for what is missing.
     pub(super) fn queries(&self, missing: &MissingReads) -> Vec<RangeQuery> {
-        let (keys, namespace) = (&self.keys, &self.namespace);
+        let keys = self.keys();
         let known = self.head.map(|(_, head)| head.usage.revision);
-        let since = keys.log_from(namespace, known.unwrap_or(Revision::ZERO).next());
+        let since = keys.log_from(known.unwrap_or(Revision::ZERO).next());
         let log = RangeQuery::range(&since);
         let mut queries = vec![
-            RangeQuery::row(keys.head(namespace)),
+            RangeQuery::row(keys.head()),
             match known {
                 Some(_) => log.limit(MAX_RECORDS),
                 // Without a head there is nothing to bring up to date.
                 None => log.limit(1).keys_only(),
             },
         ];
-        let rows = missing.keys.iter().map(|key| keys.entry(namespace, key));
+        let rows = missing.keys.iter().map(|key| keys.entry(key));
         queries.extend(rows.map(RangeQuery::row));
         queries.extend(missing.candidates.iter().map(|(prefix, from)| {
             let rows = Range {
-                start: keys.entries_from(namespace, from.as_bytes()),
-                end: keys.entries(namespace, prefix).end,
+                start: keys.entries_from(from.as_bytes()),
+                end: keys.entries(prefix).end,
             };
             RangeQuery::range(&rows).limit(CANDIDATE_ROWS)
         }));
@@ -179,7 +183,7 @@ impl NamespaceCache {
     ) -> Result<Vec<Record>, StoreError> {
         let records = self.learn_head(answers)?;
         for key in &missing.keys {
-            let row_key = self.keys.entry(&self.namespace, key);
+            let row_key = self.keys().entry(key);
             let row = answers.next_row();
             let entry = row.map(|row| decode_entry(&row_key, row)).transpose()?;
             self.entries.insert(key.clone(), entry);
@@ -192,7 +196,7 @@ impl NamespaceCache {
     }
 
     fn learn_head(&mut self, answers: &mut Answers) -> Result<Vec<Record>, StoreError> {
-        let head_key = self.keys.head(&self.namespace);
+        let head_key = self.keys().head();
         let row = answers.next_row();
         let written = row.as_ref().map_or(0, |row| row.mod_revision());
         let head = Head::of_row(&head_key, row)?;
@@ -209,13 +213,12 @@ impl NamespaceCache {
         let records = log.rows.iter();
         let records = records.map(|row| Record::decode(row.key(), row.value()));
         let records: Vec<_> = records.collect::<Result<_, _>>()?;
-        match changes_between(before.usage.revision, head.usage.revision, &records) {
-            Some(changes) => {
-                for change in &changes {
-                    self.entries.remove(&change.key);
+        match states_between(before.usage.revision, head.usage.revision, &records) {
+            Some(states) => {
+                for (key, _) in &states {
+                    self.entries.remove(key);
                 }
-                let states = changes.iter().map(|one| (&one.key, one.claim_state));
-                self.claim_index.update(&self.namespace, states);
+                self.claim_index.update(&self.namespace, states.into_iter());
             }
             None => self.clear_entries(),
         }
@@ -231,7 +234,7 @@ impl NamespaceCache {
         let mut states = Vec::with_capacity(page.rows.len());
         for row in page.rows {
             let row_key = row.key().to_vec();
-            let key = self.keys.read_entry(&self.namespace, &row_key)?;
+            let key = self.keys().read_entry(&row_key)?;
             let entry = decode_entry(&row_key, row)?;
             states.push((key.clone(), ClaimState::of(&entry.metadata)));
             self.entries.insert(key, Some(entry));
@@ -268,14 +271,15 @@ impl NamespaceCache {
     }
 }
 
-/// The changes after one revision and up to another, where the records hold all of them.
-fn changes_between(
+/// The keys that were changed after one revision and up to another, each with its claim state
+/// afterwards or without one, where the records hold all of these changes and states.
+fn states_between(
     known: Revision,
     now: Revision,
     records: &[Record],
-) -> Option<Vec<&LoggedChange>> {
+) -> Option<Vec<(&Key, Option<ClaimState>)>> {
     let mut last = known;
-    let mut changes = Vec::new();
+    let mut states = Vec::new();
     for record in records {
         let Content::Inline(commits) = &record.content else {
             return None;
@@ -285,10 +289,16 @@ fn changes_between(
                 return None;
             }
             last = commit.revision;
-            changes.extend(&commit.changes);
+            for change in &commit.changes {
+                let state = match &change.kind {
+                    ChangeKind::Put(put) => Some(ClaimState::of_put(put.state.as_ref()?)),
+                    ChangeKind::Delete | ChangeKind::Expire => None,
+                };
+                states.push((&change.key, state));
+            }
         }
     }
-    (last == now).then_some(changes)
+    (last == now).then_some(states)
 }
 
 #[cfg(test)]

@@ -150,7 +150,7 @@ pub(super) fn plan(
 }
 
 impl Plan {
-    /// Whether the answers rest on nothing but what the cache knows, and nothing is to be written.
+    /// True if the answers rest on nothing but what the cache knows, and nothing is to be written.
     pub(super) fn needs_no_transaction(&self) -> bool {
         self.effects.is_empty() && self.guessed.is_empty()
     }
@@ -187,7 +187,7 @@ impl Plan {
             });
             let expiring: Vec<_> = expiring.collect();
             let revision = self.head.usage.revision;
-            txn.write(hint(&cache.keys, &cache.namespace, &expiring, revision));
+            txn.write(hint(cache.keys(), &expiring, revision));
             let record = Content::Inline(self.commits);
             let entries = ChangedEntries::Some(self.planned);
             txn.replace_head(self.head, Some(record), entries);

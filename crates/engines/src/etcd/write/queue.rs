@@ -1,16 +1,16 @@
 //! Requests to a writer, and which commits share a transaction.
 
 use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use prominence_core::{Commit, Committed, Job, Operation, Prefix, StoreError};
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::Instant;
 
-use super::queued_bytes::Reserved;
 use crate::claim_index::MAX_PREFIXES_PER_NAMESPACE;
 use crate::etcd::error::busy;
-use crate::queued::weigh;
+use crate::queued::{MAX_QUEUED_BYTES, weigh};
 
 /// Operations and conditions in one transaction, with which come at most five operations of the
 /// engine's own. etcd takes 128.
@@ -43,7 +43,7 @@ pub(crate) struct PendingCommit {
     pub(super) answer: oneshot::Sender<Result<Committed, StoreError>>,
     /// Its shares of the queue.
     pub(super) _place: OwnedSemaphorePermit,
-    pub(super) _reserved: Reserved,
+    pub(super) _bytes: OwnedSemaphorePermit,
 }
 
 impl PendingCommit {
@@ -69,6 +69,17 @@ impl PendingCommit {
         let operations = self.commit.operations();
         matches!(operations, [Operation::DeletePrefix { .. }])
     }
+}
+
+/// Reserves the bytes of a commit; `None` where too many are reserved already. A commit that is
+/// larger than the limit reserves all of them, so it waits alone.
+pub(super) fn reserve_bytes(
+    bytes: &Arc<Semaphore>,
+    commit: &Commit,
+) -> Option<OwnedSemaphorePermit> {
+    let needed = weigh(commit).min(MAX_QUEUED_BYTES);
+    let needed = u32::try_from(needed).unwrap_or(u32::MAX);
+    Arc::clone(bytes).try_acquire_many_owned(needed).ok()
 }
 
 /// A commit and those after it that share a transaction. Commits that have waited for longer than
@@ -110,4 +121,37 @@ pub(super) fn take_group(
         }
     }
     group
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::queued::COMMIT_OVERHEAD;
+    use prominence_core::{Key, Lifetime, Value};
+
+    fn set(bytes: usize) -> Commit {
+        let operation = Operation::Set {
+            key: Key::parse("/a").unwrap(),
+            value: Value::stored(vec![0; bytes].into()),
+            lifetime: Lifetime::Permanent,
+        };
+        Commit::single(None, operation)
+    }
+
+    #[test]
+    fn waiting_commits_share_a_limit_on_their_bytes() {
+        let bytes = Arc::new(Semaphore::new(MAX_QUEUED_BYTES));
+        let half = set(MAX_QUEUED_BYTES / 2 - COMMIT_OVERHEAD);
+        let first = reserve_bytes(&bytes, &half).unwrap();
+        let second = reserve_bytes(&bytes, &half).unwrap();
+        assert!(reserve_bytes(&bytes, &set(1)).is_none());
+        drop(first);
+        assert!(reserve_bytes(&bytes, &half).is_some());
+        drop(second);
+        // A commit that is larger than the limit is taken when it is alone.
+        let huge = set(2 * MAX_QUEUED_BYTES);
+        drop(reserve_bytes(&bytes, &huge).unwrap());
+        let _small = reserve_bytes(&bytes, &set(1)).unwrap();
+        assert!(reserve_bytes(&bytes, &huge).is_none());
+    }
 }

@@ -92,8 +92,7 @@ impl Writer {
         // without one. Its key has a later instant, and the revision keeps it apart from the hints
         // of other commits.
         txn.delete_unchanged(due.row_key, due.written);
-        let (keys, namespace) = (&self.cluster.keys, &self.namespace);
-        txn.write(hint(keys, namespace, &later, due.revision));
+        txn.write(hint(self.cache.keys(), &later, due.revision));
         if !plan.effects.is_empty() {
             let after = Head {
                 usage: plan.usage,
@@ -113,7 +112,7 @@ impl Writer {
     }
 
     async fn first_hint(&self, now: Timestamp) -> Result<Option<Hint>, WriteError> {
-        let due = self.cluster.keys.due_by(&self.namespace, now);
+        let due = self.cache.keys().due_by(now);
         let query = RangeQuery::range(&due).limit(1);
         let Some(row) = self.query(vec![query]).await?.next_row() else {
             return Ok(None);
@@ -146,16 +145,13 @@ impl Writer {
             after.logged = left;
             after.trimmed_to = revision;
             if let Content::InParts { .. } = record.content {
-                parts.push(self.cluster.keys.parts(&self.namespace, record.ticket));
+                parts.push(self.cache.keys().parts(record.ticket));
             }
         }
         if after.trimmed_to == head.trimmed_to {
             return Ok(None);
         }
-        let trimmed = self
-            .cluster
-            .keys
-            .log_through(&self.namespace, after.trimmed_to);
+        let trimmed = self.cache.keys().log_through(after.trimmed_to);
         let mut txn = self.head_txn(written);
         for range in parts.iter().chain([&trimmed]) {
             txn.delete_range(range);
@@ -166,13 +162,12 @@ impl Writer {
     }
 
     async fn oldest_records(&self, head: Head) -> Result<Vec<(Revision, Record)>, WriteError> {
-        let keys = &self.cluster.keys;
-        let log = keys.log_from(&self.namespace, head.trimmed_to);
+        let log = self.cache.keys().log_from(head.trimmed_to);
         let query = RangeQuery::range(&log).limit(MAX_TRIMMED_RECORDS);
         let rows = self.query(vec![query]).await?.next().rows;
         let mut records = Vec::with_capacity(rows.len());
         for row in rows {
-            let Some((_, revision)) = keys.read_log(row.key()) else {
+            let Some((_, revision)) = self.cluster.keys.read_log(row.key()) else {
                 continue;
             };
             // Records of other processes since the head was read stay.
@@ -184,7 +179,7 @@ impl Writer {
         Ok(records)
     }
 
-    /// Whether the log has so many changes more than it keeps that trimming is due.
+    /// True if the log has so many changes more than it keeps that trimming is due.
     pub(super) fn is_log_long(&self) -> bool {
         let kept = self.cluster.options.retention.changes;
         let limit = kept.saturating_add(kept / 16);

@@ -165,7 +165,7 @@ impl Writer {
                 which of the two was done";
             return Err(unavailable(reason, Fate::Unknown, RETRY_SOON).into());
         }
-        let key = self.cluster.keys.log(&self.namespace, revision);
+        let key = self.cache.keys().log(revision);
         let mut answers = self.query(vec![RangeQuery::row(key.clone())]).await?;
         let row = answers.next_row();
         // A damaged record does not have the ticket.

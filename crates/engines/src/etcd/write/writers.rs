@@ -14,13 +14,13 @@ use tokio::time::Instant;
 use super::contention::ContentionState;
 use super::entry_cache::MemoryBudget;
 use super::namespace_cache::NamespaceCache;
-use super::queue::{Answer, PendingCommit, Request, take_group};
-use super::queued_bytes::QueuedBytes;
+use super::queue::{Answer, PendingCommit, Request, reserve_bytes, take_group};
 use super::upkeep::Upkeep;
 use super::writer::Writer;
 use crate::claim_index::ClaimIndex;
 use crate::etcd::cluster::Cluster;
 use crate::etcd::error::{RETRY_LATER, busy, closed, unavailable};
+use crate::queued::MAX_QUEUED_BYTES;
 
 /// Requests of one namespace that wait, so that one user leaves room for the others.
 const MAX_WAITING_PER_NAMESPACE: usize = 1_024;
@@ -45,7 +45,8 @@ pub(crate) struct Writers {
     /// A permit for each commit that may wait, and their number.
     places: Arc<Semaphore>,
     all_places: u32,
-    queued: QueuedBytes,
+    /// A permit for each byte of the commits that may wait.
+    bytes: Arc<Semaphore>,
 }
 
 #[derive(Default)]
@@ -65,7 +66,7 @@ impl Writers {
             queues: Mutex::default(),
             places: Arc::new(Semaphore::new(places)),
             all_places: u32::try_from(places).unwrap_or(u32::MAX),
-            queued: QueuedBytes::default(),
+            bytes: Arc::new(Semaphore::new(MAX_QUEUED_BYTES)),
         })
     }
 
@@ -79,9 +80,7 @@ impl Writers {
         let place = Arc::clone(&self.places)
             .try_acquire_owned()
             .map_err(|_| busy("too many writes are waiting"))?;
-        let reserved = self
-            .queued
-            .reserve(&commit)
+        let bytes = reserve_bytes(&self.bytes, &commit)
             .ok_or_else(|| busy("too many bytes are waiting to be written"))?;
         let (answer, answered) = oneshot::channel();
         let request = Request::Commit(Box::new(PendingCommit {
@@ -90,7 +89,7 @@ impl Writers {
             asked: Instant::now(),
             answer,
             _place: place,
-            _reserved: reserved,
+            _bytes: bytes,
         }));
         self.send(namespace, request)?;
         answered.await.map_err(|_| stopped())?

@@ -17,7 +17,7 @@ const DURATION: &str = "^[0-9]{1,8}$|^([0-9]{1,6}[smhd]){1,4}$";
 
 /// The longest time of a long poll: short enough that proxies keep the connection, and so long that repeating
 /// the request costs next to nothing.
-pub(crate) const MAX_WAIT: Duration = Duration::from_secs(600);
+const MAX_WAIT: Duration = Duration::from_secs(600);
 
 /// The time of a long poll: more than nothing, at most [`MAX_WAIT`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

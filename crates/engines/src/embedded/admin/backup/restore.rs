@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use prominence_core::{Change, Entry, Key, StoreError, Timestamp, Usage};
 
-use crate::backup::{BackupSummary, Record, Records, RestoreError, Space};
+use crate::backup::{BackupSummary, Record, Records, Space};
 use crate::embedded::admin::batch_writer::BatchWriter;
+use crate::embedded::error::RestoreError;
 use crate::embedded::files::folder::Folder;
 use crate::embedded::options::Tuning;
 use crate::embedded::storage::database::{Database, Table};
@@ -41,7 +42,7 @@ pub(crate) fn restore_watched(
             Ok(records.summary)
         }
         Err(error) => {
-            // What can't be removed now is removed by the next attempt.
+            // The next attempt removes the files that can't be removed now.
             let _ = folder.abandon_restore();
             Err(error)
         }

@@ -74,7 +74,7 @@ impl<'a> Section<'a> {
     fn next_of(&mut self, base: &[u8]) -> Result<Option<(Bytes, Bytes)>, StoreError> {
         let is_here = match self.rows.peek() {
             Some(Ok((key, _))) if key.starts_with(base) => true,
-            // Whoever comes before this namespace has been passed over.
+            // The namespaces before this one have been passed over.
             Some(Ok((key, _))) if key.as_ref() < base => return Err(orphan(self.kind, key)),
             Some(Err(_)) => true,
             Some(Ok(_)) | None => false,

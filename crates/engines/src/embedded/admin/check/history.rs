@@ -17,7 +17,7 @@ use crate::embedded::storage::keys;
 /// parts, each of which reads log and entries once more. Logs have 100,000 changes by default.
 const MAX_REMEMBERED: u64 = 1 << 20;
 
-/// What was seen of a log.
+/// The state of a log, as far as the check has read it.
 pub(super) struct LogSeen {
     pub(super) changes: u64,
     pub(super) reach: Reach,
@@ -45,7 +45,7 @@ struct Latest {
     at: Cursor,
     /// Bytes of the value that it stored; `None` where it removed the key.
     stored: Option<usize>,
-    /// Whether the entry was met.
+    /// True if the entry was met.
     is_met: bool,
 }
 
@@ -271,7 +271,7 @@ impl History {
             let row_key = keys::change(space.namespace, place);
             let row = walker.snapshot.get(Table::Log, &row_key)?;
             let changes = row.map(|row| format::decode_changes(&row_key, &row));
-            // What was set has a row of its own.
+            // A value that was set has a row of its own.
             let Some(Ok([change])) = changes.as_ref().map(|found| found.as_deref()) else {
                 continue;
             };

@@ -1,4 +1,4 @@
-//! What a check found, in plain types.
+//! The findings of a check, in plain types.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use prominence_core::Namespace;
 /// would otherwise fill the memory.
 pub const MAX_FINDINGS: usize = 1_000;
 
-/// What a check of a store saw, and what is wrong with it.
+/// The result of a check: the rows that it read, and the findings.
 #[derive(Clone, Debug, Default)]
 pub struct CheckReport {
     /// Namespaces that something is stored for.
@@ -21,16 +21,16 @@ pub struct CheckReport {
     pub changes: u64,
     /// Entries that have an instant of expiry.
     pub expiring: u64,
-    /// What is wrong, at most [`MAX_FINDINGS`].
+    /// The findings, at most [`MAX_FINDINGS`].
     pub findings: Vec<Finding>,
-    /// How many findings there were beyond those.
+    /// The number of further findings.
     pub more_findings: u64,
 }
 
 /// One thing that is wrong. Displayed, it is one sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// What is wrong.
+    /// The kind of fault.
     pub kind: FindingKind,
     /// Where.
     pub place: Place,
@@ -38,7 +38,7 @@ pub struct Finding {
     pub namespace: Option<Namespace>,
     /// The key, or the row's key with everything escaped that is no printable ASCII.
     pub key: Option<String>,
-    /// What was found, and what should be.
+    /// The state that was found, and the one that should be.
     pub explanation: String,
 }
 
@@ -57,7 +57,7 @@ pub enum Place {
     File(String),
 }
 
-/// What can be wrong with a store.
+/// The kinds of faults of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FindingKind {
@@ -92,7 +92,7 @@ pub enum FindingKind {
 }
 
 impl CheckReport {
-    /// Whether nothing is wrong.
+    /// True if nothing is wrong.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         self.findings.is_empty()

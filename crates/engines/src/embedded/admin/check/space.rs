@@ -15,7 +15,7 @@ use crate::embedded::storage::keys;
 /// A namespace under check.
 pub(super) struct Space<'n> {
     pub(super) namespace: &'n Namespace,
-    /// What all its rows begin with.
+    /// The start of all its rows.
     pub(super) base: Vec<u8>,
     /// The first key behind them.
     pub(super) end: Vec<u8>,
@@ -31,7 +31,7 @@ pub(super) enum SpaceRow {
     Damaged,
 }
 
-/// What a recount of the entries gave.
+/// The result of a recount of the entries.
 #[derive(Default)]
 struct Recount {
     keys: u64,
@@ -169,7 +169,7 @@ fn compare_entries(
                     history.compare(walker, space, &row_key, &entry);
                 }
             }
-            // What can't be read was noted when the entries were counted.
+            // Rows that can't be read were noted when the entries were counted.
             Err(StoreError::Corrupt { .. }) => return Ok(()),
             Err(error) => return Err(error),
         }
@@ -213,7 +213,7 @@ fn check_indexed(
     let index_key = [&keys::instant_start(expires), row_key].concat();
     let at = space.at(Table::Expiry);
     match walker.snapshot.get(Table::Expiry, &index_key) {
-        // What stands in it is checked with the index.
+        // Its content is checked with the index.
         Ok(Some(_)) => {}
         Ok(None) => {
             let explanation = format!(

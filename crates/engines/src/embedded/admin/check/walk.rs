@@ -1,4 +1,4 @@
-//! What all parts of a check share: walking over rows, and noting what is wrong.
+//! The common part of all checks: walking over rows, and noting findings.
 
 use std::io;
 use std::ops::Bound;
@@ -20,7 +20,7 @@ pub(super) struct Walker<'c, 'a> {
     on_progress: &'c mut dyn FnMut(u64),
 }
 
-/// Whether a walk saw all rows that there are.
+/// How far a walk came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reach {
     /// It did.
@@ -103,7 +103,7 @@ impl<'c, 'a> Walker<'c, 'a> {
         });
     }
 
-    /// What was read from a row; where it makes no sense, that is noted.
+    /// The content of a row. If it makes no sense, that is noted.
     pub(super) fn readable<T>(
         &mut self,
         at: &At<'_>,

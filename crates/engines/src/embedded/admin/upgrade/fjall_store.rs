@@ -14,8 +14,9 @@ use prominence_core::StoreError;
 
 use super::journals;
 use crate::embedded::error::{OpenError, StorageError};
-use crate::embedded::files::folder::Folder;
-use crate::embedded::files::verification::{self, DamagedFile, Tree, Unsound};
+use crate::embedded::files::damage::{DamagedFile, Unsound};
+use crate::embedded::files::folder::{FJALL_FILE, Folder};
+use crate::embedded::files::verification::{self, Tree};
 use crate::embedded::panics::{answer, no_panic};
 use crate::embedded::storage::database::Table;
 
@@ -25,7 +26,7 @@ const KEYSPACES: &str = "keyspaces";
 /// The folders of files that never change.
 const UNCHANGED: [&str; 2] = ["tables", "blobs"];
 
-/// What the file `version` of fjall 3 says.
+/// The content of the file `version` of fjall 3.
 const VERSION: &[u8] = b"FJL\x03";
 
 /// The open database.
@@ -45,7 +46,7 @@ impl FjallStore {
     ) -> Result<Self, OpenError> {
         let store = folder.store();
         let examined = examine(folder.path(), &store);
-        examined.map_err(|unsound| unsound.into_open_error(folder))?;
+        examined.map_err(|unsound| unsound.into_open_error(folder.path()))?;
         let failed = |error| OpenError::from_storage(folder.path().to_owned(), error);
         copy_tree(&store, &copy).map_err(|error| failed(error.into()))?;
         match no_panic(|| Self::open_files(&copy, cache_bytes)) {
@@ -115,9 +116,9 @@ fn storage_error(error: fjall::Error) -> StorageError {
 }
 
 fn examine(folder: &Path, store: &Path) -> Result<(), Unsound> {
-    let file = store.join(verification::FJALL_FILE);
+    let file = store.join(FJALL_FILE);
     if fs::read(file)? != VERSION {
-        let file = format!("store/{}", verification::FJALL_FILE);
+        let file = format!("store/{FJALL_FILE}");
         return Err(Unsound::damaged(file, "it names no known version"));
     }
     let mut trees = Vec::new();

@@ -23,7 +23,7 @@ use std::path::Path;
 
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
-use crate::embedded::files::verification::Unsound;
+use crate::embedded::files::damage::Unsound;
 
 const EXTENSION: &str = "jnl";
 const CLOSED_FILE: &str = "CLOSED";
@@ -65,7 +65,7 @@ pub(super) fn examine(folder: &Path, store: &Path) -> Result<(), Unsound> {
     Ok(())
 }
 
-/// What the journals were, if the store was closed and the note is whole.
+/// The journals as noted, if the store was closed and the note is whole.
 fn read_closed(folder: &Path) -> io::Result<Option<Sums>> {
     match fs::read_to_string(folder.join(CLOSED_FILE)) {
         Ok(text) => Ok(parse_closed(&text)),

@@ -14,11 +14,9 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{
-    ALLOWED_BEFORE_FORMAT, FORMAT_FILE, Folder, STORE_FOLDER, lock, sync_folder, write_format,
-};
-use crate::backup::RestoreError;
-use crate::embedded::error::OpenError;
+use super::{ALLOWED_BEFORE_FORMAT, FORMAT_FILE, Folder, STORE_FOLDER, lock, write_format};
+use crate::embedded::error::{OpenError, RestoreError};
+use crate::embedded::files::disk::sync_folder;
 use crate::private_folder;
 
 /// Where a restore works.

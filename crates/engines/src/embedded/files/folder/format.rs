@@ -6,11 +6,11 @@
 
 use std::path::Path;
 
-use super::{FORMAT_FILE, STORE_FOLDER};
+use super::{FJALL_FILE, FORMAT_FILE, STORE_FOLDER};
 use crate::embedded::error::OpenError;
-use crate::embedded::files::{group_log, verification};
+use crate::embedded::files::group_log;
 
-/// What stands before the number.
+/// The text before the number.
 const NAME: &str = "prominence-kv ";
 
 /// The format that is written: a log with trees as its index.
@@ -19,7 +19,7 @@ const LATEST: u32 = 3;
 /// The first number that can be upgraded. Up to 2, a store is a database of fjall.
 const OLDEST: u32 = 1;
 
-/// Which of the known formats a folder has.
+/// The format of a folder, if it is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::embedded) enum Format {
     Latest,
@@ -57,7 +57,7 @@ impl Format {
     pub(super) fn demand(self, folder: &Path) -> Result<(), OpenError> {
         let of_another = match self {
             Self::Earlier(_) => group_log::FOLDER,
-            Self::Latest => verification::FJALL_FILE,
+            Self::Latest => FJALL_FILE,
         };
         match folder.join(STORE_FOLDER).join(of_another).try_exists() {
             Ok(false) => Ok(()),

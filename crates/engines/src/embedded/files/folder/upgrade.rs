@@ -15,7 +15,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::draft::{remove_tree, sync_tree};
-use super::{Folder, STORE_FOLDER, sync_folder, write_format};
+use super::{Folder, STORE_FOLDER, write_format};
+use crate::embedded::files::disk::sync_folder;
 
 /// Where the new store is made.
 const UPGRADED: &str = "store.upgraded";

@@ -23,7 +23,7 @@ use std::ops::Range;
 
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
-/// What a group begins with.
+/// The first bytes of a group.
 pub(in crate::embedded) const MAGIC: [u8; 4] = *b"PKVG";
 
 /// The version of the format, in a header.
@@ -32,14 +32,14 @@ const VERSION: [u8; 4] = [1, 0, 0, 0];
 /// Bytes of a header.
 pub(in crate::embedded) const HEADER: usize = 48;
 
-/// Where the checksum over header and rows is, and where that of the header is.
+/// The positions of the checksum over header and rows, and of that of the header.
 const SUM: Range<usize> = 32..40;
 const HEADER_SUM: Range<usize> = 40..48;
 
 /// Set in the kind of a row that is removed.
 const REMOVED: u8 = 1 << 7;
 
-/// What a header says.
+/// The fields of a header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::embedded) struct Header {
     /// The number of the segment.
@@ -63,9 +63,9 @@ pub(in crate::embedded) struct LoggedRow<'a> {
     /// The number of its table.
     pub(in crate::embedded) table: u8,
     pub(in crate::embedded) key: &'a [u8],
-    /// What is put; `None` where the row is removed.
+    /// The content that is put; `None` if the row is removed.
     pub(in crate::embedded) content: Option<&'a [u8]>,
-    /// Where the content begins, from the beginning of the group on.
+    /// The start of the content, from the beginning of the group on.
     pub(in crate::embedded) offset: usize,
 }
 
@@ -95,7 +95,7 @@ impl Header {
         HEADER as u64 + u64::from(self.length)
     }
 
-    /// Whether these are the header and the rows that were written.
+    /// True if these are the header and the rows that were written.
     pub(in crate::embedded) fn is_of(&self, group: &[u8]) -> bool {
         group.len() as u64 == self.whole() && sum(group) == self.sum
     }

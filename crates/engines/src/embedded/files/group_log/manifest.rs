@@ -23,7 +23,7 @@ use std::path::Path;
 
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::super::folder::replace_file;
+use super::super::disk::replace_file;
 
 /// The name of the file, in the folder of the log.
 pub(in crate::embedded) const FILE: &str = "manifest";

@@ -6,15 +6,15 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use super::super::folder::sync_folder;
-use super::super::verification::{DamagedFile, Unsound};
+use super::super::damage::{DamagedFile, Unsound};
+use super::super::disk::sync_folder;
 use super::manifest::{self, Manifest, Position, SegmentLine};
 use super::replay::{self, Group};
 use super::segment::{self, Segment};
 use super::{Books, FOLDER, GroupLog, Segments, Writer};
 use crate::embedded::error::StorageError;
 
-/// What opening the log found.
+/// An opened log.
 pub(in crate::embedded) struct Opened {
     pub(in crate::embedded) log: GroupLog,
     /// The sequence number of the last group.

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
-use super::super::verification::Unsound;
+use super::super::damage::Unsound;
 use super::Appended;
 use super::format::{HEADER, Header, MAGIC};
 use super::manifest::Position;
@@ -35,7 +35,7 @@ pub(super) struct End {
     pub(super) position: Position,
     /// Where the last group begins, if one was read.
     pub(super) last: Option<u32>,
-    /// Whether something that was torn stands behind it.
+    /// True if something that was torn stands behind it.
     pub(super) is_torn: bool,
 }
 
@@ -189,7 +189,7 @@ pub(in crate::embedded) fn file(number: u32) -> String {
     format!("store/log/{}", name(number))
 }
 
-/// What stands behind the last whole group of a segment.
+/// The bytes behind the last whole group of a segment.
 struct Rest {
     segment: u32,
     position: Position,
@@ -218,7 +218,7 @@ impl Rest {
         Unsound::damaged(file(self.segment), how)
     }
 
-    /// Whether a crash may have left this: one group of which something is missing.
+    /// True if a crash may have left this: one group of which something is missing.
     fn is_torn(&self) -> bool {
         let length = self.bytes.len() as u64;
         match Header::read(&self.bytes) {
@@ -236,7 +236,7 @@ impl Rest {
         header.segment == self.segment && header.group == self.position.group + 1
     }
 
-    /// Whether a later group stands in it: none is written before this one was synced. A value can
+    /// True if a later group stands in it: none is written before this one was synced. A value can
     /// contain the bytes of a header, so one counts only where its numbers can be right.
     fn has_another(&self) -> bool {
         let first = self.position.group + 2;
@@ -247,7 +247,7 @@ impl Rest {
             .any(|header| header.segment == self.segment && (first..=last).contains(&header.group))
     }
 
-    /// Whether a sector is all zeros, as one is that was never written. The first sector may also hold
+    /// True if a sector is all zeros, as one is that was never written. The first sector may also hold
     /// the end of the group before.
     fn has_hole(&self) -> bool {
         let in_sector = self.position.offset as usize % SECTOR;

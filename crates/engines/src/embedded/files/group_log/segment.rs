@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 
 use rustix::io::{Errno, ReadWriteFlags, preadv2};
 
-use super::super::folder::sync_folder;
+use super::super::disk::sync_folder;
 
-/// What the names of segments end in.
+/// The ending of the names of segments.
 const EXTENSION: &str = "log";
 
 /// An open segment. It can be read as long as somebody has it, even after its file is removed.

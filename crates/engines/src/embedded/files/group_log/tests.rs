@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::format::GroupBuffer;
 use super::*;
-use crate::embedded::files::verification::{DamagedFile, Unsound};
+use crate::embedded::files::damage::{DamagedFile, Unsound};
 
 /// Bytes of the content of a row: a group takes several sectors.
 const CONTENT: usize = 1_500;

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
-use super::{DamagedFile, Unsound};
+use crate::embedded::files::damage::{DamagedFile, Unsound};
 
 const CURRENT: &str = "current";
 
@@ -143,7 +143,7 @@ fn parse(manifest: &[u8]) -> Option<Vec<Listed>> {
     Some(listed)
 }
 
-/// What is left to read.
+/// The bytes that are left to read.
 struct Fields<'a>(&'a [u8]);
 
 impl<'a> Fields<'a> {

@@ -25,7 +25,7 @@ fn written() -> (tempfile::TempDir, Folder) {
     (folder, taken)
 }
 
-/// Whether the row is there once the store is open, or why it can't be opened.
+/// True if the row is there once the store is open, or why it can't be opened.
 fn row(folder: Folder) -> Result<bool, OpenError> {
     let database = Database::open(&Arc::new(folder), Tuning::once(1 << 20))?;
     let found = database.snapshot().get(Table::Namespaces, b"key").unwrap();

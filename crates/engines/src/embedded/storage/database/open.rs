@@ -34,7 +34,7 @@ impl Database {
     /// Closes the database, and notes that it ended cleanly if all of it is durable.
     pub(in crate::embedded) fn close(self) {
         let Self { store, seen, .. } = self;
-        // What readers were given holds files open.
+        // The states of readers hold files open.
         drop(seen);
         if let Err(error) = store.close() {
             tracing::warn!(%error, "the store could not be synced while it was closed");

@@ -14,9 +14,11 @@
 //! | | the state, for [`PUT_WITH_STATE`] |
 //! | 2 and text | the key |
 
-use prominence_core::{Change, ChangeKind, Cursor, Job, Key, Put, Revision, Timestamp};
+use prominence_core::{Change, ChangeKind, Cursor, Job, Key, Revision, Timestamp};
 
-use super::{Body, DELETE, EXPIRE, Kind, PUT, PUT_WITH_STATE, Row, read_state, write_state};
+use super::{Body, Kind, PUT_WITH_STATE, Row};
+use crate::row::change::{PUT, kind_of, parts, read_cursor, write_cursor};
+use crate::row::{read_state, write_state};
 
 /// The kind of such a row.
 pub(super) const GROUP: u8 = 5;
@@ -31,7 +33,7 @@ const SAME_JOB: u8 = 1 << 6;
 /// The bits of the kind.
 const KIND: u8 = 7;
 
-/// What the next change may have in common with the one before.
+/// The parts of a change that the next one may have in common with it.
 struct Before<'a> {
     at: Cursor,
     time: Timestamp,
@@ -75,8 +77,7 @@ fn write(row: &mut Row, before: &Before<'_>, change: &Change) {
     } else if Some(change.at) == next_index(before.at) {
         flags |= NEXT_INDEX;
     } else {
-        row.u64(change.at.revision.get());
-        row.u32(change.at.index);
+        write_cursor(&mut row.0, change.at);
     }
     if change.time == before.time {
         flags |= SAME_TIME;
@@ -88,20 +89,14 @@ fn write(row: &mut Row, before: &Before<'_>, change: &Change) {
     } else {
         row.optional_job(change.job.as_ref());
     }
-    flags |= match &change.kind {
-        ChangeKind::Delete => DELETE,
-        ChangeKind::Expire => EXPIRE,
-        ChangeKind::Put(Put { size, state }) => {
-            row.count(*size);
-            match state {
-                None => PUT,
-                Some(state) => {
-                    write_state(&mut row.0, state, change.time, change.job.as_ref());
-                    PUT_WITH_STATE
-                }
-            }
-        }
-    };
+    let (number, size, state) = parts(&change.kind, PUT_WITH_STATE);
+    flags |= number;
+    if let ChangeKind::Put(_) = change.kind {
+        row.count(size);
+    }
+    if let Some(state) = state {
+        write_state(&mut row.0, state, change.time, change.job.as_ref());
+    }
     row.0[flags_at] = flags;
     row.text(change.key.as_str());
 }
@@ -140,10 +135,7 @@ fn read(body: &mut Body<'_>, before: &Before<'_>) -> Option<Change> {
     let flags = body.u8()?;
     let has = |flag| flags & flag != 0;
     let at = match flags & (NEXT_REVISION | NEXT_INDEX) {
-        0 => Cursor {
-            revision: Revision::new(body.u64()?),
-            index: body.u32()?,
-        },
+        0 => read_cursor(body)?,
         NEXT_REVISION => next_revision(before.at)?,
         NEXT_INDEX => next_index(before.at)?,
         _ => return None,
@@ -156,19 +148,13 @@ fn read(body: &mut Body<'_>, before: &Before<'_>) -> Option<Change> {
         true => before.job.cloned(),
         false => body.optional_job()?,
     };
-    let kind = match flags & KIND {
-        DELETE => ChangeKind::Delete,
-        EXPIRE => ChangeKind::Expire,
-        kind @ (PUT | PUT_WITH_STATE) => {
-            let size = usize::try_from(body.u32()?).ok()?;
-            let state = match kind {
-                PUT => None,
-                _ => Some(read_state(body, time, job.as_ref())?),
-            };
-            ChangeKind::Put(Put { size, state })
-        }
-        _ => return None,
+    let number = flags & KIND;
+    let size = match number {
+        PUT | PUT_WITH_STATE => usize::try_from(body.u32()?).ok()?,
+        _ => 0,
     };
+    let state = || read_state(body, time, job.as_ref());
+    let kind = kind_of(number, size, PUT_WITH_STATE, state)?;
     Some(Change {
         at,
         key: Key::stored(body.text()?)?,
@@ -184,7 +170,7 @@ mod tests {
     use super::*;
     use crate::embedded::storage::keys;
     use crate::row::states;
-    use prominence_core::Namespace;
+    use prominence_core::{Namespace, Put};
 
     /// Changes that have everything, something and nothing in common with the one before.
     fn changes() -> Vec<Change> {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use prominence_core::entry::{Entry, Metadata};
 use prominence_core::{Value, WriteId};
 
-use prominence_core::change::PutState;
+use prominence_core::change::{Put, PutState};
 
 use super::*;
 use crate::row::{VERSION, states};

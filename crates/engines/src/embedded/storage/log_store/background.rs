@@ -12,16 +12,16 @@ use super::Parts;
 use crate::embedded::error::StorageError;
 use crate::embedded::files::group_log::Checkpoint;
 use crate::embedded::panics::no_panic;
-use crate::embedded::storage::database::Table;
+use crate::embedded::storage::table::Table;
 
-/// How often compactor and collector look for something to do by themselves.
+/// The interval in which compactor and collector look for work by themselves.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// The niceness of the threads (sched(7)): with 5, one of them gets a third of the time of one that answers requests.
 #[cfg(target_os = "linux")]
 const BACKGROUND_NICE: i32 = 5;
 
-/// How long [`Background::wait_until_written_out`] waits: a restored store may have gigabytes to write out.
+/// The time limit of [`Background::wait_until_written_out`]: a restored store may have gigabytes to write out.
 const IDLE_WAIT: Duration = Duration::from_mins(10);
 
 /// The tasks of the threads.

@@ -10,7 +10,7 @@ use super::row::{self, MIN_LOCATED_VALUE};
 use crate::embedded::files::group_log::Appended;
 use crate::embedded::files::group_log::format::{GroupBuffer, LoggedRow};
 use crate::embedded::files::group_log::segment::Location;
-use crate::embedded::storage::database::Table;
+use crate::embedded::storage::table::Table;
 use crate::row::append_entry;
 
 /// Bytes for which there is room in a new batch.

@@ -17,10 +17,10 @@ use super::batch::LogBatch;
 use super::row;
 use super::{IndexRow, Parts};
 use crate::embedded::error::StorageError;
-use crate::embedded::files::folder::free_space;
+use crate::embedded::files::disk::free_space;
 use crate::embedded::files::group_log::segment::Location;
 use crate::embedded::files::group_log::{LogUsage, SegmentUse, format, replay};
-use crate::embedded::storage::database::Table;
+use crate::embedded::storage::table::Table;
 
 /// The log is collected when it has so many hundredths of the bytes that the index refers to.
 const MAX_PERCENT: u64 = 190;
@@ -42,16 +42,16 @@ const MAX_ALLOWANCE: usize = 8 << 20;
 /// Bytes of a segment that are read together.
 const SLICE: usize = 256 << 10;
 
-/// How long a slice takes at most: 16 MiB are read in a second, also where nothing is appended.
+/// The longest time for a slice: 16 MiB are read in a second, also where nothing is appended.
 const SLICE_WITHIN: Duration = Duration::from_millis(16);
 
-/// How often the collector looks whether it may read the next slice.
+/// The interval in which the collector looks for an allowance for the next slice.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 
 /// Portions that are ready. They bound the memory that collecting takes.
 const MAX_READY: usize = 32;
 
-/// How long the collector waits at once for the committer.
+/// The time that the collector waits at once for the committer.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Room on the disk below which memtables are written out so that segments can go.
@@ -60,7 +60,7 @@ const LOW_ROOM: u64 = 512 << 20;
 /// Room that has to be left on the disk beside what is moved.
 const MIN_ROOM: u64 = 16 << 20;
 
-/// What is to be moved.
+/// The rows that are to be moved.
 #[derive(Debug, Default)]
 pub(super) struct Collection {
     state: Mutex<Moves>,
@@ -234,7 +234,7 @@ impl Parts {
         Ok(())
     }
 
-    /// Leaves a segment alone that can't be emptied. What is left in it stays where it is, and reading
+    /// Leaves a segment alone that can't be emptied. The rest of it stays where it is, and reading
     /// it tells of the damage; the rest of the store goes on.
     fn give_up(&self, segment: u32, error: &dyn std::fmt::Display) {
         tracing::error!(segment, %error, "a segment can't be collected");
@@ -268,7 +268,7 @@ impl Parts {
         (is_worth_it && emptiest.live < emptiest.end.into() && room >= needed).then_some(emptiest)
     }
 
-    /// Whether there are groups behind those that the trees have in files, or will have soon.
+    /// True if there are groups behind those that the trees have in files, or will have soon.
     fn has_unwritten(&self) -> bool {
         self.pace().log > 0
     }

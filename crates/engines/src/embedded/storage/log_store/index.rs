@@ -24,7 +24,7 @@ use lsm_tree::{AbstractTree as _, AnyTree, Cache, Config, DescriptorTable, Memta
 use lsm_tree::{InternalValue, SequenceNumberCounter, Slice, Tree};
 
 use crate::embedded::files::group_log;
-use crate::embedded::storage::database::Table;
+use crate::embedded::storage::table::Table;
 use state::{Files, TreeState};
 pub(in crate::embedded) use state::{IndexState, TreeRows};
 
@@ -189,12 +189,12 @@ impl Index {
         Ok(has_changed)
     }
 
-    /// Whether commits should wait until the trees have fewer files.
+    /// True if commits should wait until the trees have fewer files.
     pub(super) fn is_behind(&self) -> bool {
         self.state().level_0_runs() >= MAX_LEVEL_0_RUNS
     }
 
-    /// Whether memtables are being written out.
+    /// True if memtables are being written out.
     pub(super) fn is_writing_out(&self) -> bool {
         self.state().has_sealed()
     }

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
+use std::time::Instant;
 
 use super::background::{Background, Work};
 use super::batch::IndexRow;
@@ -12,13 +13,14 @@ use super::index::Index;
 use super::{Limits, LogStore, Pace, Parts, row};
 use crate::embedded::error::{OpenError, StorageError};
 use crate::embedded::files::creation;
+use crate::embedded::files::damage::Unsound;
 use crate::embedded::files::folder::Folder;
 use crate::embedded::files::group_log::replay::{self, Group};
 use crate::embedded::files::group_log::{self, Appended, GroupLog, Opened, format};
-use crate::embedded::files::verification::{self, Unsound};
+use crate::embedded::files::verification;
 use crate::embedded::options::Tuning;
 use crate::embedded::panics::no_panic;
-use crate::embedded::storage::database::Table;
+use crate::embedded::storage::table::Table;
 
 /// Bytes of the log after which memtables are written out. It bounds what is read again after a crash:
 /// four times as much, where commits come faster than memtables are written.
@@ -64,17 +66,23 @@ impl LogStore {
             begun: Vec::new(),
             ceased: Vec::new(),
             pace: Pace::default(),
+            groups: 0,
         };
+        let started = Instant::now();
         let opened = GroupLog::open(&store, tuning.segment_bytes, in_files, &mut |group| {
             reader.put(group)
         });
-        let Opened { log, sequence } = opened.map_err(|unsound| unsound.into_open_error(folder))?;
+        let Opened { log, sequence } =
+            opened.map_err(|unsound| unsound.into_open_error(folder.path()))?;
         let Reader {
             begun,
             ceased,
             pace,
+            groups,
             ..
         } = reader;
+        let (bytes, took) = (pace.log, started.elapsed());
+        tracing::debug!(groups, bytes, ?took, "the end of the log was read again");
         log.account(&begun, &ceased);
         index.pass_sequence(sequence);
         let parts = Arc::new(Parts {
@@ -104,6 +112,7 @@ struct Reader<'a> {
     begun: Vec<group_log::segment::Location>,
     ceased: Vec<group_log::segment::Location>,
     pace: Pace,
+    groups: u64,
 }
 
 impl Reader<'_> {
@@ -137,6 +146,7 @@ impl Reader<'_> {
                 index.put(table, key.into(), row, sequence);
         }
         self.pace.log += group.bytes.len() as u64;
+        self.groups += 1;
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! The row that the index has for an entry: the row itself, or where it is in the log.
+//! The row that the index has for an entry: the row itself, or its place in the log.
 //!
 //! The row of an entry whose value is large stands in the log alone. The index has in its place
 //!

@@ -1,4 +1,4 @@
-//! What readers are given: everything up to a group, and the segments that its rows refer to.
+//! The state that readers get: everything up to a group, and the segments that its rows refer to.
 
 use std::ops::Bound;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::embedded::error::{ReadError, Wait};
 use crate::embedded::files::group_log::Segments;
 use crate::embedded::files::group_log::segment::Location;
 use crate::embedded::panics::answer;
-use crate::embedded::storage::database::Table;
+use crate::embedded::storage::table::Table;
 
 /// Everything up to a group.
 #[derive(Debug)]

@@ -1,5 +1,5 @@
-//! What the committer does beside commits: every now and then expired entries and old changes are
-//! removed, and where nobody writes, what is left in a segment that is collected is moved.
+//! Work beside commits: the removal of expired entries and old changes, and, where nobody writes, the
+//! move of the rows that are left in a segment that is collected.
 
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,7 @@ use crate::embedded::write::upkeep::{self, Left};
 const MOVE_PAUSE: Duration = Duration::from_millis(2);
 
 impl Committer {
-    /// Does what is due, and says how long nothing will be.
+    /// Does the work that is due, and returns the time until more is due.
     pub(super) fn do_chores(&mut self) -> Duration {
         let now = Instant::now();
         if now >= self.next_upkeep {
@@ -30,7 +30,7 @@ impl Committer {
         next.min(self.next_upkeep).saturating_duration_since(now)
     }
 
-    /// What is done every now and then.
+    /// Does the regular work.
     pub(super) fn tick(&mut self) {
         let every = self.shared.options.upkeep_every;
         // Within a second of each commit, so that times go on from there after a crash as well.

@@ -1,16 +1,36 @@
 //! Writing what was planned, and what is known where that fails.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::Committer;
 use crate::embedded::error::{DISK_FULL, Unavailable, WriteError};
-use crate::embedded::files::folder::free_space;
+use crate::embedded::files::disk::free_space;
 use crate::embedded::options::{RETRY_LATER, RETRY_SOON};
 use crate::embedded::storage::database::{Batch, Database, WriteFailure};
 use crate::embedded::write::group::{Group, Purpose};
 use crate::hub::Woken;
 
 impl Committer {
+    /// Writes a group of so many commits in a span of the log, which is made only where the log has it.
+    pub(super) fn write_in_span(
+        &mut self,
+        database: &Database,
+        group: &Group<'_>,
+        commits: usize,
+    ) -> Result<(), WriteError> {
+        let bytes = group.weight();
+        let _entered = tracing::debug_span!("commit_group", commits, bytes).entered();
+        let started = Instant::now();
+        let written = self.write_group(database, group);
+        let took = started.elapsed();
+        match &written {
+            Ok(()) => tracing::debug!(?took, "the group is durable"),
+            Err(error) => tracing::debug!(?took, error = %error.why.reason, "it is not written"),
+        }
+        written
+    }
+
     /// Writes a group and makes it seen, or says why not and what is known of it.
     pub(super) fn write_group(
         &mut self,
@@ -19,6 +39,7 @@ impl Committer {
     ) -> Result<(), WriteError> {
         let written = self.try_to_write(database, group);
         if written.is_err() {
+            // It has the claims of the group already, and would pass over keys that are free.
             self.shared.claim_index.clear();
         }
         written
@@ -29,6 +50,7 @@ impl Committer {
             return Ok(());
         }
         let purpose = group.purpose();
+        // The group's own size counts as well. A write that meets the end of the disk would stop the storage engine.
         if let Err(why) = self.check_room(purpose, group.weight()) {
             return Err(WriteError::not_applied(why));
         }
@@ -38,14 +60,19 @@ impl Committer {
             .map_err(|error| WriteError::not_applied(Unavailable::from_damage(error)))?;
         let shared = Arc::clone(&self.shared);
         let rows = group.rows();
+        // Before the rows are there: a scan that still skipped the range would miss them.
         database.forget_empty_ranges(&rows);
+        // From here on no reader keeps an entry of these keys, which may be the one that the group replaces.
         let writing = shared.entry_cache.writing(rows);
         let written = self.write_batch(batch);
+        // Before anybody is answered, or a caller could read its key as it was. After a failure too, since the rows may
+        // be there once the database is opened again.
         drop(writing);
         written?;
         if purpose == Purpose::Store {
             shared.health.writable();
         }
+        // Once readers have the new state: a waiter that read before would find nothing and sleep on.
         self.wake(group.publish(&shared.hub));
         Ok(())
     }

@@ -9,7 +9,7 @@ use crate::embedded::storage::database::{Batch, Database, Table, entry_of};
 use crate::embedded::storage::format::{self, Progress};
 use crate::embedded::storage::keys;
 
-/// How long reading a piece takes at the most, as the commits of others wait: entries may be
+/// The time limit for reading a piece, as the commits of others wait: entries may be
 /// large, or on a slow disk.
 const MAX_READING: Duration = Duration::from_millis(10);
 
@@ -24,12 +24,12 @@ const KEY_OVERHEAD: usize = 48;
 
 /// A piece that is ready to be written.
 pub(in crate::embedded) struct Written {
-    /// How far the deletion is with it.
+    /// The progress of the deletion with it.
     pub(super) progress: Progress,
     /// Where the next one begins.
     pub(super) from: Bound<Vec<u8>>,
     pub(in crate::embedded) is_last: bool,
-    /// What is deleted.
+    /// The rows that are deleted.
     keys: Vec<Key>,
     /// The rows of these keys in the expiry index.
     expiry: Vec<Vec<u8>>,
@@ -57,7 +57,7 @@ pub(super) fn read(
         let (key, row_key, row) = entry_of(&before.namespace, row)?;
         let metadata = snapshot.decode_metadata(&row_key, &row)?;
         last = Some(row_key);
-        // What has expired is the sweeper's.
+        // The sweeper removes expired entries.
         if metadata.is_live(before.time) {
             piece.progress.keys += 1;
             piece.progress.bytes += (key.as_str().len() + metadata.size) as u64;

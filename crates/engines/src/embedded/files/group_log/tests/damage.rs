@@ -1,4 +1,4 @@
-//! What no crash leaves is refused by the name of the file, and nothing is changed.
+//! A state that no crash leaves is refused by the name of the file, and nothing is changed.
 
 use super::*;
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use lsm_tree::table::filter::standard_bloom::Builder as FilterBuilder;
 use lsm_tree::{AbstractTree as _, InternalValue, Memtable, SeqNo, Slice, Tree, ValueType};
 
-use crate::embedded::storage::database::Table;
+use crate::embedded::storage::table::Table;
 
 /// Rows of a range, in the order of their keys.
 pub(in crate::embedded) type TreeRows =
@@ -149,7 +149,7 @@ impl IndexState {
         self.tree(table).active.insert(row).1
     }
 
-    /// Whether memtables are being written out.
+    /// True if memtables are being written out.
     pub(super) fn has_sealed(&self) -> bool {
         self.trees.iter().any(|tree| tree.sealed.is_some())
     }

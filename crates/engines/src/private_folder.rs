@@ -76,8 +76,11 @@ pub fn restrict(folder: &Path) -> Result<(), PrivateFolderError> {
     for entry in inspect(folder, entries)? {
         let path = entry.path();
         // Of a link itself, not of what it leads to.
-        let about = inspect(&path, entry.metadata())?;
-        demand_owner(&path, about.uid(), &[own, ROOT])?;
+        match entry.metadata() {
+            // A server that has the folder open renames files in it.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            about => demand_owner(&path, inspect(&path, about)?.uid(), &[own, ROOT])?,
+        }
     }
     Ok(())
 }

@@ -24,7 +24,7 @@ pub(crate) struct Client(Arc<Inner>);
 
 struct Inner {
     address: SocketAddr,
-    /// What the path of every key begins with.
+    /// The beginning of the path of every key.
     base: String,
     host: HeaderValue,
     authorization: HeaderValue,

@@ -64,7 +64,7 @@ struct Load {
     /// How long each thing is measured whose end is not told by its number.
     #[arg(long, default_value_t = 5)]
     seconds: u64,
-    /// What is measured or prepared, and how many there are of what.
+    /// The measurement or preparation, and its numbers.
     words: Vec<String>,
 }
 

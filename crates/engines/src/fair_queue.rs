@@ -221,7 +221,7 @@ impl<U: Clone + Eq + Hash, T> Lines<U, T> {
         others().any(|(_, line)| line.cost > fair) && left.saturating_add(fair) <= limits.cost
     }
 
-    /// What the items of an owner cost.
+    /// The cost of all items of an owner.
     fn held_by(&self, owner: &U) -> usize {
         self.by_owner.get(owner).map_or(0, |line| line.cost)
     }

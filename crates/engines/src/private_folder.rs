@@ -4,7 +4,7 @@
 //! look into it, and nothing in it may have been put there by one: a planted file could be a secret that somebody
 //! else knows, or a link to a file that would be written over.
 
-use std::fs::{self, OpenOptions, Permissions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
@@ -92,6 +92,19 @@ pub fn own_file() -> OpenOptions {
     let no_link = i32::try_from(OFlags::NOFOLLOW.bits()).unwrap_or_default();
     options.mode(0o600).custom_flags(no_link);
     options
+}
+
+/// A new file of this name for its owner alone. Anything that has the name is removed first: what an interrupted
+/// attempt left may be a link as well.
+///
+/// # Errors
+/// The operating system's.
+pub fn new_file(path: &Path) -> io::Result<File> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    own_file().write(true).create_new(true).open(path)
 }
 
 /// Whether opening failed because the file is a symbolic link.

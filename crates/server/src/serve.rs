@@ -148,6 +148,12 @@ async fn run(mut config: Config, announce: impl FnOnce(&Started)) -> Result<(), 
         Some((certificate, key)) => Some(Tls::load(certificate, key)?),
         None => None,
     };
+    let issuers_clock: Arc<dyn Clock> = clock.clone();
+    let issuers = Issuers::new(
+        std::mem::take(&mut config.issuers),
+        config.token_limits,
+        &issuers_clock,
+    )?;
     let engine = Engine::open(&config, clock.clone())?;
     let (secrets, made_secret) = secrets(&config)?;
     if let (true, Some(file)) = (config.engine.is_in_cluster(), &made_secret) {
@@ -165,8 +171,6 @@ async fn run(mut config: Config, announce: impl FnOnce(&Started)) -> Result<(), 
     let address = listener.local_addr()?;
     let scheme = if tls.is_some() { "https" } else { "http" };
     let url = format!("{scheme}://{}{}", reachable(address), name::BASE);
-    write_listening(&config.data_dir, &url)?;
-
     let Some(secret) = secrets.first().cloned() else {
         return Err(SecretError::Missing {
             places: "none configured".into(),
@@ -174,8 +178,8 @@ async fn run(mut config: Config, announce: impl FnOnce(&Started)) -> Result<(), 
         .into());
     };
     let verifier = Verifier::new(&secrets, config.token_limits);
-    let issuers_clock: Arc<dyn Clock> = clock.clone();
-    let issuers = Issuers::new(config.issuers, config.token_limits, &issuers_clock)?;
+    // The last step that may fail: clients must not find the URL of a server that did not start.
+    write_listening(&config.data_dir, &url)?;
     issuers.start();
     let accepted = (verifier, issuers);
     let app = App::with_issuers(Gate::new(engine.store()), accepted, clock, config.bounds);
@@ -243,6 +247,8 @@ fn fit_open_files(config: &mut Config) {
     let long_polls = &mut config.bounds.long_polls;
     *long_polls = long_polls.among(room);
     tracing::warn!(
+        waiting = long_polls.in_all,
+        waiting_of_one_user = long_polls.per_user,
         "there can be {room} connections, not {wanted}: the process may not have more files open; \
          raise its limit (LimitNOFILE= in systemd, ulimit -n in a shell)"
     );
@@ -280,13 +286,7 @@ fn write_listening(folder: &Path, url: &str) -> Result<(), ServeError> {
     let path = folder.join(LISTENING);
     let draft = folder.join("listening.new");
     let write = || {
-        // What an interrupted start left may be anything, a link included.
-        match std::fs::remove_file(&draft) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            Ok(()) | Err(_) => {}
-        }
-        let mut options = private_folder::own_file();
-        let mut file = options.write(true).create_new(true).open(&draft)?;
+        let mut file = private_folder::new_file(&draft)?;
         writeln!(file, "{url}")?;
         std::fs::rename(&draft, &path)
     };

@@ -156,7 +156,7 @@ impl Issuers {
         issuer.map(|issuer| issuer.config.leeway)
     }
 
-    /// Whether the keys by which a token was accepted are all still there.
+    /// True if the issuer still has all keys that it had when the token was accepted.
     pub(crate) fn is_current(&self, origin: Origin) -> bool {
         let Some(index) = origin.issuer else {
             return true;

@@ -24,7 +24,7 @@ pub struct IssuerSettings {
     /// Where this claim and those of `require` are.
     #[serde(default)]
     pub claims_from: ClaimsFrom,
-    /// What the namespaces of its users begin with.
+    /// The beginning of the namespaces of its users.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub namespace_prefix: Option<String>,
     /// A file with the namespaces of users.
@@ -57,7 +57,7 @@ pub struct IssuerSettings {
     /// What a token without capabilities is limited to.
     #[serde(default)]
     pub unscoped: Unscoped,
-    /// What a user must have.
+    /// Claims that a token must have, all of them.
     #[serde(default)]
     pub require: Vec<Requirement>,
     /// The claim with the job's name.

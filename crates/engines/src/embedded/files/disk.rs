@@ -26,15 +26,7 @@ pub(in crate::embedded) fn replace_file(
     content: &[u8],
 ) -> io::Result<()> {
     let draft = folder.join(format!("{name}.new"));
-    // An interrupted attempt may have left anything, a link included.
-    match fs::remove_file(&draft) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        Ok(()) | Err(_) => {}
-    }
-    let mut file = private_folder::own_file()
-        .write(true)
-        .create_new(true)
-        .open(&draft)?;
+    let mut file = private_folder::new_file(&draft)?;
     file.write_all(content)?;
     file.sync_all()?;
     fs::rename(&draft, folder.join(name))?;

@@ -206,7 +206,7 @@ impl Database {
         self.retiring.store(true, Ordering::Relaxed);
     }
 
-    /// Whether long reads are to end.
+    /// True if long reads have to end.
     pub(in crate::embedded) fn is_retiring(&self) -> bool {
         self.retiring.load(Ordering::Relaxed)
     }

@@ -113,7 +113,7 @@ impl Parts {
         Ok((bytes > 0).then(|| self.rendered.split_to(bytes)))
     }
 
-    /// Whether nothing comes after what [`Parts::next`] has answered.
+    /// True if [`Parts::next`] has answered the last part.
     pub(super) fn is_complete(&self) -> bool {
         self.is_closed && self.rendered.is_empty()
     }

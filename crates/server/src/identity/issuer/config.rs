@@ -21,7 +21,7 @@ pub struct IssuerConfig {
     pub user_claim: ClaimPath,
     /// Where `user_claim` and `require` are looked up.
     pub claims_from: ClaimsFrom,
-    /// What the namespaces of its users begin with.
+    /// The beginning of the namespaces of its users.
     pub namespace_prefix: String,
     /// The file of names, and who is not in it.
     pub names: Option<(PathBuf, Unnamed)>,
@@ -35,7 +35,7 @@ pub struct IssuerConfig {
     pub leeway: Duration,
     /// What a token without any capability is limited to.
     pub unscoped: Unscoped,
-    /// What a user must have. Every one has to hold.
+    /// Claims that a token must have, all of them.
     pub require: Vec<Requirement>,
     /// Where the name of the job is, to which the token belongs.
     pub job_claim: Option<ClaimPath>,
@@ -117,7 +117,7 @@ pub enum Opaque {
     Userinfo,
 }
 
-/// What a user must have.
+/// A claim that a token must have.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Requirement {

@@ -1,12 +1,13 @@
 //! Signing secrets and the files that hold them.
 
 use std::fmt;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use prominence_engines::private_folder;
 use serde::{Deserialize, Serialize};
 
 /// The secret's name in the data folder, if no other secret is configured.
@@ -279,13 +280,7 @@ fn create(path: &Path) -> io::Result<()> {
     let text: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
 
     let draft = path.with_extension("new");
-    // The draft of a start that was interrupted is of no use.
-    let _ = std::fs::remove_file(&draft);
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&draft)?;
+    let mut file = private_folder::new_file(&draft)?;
     writeln!(file, "{text}")?;
     file.sync_all()?;
     // Unlike a rename, a link fails where another process was faster.

@@ -187,7 +187,11 @@ impl Writing {
     fn wait_for(&mut self, what: &str, happened: impl Fn(&Self) -> bool) {
         let deadline = Instant::now() + RECOVERY;
         while !happened(self) {
-            assert!(Instant::now() < deadline, "{what}");
+            assert!(
+                Instant::now() < deadline,
+                "{what}; the last write: {:?}",
+                self.notes("writer-0").lines().last()
+            );
             assert!(
                 self.process.try_wait().unwrap().is_none(),
                 "the process ended"

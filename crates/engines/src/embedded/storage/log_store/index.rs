@@ -12,7 +12,9 @@
 //! - A state that is published between two groups has all rows of the groups before it.
 //! - The memtables that take rows change between two groups only. The committer changes them.
 //! - At most one memtable of a tree is being written out.
+//! - One thread at a time replaces a manifest, and none does after a failure: see [`manifests`].
 
+mod manifests;
 mod state;
 
 use std::path::{Path, PathBuf};
@@ -25,6 +27,7 @@ use lsm_tree::{InternalValue, SequenceNumberCounter, Slice, Tree};
 
 use crate::embedded::files::group_log;
 use crate::embedded::storage::table::Table;
+use manifests::{Manifests, WhileMerging};
 use state::{Files, TreeState};
 pub(in crate::embedded) use state::{IndexState, TreeRows};
 
@@ -41,6 +44,7 @@ const KEEP_NEWEST_ONLY: u64 = super::ALL;
 /// The trees.
 pub(super) struct Index {
     trees: [Tree; 4],
+    manifests: Arc<Manifests>,
     state: RwLock<Arc<IndexState>>,
     /// Held from asking a tree for its files until they are in the state, so that no older ones
     /// replace newer ones there. The flusher and the compactor take it, the committer never does.
@@ -65,10 +69,13 @@ impl Index {
         let unused = SequenceNumberCounter::default();
         let cache = Arc::new(Cache::with_capacity_bytes(cache_bytes));
         let files = Arc::new(DescriptorTable::new(OPEN_FILES));
+        let manifests = Arc::<Manifests>::default();
         let open = |table| {
+            let merging = WhileMerging(Arc::clone(&manifests));
             let config = Config::new(folder(store, table), sequence.clone(), unused.clone())
                 .use_cache(Arc::clone(&cache))
-                .use_descriptor_table(Some(Arc::clone(&files)));
+                .use_descriptor_table(Some(Arc::clone(&files)))
+                .with_compaction_filter_factory(Some(Arc::new(merging)));
             match config.open()? {
                 AnyTree::Standard(tree) => Ok(tree),
                 // A tree with its values elsewhere, which no version of this engine makes.
@@ -89,6 +96,7 @@ impl Index {
         }));
         Ok(Self {
             trees,
+            manifests,
             state: RwLock::new(Arc::new(state)),
             refreshing: Mutex::default(),
             replaced: Mutex::default(),
@@ -170,7 +178,8 @@ impl Index {
         let tree = self.tree(table);
         let rows = newest(memtable.iter()).map(Ok);
         if let Some((tables, _)) = tree.flush_to_tables(rows)? {
-            tree.register_tables(&tables, None, None, &[], KEEP_NEWEST_ONLY)?;
+            let register = || tree.register_tables(&tables, None, None, &[], KEEP_NEWEST_ONLY);
+            self.manifests.replace(register)?;
         }
         // Together: a reader must find each row in the memtable or in the files.
         self.refresh(table, |tree| tree.sealed = None);
@@ -181,7 +190,8 @@ impl Index {
     pub(super) fn compact(&self, table: Table) -> lsm_tree::Result<bool> {
         let tree = self.tree(table);
         let before = tree.current_version().id();
-        tree.compact(Arc::new(Leveled::default()), KEEP_NEWEST_ONLY)?;
+        let compact = || tree.compact(Arc::new(Leveled::default()), KEEP_NEWEST_ONLY);
+        self.manifests.replace(compact)?;
         let has_changed = tree.current_version().id() != before;
         if has_changed {
             self.refresh(table, |_| {});

@@ -1,7 +1,7 @@
-//! Disks that answer errors or take their time, for a process that is running.
+//! Failing and slow disks, for a process that is running.
 //!
-//! strace attaches to the process and changes what chosen system calls on chosen paths answer;
-//! when it lets go, the disk is as it was.
+//! strace attaches to the process, and changes the results of chosen system calls on chosen paths. When it detaches,
+//! the disk works as before.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
@@ -14,8 +14,8 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// Makes a process's calls of one name that concern one of these files or folders go wrong,
-    /// in a way as strace's option `--inject` has it: `error=EIO`, `delay_enter=1s`.
+    /// Injects a fault into a process's calls of one name on any of these files or folders, written as in strace's
+    /// option `--inject`: `error=EIO`, `delay_enter=1s`.
     pub fn inject(pid: u32, call: &str, paths: &[&Path], how: &str) -> Self {
         let mut strace = Command::new("strace");
         strace
@@ -37,7 +37,7 @@ impl Fault {
             line.contains("attached").then_some(())
         });
         attached.expect("strace attaches to the process");
-        // Nobody reads on; a full pipe must not stop it.
+        // Read to the end, since a full pipe would block it.
         std::thread::spawn(move || said.count());
         Self { strace }
     }
@@ -46,13 +46,13 @@ impl Fault {
 impl Drop for Fault {
     fn drop(&mut self) {
         let pid = self.strace.id().to_string();
-        // Asked to end, it lets the process go; killed, it might take it along.
+        // At SIGINT it detaches; killed, it could end the process too.
         let _ = Command::new("kill").args(["-INT", &pid]).status();
         let _ = self.strace.wait();
     }
 }
 
-/// Tells the threads that write during a fault to stop, also where their test fails.
+/// Tells the threads that write during a fault to stop, even where their test fails.
 pub struct StopAtEnd<'a>(pub &'a AtomicBool);
 
 impl Drop for StopAtEnd<'_> {

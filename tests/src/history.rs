@@ -1,25 +1,25 @@
-//! Histories of many clients at the real program, and what checks them.
+//! Histories: requests of many clients to the real program are recorded and then checked.
 //!
 //! ```text
 //! load (clients, watchers, faults) ─▶ rounds of records ─▶ check ─▶ findings
 //! ```
 //!
-//! A run is made of rounds. In each, clients ask at random while faults happen; then everybody stops, the
-//! servers are well again, and everything is listed. That list ends one round and begins the next, so
-//! that each is checked by itself and memory stays bounded however long the run is.
+//! A run consists of rounds. In each round, clients send random requests while faults are injected. Then all
+//! clients stop, the faults end, and every key is listed. This listing ends one round and begins the next, so
+//! each round is checked alone, and a long run takes no more memory than a short one.
 //!
-//! | module | what it holds |
+//! | module | contents |
 //! | --- | --- |
 //! | `operation` | requests, answers, watches, rounds |
 //! | `record` | the clock, the bound, and histories on disk |
-//! | `load` | who asks for what, and the faults meanwhile |
-//! | `check` | every check below, and what they say |
-//! | `linear` | linearizability key by key, by a known search; `model` is its specification, `project` what each request says about each key |
-//! | `order` | strict serializability of the namespace, by revision; `log` is what it went through |
+//! | `load` | clients, their random requests, and faults |
+//! | `check` | runs every check below, and collects its findings |
+//! | `linear` | linearizability key by key, by a known search; `model` is its specification, `project` the effects of each request on each key |
+//! | `order` | strict serializability of the namespace, by revision; `log` is its sequence of changes |
 //! | `watch` | exactness of watches |
-//! | `held` | waits and barriers, which `order` finds late |
-//! | `listing` | what listings, pages and watches may show |
-//! | `counters`, `claims`, `fencing`, `isolation` | what is promised beyond single keys |
+//! | `held` | waits and barriers; `order` finds those that ended late |
+//! | `listing` | the keys that listings, pages and watches may show |
+//! | `counters`, `claims`, `fencing`, `isolation` | promises about more than one key |
 
 pub mod check;
 pub mod claims;

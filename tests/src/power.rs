@@ -1,16 +1,16 @@
-//! What a power cut can do to a real run of the engine.
+//! Power cuts: the states in which one can leave the folder of a real run of the engine, and their checks.
 //!
 //! ```text
 //! recorded-load (under strace) ─▶ trace ─▶ history ─▶ disk ─▶ folders as cuts leave them ─▶ check
 //! ```
 //!
-//! | module | what it holds |
+//! | module | contents |
 //! | --- | --- |
-//! | `load` | what the writers do, known beforehand from a seed |
-//! | `trace` | system calls as strace writes them down |
-//! | `history` | the same as changes of files and folders |
-//! | `disk` | which of these changes are bound to survive, and what may become of the others |
-//! | `check` | whether a folder holds everything that was acknowledged, and nothing by halves |
+//! | `load` | the writers, whose commits follow from a seed |
+//! | `trace` | reads system calls from the output of strace |
+//! | `history` | the changes of files and folders that these calls make |
+//! | `disk` | the changes that must survive, and the possible states of the others |
+//! | `check` | checks that a folder has every acknowledged commit, and no part of a commit |
 
 pub mod check;
 pub mod disk;

@@ -19,17 +19,17 @@ pub fn schemathesis() -> PathBuf {
     installed(root().join("target/schemathesis/bin/schemathesis"))
 }
 
-/// The Python that has what the tests of the Python library need.
+/// The Python with the packages that the tests of the Python library import.
 pub fn with_tools() -> PathBuf {
     installed(root().join("target/python/bin/python"))
 }
 
-/// The folder with the wheels of the existing client and of what it needs.
+/// The folder with the wheels of the existing client and of its dependencies.
 pub fn wheels() -> PathBuf {
     installed(root().join("target/python/wheels"))
 }
 
-/// The interpreter of Python 3.`minor`, on the path or where pyenv keeps it.
+/// The interpreter of Python 3.`minor`, on the path or in the folder of pyenv.
 pub fn of_version(minor: u32) -> Option<PathBuf> {
     let name = format!("python3.{minor}");
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -38,7 +38,7 @@ pub fn of_version(minor: u32) -> Option<PathBuf> {
     let versions = std::fs::read_dir(home.join(".pyenv/versions"));
     let kept = versions.into_iter().flatten().flatten();
     let kept = kept.map(|version| version.path().join("bin").join(&name));
-    // What pyenv puts on the path starts a version only where that one is chosen.
+    // The programs that pyenv puts on the path start a version only where it is the chosen one.
     on_path.chain(kept).find(|interpreter| {
         let version = Command::new(interpreter).arg("--version").output();
         version.is_ok_and(|output| output.status.success())

@@ -1,5 +1,5 @@
 //! A real Slurm of one node, on this machine alone: munged, slurmctld and slurmd with a folder, a key and
-//! ports of their own, run by whoever runs the test.
+//! ports of their own, run by the user who runs the test.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -11,16 +11,16 @@ use std::time::{Duration, Instant};
 
 use crate::{succeed, text};
 
-/// How long the daemons may take until the node takes jobs. Far more than they need, for busy machines.
+/// The time limit for the daemons until the node accepts jobs, far more than they take, for busy machines.
 const START_WITHIN: Duration = Duration::from_secs(40);
 
-/// How long a daemon may take to end when asked, before it is killed.
+/// The time limit for a daemon to end before it is killed.
 const END_WITHIN: Duration = Duration::from_secs(10);
 
-/// How often something is looked at that nobody tells about.
+/// The interval of polling.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-/// Jobs that may run side by side, whatever this machine has.
+/// The number of jobs that may run at once, whatever processors this machine has.
 const PLACES: u32 = 8;
 
 /// Programs that a site lets Slurm run around its jobs.
@@ -33,7 +33,7 @@ pub struct Hooks {
     pub epilog: PathBuf,
 }
 
-/// A running Slurm, which goes down with the test.
+/// A running Slurm, which ends with the test.
 pub struct Slurm {
     folder: PathBuf,
     user: String,
@@ -41,7 +41,7 @@ pub struct Slurm {
 }
 
 impl Slurm {
-    /// Starts the daemons, and waits until the node takes jobs. All that they keep is in this folder.
+    /// Starts the daemons with their files in this folder, and waits until the node accepts jobs.
     pub fn start(folder: &Path, hooks: &Hooks) -> Self {
         let user = text(succeed(Command::new("id").arg("-un")));
         let mut slurm = Self {
@@ -53,8 +53,8 @@ impl Slurm {
             std::fs::create_dir(folder.join(name)).unwrap();
         }
         std::fs::write(slurm.configuration(), slurm.settings(hooks)).unwrap();
-        // Debian 12's slurmd looks for a kind of control groups even where nothing uses them, and on
-        // some machines finds none. This one is only read here, never set up.
+        // Debian 12's slurmd needs a kind of control groups even where nothing uses them, and finds none on some
+        // machines. This setting is only read.
         std::fs::write(folder.join("cgroup.conf"), "CgroupPlugin=cgroup/v1\n").unwrap();
         slurm.start_munge();
         slurm.daemon("slurmctld", &["-D", "-c", "-i"]);
@@ -63,12 +63,12 @@ impl Slurm {
         slurm
     }
 
-    /// Lets a command talk to this Slurm.
+    /// Lets a command use this Slurm.
     pub fn reach<'a>(&self, command: &'a mut Command) -> &'a mut Command {
         command.env("SLURM_CONF", self.configuration())
     }
 
-    /// Waits until no job is left, at most this long; answers those that are.
+    /// Waits until no job is left or the time is over; returns the jobs that are left.
     pub fn drain(&self, within: Duration) -> String {
         let begun = Instant::now();
         loop {
@@ -85,7 +85,7 @@ impl Slurm {
         }
     }
 
-    /// What the daemons have said, for whoever reads why a test failed.
+    /// The logs of the daemons, for the message of a failed test.
     pub fn logs(&self) -> String {
         let mut logs = String::new();
         for name in ["munged", "slurmctld", "slurmd"] {
@@ -142,7 +142,7 @@ PartitionName=main Nodes=ALL Default=YES MaxTime=10 State=UP
         )
     }
 
-    /// Starts the daemon by which the others and their clients know each other.
+    /// Starts munged, which authenticates daemons and clients.
     fn start_munge(&mut self) {
         let key: Vec<u8> = std::iter::repeat_with(|| fastrand::u8(..))
             .take(128)
@@ -155,7 +155,7 @@ PartitionName=main Nodes=ALL Default=YES MaxTime=10 State=UP
             |option: &str, name: &str| format!("--{option}={}", self.folder.join(name).display());
         let options = [
             "--foreground".to_owned(),
-            // Folders for temporary files can be written by all, which it refuses otherwise.
+            // Without this option it refuses folders that all users can write, such as those for temporary files.
             "--force".to_owned(),
             at("key-file", "munge.key"),
             at("socket", "munge.socket"),
@@ -204,8 +204,7 @@ PartitionName=main Nodes=ALL Default=YES MaxTime=10 State=UP
 }
 
 impl Drop for Slurm {
-    /// Ends what runs: the jobs, which would outlive slurmd, and then the daemons, the last started
-    /// first.
+    /// Ends the jobs, which would outlive slurmd, and then the daemons in the reverse order of their start.
     fn drop(&mut self) {
         let mut cancel = Command::new("scancel");
         let user = format!("--user={}", self.user);
@@ -218,7 +217,7 @@ impl Drop for Slurm {
     }
 }
 
-/// Asks a process to end, and kills it where it does not.
+/// Asks a process to end, and kills it where it does not end in time.
 fn end(process: &mut Child) {
     let pid = process.id().to_string();
     let _ = Command::new("kill").args(["-TERM", &pid]).status();
@@ -233,7 +232,7 @@ fn end(process: &mut Child) {
     let _ = process.wait();
 }
 
-/// Ports that nobody listens on: Slurm's daemons can't be given open sockets.
+/// Free ports, since Slurm's daemons don't accept open sockets.
 fn free_ports() -> [u16; 2] {
     let held = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
     held.map(|socket| socket.local_addr().unwrap().port())

@@ -1,7 +1,7 @@
-//! Opens a store and lets several writers write to it, for a test to record.
+//! Opens a store and starts several writers, for a test that records their system calls.
 //!
-//! Around each commit it says so in a file, in one `write` each: `start WRITER` before it and
-//! `ack WRITER REVISION` after it was acknowledged.
+//! It writes notes to a file, one `write` each: `start WRITER` before each commit and `ack WRITER REVISION` after its
+//! acknowledgement.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -58,7 +58,7 @@ fn main() {
         other => panic!("{other} is unknown"),
     }
     if mode == "crash" {
-        // What a clean end would do is not done.
+        // The process ends without closing the store.
         std::process::exit(0);
     }
     store.close();

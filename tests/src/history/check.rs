@@ -5,51 +5,50 @@ use std::fmt;
 use super::operation::{Answer, Round};
 use super::{claims, counters, fencing, held, isolation, linear, listing, order, watch};
 
-/// Findings of one kind that are told; one fault tends to show everywhere.
+/// The largest number of findings of one kind that are printed; one fault tends to show in many places.
 const TOLD: usize = 5;
 
-/// Characters of a finding that are told: a record that lists everything is long, and stands whole in
-/// the history that is written down.
+/// The largest number of characters of a finding that are printed. The history in the file has all of a long listing.
 const TOLD_CHARACTERS: usize = 2_000;
 
-/// How much was checked.
+/// The extent of a check.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Size {
-    /// Requests.
+    /// The number of requests.
     pub requests: usize,
     /// Of these, those that were not answered.
     pub lost: usize,
     /// Keys, and the windows in which they were searched.
     pub linear: linear::Size,
-    /// Commits in the order of revisions.
+    /// The number of commits.
     pub commits: usize,
-    /// Events of watches.
+    /// The number of events of watches.
     pub events: usize,
-    /// Additions to counters.
+    /// The number of additions to counters.
     pub additions: usize,
-    /// Claims.
+    /// The number of claims.
     pub claims: usize,
-    /// Writes under a lock.
+    /// The number of writes with a lock.
     pub fenced: usize,
-    /// Waits and barriers.
+    /// The number of waits and barriers.
     pub held: usize,
-    /// Listings and pages.
+    /// The number of listings and pages.
     pub listings: usize,
 }
 
-/// One thing that is wrong.
+/// A violation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// Which check found it.
+    /// The check that found it.
     pub by: Check,
-    /// What it is, in words.
+    /// Its description.
     pub what: String,
 }
 
 /// The checks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Check {
-    /// Every answer is one that the interface knows.
+    /// Every answer is one that the interface has.
     Answers,
     /// [`linear`].
     Linearizability,
@@ -65,7 +64,7 @@ pub enum Check {
     Fencing,
     /// [`isolation`].
     Isolation,
-    /// [`held`], and what [`order`] knows of it.
+    /// [`held`], and the late ends that [`order`] finds.
     Held,
     /// [`listing`].
     Listings,
@@ -123,7 +122,7 @@ pub fn check(round: &Round) -> (Size, Vec<Finding>) {
 }
 
 impl Size {
-    /// Adds up what was checked in several rounds.
+    /// Adds the extent of another round.
     pub fn add(&mut self, other: Self) {
         self.requests += other.requests;
         self.lost += other.lost;

@@ -1,16 +1,16 @@
-//! Work items: nobody is given an item while another holds it, an item that is done never comes back,
-//! every item is done once, and each claim is counted.
+//! Work items: no item is claimed by two clients at a time, an item that is finished never exists again, every item
+//! is finished once, and each claim is counted.
 //!
-//! An item is put once under a name of its own and is done by deleting it, so its claims, renewals and
-//! releases have an order by revision. A hold lasts until its time is over, or until its holder began to
-//! end it. Where clocks disagree, it may seem to end so much early to another one.
+//! An item is put once with a name of its own, and finished by deleting it, so its claims, renewals and releases have
+//! an order by revision. A claim lasts until its time is over, or until its client began to end it. Where clocks
+//! differ, it may end earlier by their difference.
 
 use std::collections::BTreeMap;
 
 use super::operation::{Answer, Call, Cause, Expect, Moment, Put, Record, Round, Text};
 use super::project::ITEMS;
 
-/// What happened to one item, in the order of revisions.
+/// The claims of one item, in the order of revisions.
 #[derive(Default)]
 struct Item<'a> {
     holds: BTreeMap<u64, Hold<'a>>,
@@ -18,16 +18,16 @@ struct Item<'a> {
     done: Vec<&'a Record>,
 }
 
-/// From one claim or renewal on.
+/// A claim, from its beginning or a renewal on.
 struct Hold<'a> {
     record: &'a Record,
     until: Moment,
-    /// When its holder began to end it, if it did.
+    /// The time at which its client began to end it, if it did.
     ended: Option<Moment>,
     is_claim: bool,
 }
 
-/// Checks every item; answers how many claims there were and what is wrong, in words.
+/// Checks every item; returns the number of claims, and each violation in words.
 #[must_use]
 pub fn check(round: &Round) -> (usize, Vec<String>) {
     let mut items: BTreeMap<&Text, Item> = BTreeMap::new();
@@ -110,8 +110,8 @@ impl Item<'_> {
     }
 }
 
-/// Puts that a watch of everything tells with another number of claims than there were, or with
-/// another cause than the answer to the request that made them.
+/// Puts for which a watch of all keys tells a wrong number of claims, or another kind of operation than the request
+/// that made them.
 fn miscounted(round: &Round) -> Vec<String> {
     let mut findings = Vec::new();
     let mut told: BTreeMap<(u64, &Text), Put> = BTreeMap::new();
@@ -119,11 +119,11 @@ fn miscounted(round: &Round) -> Vec<String> {
         let mut claims: BTreeMap<&Text, u64> = BTreeMap::new();
         for event in &watch.events {
             let Some(put) = event.put else {
-                // A key that is gone, or of which nothing was recorded.
+                // The key does not exist, or nothing was recorded of it.
                 claims.remove(&event.key);
                 continue;
             };
-            // What was claimed before the watch began is not known.
+            // Claims before the watch began are not known.
             let expected = match (put.cause, claims.get(&event.key)) {
                 (Cause::Set, _) => Some(0),
                 (Cause::Claim, Some(before)) => Some(before + 1),
@@ -169,7 +169,7 @@ fn miscounted(round: &Round) -> Vec<String> {
     findings
 }
 
-/// Items that are gone although nobody was told that they were done, or asked for it.
+/// Items that do not exist any more although no client finished them or tried to.
 fn undone(round: &Round, items: &BTreeMap<&Text, Item>) -> Vec<String> {
     let Some(Answer::Listed(after)) = round.records.last().map(|record| &record.answer) else {
         return Vec::new();

@@ -1,11 +1,11 @@
-//! Sums of counters that only ever grow by one: every answer is another number, and in the end they
-//! hold what they held before and every acknowledged addition, give or take those without an answer.
+//! Counters that only grow by one: every answer is another number, and at the end they have grown by the number of
+//! acknowledged additions, and by at most the number of those without an answer more.
 
 use std::collections::{BTreeMap, HashSet};
 
 use super::operation::{Answer, Call, Change, Record, Round, Text};
 
-/// Counters that are only ever added one to live here.
+/// The prefix of counters to which only one is added.
 pub const COUNTERS: &str = "/c/";
 
 #[derive(Default)]
@@ -17,7 +17,7 @@ struct Counter {
     answers: HashSet<i64>,
 }
 
-/// Checks every counter; answers how many additions there were and what is wrong, in words.
+/// Checks every counter; returns the number of additions, and each violation in words.
 #[must_use]
 pub fn check(round: &Round) -> (usize, Vec<String>) {
     let mut findings = Vec::new();
@@ -72,7 +72,7 @@ pub fn check(round: &Round) -> (usize, Vec<String>) {
     (additions, findings)
 }
 
-/// The counters that a request added one to or may have, each with the sum where it was told.
+/// The counters to which a request added one or may have, each with the sum where the answer tells it.
 fn added(record: &Record) -> Vec<(&Text, Option<i64>)> {
     let mut added = match (&record.call, &record.answer) {
         (Call::Add(key, 1), Answer::Sum(sum, _)) => vec![(key, Some(*sum))],

@@ -1,6 +1,5 @@
-//! Mutual exclusion by fencing: what a lock protects is written in a batch under the condition that the
-//! lock still has the holder's revision, so no write of an older holder comes after a newer one has the
-//! lock.
+//! Mutual exclusion by fencing: the keys that a lock protects are written in a batch with the condition that the lock
+//! still has the holder's revision, so an earlier holder can't write after a later one has taken the lock.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +7,7 @@ use super::log::seen;
 use super::operation::{Answer, Call, Expect, Round, Text};
 use super::project::LOCKS;
 
-/// Checks every lock; answers how many protected writes there were and what is wrong, in words.
+/// Checks every lock; returns the number of protected writes, and each violation in words.
 #[must_use]
 pub fn check(round: &Round) -> (usize, Vec<String>) {
     let mut holders: BTreeMap<&Text, BTreeSet<u64>> = BTreeMap::new();

@@ -1,15 +1,14 @@
-//! Held requests: what they end with, and from when on it has to be true.
+//! Held requests: the answers with which they may end, and the times at which these must be true.
 //!
-//! A wait or a barrier ends because what it waits for is so, and then as soon as it is; or because its
-//! time is over, and then not before. That it ends late is found by [`super::order`], which knows when
-//! everything happened.
+//! A wait or a barrier ends as soon as its condition is met, or when its time is over and not earlier. Late ends
+//! are found by [`super::order`], which knows the time of every change.
 
 use super::operation::{Answer, Barrier, Call, Moment, Record, Round};
 
-/// How much earlier than after its time a request may end: servers reckon in milliseconds.
+/// A request may end this much too early, since servers count time in milliseconds.
 const TICK: Moment = 2_000_000;
 
-/// How long a held request was to be held, if it is one.
+/// The longest time for which a request may be held; `None` for a request that is answered at once.
 #[must_use]
 pub fn within(call: &Call) -> Option<Moment> {
     match call {
@@ -22,7 +21,7 @@ pub fn within(call: &Call) -> Option<Moment> {
     }
 }
 
-/// Whether a held request ended without what it waited for.
+/// True if a held request ended before its condition was met.
 #[must_use]
 pub fn is_in_vain(record: &Record) -> bool {
     match (&record.call, &record.answer) {
@@ -42,8 +41,8 @@ pub fn is_in_vain(record: &Record) -> bool {
     }
 }
 
-/// From when on a request looked at what it answered. One that was held in vain looked when its time was
-/// over, not when it came.
+/// The earliest time at which the server read the state that it answered. A request whose time was over was answered
+/// with the state at that time, not with the state at its arrival.
 #[must_use]
 pub fn looked_from(record: &Record) -> Moment {
     match within(&record.call) {
@@ -55,7 +54,7 @@ pub fn looked_from(record: &Record) -> Moment {
     }
 }
 
-/// Checks a round; answers how many held requests there were and what is wrong, in words.
+/// Checks a round; returns the number of held requests, and each violation in words.
 #[must_use]
 pub fn check(round: &Round) -> (usize, Vec<String>) {
     let mut held = 0;

@@ -1,11 +1,11 @@
-//! Isolation: nobody is shown a key that they never named, or a value that isn't theirs.
+//! Isolation: no user is shown a key or a value of another user.
 
 use std::collections::HashSet;
 
 use super::log::seen;
 use super::operation::{Answer, Call, EventKind, Record, Round, Text};
 
-/// Checks a round; answers how many entries were shown and what is wrong, in words.
+/// Checks a round; returns the number of entries that were shown, and each violation in words.
 #[must_use]
 pub fn check(round: &Round) -> (usize, Vec<String>) {
     let mut own: HashSet<&Text> = round.before.keys().collect();
@@ -39,7 +39,7 @@ pub fn check(round: &Round) -> (usize, Vec<String>) {
     (shown, findings)
 }
 
-/// The keys that a request may bring into being.
+/// The keys that a request may create.
 fn named(record: &Record) -> Vec<&Text> {
     match &record.call {
         Call::Set { key, .. } | Call::Add(key, _) => vec![key],

@@ -1,11 +1,10 @@
-//! Linearizability of each key, by a known algorithm: Wing and Gong's search with Lowe's memory, as the
-//! crate todc-utils has it.
+//! Linearizability of each key, by the search of Wing and Gong with the cache of Lowe, as implemented in the crate
+//! todc-utils.
 //!
-//! The search takes the longer the more requests it is given at once, so a key's history is cut where no
-//! request was open and the state is known. It is known after a request that overlapped with no other
-//! one: whoever is first or second then is fixed, and what it was told says what the key held. A request
-//! whose answer was lost counts as done by the end of its window or as never done; the last request of
-//! every window shows what became of it.
+//! The time of the search grows with the number of requests, so a key's history is cut into windows where no request
+//! was open and the state is known. It is known after a request that overlapped with no other, whose answer tells
+//! the state of the key. A request whose answer was lost was executed within its window, or never; the last request
+//! of every window shows which.
 
 use todc_utils::linearizability::WGLChecker;
 use todc_utils::linearizability::history::{Action as Half, History};
@@ -14,33 +13,33 @@ use super::model::{Action, Content, Expiry, Key, Removal, State, Step};
 use super::operation::{Moment, NEVER, Round, Text};
 use super::project;
 
-/// Requests in one window above which a search could take all the memory there is. A workload that
-/// reaches it hammers one key so hard that no request is ever alone; that is the workload's fault.
+/// The largest number of requests in a window, since a search could otherwise take all memory. A workload that exceeds
+/// it sends so many requests for one key that none is ever alone, and has to be changed.
 const WINDOW: usize = 4_000;
 
-/// What was checked.
+/// The extent of a check.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Size {
-    /// Keys.
+    /// The number of keys.
     pub keys: usize,
-    /// Windows of one key each.
+    /// The number of windows, each of one key.
     pub windows: usize,
-    /// Requests in the largest window.
+    /// The number of requests in the largest window.
     pub largest: usize,
 }
 
-/// Whether the time of a key may be over.
+/// The expiry of a key.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Ends {
-    /// It lives until it is deleted.
+    /// It never expires.
     Never,
-    /// Once it is over for one it is for all.
+    /// It expires for all servers at once.
     Once,
-    /// It may be over for one server and not for another.
+    /// It may have expired for one server and not for another.
     Wavering,
 }
 
-/// Checks every key; answers what is wrong, in words.
+/// Checks every key; returns the extent, and each violation in words.
 #[must_use]
 pub fn check(round: &Round) -> (Size, Vec<String>) {
     let mut size = Size::default();
@@ -105,8 +104,7 @@ fn check_key(
     Ok(())
 }
 
-/// How many of the steps belong to the first window, and the state after it. There is none after the
-/// last.
+/// The number of steps in the first window, and the state after it. There is no state after the last window.
 fn cut(ends: Ends, state: &State, steps: &[Step]) -> (usize, Option<State>) {
     let mut open_until: Moment = 0;
     let mut floor = state.floor;
@@ -125,7 +123,7 @@ fn cut(ends: Ends, state: &State, steps: &[Step]) -> (usize, Option<State>) {
     (steps.len(), None)
 }
 
-/// The greatest revision that a step was told.
+/// The greatest revision in the answer of a step.
 fn told(step: &Step) -> u64 {
     match &step.action {
         Action::See(_, revision)
@@ -138,7 +136,7 @@ fn told(step: &Step) -> u64 {
     }
 }
 
-/// What a key holds after a step that was alone, where its answer says so.
+/// The state of a key after a step that overlapped with no other, where its answer tells it.
 fn left_by(step: &Step, ends: Ends) -> Option<Option<Content>> {
     let lives = |value: &Text, revision: u64, expires| Content {
         value: value.clone(),
@@ -146,9 +144,9 @@ fn left_by(step: &Step, ends: Ends) -> Option<Option<Content>> {
         expires,
     };
     match &step.action {
-        // How long a lock has left to live is known to who set it alone.
+        // Only the client that set a lock knows when it expires.
         Action::See(..) | Action::Add { .. } if ends != Ends::Never => None,
-        // It may be there again for who asks another server.
+        // For another server, it may not have expired yet.
         Action::Miss if ends == Ends::Wavering => None,
         Action::See(value, revision) => Some(Some(lives(value, *revision, None))),
         Action::Add {
@@ -170,17 +168,17 @@ fn left_by(step: &Step, ends: Ends) -> Option<Option<Content>> {
     }
 }
 
-/// The window as the search wants it: calls and responses in the order of time.
+/// The window in the form that the search reads: calls and responses in the order of time.
 fn history(state: &State, steps: &[Step]) -> History<Step> {
     let begin = Step {
         start: 0,
         end: 0,
         action: Action::Begin(state.clone()),
     };
-    // Responses come after calls of the same moment: where the clock can't tell, they overlap.
+    // Of one moment, calls come before responses, so that the requests overlap.
     let mut halves: Vec<(Moment, bool, usize)> = Vec::with_capacity(2 * steps.len());
     for (index, step) in steps.iter().enumerate() {
-        // Lost requests may be placed after everything else, where nobody can see them.
+        // A lost request may be placed after all others, where it has no effect on them.
         let end = match step.action {
             Action::Put { revision: None, .. }
             | Action::Add { told: None, .. }

@@ -1,23 +1,23 @@
-//! Listings, pages and watches show nothing that doesn't belong in them: other prefixes, other pages, and
-//! the platform's keys, which only a prefix that reaches inside one of their folders shows.
+//! Listings, pages and watches show no key of another prefix or page. The platform's keys are shown only where the
+//! prefix is inside one of their folders.
 
 use super::operation::{Answer, Call, Follows, Record, Round, Snapshot};
 
-/// The segment of the platform's keys.
+/// The segment that all keys of the platform have.
 const INTERNAL: &str = "_internal_";
 
-/// A folder of the platform's keys. Of these only such as begin so are used, so that a watch of them and
-/// one of everything else tell of all there is.
+/// The only folder of the platform's keys that is used, so that a watch of it and a watch of all other keys show every
+/// change.
 pub const INSIDE: &str = "/i/_internal_/";
 
-/// Whether listings and watches of a prefix show a key that is there.
+/// True if listings and watches of a prefix show a key that exists.
 #[must_use]
 pub fn shows(prefix: &str, key: &str) -> bool {
     let reaches_inside = prefix.contains("/_internal_/");
     key.starts_with(prefix) && (reaches_inside || key.split('/').all(|part| part != INTERNAL))
 }
 
-/// Whether what a request listed has to show a key that is there.
+/// True if the listing of a request has to show a key that exists.
 #[must_use]
 pub fn covers(record: &Record, key: &str) -> bool {
     match (&record.call, &record.answer) {
@@ -25,7 +25,7 @@ pub fn covers(record: &Record, key: &str) -> bool {
         (Call::Page { prefix, after, .. }, Answer::Page(page, follows)) => {
             let is_later = after.as_ref().is_none_or(|after| **after < *key);
             let last = page.keys().next_back();
-            // Where nothing follows, the page reaches to the end of the prefix.
+            // The last page ends at the end of the prefix.
             let is_passed = *follows == Follows::More && last.is_some_and(|last| **last < *key);
             shows(prefix, key) && is_later && !is_passed
         }
@@ -33,7 +33,7 @@ pub fn covers(record: &Record, key: &str) -> bool {
     }
 }
 
-/// What a request was shown of a listing.
+/// The part of a listing in the answer of a request.
 #[must_use]
 pub fn listed(record: &Record) -> Option<&Snapshot> {
     match &record.answer {
@@ -42,7 +42,7 @@ pub fn listed(record: &Record) -> Option<&Snapshot> {
     }
 }
 
-/// Checks a round; answers how many listings there were and what is wrong, in words.
+/// Checks a round; returns the number of listings, and each violation in words.
 #[must_use]
 pub fn check(round: &Round) -> (usize, Vec<String>) {
     let mut listings = 0;

@@ -1,13 +1,13 @@
-//! Clients of a real server, and what goes wrong meanwhile.
+//! Clients of real servers, and faults.
 //!
-//! | module | what it holds |
+//! | module | contents |
 //! | --- | --- |
-//! | `cluster` | the servers, and the faults that they are put through |
+//! | `cluster` | the servers, and the faults that are injected into them |
 //! | `several` | several servers over one etcd cluster |
-//! | `connection` | one client's requests, as they travel |
-//! | `mix` | which requests there are, and how often each comes |
-//! | `worker` | a client that asks at random |
-//! | `watcher` | a client that watches, and comes back after every break |
+//! | `connection` | sends one client's requests, and reads their answers |
+//! | `mix` | the kinds of requests, and the frequency of each |
+//! | `worker` | a client that sends random requests |
+//! | `watcher` | a client that watches, and resumes after every lost connection |
 //! | `run` | rounds, one after another |
 
 pub mod cluster;

@@ -1,4 +1,4 @@
-//! What a namespace went through, revision by revision, put together from every watch and answer.
+//! The changes of a namespace, revision by revision, collected from all watches and answers.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -9,25 +9,25 @@ use super::project::ITEMS;
 /// A key from one revision to its next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Held {
-    /// It isn't there.
+    /// It does not exist.
     Gone,
-    /// It is there, with this value where anybody was told it.
+    /// It exists, with this value where a client has seen it.
     Here(Option<Text>),
 }
 
-/// What became of the keys.
+/// The changes of all keys.
 #[derive(Clone, Debug, Default)]
 pub struct Log {
     /// The revisions at which a key changed.
     keys: BTreeMap<Text, BTreeMap<u64, Held>>,
-    /// The keys that a revision changed, with what happened to them.
+    /// The keys that a revision changed, with the change of each.
     commits: BTreeMap<u64, BTreeMap<Text, EventKind>>,
-    /// Whether a watch told of every change, deletions too.
+    /// True if a watch has shown every change, deletions too.
     complete: bool,
 }
 
 impl Log {
-    /// Puts together what was told; answers what contradicts it.
+    /// Collects the changes; returns each contradiction in words.
     #[must_use]
     pub fn new(round: &Round) -> (Self, Vec<String>) {
         let is_everything = |watch: &&Watch| &*watch.prefix == "/" || &*watch.prefix == INSIDE;
@@ -70,8 +70,7 @@ impl Log {
         (log, findings)
     }
 
-    /// Adds values that a watch of a part told and one of everything did not: a value that was replaced
-    /// meanwhile is left out.
+    /// Adds values that only the watch of a part of the keys has: a watch leaves out a value that has been replaced.
     fn add_values(&mut self, round: &Round, findings: &mut Vec<String>) {
         for event in round.watches.iter().flat_map(|watch| &watch.events) {
             if event.value.is_some() && self.changed(event.revision, &event.key) {
@@ -81,9 +80,9 @@ impl Log {
         }
     }
 
-    /// Adds what was read and nobody was told to have written: a write whose answer was lost.
+    /// Adds values that were read, and whose write had no answer.
     fn add_seen(&mut self, round: &Round, findings: &mut Vec<String>) {
-        // A claim whose answer was lost gives an item a revision and leaves its value.
+        // A claim whose answer was lost gives an item a new revision and keeps its value.
         let mut possible: HashSet<(&str, &str)> = HashSet::new();
         for record in &round.records {
             let lost = record.answer == Answer::Lost;
@@ -140,7 +139,7 @@ impl Log {
         commit.entry(key.clone()).or_insert(kind);
     }
 
-    /// Whether it has every change, deletions too.
+    /// True if it has every change, deletions too.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.complete
@@ -152,14 +151,14 @@ impl Log {
         &self.commits
     }
 
-    /// Whether a revision changed a key.
+    /// True if a revision changed a key.
     #[must_use]
     pub fn changed(&self, revision: u64, key: &Text) -> bool {
         let commit = self.commits.get(&revision);
         commit.is_some_and(|commit| commit.contains_key(key))
     }
 
-    /// What a key holds right after a revision, and since which one.
+    /// The state of a key right after a revision, and the revision that made it.
     #[must_use]
     pub fn at(&self, key: &Text, revision: u64) -> (u64, &Held) {
         let history = self.keys.get(key);
@@ -174,12 +173,12 @@ impl Log {
         history.range(revision + 1..).next().map(|(next, _)| *next)
     }
 
-    /// Every key that a listing of a prefix would show and that is or was there.
+    /// Every key that exists or existed and that a listing of a prefix shows.
     pub fn shown<'a>(&'a self, prefix: &'a Text) -> impl Iterator<Item = &'a Text> {
         self.under(prefix).filter(|key| shows(prefix, key))
     }
 
-    /// Every key under a prefix that is or was there.
+    /// Every key below a prefix that exists or existed.
     pub fn under<'a>(&'a self, prefix: &'a Text) -> impl Iterator<Item = &'a Text> {
         self.keys
             .range(prefix.clone()..)
@@ -188,7 +187,7 @@ impl Log {
     }
 }
 
-/// What an answered request wrote.
+/// The changes of an answered request.
 #[must_use]
 pub fn written(record: &Record) -> Vec<(Text, EventKind, Option<Text>)> {
     let put = |key: &Text, value: Option<Text>| (key.clone(), EventKind::Put, value);
@@ -205,7 +204,7 @@ pub fn written(record: &Record) -> Vec<(Text, EventKind, Option<Text>)> {
                 Change::Add(_) => put(key, sum.map(|sum| sum.to_string().into())),
                 Change::Delete => (key.clone(), EventKind::Delete, None),
             })
-            // Deleting what isn't there changes nothing.
+            // Deleting a key that does not exist changes nothing.
             .filter(|(_, kind, _)| *kind == EventKind::Put)
             .collect(),
         (Call::Claim(_), Answer::Claimed { key, entry, .. }) => {
@@ -235,7 +234,7 @@ pub fn values(call: &Call) -> Vec<(&str, &str)> {
     }
 }
 
-/// The entries that a request was shown.
+/// The entries in the answer of a request.
 pub fn seen(record: &Record) -> Vec<(&Text, &super::operation::Entry)> {
     match (&record.call, &record.answer) {
         (Call::Get(key) | Call::Wait { key, .. }, Answer::Found(entry)) => vec![(key, entry)],

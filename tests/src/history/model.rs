@@ -1,51 +1,51 @@
-//! What one key does, one request after another: the specification that histories are held against.
+//! The specification of one key, request by request, with which histories are compared.
 
 use todc_utils::specifications::Specification;
 
 use super::operation::{Expect, Moment, Text};
 
-/// A key, as the requests so far have left it.
+/// The state of a key after some requests.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct State {
     /// Every later write has a greater revision.
     pub floor: u64,
-    /// What it holds.
+    /// Its entry; `None` where it does not exist.
     pub content: Option<Content>,
 }
 
-/// What a key holds.
+/// The entry of a key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Content {
     /// The value.
     pub value: Text,
-    /// The revision, once somebody was told it.
+    /// The revision, once an answer has told it.
     pub revision: Option<u64>,
-    /// When its time is over, if it ever is.
+    /// The time of its expiry, if it expires.
     pub expires: Option<Expiry>,
 }
 
-/// When a key's time is over, as far as anybody can tell.
+/// The expiry of a key, as far as clients can know it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Expiry {
-    /// From when on it may be gone.
+    /// The earliest time at which it may have expired.
     pub first: Moment,
-    /// From when on it must be.
+    /// The time from which it must have expired.
     pub last: Moment,
-    /// Whether it may be there again in between: another server's clock may be behind.
+    /// True if it may exist again in between, since another server's clock may be behind.
     pub wavers: bool,
 }
 
-/// How long a key lives.
+/// The lifetime of a key.
 #[derive(Clone, Copy, Debug)]
 pub struct Lifetime {
-    /// In nanoseconds.
+    /// Its length in nanoseconds.
     pub lasts: u64,
-    /// By how much the servers' clocks differ, at most, in nanoseconds.
+    /// The largest difference between the servers' clocks, in nanoseconds.
     pub disagreement: Moment,
 }
 
 impl Lifetime {
-    /// When the time of a key is over that was set between these moments.
+    /// The expiry of a key that was set between these moments.
     #[must_use]
     pub fn ends(self, start: Moment, end: Moment) -> Expiry {
         let last = end.saturating_add(self.lasts);
@@ -57,14 +57,14 @@ impl Lifetime {
     }
 }
 
-/// What a request did to one key, with what it was told.
+/// The effect of a request on one key, with its answer.
 #[derive(Clone, Debug)]
 pub struct Step {
     /// It happened after this moment.
     pub start: Moment,
     /// It happened before this one.
     pub end: Moment,
-    /// What it was.
+    /// The kind of effect.
     pub action: Action,
 }
 
@@ -75,7 +75,7 @@ pub enum Action {
     Begin(State),
     /// The value and revision were seen.
     See(Text, u64),
-    /// The key was seen not to be there.
+    /// The key was seen not to exist.
     Miss,
     /// The condition was found to hold.
     Hold(Expect),
@@ -89,7 +89,7 @@ pub enum Action {
         value: Text,
         /// The commit's revision; `None` where no answer came.
         revision: Option<u64>,
-        /// How long it lives.
+        /// Its lifetime.
         ttl: Option<Lifetime>,
     },
     /// A number was added.
@@ -103,23 +103,23 @@ pub enum Action {
     Remove {
         /// The precondition.
         expect: Expect,
-        /// The commit's revision, where it was told.
+        /// The commit's revision, where the answer tells it.
         revision: Option<u64>,
-        /// What was said of it.
+        /// The answer.
         told: Removal,
     },
 }
 
-/// What was said of a deletion.
+/// The answer to a deletion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Removal {
-    /// The key was there.
+    /// The key existed.
     WasThere,
-    /// It was not.
+    /// It did not exist.
     WasNot,
-    /// That it was done, among others.
+    /// It was done, with others, and the answer does not say which existed.
     Done,
-    /// Nothing.
+    /// There was no answer.
     Lost,
 }
 
@@ -143,7 +143,7 @@ impl Specification for Key {
 }
 
 impl Step {
-    /// The state after this step, or `None` where it can't have been told so in this state.
+    /// The state after this step, or `None` where its answer is wrong in this state.
     fn take(&self, state: &State) -> Option<State> {
         match &self.action {
             Action::Begin(state) => Some(state.clone()),
@@ -195,7 +195,7 @@ impl Step {
             None => Some(0),
             Some(content) => content.value.parse::<i64>().ok(),
         };
-        // A counter whose time is over begins at 0 again.
+        // A counter that has expired begins at 0 again.
         let gone = self.absent(state).then_some(State {
             floor: state.floor,
             content: None,
@@ -215,13 +215,13 @@ impl Step {
         told.is_none().then(|| state.clone())
     }
 
-    /// Whether the key can be there.
+    /// True if the key may exist.
     fn present(&self, state: &State) -> bool {
         let content = state.content.as_ref();
         content.is_some_and(|content| content.expires.is_none_or(|ends| self.start <= ends.last))
     }
 
-    /// Whether the key can be gone.
+    /// True if the key may not exist.
     fn absent(&self, state: &State) -> bool {
         match &state.content {
             None => true,
@@ -229,7 +229,7 @@ impl Step {
         }
     }
 
-    /// The state in which the condition holds.
+    /// The state if the condition is met.
     fn require(&self, state: &State, expect: &Expect) -> Option<State> {
         match expect {
             Expect::Anything => Some(state.clone()),
@@ -248,7 +248,7 @@ impl Step {
                 let content = state.content.as_ref().filter(|_| self.present(state))?;
                 match content.revision {
                     Some(known) => (known == *revision).then(|| state.clone()),
-                    // The write whose answer was lost shows its revision now.
+                    // This tells the revision of a write whose answer was lost.
                     None => (*revision > state.floor).then(|| State {
                         floor: *revision,
                         content: Some(Content {
@@ -261,7 +261,7 @@ impl Step {
         }
     }
 
-    /// The state in which the condition doesn't hold.
+    /// The state if the condition is not met.
     fn refuse(&self, state: &State, expect: &Expect) -> Option<State> {
         let fails = match expect {
             Expect::Anything => false,

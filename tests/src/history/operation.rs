@@ -1,11 +1,11 @@
-//! What a client asked for, what it was told, and when.
+//! The records of a history: requests, answers, watches, and their times.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-/// Nanoseconds since the run began, on one clock for everybody in it.
+/// Nanoseconds since the run began, on one clock for the whole run.
 pub type Moment = u64;
 
 /// A moment that never comes: the end of a request that may still take effect.
@@ -17,28 +17,28 @@ pub type Text = Arc<str>;
 /// One request of one client.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
-    /// Who asked; a client whose request was lost goes on under a new number.
+    /// The number of the client. A client whose request was lost goes on with a new number.
     pub client: u64,
     /// Before the request was sent.
     pub start: Moment,
     /// After the answer came; for a lost request, when it can no longer take effect.
     pub end: Moment,
-    /// What was asked for.
+    /// The request.
     pub call: Call,
-    /// What was answered.
+    /// The answer.
     pub answer: Answer,
 }
 
-/// What a write expects of a key.
+/// The precondition of a write on a key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Expect {
     /// Nothing.
     Anything,
-    /// That it isn't there.
+    /// The key does not exist.
     Absent,
-    /// That it has this revision.
+    /// The key has this revision.
     Revision(u64),
-    /// That it has this value.
+    /// The key has this value.
     Value(Text),
 }
 
@@ -51,27 +51,27 @@ pub enum Call {
     List(Text),
     /// The same with `limit` and `after`: one page of several.
     Page {
-        /// What is listed.
+        /// The prefix.
         prefix: Text,
         /// The last key of the page before, if there was one.
         after: Option<Text>,
-        /// Keys in the page, at most.
+        /// The largest number of keys in the page.
         limit: usize,
     },
     /// `GET /kv/KEY?wait=DURATION`.
     Wait {
         /// The key.
         key: Text,
-        /// Until it differs from this revision; `None`: until it is there.
+        /// The wait ends when the key has another revision than this; `None`: when it exists.
         unlike: Option<u64>,
-        /// For how long, in nanoseconds.
+        /// The longest wait, in nanoseconds.
         within: Moment,
     },
     /// `GET /kv/PREFIX?list&count`.
     Count {
-        /// What is counted.
+        /// The prefix.
         prefix: Text,
-        /// How many keys it waits for, if it does.
+        /// The number of keys that it waits for, if it waits.
         barrier: Option<Barrier>,
     },
     /// `POST /kv/KEY`.
@@ -82,7 +82,7 @@ pub enum Call {
         value: Text,
         /// Its precondition.
         expect: Expect,
-        /// How long it is to live, in nanoseconds.
+        /// Its lifetime, in nanoseconds.
         ttl: Option<u64>,
     },
     /// `POST /kv/KEY?add=N`.
@@ -93,9 +93,9 @@ pub enum Call {
     DeletePrefix(Text),
     /// `POST /kv`.
     Batch {
-        /// All of these hold, or nothing happens.
+        /// Its conditions: nothing is changed where one is not met.
         conditions: Vec<(Text, Expect)>,
-        /// What happens.
+        /// Its changes.
         changes: Vec<(Text, Change)>,
     },
     /// `POST /kv/PREFIX?claim=DURATION`.
@@ -106,16 +106,16 @@ pub enum Call {
     Release(Text, u64),
 }
 
-/// How many keys a count waits for.
+/// The condition of a count that waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Barrier {
-    /// At least so many.
+    /// The smallest number of keys.
     pub at_least: u64,
-    /// For how long, in nanoseconds.
+    /// The longest wait, in nanoseconds.
     pub within: Moment,
 }
 
-/// What a batch does to one key.
+/// One change of a batch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Change {
     /// Sets it.
@@ -135,13 +135,13 @@ pub struct Entry {
     pub revision: u64,
 }
 
-/// What a namespace holds.
+/// The entries of a namespace.
 pub type Snapshot = BTreeMap<Text, Entry>;
 
 /// An answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Answer {
-    /// None, or one that says that it may have happened.
+    /// There was none, or one that says that the request may have been executed.
     Lost,
     /// The entry of a key.
     Found(Entry),
@@ -149,19 +149,19 @@ pub enum Answer {
     Absent,
     /// Everything under a prefix.
     Listed(Snapshot),
-    /// A page of it, and whether it was said that more follows.
+    /// A page of it, and whether it says that more keys follow.
     Page(Snapshot, Follows),
     /// 304: a wait ended, and the key still has the revision.
     Unchanged,
-    /// So many keys are under the prefix.
+    /// The number of keys below the prefix.
     Counted(u64),
     /// The value was set, or the claim renewed or released, with this revision.
     Written(u64),
     /// The sum, and its revision.
     Sum(i64, u64),
-    /// So many keys were deleted.
+    /// The number of keys that were deleted.
     Deleted(u64),
-    /// The batch was done: its revision, and of each addition its sum.
+    /// The batch was executed: its revision, and the sum of each addition.
     Done(u64, Vec<Option<i64>>),
     /// 412: nothing was changed.
     Failed,
@@ -169,23 +169,23 @@ pub enum Answer {
     Claimed {
         /// Its key.
         key: Text,
-        /// What it holds, and the claim's revision.
+        /// Its value, and the claim's revision.
         entry: Entry,
-        /// Until when it is claimed.
+        /// The time at which the claim ends.
         until: Moment,
-        /// How many times it was claimed, where that was recorded.
+        /// The number of claims since its value was set, where it was recorded.
         #[serde(default)]
         claims: Option<u64>,
     },
-    /// The claim was renewed with this revision until then.
+    /// The claim was renewed with this revision, and ends at this time.
     Renewed(u64, Moment),
     /// 204: nothing to claim.
     Nothing,
-    /// Something that the interface doesn't say.
+    /// An answer that the interface does not have.
     Odd(u16, String),
 }
 
-/// What comes after a page.
+/// What follows a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Follows {
     /// Another page.
@@ -194,28 +194,28 @@ pub enum Follows {
     Nothing,
 }
 
-/// A change as a watch tells it.
+/// A change in an event of a watch.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Event {
     /// The commit's revision.
     pub revision: u64,
     /// The key.
     pub key: Text,
-    /// What happened to it.
+    /// The kind of change.
     pub kind: EventKind,
-    /// The value, where it was told.
+    /// The value, where the event has it.
     pub value: Option<Text>,
-    /// What was told of a put beside, where that was recorded.
+    /// The other members of the event of a put, where they were recorded.
     #[serde(default)]
     pub put: Option<Put>,
 }
 
-/// What a watch tells of a put.
+/// Members of the event of a put.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Put {
     /// The kind of operation.
     pub cause: Cause,
-    /// How many times the entry was claimed since its value was set.
+    /// The number of claims since the value was set.
     pub claims: u64,
 }
 
@@ -233,47 +233,47 @@ pub enum Cause {
     Release,
 }
 
-/// What happened to a key.
+/// The kind of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum EventKind {
     /// It was written.
     Put,
     /// It was deleted.
     Delete,
-    /// Its time was over.
+    /// It expired.
     Expire,
 }
 
-/// Everything that one watcher was told in a round, over all its connections.
+/// The events of one watcher in a round, over all its connections.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Watch {
-    /// What it watched.
+    /// The prefix.
     pub prefix: Text,
-    /// It asked for what is later than this revision.
+    /// It asked for events after this revision.
     pub since: u64,
-    /// It listened until it had been told of this revision.
+    /// It read until the event of this revision.
     pub until: u64,
-    /// What it was told.
+    /// The events.
     pub events: Vec<Event>,
 }
 
-/// What happened in one namespace, from one moment at which nobody asked for anything to the next.
+/// The requests to one namespace from one moment at which no request was open to the next.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Round {
-    /// Whose namespace it is; every value that is set in it begins with this and a colon, or is a number.
+    /// The user of the namespace; every value that is set in it begins with this and a colon, or is a number.
     pub user: String,
-    /// What it held in the beginning.
+    /// The entries at the beginning.
     pub before: Snapshot,
-    /// Keys that were given a lifetime before. One that has ended is in no listing, and is told of
-    /// once more when the store removes it.
+    /// Keys that got a lifetime in an earlier round. One that has expired is in no listing, and has one more event when
+    /// the store removes it.
     pub expiring: Vec<Text>,
-    /// What was asked and answered. The last record lists everything.
+    /// The requests with their answers. The last record lists all keys.
     pub records: Vec<Record>,
-    /// What was watched. One of these watches everything, where watches are taken.
+    /// The watches. One of them is of all keys, where there are any.
     pub watches: Vec<Watch>,
-    /// From when until when servers were not well.
+    /// The times in which there were faults.
     pub disturbed: Vec<(Moment, Moment)>,
-    /// By how much the servers' clocks differ, at most, in nanoseconds.
+    /// The largest difference between the servers' clocks, in nanoseconds.
     pub disagreement: Moment,
 }
 
@@ -291,7 +291,7 @@ impl Record {
 }
 
 impl Call {
-    /// Whether losing the answer leaves open what the store holds.
+    /// True if the state of the store is not known where the answer is lost.
     #[must_use]
     pub fn is_write(&self) -> bool {
         !matches!(
@@ -306,7 +306,7 @@ impl Call {
 }
 
 impl Answer {
-    /// The revision that was made, where one was told.
+    /// The revision of the change, where the answer tells it.
     #[must_use]
     pub fn revision(&self) -> Option<u64> {
         match self {

@@ -21,14 +21,14 @@ pub use late::TELLS_WITHIN;
 use legal::holds;
 use passed::Passed;
 
-/// What a check of the order says.
+/// The result of a check of the order.
 #[derive(Debug, Default)]
 pub struct Verdict {
-    /// How many commits there were.
+    /// The number of commits.
     pub commits: usize,
-    /// What contradicts every order, in words.
+    /// Requests that fit into no order, each described in words.
     pub findings: Vec<String>,
-    /// Held requests that were told late, in words.
+    /// Held requests that were answered late, each described in words.
     pub late: Vec<String>,
 }
 
@@ -61,7 +61,7 @@ struct Sweep<'a> {
     findings: Vec<String>,
     /// Revisions of deletions that answered requests account for.
     taken: HashSet<u64>,
-    /// When which revision had been seen.
+    /// The time at which each revision was seen.
     passed: Passed,
 }
 
@@ -72,13 +72,13 @@ impl Sweep<'_> {
         let mut halves = Vec::with_capacity(2 * records.len());
         for (index, record) in records.iter().enumerate() {
             if record.answer != Answer::Lost {
-                // Where the clock can't tell, they overlap.
+                // Requests with the same time overlap.
                 halves.push((held::looked_from(record), false, index));
                 halves.push((record.end, true, index));
             }
         }
         halves.sort_unstable();
-        // What was there before had been seen by everybody.
+        // The state at the beginning was seen by every client.
         let before = round.before.values().map(|entry| entry.revision);
         let mut reached = before.max().unwrap_or(0);
         self.passed.note(0, reached);
@@ -171,7 +171,7 @@ impl Sweep<'_> {
         }
     }
 
-    /// After which revision a key had this one.
+    /// The revisions after which a key had this revision.
     fn shown(&self, key: &Text, revision: u64, floor: u64) -> Result<u64, String> {
         let place = floor.max(revision);
         match self.log.next(key, revision) {
@@ -182,7 +182,7 @@ impl Sweep<'_> {
         }
     }
 
-    /// After which revision a key was as wanted.
+    /// The revisions after which a key met a condition.
     fn first(
         &self,
         key: &Text,
@@ -201,7 +201,7 @@ impl Sweep<'_> {
         }
     }
 
-    /// After which revision exactly those of the keys were there that are shown.
+    /// The revisions after which exactly the keys that are shown existed.
     fn listed(
         &self,
         keys: Vec<&Text>,
@@ -227,7 +227,7 @@ impl Sweep<'_> {
         }
     }
 
-    /// The first deletion as wanted that no other request accounts for.
+    /// The first matching deletion that belongs to no other request.
     fn deletion(
         &mut self,
         floor: u64,

@@ -1,5 +1,5 @@
-//! What each request says about each key: histories are checked key by key, which decides the same as
-//! checking them whole (linearizability is local: Herlihy and Wing, TOPLAS 12(3), 1990, theorem 1).
+//! Splits each request into its effects on each key. Histories are checked key by key, which gives the same result
+//! as checking them whole (linearizability is local: Herlihy and Wing, TOPLAS 12(3), 1990, theorem 1).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,11 +7,10 @@ use super::model::{Action, Lifetime, Removal, Step};
 use super::operation::{Answer, Call, Change, Expect, Moment, Record, Round, Text};
 use super::{held, listing};
 
-/// Work items live here. Claims change them without naming them beforehand, so they have a check of
-/// their own.
+/// The prefix of work items. A claim does not name the item that it changes, so items have a check of their own.
 pub const ITEMS: &str = "/w/";
 
-/// Locks live here: the only keys whose time may be over.
+/// The prefix of locks, the only keys that expire.
 pub const LOCKS: &str = "/lock/";
 
 /// The steps of each key in the order in which they were sent.
@@ -35,7 +34,7 @@ pub fn by_key(round: &Round) -> BTreeMap<Text, Vec<Step>> {
     steps
 }
 
-/// Every key of the round but work items.
+/// Every key of the round except work items.
 fn keys(round: &Round) -> BTreeSet<Text> {
     let mut keys: BTreeSet<Text> = round.before.keys().cloned().collect();
     for record in &round.records {
@@ -64,7 +63,7 @@ fn keys(round: &Round) -> BTreeSet<Text> {
     keys
 }
 
-/// What a request says about keys.
+/// The effects of a request on keys.
 fn actions(record: &Record, keys: &BTreeSet<Text>, disagreement: Moment) -> Vec<(Text, Action)> {
     let under = |prefix: &Text| {
         let prefix = prefix.clone();
@@ -176,7 +175,7 @@ fn batch(
     answer: &Answer,
 ) -> Vec<(Text, Action)> {
     if *answer == Answer::Failed {
-        // Of several conditions it is open which one failed.
+        // The answer does not say which of several conditions failed.
         let [(key, expect)] = conditions else {
             return Vec::new();
         };

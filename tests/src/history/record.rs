@@ -1,4 +1,4 @@
-//! Records what clients do, within a bound, and writes it down where a check has found something.
+//! Records the requests of clients, within a bound, and writes them to a file where a check has found a violation.
 
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, BufWriter, Write as _};
@@ -10,14 +10,14 @@ use serde::{Deserialize, Serialize};
 
 use super::operation::{Moment, Record, Round, Snapshot, Text, Watch};
 
-/// Requests of one round, at most. A record takes some 300 bytes, and checking it
-/// twice as much again, so a round stays within 300 MB.
+/// The largest number of requests in a round. A record takes some 300 bytes, and its check twice as much, so a round
+/// stays within 300 MB.
 pub const MAX_REQUESTS: usize = 300_000;
 
-/// What the clients of one run share.
+/// Shared by the clients of one run.
 pub struct Clock {
     origin: Instant,
-    /// The same moment by the calendar, in nanoseconds since 1970, for instants that the server tells.
+    /// The same moment in nanoseconds since 1970, for times that the server tells.
     epoch: u64,
     names: AtomicU64,
 }
@@ -41,13 +41,13 @@ impl Clock {
         narrow(self.origin.elapsed().as_nanos())
     }
 
-    /// A moment that the server told, in nanoseconds since 1970.
+    /// A time that the server told, in nanoseconds since 1970.
     #[must_use]
     pub fn told(&self, nanoseconds: u64) -> Moment {
         nanoseconds.saturating_sub(self.epoch)
     }
 
-    /// A number that nobody else in the run has.
+    /// A number that is unique in the run.
     pub fn name(&self) -> u64 {
         self.names.fetch_add(1, Ordering::Relaxed)
     }
@@ -57,7 +57,7 @@ fn narrow(nanoseconds: u128) -> u64 {
     u64::try_from(nanoseconds).unwrap_or(u64::MAX)
 }
 
-/// A line of a history that was written down.
+/// A line of a history in a file.
 #[derive(Serialize, Deserialize)]
 enum Line {
     User(String),
@@ -69,7 +69,7 @@ enum Line {
     Record(Record),
 }
 
-/// Writes a round down, one JSON value a line.
+/// Writes a round to a file, one JSON value a line.
 ///
 /// # Errors
 /// Those of the file.
@@ -94,10 +94,10 @@ pub fn write(round: &Round, path: &Path) -> io::Result<()> {
     file.flush()
 }
 
-/// Reads a round that was written down.
+/// Reads a round from a file.
 ///
 /// # Errors
-/// Those of the file, and where it holds something else.
+/// Those of the file, and where its contents are no history.
 pub fn read(path: &Path) -> io::Result<Round> {
     let mut round = Round::default();
     for line in BufReader::new(File::open(path)?).lines() {
@@ -114,7 +114,7 @@ pub fn read(path: &Path) -> io::Result<Round> {
     Ok(round)
 }
 
-/// A value that nobody else in the run sets, and that shows whose it is.
+/// A value that is unique in the run, and that begins with the name of its user.
 #[must_use]
 pub fn value(user: &str, name: u64) -> Text {
     Text::from(format!("{user}:{name}"))

@@ -1,5 +1,4 @@
-//! Exactness of every watch: in order, nothing twice, nothing missing, nothing made up, over all of its
-//! connections.
+//! Exactness of every watch over all of its connections: events are in order, none is repeated, missing or invented.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +6,7 @@ use super::listing::shows;
 use super::log::{Held, Log};
 use super::operation::{EventKind, Round, Text, Watch};
 
-/// Checks every watch of a round; answers how many events there were and what is wrong, in words.
+/// Checks every watch of a round; returns the number of events, and each violation in words.
 #[must_use]
 pub fn check(round: &Round) -> (usize, Vec<String>) {
     let (log, _) = Log::new(round);
@@ -25,7 +24,7 @@ pub fn check(round: &Round) -> (usize, Vec<String>) {
     (events, findings)
 }
 
-/// Revisions never go back, and no change is told twice.
+/// Revisions never decrease, and no event is repeated.
 fn in_order(watch: &Watch) -> impl Iterator<Item = String> {
     let mut reached = watch.since;
     let mut told: BTreeSet<&Text> = BTreeSet::new();

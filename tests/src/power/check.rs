@@ -1,4 +1,4 @@
-//! Whether a folder holds everything that was acknowledged, and nothing by halves.
+//! Checks that a folder has every acknowledged commit, and no part of a commit.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,24 +14,24 @@ use prominence_engines::embedded::EmbeddedStore;
 
 use super::load::{self, Model, START, Script, Step, WRITERS};
 
-/// What is known of the writers at some moment of a recorded run.
+/// The state that the notes of a recorded run tell for a moment.
 pub struct Known {
     writers: Vec<Writer>,
-    /// The greatest revision that was acknowledged, by the namespace's name.
+    /// The greatest acknowledged revision of each namespace.
     revisions: BTreeMap<String, u64>,
-    /// Entries of the filling.
+    /// The number of entries that fill the log.
     filling: BTreeMap<String, Vec<u8>>,
 }
 
 struct Writer {
     script: Script,
     acknowledged: Model,
-    /// The step that was begun and not acknowledged yet.
+    /// The step that has begun and is not acknowledged.
     begun: Option<Step>,
 }
 
 impl Known {
-    /// What is known at the start of a run on a folder with so many bytes of filling.
+    /// The state at the start of a run whose log is filled with this number of bytes.
     pub fn new(seed: u64, filling: usize) -> Self {
         let mut filled = Model::default();
         for commit in load::filling(filling) {
@@ -53,7 +53,7 @@ impl Known {
         }
     }
 
-    /// Takes a note of the run in.
+    /// Applies a note of the run.
     pub fn note(&mut self, note: &str) {
         let words: Vec<_> = note.split(' ').collect();
         let number: usize = words[1].parse().unwrap();
@@ -72,16 +72,16 @@ impl Known {
         }
     }
 
-    /// Whether anything was acknowledged in the run.
+    /// True if a step was acknowledged in the run.
     pub fn has_acknowledged(&self) -> bool {
         !self.revisions.is_empty()
     }
 
-    /// Opens the store in a folder and says what is wrong with it.
+    /// Opens the store in a folder, and returns what contradicts the notes.
     pub fn check(&self, folder: &Path) -> Result<(), String> {
         let mut runtime = tokio::runtime::Builder::new_current_thread();
         let runtime = runtime.enable_time().build().unwrap();
-        // Whatever is to expire has.
+        // Every entry with a lifetime has expired.
         let clock = Arc::new(ManualClock::new(START.after(Duration::from_hours(24))));
         for round in ["at first", "after writing, sweeping and opening it again"] {
             let store = EmbeddedStore::open(load::options(folder), clock.clone());
@@ -151,7 +151,7 @@ impl Writer {
     }
 }
 
-/// What a namespace holds.
+/// The contents of a namespace.
 struct Found {
     entries: BTreeMap<String, Vec<u8>>,
     revision: Revision,
@@ -259,7 +259,7 @@ async fn changes(
     let mut after = Cursor::START;
     while after < Cursor::after(end) {
         let looked = store.changes(namespace, &everything, after);
-        // Where nothing is left although there should be, it waits.
+        // It waits where a change is missing.
         let looked = tokio::time::timeout(Duration::from_secs(10), looked).await;
         match looked.map_err(|_| format!("the log ends at {after:?}"))? {
             Ok(found) => {
@@ -284,7 +284,7 @@ async fn changes(
     Ok(log)
 }
 
-/// Writes and removes something, and sweeps.
+/// Writes and removes a key, and sweeps expired entries.
 async fn use_it(store: &EmbeddedStore) -> Result<(), StoreError> {
     let namespace = Namespace::parse("later").unwrap();
     let key = Key::parse("/x").unwrap();

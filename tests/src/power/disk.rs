@@ -1,9 +1,9 @@
 //! A disk after a power cut.
 //!
-//! What was synced is there. Of what was not, anything may be: of a file's data any sectors, its
-//! length as it was at any moment since; of a folder's changes the first so many. Nothing ties
-//! one file or folder to another, and a file's name is only safe once its folder was synced
-//! (POSIX demands no more; ext4 does more by default).
+//! Everything that was synced survives. Of a file's other data any sectors may survive, with the length that the file
+//! had at any moment since its sync; of a folder's other changes, any number of the first ones. Files and folders are
+//! independent of each other, and a file's name survives only if its folder was synced (POSIX demands no more; ext4
+//! does more by default).
 
 use std::collections::BTreeMap;
 use std::fs::{self, File as RealFile};
@@ -12,22 +12,22 @@ use std::path::Path;
 
 use super::history::{Change, Extent, Kind, NodeId, ROOT};
 
-/// What becomes of what was not synced.
+/// The fate of changes that were not synced.
 pub enum Cut {
-    /// It is all there, as after a killed process.
+    /// All survive, as after a killed process.
     Kept,
-    /// It is all gone.
+    /// All are lost.
     Lost,
-    /// Some of it is there.
+    /// Some survive.
     Torn {
-        /// Which, by chance.
+        /// The seed by which they are chosen.
         random: fastrand::Rng,
-        /// Bytes that are written together.
+        /// Bytes of a sector, which survives or is lost as a whole.
         sector: u64,
     },
 }
 
-/// A file's bytes; the zeros at its end may be left out.
+/// A file's bytes, maybe without zeros at the end.
 #[derive(Clone, Default)]
 struct Content {
     bytes: Vec<u8>,
@@ -57,7 +57,7 @@ enum Node {
     },
 }
 
-/// Everything that a power cut may leave or take.
+/// The synced state, and the changes since, of all files and folders.
 pub struct Disk {
     nodes: BTreeMap<NodeId, Node>,
 }
@@ -71,7 +71,7 @@ impl Default for Disk {
 }
 
 impl Disk {
-    /// Takes in the change at this place of the history.
+    /// Adds the change at this place of the history.
     pub fn apply(&mut self, place: usize, change: Change) {
         match change {
             Change::Write { file, offset, data } => {
@@ -107,15 +107,15 @@ impl Disk {
         }
     }
 
-    /// Makes everything durable, as time does.
+    /// Makes every change durable, as the operating system does after some time.
     pub fn settle(&mut self) {
         for node in self.nodes.values_mut() {
             node.sync(Extent::All, usize::MAX);
         }
     }
 
-    /// Loses the end of a file's synced bytes without the file system knowing, as a failed write
-    /// of its cache does.
+    /// Loses the end of a file's synced bytes although the sync succeeded, as after a failed write of the file system's
+    /// cache.
     pub fn forget(&mut self, path: &[&str], from: usize) {
         let mut found = ROOT;
         for name in path {
@@ -130,7 +130,7 @@ impl Disk {
         synced.bytes.truncate(from);
     }
 
-    /// Makes the folder `to` as the cut leaves it.
+    /// Makes the folder `to` in the state after the cut.
     pub fn leave(&self, to: &Path, cut: &mut Cut) {
         fs::create_dir(to).unwrap();
         self.leave_folder(ROOT, to, cut);
@@ -182,7 +182,7 @@ impl Disk {
 }
 
 impl Cut {
-    /// How many changes of a row, counted from the first, survive.
+    /// The number of changes, counted from the first, that survive.
     fn first_so_many(&mut self, all: usize) -> usize {
         match self {
             Self::Kept => all,
@@ -192,7 +192,7 @@ impl Cut {
     }
 }
 
-/// A number up to `all`. The ends are the likeliest, as they are in life.
+/// A number up to `all`. The ends are the most likely ones, as on real machines.
 fn some_or_all_or_none(random: &mut fastrand::Rng, all: usize) -> usize {
     match random.u8(..3) {
         0 => 0,
@@ -282,7 +282,7 @@ impl Content {
 /// A file's bytes after a cut.
 fn survivors(synced: &Content, unsynced: &[(usize, Unsynced)], cut: &mut Cut) -> Content {
     let mut content = synced.clone();
-    // A file system doesn't write data behind a shortening that it hasn't written.
+    // A file system writes no data behind a truncation that it has not written.
     let mut reach = unsynced.len();
     let mut length = content.length;
     let kept = cut.first_so_many(unsynced.len());
@@ -303,7 +303,7 @@ fn survivors(synced: &Content, unsynced: &[(usize, Unsynced)], cut: &mut Cut) ->
             kept_length = length;
         }
     }
-    // A sector has what it had at some moment, and so, of the writes to it, the first so many.
+    // A sector has its contents of some moment: the result of any number of the first writes to it.
     let mut moments: BTreeMap<u64, usize> = BTreeMap::new();
     for (place, (_, change)) in unsynced[..reach].iter().enumerate() {
         match change {

@@ -1,79 +1,79 @@
-//! System calls as changes of the files and folders below one folder.
+//! The changes that system calls make to the files and folders below one folder.
 //!
-//! It keeps what the kernel keeps: which names there are, which file an open descriptor means and
-//! where in it. A call that it can't follow stops it, so that nothing is missed silently.
+//! It keeps the same state as the kernel: the names in folders, and the file and position of each open descriptor. An
+//! unknown call is an error, so that no change is missed.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use super::trace::Call;
 
-/// A file or folder; names come and go, this stays.
+/// A file or folder, whatever its present name.
 pub type NodeId = usize;
 
-/// The folder that everything is below.
+/// The folder that contains all others.
 pub const ROOT: NodeId = 0;
 
 /// One change, in the order in which the calls ended.
 #[derive(Debug)]
 pub enum Change {
-    /// A file got bytes.
+    /// Bytes were written to a file.
     Write {
         /// The file.
         file: NodeId,
-        /// Where.
+        /// The position in the file.
         offset: u64,
         /// The bytes.
         data: Vec<u8>,
     },
-    /// A file got a length.
+    /// The length of a file was set.
     Resize {
         /// The file.
         file: NodeId,
         /// Its length.
         length: u64,
     },
-    /// A folder got an entry, in the place of one of the same name if there was one.
+    /// An entry was added to a folder, or replaced there.
     Enter {
         /// The folder.
         folder: NodeId,
         /// The entry's name.
         name: String,
-        /// What is entered.
+        /// The file or folder.
         node: NodeId,
-        /// Which of the two it is.
+        /// Its kind.
         kind: Kind,
     },
-    /// A folder lost an entry.
+    /// An entry was removed from a folder.
     Leave {
         /// The folder.
         folder: NodeId,
         /// The entry's name.
         name: String,
     },
-    /// An entry got another name in the same folder, at once.
+    /// An entry was renamed within a folder.
     Rename {
         /// The folder.
         folder: NodeId,
-        /// The name that goes.
+        /// The former name.
         from: String,
-        /// The name that comes.
+        /// The new name.
         to: String,
     },
     /// A file or folder was synced.
     Sync {
-        /// What was synced.
+        /// The file or folder.
         node: NodeId,
-        /// How much of it.
+        /// The extent.
         extent: Extent,
-        /// Changes before this one had happened when the sync began.
+        /// The sync covers the changes before this place of the history.
         covers: usize,
     },
-    /// The program said something.
+    /// The program wrote a note.
     Note(String),
 }
 
-/// What a node is.
+/// The kind of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A file.
@@ -82,12 +82,12 @@ pub enum Kind {
     Folder,
 }
 
-/// How much a sync makes durable.
+/// The extent of a sync.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extent {
     /// `fsync`.
     All,
-    /// `fdatasync`: the data, and as much of the length as it takes to read it.
+    /// `fdatasync`: the data, and the length as far as it is needed to read the data.
     Data,
 }
 
@@ -96,7 +96,7 @@ enum Node {
     Folder(BTreeMap<String, NodeId>),
 }
 
-/// What a descriptor means.
+/// The object of a descriptor.
 #[derive(Clone, Copy)]
 enum Target {
     Node(NodeId),
@@ -111,20 +111,19 @@ struct Open {
     append: bool,
 }
 
-/// Follows calls.
+/// The state of the kernel after some calls.
 pub struct Follower {
     root: PathBuf,
     notes: PathBuf,
     nodes: Vec<Node>,
-    /// What descriptors share when they are duplicates.
+    /// Positions, which duplicates of a descriptor share.
     opened: Vec<Open>,
     descriptors: HashMap<i64, usize>,
     changes: Vec<Change>,
 }
 
 impl Follower {
-    /// Follows what happens below `root`, which was like `base` before the first call, and what
-    /// is written to the file `notes`.
+    /// Begins with the folder `root`, whose contents before the first call were those of `base`, and the file `notes`.
     pub fn new(base: &Path, root: &Path, notes: &Path) -> Self {
         let mut follower = Self {
             root: root.to_owned(),
@@ -138,11 +137,11 @@ impl Follower {
         follower
     }
 
-    /// All changes that the calls made. Those that make what was there before come first and are
-    /// as good as synced; the second number says how many they are.
+    /// All changes that the calls made, behind the changes that make the contents before the first call. The latter
+    /// count as synced; the second value is their number.
     pub fn follow(mut self, calls: Vec<Call>) -> (Vec<Change>, usize) {
         let before = self.changes.len();
-        // The number of changes when so many calls had ended.
+        // The number of changes after each number of calls that had ended.
         let mut reached = Vec::with_capacity(calls.len() + 1);
         for call in calls {
             reached.push(self.changes.len());
@@ -207,7 +206,7 @@ impl Follower {
             "unlinkat" => self.remove(call.path(1), Some(call.word(0))),
             "mkdir" => self.make_folder(call.path(0), None),
             "mkdirat" => self.make_folder(call.path(1), Some(call.word(0))),
-            // It starts writing and promises nothing.
+            // It starts to write data, and makes nothing durable.
             "sync_file_range" | "fcntl" => {}
             "mmap" => {
                 let writes = call.word(2).contains("WRITE") && call.word(3).contains("SHARED");

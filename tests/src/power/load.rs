@@ -1,7 +1,6 @@
-//! What the writers of a recorded run do, known beforehand from a seed.
+//! The writers of a recorded run, whose commits follow from a seed.
 //!
-//! Each writer owns a part of a namespace's keys, so that what it expects doesn't depend on when
-//! the others get their turn.
+//! Each writer has keys of its own, so that the expected state of these keys does not depend on the other writers.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -13,29 +12,29 @@ use prominence_core::{
 use prominence_engines::Retention;
 use prominence_engines::embedded::Options;
 
-/// Writers, which take turns at being in a group.
+/// The number of writers. Their commits share groups at random.
 pub const WRITERS: usize = 6;
 
-/// Keys of each writer.
+/// The number of keys of each writer.
 const KEYS: u64 = 40;
 
-/// Bytes of one value of the filling: the largest that is stored by default.
+/// Bytes of one value that fills the log: the default value limit.
 const FILLING_BYTES: usize = 16_000;
 
-/// Values of the filling in one commit.
+/// The number of values in one commit that fills the log.
 const FILLING_AT_ONCE: usize = 50;
 
-/// When the clock of a recorded run starts; any time will do.
+/// The time at which the clock of a recorded run starts.
 pub const START: Timestamp = Timestamp::from_secs(1_000_000_000);
 
-/// How long entries stay that are to expire.
+/// The lifetime of entries that expire.
 const SHORT: Duration = Duration::from_secs(10);
 
-/// How far the clock is moved before a sweep.
+/// The time by which the clock is moved before entries are swept.
 pub const LATER: Duration = Duration::from_secs(20);
 
-/// How the store of a recorded run is opened: so that little is enough for it to write memtables
-/// out, to compact, to trim its logs, and to begin and collect segments.
+/// The options of the store of a recorded run. With them, a few writes are enough to write memtables out, to compact,
+/// to trim logs, and to begin and collect segments.
 pub fn options(folder: &Path) -> Options {
     Options {
         quota: Quota::UNLIMITED,
@@ -46,13 +45,13 @@ pub fn options(folder: &Path) -> Options {
         memtable_bytes: 128 << 10,
         segment_bytes: 128 << 10,
         min_free_disk: 0,
-        // Sweeps come at their places in the script.
+        // The script says when expired entries are swept.
         upkeep_every: Duration::from_hours(1),
         ..Options::new(folder)
     }
 }
 
-/// Whose keys a writer writes.
+/// The namespace of a writer.
 pub fn namespace(writer: usize) -> Namespace {
     Namespace::parse(if writer.is_multiple_of(2) {
         "alice"
@@ -67,7 +66,7 @@ pub fn filled() -> Namespace {
     Namespace::parse("filling").unwrap()
 }
 
-/// The commits that fill the log with about so many bytes.
+/// The commits that fill the log with about this number of bytes.
 pub fn filling(bytes: usize) -> impl Iterator<Item = Commit> {
     let mut random = fastrand::Rng::with_seed(0);
     let numbers: Vec<_> = (0..bytes.div_ceil(FILLING_BYTES)).collect();
@@ -82,30 +81,30 @@ pub fn filling(bytes: usize) -> impl Iterator<Item = Commit> {
     })
 }
 
-/// One thing that a writer does.
+/// One step of a writer.
 pub enum Step {
     /// It commits.
     Commit(Commit),
-    /// It moves the clock and has what expired removed.
+    /// It moves the clock, and sweeps expired entries.
     Sweep,
 }
 
-/// All that a writer does, without end.
+/// The steps of a writer, without end.
 pub struct Script {
     writer: usize,
     random: fastrand::Rng,
 }
 
-/// What a writer's keys hold, by their names.
+/// The state of a writer's keys, by their names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Model(pub BTreeMap<String, Held>);
 
-/// What one key holds.
+/// The state of one key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Held {
     /// The value.
     pub value: Vec<u8>,
-    /// Whether it is gone when somebody looks much later.
+    /// True if it has expired much later.
     pub expires: bool,
 }
 
@@ -183,7 +182,7 @@ impl Iterator for Script {
 }
 
 impl Model {
-    /// Does what the writer does.
+    /// Applies a step of the writer.
     pub fn happen(&mut self, step: &Step) {
         match step {
             Step::Sweep => self.0.retain(|_, held| !held.expires),
@@ -195,7 +194,7 @@ impl Model {
         }
     }
 
-    /// What is seen of it much later.
+    /// Its state much later.
     pub fn visible(&self) -> impl Iterator<Item = (&String, &Vec<u8>)> {
         let lasting = self.0.iter().filter(|(_, held)| !held.expires);
         lasting.map(|(key, held)| (key, &held.value))
@@ -238,7 +237,7 @@ fn key(text: &str) -> Key {
     Key::parse(text).unwrap()
 }
 
-/// Text that can't be compressed much and is short in a trace.
+/// Text that compresses badly and is short in a trace.
 fn value(random: &mut fastrand::Rng, size: usize) -> Value {
     let text: String = std::iter::repeat_with(|| random.alphanumeric())
         .take(size)

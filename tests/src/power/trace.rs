@@ -1,19 +1,18 @@
-//! System calls as `strace -f -o FILE` writes them down.
+//! Reads system calls from the output of `strace -f -o FILE`.
 //!
-//! A call that another thread's call interrupts stands in two lines. It is answered here as one,
-//! at the place where it ended, together with the place where it began: what a sync covers is
-//! what was written before it began.
+//! A call during which another thread's call is printed has two lines. Here it is one call, at the place of its end,
+//! with the place of its begin, since a sync makes only writes durable that ended before it began.
 
 use std::collections::HashMap;
 use std::io::{self, BufRead};
 
-/// The system calls that change files or folders, and those that tell which file is meant.
+/// The system calls that change files or folders, and those that determine the file of a descriptor.
 pub const CALLS: &str = "open,openat,creat,close,dup,dup2,dup3,fcntl,lseek,write,pwrite64,writev,\
     pwritev,pwritev2,sendfile,copy_file_range,splice,mmap,io_uring_setup,fsync,fdatasync,sync,syncfs,\
     sync_file_range,ftruncate,truncate,fallocate,rename,renameat,renameat2,unlink,unlinkat,rmdir,\
     mkdir,mkdirat,link,linkat,symlink,symlinkat";
 
-/// The longest text that strace is asked to show; a longer one stops the parser.
+/// The longest text that strace prints; the parser stops at a longer one.
 pub const MAX_TEXT: usize = 4 << 20;
 
 /// One call.
@@ -21,18 +20,18 @@ pub const MAX_TEXT: usize = 4 << 20;
 pub struct Call {
     /// Its name, such as `write`.
     pub name: String,
-    /// What it was given.
+    /// Its arguments.
     pub arguments: Vec<Argument>,
-    /// What it answered; an error is negative.
+    /// Its result; an error is negative.
     pub result: i64,
-    /// How many calls had ended when this one began.
+    /// The number of calls that had ended when this one began.
     pub began: usize,
 }
 
-/// One argument, or a part of one that has a structure.
+/// One argument, or one member of a structure.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Argument {
-    /// In quotes: a path or data.
+    /// In quotation marks: a path or data.
     Text(Vec<u8>),
     /// Anything else: numbers and flags.
     Word(String),
@@ -62,7 +61,7 @@ impl Call {
         }
     }
 
-    /// All data that it was given, one piece after another.
+    /// All data among the arguments, joined.
     pub fn data(&self) -> Vec<u8> {
         let mut data = Vec::new();
         for argument in &self.arguments {
@@ -77,7 +76,7 @@ impl Call {
 /// Reads a whole trace.
 ///
 /// # Errors
-/// When it can't be read.
+/// Where the trace is malformed.
 pub fn parse(mut trace: impl BufRead) -> io::Result<Vec<Call>> {
     let mut calls = Vec::new();
     let mut unfinished: HashMap<String, (Vec<u8>, usize)> = HashMap::new();
@@ -95,13 +94,13 @@ pub fn parse(mut trace: impl BufRead) -> io::Result<Vec<Call>> {
         if rest.starts_with(b"+++") || rest.starts_with(b"---") {
             continue;
         }
-        // The process ended in this call, so nobody was told that it did anything.
+        // The process ended in this call, so nothing depends on its effect.
         if rest.ends_with(b"<detached ...>") {
             continue;
         }
         if let Some(head) = rest.strip_suffix(b"<unfinished ...>") {
             if head.starts_with(b"close(") {
-                // Another thread can get the number before this call is seen to end.
+                // Another thread can get the descriptor before the end of this call is printed.
                 let mut whole = head.trim_ascii_end().to_vec();
                 whole.extend_from_slice(b") = 0");
                 calls.extend(call(&whole, calls.len()));
@@ -142,7 +141,7 @@ fn call(line: &[u8], began: usize) -> Option<Call> {
     })
 }
 
-/// How a long line begins and ends.
+/// The beginning and the end of a long line.
 fn ends(line: &[u8]) -> String {
     const SHOWN: usize = 80;
     match line {
@@ -155,8 +154,8 @@ fn ends(line: &[u8]) -> String {
     }
 }
 
-/// Reads arguments up to the closing parenthesis, and answers what follows it; `None` where there
-/// is no such parenthesis.
+/// Reads arguments up to the closing parenthesis, and returns the rest of the line; `None` where there is no such
+/// parenthesis.
 fn arguments(mut line: &[u8]) -> Option<(Vec<Argument>, &[u8])> {
     let mut arguments = Vec::new();
     let mut word = Vec::new();
@@ -191,7 +190,7 @@ fn arguments(mut line: &[u8]) -> Option<(Vec<Argument>, &[u8])> {
     None
 }
 
-/// Reads a text up to its closing quote, and answers what follows it.
+/// Reads a text up to its closing quotation mark, and returns the rest of the line.
 fn quoted(mut line: &[u8]) -> (Vec<u8>, &[u8]) {
     let mut text = Vec::new();
     loop {

@@ -1,261 +1,19 @@
-//! The disk answers errors to each kind of write that a log makes: of a group, its sync, a new segment,
-//! the manifest, the files of a tree.
+//! The disk answers errors to each kind of write that a store makes: of a group, its sync, a new segment, the
+//! manifest, the files of a tree.
 //!
-//! The store refuses writes then, never answers a wrong read, and takes writes again by itself. Everything
-//! that was acknowledged is there afterwards, and nothing is half there. The store is in a process of its own,
-//! which is this test itself, started once more: with small memtables and segments, it makes all these
-//! writes several times a second.
+//! The store refuses writes then, never answers a wrong read, and accepts writes again by itself. Every acknowledged
+//! write is there afterwards, and none is there in part.
 
-use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use prominence_core::clock::ManualClock;
-use prominence_core::{Commit, Key, Lifetime, Operation, Store as _, StoreError, Value};
-use prominence_engines::embedded::check::check_folder;
-use prominence_engines::embedded::{EmbeddedStore, Options};
 use prominence_tests::fault::Fault;
-use prominence_tests::power::load;
 
-const TEST: &str = "log_errors::writes_go_on_for_ever_in_a_process_of_their_own";
+use crate::writing::{STALLS, Writing};
 
-/// Tells the process that it is meant: the folder.
-const FOLDER: &str = "PROMINENCE_TEST_LOG_ERRORS";
-
-const WRITERS: u64 = 3;
-
-/// Keys of each writer, which are written over all the time so that segments are collected.
-const KEYS: u64 = 10;
-
-/// Bytes of a value: so many that it is in the log alone.
-const VALUE: usize = 3_000;
-
-/// How long the store may take until it takes writes again. It tries ever more rarely.
-const RECOVERY: Duration = Duration::from_secs(90);
-
-fn options(folder: &Path) -> Options {
-    Options {
-        memtable_bytes: 16 << 10,
-        segment_bytes: 64 << 10,
-        upkeep_every: Duration::from_millis(50),
-        ..load::options(folder)
-    }
-}
-
-fn open(home: &Path) -> EmbeddedStore {
-    let clock = Arc::new(ManualClock::new(load::START));
-    EmbeddedStore::open(options(&home.join("data")), clock).unwrap()
-}
-
-fn key(writer: u64, number: u64) -> Key {
-    Key::parse(&format!("/w{writer}/{}", number % KEYS)).unwrap()
-}
-
-/// It tells its number at the beginning and is the same to its end.
-fn value(number: u64) -> Vec<u8> {
-    let mut value = number.to_be_bytes().to_vec();
-    let mut random = fastrand::Rng::with_seed(number);
-    value.extend(std::iter::repeat_with(|| random.u8(..)).take(VALUE));
-    value
-}
-
-#[test]
-fn writes_go_on_for_ever_in_a_process_of_their_own() {
-    let Some(home) = std::env::var_os(FOLDER) else {
-        return;
-    };
-    let home = PathBuf::from(home);
-    let store = open(&home);
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let notes = |name: &str| {
-        let mut options = OpenOptions::new();
-        options.create(true).append(true);
-        options.open(home.join(name)).unwrap()
-    };
-    std::thread::scope(|scope| {
-        for writer in 0..WRITERS {
-            let notes = notes(&format!("writer-{writer}"));
-            let (store, runtime) = (&store, &runtime);
-            scope.spawn(move || runtime.block_on(write(store, writer, notes)));
-        }
-        runtime.block_on(read(&store, notes("reader")));
-    });
-}
-
-/// Notes what became of each write.
-async fn write(store: &EmbeddedStore, writer: u64, mut notes: File) {
-    let namespace = load::namespace(0);
-    for number in 0.. {
-        let set = Operation::Set {
-            key: key(writer, number),
-            value: Value::stored(value(number).into()),
-            lifetime: Lifetime::Permanent,
-        };
-        let commit = Commit::single(None, set);
-        let line = match store.commit(&namespace, None, commit).await {
-            Ok(_) => format!("written {number}\n"),
-            Err(StoreError::Unavailable { reason, .. }) => {
-                std::thread::sleep(Duration::from_millis(5));
-                format!("refused {number} {reason}\n")
-            }
-            Err(other) => format!("failed {number} {other}\n"),
-        };
-        notes.write_all(line.as_bytes()).unwrap();
-    }
-}
-
-/// Notes what was read.
-async fn read(store: &EmbeddedStore, mut notes: File) {
-    let namespace = load::namespace(0);
-    for number in 0.. {
-        let key = key(number % WRITERS, number / WRITERS);
-        let line = match store.get(&namespace, &key).await {
-            Ok(None) => "read\n".to_owned(),
-            Ok(Some(entry)) if is_whole(entry.value.as_bytes()) => "read\n".to_owned(),
-            Ok(Some(_)) => "failed: half a value\n".to_owned(),
-            // While the store is being opened again.
-            Err(StoreError::Unavailable { .. }) => continue,
-            Err(other) => format!("failed: {other}\n"),
-        };
-        notes.write_all(line.as_bytes()).unwrap();
-        std::thread::sleep(Duration::from_millis(1));
-    }
-}
-
-fn number_of(bytes: &[u8]) -> u64 {
-    u64::from_be_bytes(*bytes.first_chunk().unwrap())
-}
-
-fn is_whole(bytes: &[u8]) -> bool {
-    bytes == value(number_of(bytes))
-}
-
-/// The process, which is killed at the latest when the test ends.
-struct Writing {
-    home: tempfile::TempDir,
-    process: Child,
-}
-
-impl Drop for Writing {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-impl Writing {
-    fn start() -> Self {
-        let home = tempfile::tempdir().unwrap();
-        let process = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", TEST])
-            .env(FOLDER, home.path())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        Self { home, process }
-    }
-
-    fn log(&self) -> PathBuf {
-        self.home.path().join("data/store/log")
-    }
-
-    fn notes(&self, name: &str) -> String {
-        fs::read_to_string(self.home.path().join(name)).unwrap_or_default()
-    }
-
-    /// How many lines of all writers begin with a word.
-    fn count(&self, word: &str) -> usize {
-        let of = |writer| {
-            let notes = self.notes(&format!("writer-{writer}"));
-            notes.lines().filter(|line| line.starts_with(word)).count()
-        };
-        (0..WRITERS).map(of).sum()
-    }
-
-    fn newest_segment(&self) -> u32 {
-        let names = fs::read_dir(self.log()).unwrap();
-        let names = names.filter_map(|entry| entry.unwrap().file_name().into_string().ok());
-        let numbers = names.filter_map(|name| name.strip_suffix(".log")?.parse().ok());
-        numbers.max().unwrap_or_default()
-    }
-
-    fn wait_for(&mut self, what: &str, happened: impl Fn(&Self) -> bool) {
-        let deadline = Instant::now() + RECOVERY;
-        while !happened(self) {
-            assert!(
-                Instant::now() < deadline,
-                "{what}; the last write: {:?}",
-                self.notes("writer-0").lines().last()
-            );
-            assert!(
-                self.process.try_wait().unwrap().is_none(),
-                "the process ended"
-            );
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
-
-    /// Kills the process, and demands that its folder holds what was acknowledged.
-    fn check(mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
-        assert!(!self.notes("reader").contains("failed"), "a read failed");
-        assert_eq!(self.count("failed"), 0, "a write failed otherwise");
-        let report = check_folder(&self.home.path().join("data"), &mut |_| {}).unwrap();
-        assert!(report.is_clean(), "{:#?}", report.findings);
-        let store = open(self.home.path());
-        let runtime = tokio::runtime::Runtime::new().unwrap();
-        let namespace = load::namespace(0);
-        for writer in 0..WRITERS {
-            for (slot, possible) in possible(&self.notes(&format!("writer-{writer}"))) {
-                let key = key(writer, slot);
-                let entry = runtime.block_on(store.get(&namespace, &key)).unwrap();
-                let number = entry.map(|entry| {
-                    assert!(
-                        is_whole(entry.value.as_bytes()),
-                        "/w{writer}/{slot} is half there"
-                    );
-                    number_of(entry.value.as_bytes())
-                });
-                assert!(
-                    possible.contains(&number),
-                    "/w{writer}/{slot} has {number:?}, and may have {possible:?}"
-                );
-            }
-        }
-    }
-}
-
-/// What the keys of a writer may hold by its notes: what was written last, or what was refused or not
-/// yet answered after it.
-fn possible(notes: &str) -> BTreeMap<u64, Vec<Option<u64>>> {
-    let mut possible: BTreeMap<u64, Vec<Option<u64>>> =
-        (0..KEYS).map(|slot| (slot, vec![None])).collect();
-    let mut next = 0;
-    for line in notes.lines() {
-        let mut words = line.split(' ');
-        let (word, number) = (words.next().unwrap(), words.next().unwrap());
-        let number: u64 = number.parse().unwrap();
-        let of_key = possible.get_mut(&(number % KEYS)).unwrap();
-        if word == "written" {
-            of_key.clear();
-        }
-        of_key.push(Some(number));
-        next = number + 1;
-    }
-    possible.get_mut(&(next % KEYS)).unwrap().push(Some(next));
-    possible
-}
-
-/// Which files a fault is for.
+/// Lists the files of a fault.
 type Files = fn(&Writing) -> Vec<PathBuf>;
 
-/// Segments that are there and some that will be.
+/// Segments that exist and some later ones.
 fn segments(writing: &Writing) -> Vec<PathBuf> {
     let newest = writing.newest_segment();
     let numbers = newest.saturating_sub(1)..newest + 40;
@@ -263,7 +21,7 @@ fn segments(writing: &Writing) -> Vec<PathBuf> {
     numbers.map(name).collect()
 }
 
-/// Segments that are not there yet.
+/// Segments that do not exist yet.
 fn later_segments(writing: &Writing) -> Vec<PathBuf> {
     let newest = writing.newest_segment();
     let name = |number| writing.log().join(format!("{number:08}.log"));
@@ -290,15 +48,15 @@ fn trees(writing: &Writing) -> Vec<PathBuf> {
     vec![index.join("entries"), index.join("changes")]
 }
 
-/// What may be acknowledged as long as a fault lasts.
+/// The writes that may be acknowledged while a fault lasts.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Acknowledged {
     Nothing,
-    /// What is written before the next file is needed.
+    /// Those before the next file is needed.
     BetweenFailures,
 }
 
-/// Lets a fault come and go while the process writes.
+/// Injects a fault into the process that writes, and ends it again.
 fn endure(call: &str, how: &str, files: Files, acknowledged: Acknowledged) {
     let mut writing = Writing::start();
     writing.wait_for("segments are collected", |writing| {
@@ -318,7 +76,7 @@ fn endure(call: &str, how: &str, files: Files, acknowledged: Acknowledged) {
                 writing.count("refused") > refused + 20
             });
         };
-        // By then those have been noted that were acknowledged before it began.
+        // After this, all writes have been noted that were acknowledged before the fault.
         more(&mut writing);
         let written = writing.count("written");
         more(&mut writing);
@@ -439,7 +197,7 @@ fn a_tree_whose_new_manifest_is_not_synced_is_survived() {
     );
 }
 
-/// One sector that can't be read any more must not stop all writes for ever.
+/// A sector that cannot be read must not stop all writes.
 #[test]
 fn a_segment_that_cant_be_read_is_not_collected_and_writes_go_on() {
     let mut writing = Writing::start();
@@ -461,6 +219,29 @@ fn a_segment_that_cant_be_read_is_not_collected_and_writes_go_on() {
     );
     assert_eq!(writing.count("refused"), 0, "writes were refused");
     assert!(paths.iter().any(|path| path.exists()), "they are all gone");
+    drop(fault);
+    writing.check();
+}
+
+#[test]
+fn while_memtables_are_written_out_slowly_commits_wait_and_the_log_tells_of_the_stalls() {
+    let mut writing = Writing::start();
+    writing.wait_for("segments are collected", |writing| {
+        writing.count("written") > 300 && writing.newest_segment() > 5
+    });
+    let tables = tables(&writing);
+    let paths: Vec<&Path> = tables.iter().map(PathBuf::as_path).collect();
+    let fault = Fault::inject(
+        writing.process.id(),
+        "fsync",
+        &paths,
+        "delay_enter=500000us",
+    );
+    writing.wait_for("a stall is logged, with its end", |writing| {
+        let stalls = writing.notes(STALLS);
+        stalls.contains("compaction_stall: ") && stalls.contains("commits go on waited=")
+    });
+    assert_eq!(writing.count("refused"), 0, "writes were refused");
     drop(fault);
     writing.check();
 }

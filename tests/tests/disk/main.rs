@@ -12,3 +12,4 @@ mod log_errors;
 mod power_cut;
 mod recording;
 mod slow_disk;
+mod writing;

@@ -1,58 +1,58 @@
-//! The servers, and the faults that they are put through.
+//! The servers, and the faults that are injected into them.
 
 use std::time::Duration;
 
 use crate::Server;
 use crate::history::operation::Moment;
 
-/// A kind of harm.
+/// A kind of fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// A server's process ends at once, as in a crash.
     Kill,
-    /// A server's process stands still for a while and goes on as if nothing had been.
+    /// A server's process is stopped for a while and continued.
     Pause,
-    /// Every server is stopped in an orderly way and started again, one after another.
+    /// Every server is asked to end, waited for, and started again, one after another.
     Roll,
-    /// A node of the store that the servers share ends so.
+    /// A node of the shared store ends as in a crash.
     KillNode,
-    /// The node that leads ends so, and others have to choose a new one.
+    /// The leading node ends as in a crash, and the others have to elect a new leader.
     KillLeader,
-    /// The node that leads stands still until others have chosen a new one.
+    /// The leading node is stopped until the others have elected a new leader.
     PauseLeader,
-    /// A node is cut off from everybody.
+    /// Nobody can reach a node.
     CutNode,
-    /// The node that leads is cut off from the other nodes, and still reached by servers.
+    /// The leading node can't reach the other nodes, and servers can still reach it.
     PartLeader,
-    /// Most nodes end, so that nothing can be written, and come back.
+    /// Most nodes end, so that nothing can be written, and are started again.
     LoseMajority,
-    /// The nodes forget what is past, and then make their files small; each stands still meanwhile.
+    /// The nodes are compacted and then defragmented; each answers nothing meanwhile.
     Tidy,
-    /// The nodes say that they have no room left for anything new, and then that they have.
+    /// The nodes raise the alarm of no space, and then end it.
     Fill,
 }
 
-/// Which faults happen in each round, and how many.
+/// The faults of each round.
 #[derive(Clone, Copy, Debug)]
 pub struct Schedule<'a> {
-    /// How many there are in a round.
+    /// The number of faults in a round.
     pub strikes: usize,
-    /// What each of them is drawn from; a kind that stands here twice comes twice as often.
+    /// The kinds from which each is drawn; a kind that is listed twice is drawn twice as often.
     pub among: &'a [Fault],
 }
 
 /// One fault of a round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Strike {
-    /// After how many answered requests of the round it happens.
+    /// The number of answered requests of the round after which it is injected.
     pub after: usize,
-    /// What happens.
+    /// Its kind.
     pub fault: Fault,
 }
 
 impl Schedule<'_> {
-    /// The faults of a round of so many answered requests, the first one first. None comes in the first
-    /// tenth, so that there are connections and keys to be harmed.
+    /// The faults of a round with this number of answered requests, in the order of time. There is none in the first
+    /// tenth, so that connections and keys exist before it.
     #[must_use]
     pub fn draw(&self, requests: usize, random: &mut fastrand::Rng) -> Vec<Strike> {
         let mut strikes: Vec<_> = (0..self.strikes)
@@ -69,33 +69,33 @@ impl Schedule<'_> {
 
 /// Servers that share one store.
 pub trait Cluster {
-    /// Where they listen now.
+    /// Their present addresses.
     fn urls(&self) -> Vec<String>;
 
-    /// A token of a user, which all of them take.
+    /// A token of a user, which all servers accept.
     fn token(&self, user: &str) -> String;
 
-    /// Does harm while clients are at work, to a server of its choice. What it did may last until
+    /// Injects a fault into a server of its choice while clients send requests. The fault may last until
     /// [`Cluster::heal`].
     fn strike(&mut self, fault: Fault, random: &mut fastrand::Rng);
 
-    /// Ends every harm.
+    /// Ends every fault.
     fn heal(&mut self);
 
-    /// Whether a request whose connection broke can no longer take effect.
+    /// True if a request can no longer take effect once its connection is broken.
     fn forgets_broken_requests(&self) -> bool;
 
-    /// By how much the servers' clocks differ, at most, in nanoseconds.
+    /// The largest difference between the servers' clocks, in nanoseconds.
     fn disagreement(&self) -> Moment {
         0
     }
 }
 
-/// How long a paused server stands still: longer than locks and claims last, so that they end
-/// meanwhile, and shorter than clients wait for an answer.
+/// The time for which a server is stopped: longer than locks and claims last, so that they end meanwhile, and shorter
+/// than clients wait for an answer.
 pub(super) const STANDS_STILL: Duration = Duration::from_millis(1_500);
 
-/// Stops a server in an orderly way, and starts it again where clients find it.
+/// Asks a server to end, and starts it again with the same address.
 pub(super) fn roll(server: &mut Server) {
     let ended = server.terminate();
     assert!(ended.success(), "a server that is asked to stop: {ended}");
@@ -148,7 +148,7 @@ impl Cluster for Single {
     }
 
     fn forgets_broken_requests(&self) -> bool {
-        // Its connections end with its process, and after that nothing happens any more.
+        // Connections end with the process, and no request of theirs is executed after that.
         true
     }
 }

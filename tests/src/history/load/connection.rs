@@ -1,4 +1,4 @@
-//! One client's requests, as they travel.
+//! Sends one client's requests, and reads their answers.
 
 use std::io::{self, ErrorKind};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -13,19 +13,19 @@ use crate::history::operation::{
 };
 use crate::history::record::Clock;
 
-/// How long each step of a request may take before it counts as lost: it is sent, answered, read.
+/// The time limit for each step of a request (sending, answer, body) before it counts as lost.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How long a claim lasts: shorter than a round, so that claims run out in it.
+/// The time for which a claim lasts: shorter than a round, so that claims run out within it.
 const CLAIM: &str = "1s";
 
-/// What all connections of a run share.
+/// Shared by all connections of a run.
 pub struct Network {
-    /// Where the servers listen now.
+    /// The present addresses of the servers.
     pub urls: RwLock<Vec<String>>,
     /// The run's clock.
     pub clock: Clock,
-    /// Whether a request whose connection broke can no longer take effect.
+    /// True if a request can no longer take effect once its connection is broken.
     pub forgets_broken_requests: bool,
 }
 
@@ -53,8 +53,8 @@ impl Connection {
     #[must_use]
     pub fn new(network: &Arc<Network>, token: &Text, random: &mut fastrand::Rng) -> Self {
         let mut random = random.fork();
-        // Each step is limited, not the whole: with a limit on the whole, a thread is started for each request
-        // to look up the server's name.
+        // The limits are for each step: with a limit for the whole request, ureq starts a thread for each request to
+        // look up the server's name.
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .timeout_connect(Some(PATIENCE))
@@ -77,8 +77,7 @@ impl Connection {
         url.clone_into(&mut self.url);
     }
 
-    /// Sends a request and waits for its answer. `None` where it can't have had any effect and told
-    /// nothing.
+    /// Sends a request and waits for its answer. `None` where it had no effect and its answer says nothing.
     pub fn send(&mut self, call: Call) -> Option<Record> {
         let start = self.network.clock.now();
         let outcome = self.exchange(&call);
@@ -119,9 +118,9 @@ impl Connection {
         let body = response.body_mut().with_config().limit(u64::MAX);
         let body = body.read_to_string().map_err(ureq::Error::into_io)?;
         Ok(match response.status().as_u16() {
-            // It was not let in.
+            // The server did not accept the connection.
             429 => None,
-            // Where the server says so, that is taken at its word: the rest of the history tells.
+            // The server says that nothing was done. If that is wrong, the rest of the history shows it.
             503 if body.contains("nothing was changed") => None,
             503 => Some(Answer::Lost),
             status => Some(
@@ -320,11 +319,11 @@ fn batch(conditions: &[(Text, Expect)], changes: &[(Text, Change)]) -> Value {
     json!({"if": conditions.collect::<Vec<_>>(), "do": changes.collect::<Vec<_>>()})
 }
 
-/// What a listing with details and values shows.
+/// The entries of a listing with details and values.
 fn listed(answer: &Value) -> Option<Snapshot> {
     let entries = answer.as_array()?;
     let keys = entries.iter().map(|entry| entry["key"].as_str());
-    // Each key once, in order: what is put into a map wouldn't show it.
+    // A map would hide keys that are listed twice or out of order.
     if !keys.is_sorted_by(|one, next| one < next) {
         return None;
     }

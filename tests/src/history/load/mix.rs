@@ -1,17 +1,17 @@
-//! Which requests there are, and how often each comes.
+//! The kinds of requests, and the frequency of each.
 
 use crate::history::listing::INSIDE;
 
-/// A kind of thing that a client does.
+/// A kind of request, or of a few that belong together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Reads a key.
     Get,
     /// Sets a key.
     Set,
-    /// Sets a key under a precondition.
+    /// Sets a key with a precondition.
     SetIf,
-    /// Deletes a key, at times under a precondition.
+    /// Deletes a key, sometimes with a precondition.
     Delete,
     /// Adds one to a counter that only grows, or reads it.
     Count,
@@ -19,32 +19,30 @@ pub enum Kind {
     Number,
     /// Sets a key in a folder, or lists or deletes the folder.
     Folder,
-    /// Changes several keys at once, at times under preconditions.
+    /// Changes several keys in one batch, sometimes with preconditions.
     Batch,
-    /// Takes a lock, writes what it protects, gives it back, or oversleeps.
+    /// Takes a lock, writes the keys that it protects, and releases it or is too late.
     Lock,
-    /// Puts, claims, renews, releases and does work items.
+    /// Puts, claims, renews, releases and finishes work items.
     Work,
-    /// Waits for a key to appear or to change, or for a folder to have enough keys; sets and deletes
-    /// keys that are waited for.
+    /// Waits for a key to exist or to change, or for a folder to have enough keys; sets and deletes such keys.
     Wait,
     /// Counts a folder, or lists keys page by page.
     Survey,
-    /// Sets, reads, lists and deletes keys of the platform, and others beside them.
+    /// Sets, reads, lists and deletes the platform's keys, and others in the same folder.
     Internal,
 }
 
 /// Kinds with their weights.
 pub type Mix = &'static [(Kind, u32)];
 
-/// Everything there is.
+/// Every kind.
 pub const EVERYTHING: Mix = &with_gets(32);
 
-/// The same, and four requests in five only read a key, as jobs read parameters: stale reads have more
-/// chances to show.
+/// Every kind, and four requests in five only read a key, as jobs read parameters. This finds more stale reads.
 pub const MOSTLY_READS: Mix = &with_gets(472);
 
-/// Everything there is, with this weight of reading a key.
+/// Every kind, with this weight for reads of a key.
 const fn with_gets(weight: u32) -> [(Kind, u32); 13] {
     [
         (Kind::Get, weight),
@@ -63,7 +61,7 @@ const fn with_gets(weight: u32) -> [(Kind, u32); 13] {
     ]
 }
 
-/// What is watched, each by one watcher. The first two tell of everything there is.
+/// The prefixes that are watched, each by one watcher. The first two together show every change.
 pub const WATCHED: &[&str] = &["/", INSIDE, "/r/", "/c/", "/d/1/"];
 
 /// Keys that are set and read.

@@ -1,4 +1,4 @@
-//! Rounds, one after another: clients and watchers at work, faults, and everything listed in the end.
+//! Rounds, one after another: clients, watchers and faults, and at the end a listing of every key.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -14,31 +14,30 @@ use crate::history::listing::INSIDE;
 use crate::history::operation::{Answer, Call, Expect, Follows, Record, Round, Snapshot, Text};
 use crate::history::record::{Clock, MAX_REQUESTS, value};
 
-/// How long the clients of a round may take for their requests. Far more than they need, for busy
-/// machines.
+/// The time limit for the requests of a round, far more than they take, for busy machines.
 const ROUND_WITHIN: Duration = Duration::from_secs(300);
 
-/// How often the run looks at how far the clients are.
+/// The interval in which the progress of the clients is read.
 const LOOK_EVERY: Duration = Duration::from_millis(1);
 
-/// Keys in a page, as many as may be asked for.
+/// The largest number of keys in a page.
 const LARGEST_PAGE: usize = 10_000;
 
-/// What a run does.
+/// The plan of a run.
 pub struct Plan<'a> {
-    /// Users, each with the number of clients; look-alike names are best.
+    /// Users, each with its number of clients. Similar names find more faults.
     pub users: &'a [(&'a str, usize)],
-    /// What the clients do.
+    /// The kinds of requests.
     pub mix: Mix,
-    /// The prefixes that each user watches; everything comes first.
+    /// The prefixes that each user watches; the first one is of all keys.
     pub watched: &'a [&'a str],
     /// Answered requests in a round, at most [`MAX_REQUESTS`].
     pub requests: usize,
     /// Faults in each round.
     pub faults: Schedule<'a>,
-    /// How long rounds are begun.
+    /// No round begins later than this.
     pub lasts: Duration,
-    /// All choices follow from it.
+    /// The seed of all random choices.
     pub seed: u64,
 }
 
@@ -52,17 +51,17 @@ struct Party {
     expiring: Vec<Text>,
 }
 
-/// How much was asked while nothing was wrong.
+/// The requests that were answered while there was no fault.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Pace {
     /// Answered requests.
     pub requests: usize,
-    /// In which time.
+    /// The time in which they were answered.
     pub time: Duration,
 }
 
 impl Pace {
-    /// Waits until so many requests were answered in all.
+    /// Waits until this number of requests has been answered in all.
     fn reach(&mut self, requests: usize, asked: &AtomicUsize) {
         let before = asked.load(Ordering::Relaxed);
         let started = Instant::now();
@@ -82,8 +81,7 @@ impl Pace {
     }
 }
 
-/// Does as planned, and hands over each round of each user; answers how fast the clients were between
-/// the faults.
+/// Executes the plan, and passes on each round of each user; returns the speed of the clients between the faults.
 pub fn run(cluster: &mut dyn Cluster, plan: &Plan, mut checked: impl FnMut(Round)) -> Pace {
     assert!(
         plan.requests <= MAX_REQUESTS,
@@ -163,7 +161,7 @@ fn go_round(
             if !network.forgets_broken_requests {
                 records.extend(flush(steward, network, user));
             }
-            // The watch of everything has to be told of the others' ends as well.
+            // The watch of all keys also has the events that end the other watches.
             for prefix in plan.watched.iter().rev() {
                 let value = value(user, network.clock.name());
                 records.push(end_watch(steward, Watcher::sentinel(prefix), value));
@@ -192,8 +190,8 @@ fn go_round(
     })
 }
 
-/// Writes something through every server. What any of them was asked for before is done then, or
-/// rests on a state of the namespace that is past, so that it never will be.
+/// Writes a key through every server. An earlier request is then executed, or it depends on a former state of the
+/// namespace and will never be.
 fn flush(steward: &mut Connection, network: &Network, user: &str) -> Vec<Record> {
     let urls = network.urls.read().unwrap_or_else(PoisonError::into_inner);
     let urls = urls.clone();
@@ -210,7 +208,7 @@ fn flush(steward: &mut Connection, network: &Network, user: &str) -> Vec<Record>
     flushed.collect()
 }
 
-/// Writes what tells a watcher that the round is over.
+/// Writes the key that tells a watcher that the round is over.
 fn end_watch(steward: &mut Connection, key: Text, value: Text) -> Record {
     let call = Call::Set {
         key,
@@ -223,14 +221,14 @@ fn end_watch(steward: &mut Connection, key: Text, value: Text) -> Record {
     record
 }
 
-/// Lists a whole namespace while nobody writes: first the platform's keys, then everything else.
+/// Lists a whole namespace while nobody writes: first the platform's keys, then all others.
 fn list_everything(steward: &mut Connection) -> (Vec<Record>, Snapshot) {
     let listings = [INSIDE, "/"].map(|prefix| list(steward, prefix.into()));
     let (records, shown): (Vec<_>, Vec<_>) = listings.into_iter().unzip();
     (records, shown.into_iter().flatten().collect())
 }
 
-/// Lists a prefix while nobody writes: its pages are as one.
+/// Lists a prefix in pages while nobody writes, so that the pages show one state.
 fn list(steward: &mut Connection, prefix: Text) -> (Record, Snapshot) {
     let mut all = Snapshot::new();
     let mut first = None;
@@ -258,7 +256,7 @@ fn list(steward: &mut Connection, prefix: Text) -> (Record, Snapshot) {
     }
 }
 
-/// Sends a request until a server answers it. The first one may find a connection that a fault broke.
+/// Sends a request until a server answers it. The first attempt may use a connection that a fault has broken.
 fn settle(steward: &mut Connection, call: &Call) -> Record {
     let started = Instant::now();
     loop {

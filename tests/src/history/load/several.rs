@@ -13,36 +13,35 @@ use super::cluster::{Cluster, Fault, STANDS_STILL, roll};
 use crate::Server;
 use crate::history::operation::Moment;
 
-/// How long a cluster may take to be whole again, on a busy machine.
+/// The time limit for a cluster to recover, on a busy machine.
 const WHOLE_WITHIN: Duration = Duration::from_secs(60);
 
-/// As many as a cluster has where nothing else is said.
+/// The number of servers and of nodes of a cluster.
 const NODES: u8 = 3;
 
-/// By how many seconds the first server's clock is ahead of the second one's, and that of the third
-/// behind it. Others may be asked to agree better; what the servers make of it has to show in locks and
-/// claims that live for a second.
+/// Seconds by which the first server's clock is ahead of the second one's, and the third one's is behind it. The error
+/// must show in locks and claims, which last for a second.
 const OFF: f64 = 0.2;
 
-/// How far the first clock and the last are apart.
+/// The difference between the first clock and the last.
 const DISAGREEMENT: Duration = Duration::from_millis(400);
 
-/// How long nodes are away: longer than an election takes, shorter than servers try.
+/// The time for which nodes are unreachable: longer than an election takes, shorter than servers retry.
 const AWAY: Duration = Duration::from_secs(3);
 
 /// Three servers over three nodes.
 pub struct Several {
     nodes: Nodes,
     servers: Vec<Server>,
-    /// The server that is down.
+    /// The server that has ended.
     down: Option<usize>,
-    /// Nodes that ended.
+    /// Nodes that have ended.
     ended: Vec<usize>,
-    /// The node that stands still.
+    /// The node that is stopped.
     paused: Option<usize>,
-    /// The node that is cut off from everybody.
+    /// The node that nobody can reach.
     cut: Option<u8>,
-    /// Nodes that are cut off from each other.
+    /// Nodes that can't reach each other.
     parted: Vec<(u8, u8)>,
 }
 
@@ -98,7 +97,7 @@ impl Several {
             self.nodes.compact(self.nodes.status(0)?.revision)?;
             self.nodes.defragment()
         };
-        // What a change of leaders loses is asked for again.
+        // A request that a change of leader lost is sent again.
         while let Err(error) = tidy() {
             let waited = started.elapsed();
             assert!(waited < WHOLE_WITHIN, "nodes can't be tidied: {error:#}");
@@ -112,13 +111,13 @@ impl Several {
     }
 }
 
-/// Fails unless a server's clock is off by so many seconds. The first server makes tokens for all.
+/// Fails unless a server's clock is wrong by this many seconds. The first server makes the tokens for all.
 fn demand_clock(first: &Server, server: &Server, off: f64) {
     let now = || {
         let since = SystemTime::now().duration_since(UNIX_EPOCH);
         since.expect("it is later than 1970").as_secs_f64()
     };
-    // Servers may take over the instant of another's last commit to the same user's keys.
+    // A server may use the time of another's last commit to the same user's keys.
     let client = first.client(&format!("clock{off}")).moved(&server.url);
     let earliest = now() + off;
     let (status, answer) = client.ask("POST", "/kv/clock", "now");
@@ -129,7 +128,7 @@ fn demand_clock(first: &Server, server: &Server, off: f64) {
     let told = listed[0]["modified"].as_str().and_then(parse_rfc3339);
     let told = told.expect("an entry has an instant");
     let told = Duration::from_millis(told.as_millis()).as_secs_f64();
-    // Instants are told in whole milliseconds.
+    // Servers tell times in whole milliseconds.
     assert!(
         (earliest - 0.001..=latest).contains(&told),
         "the clock says {told} between {earliest} and {latest}"
@@ -162,7 +161,7 @@ impl Cluster for Several {
             Fault::KillNode => {
                 let number = random.usize(..self.nodes.nodes().len());
                 self.end(number);
-                // What is left goes on, if need be with another leader.
+                // The remaining nodes go on, with another leader if necessary.
                 self.leader();
             }
             Fault::KillLeader => {
@@ -235,7 +234,7 @@ impl Cluster for Several {
     }
 
     fn forgets_broken_requests(&self) -> bool {
-        // What a server asked of the cluster may be done after the server has ended.
+        // The cluster may execute a request of a server after that server has ended.
         false
     }
 

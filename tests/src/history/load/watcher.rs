@@ -1,4 +1,4 @@
-//! A client that watches a prefix, and comes back after every break to where it was.
+//! A client that watches a prefix, and resumes after every lost connection.
 
 use std::io::{BufRead as _, BufReader};
 use std::sync::Arc;
@@ -10,13 +10,13 @@ use serde_json::Value;
 use super::connection::Network;
 use crate::history::operation::{Cause, Event, EventKind, Put, Text, Watch};
 
-/// How long a watcher may take to be told of the end of a round.
+/// The time limit for a watcher to see the end of a round.
 const WITHIN: Duration = Duration::from_secs(60);
 
-/// How long a watcher waits before it looks for a server again.
+/// The pause of a watcher before it tries another server.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// Events after which a watcher breaks its connection off by itself, at most.
+/// The largest number of events after which a watcher closes its connection.
 const PATIENCE: usize = 2_000;
 
 /// A watcher.
@@ -26,13 +26,13 @@ pub(crate) struct Watcher {
     agent: ureq::Agent,
     random: fastrand::Rng,
     prefix: Text,
-    /// The revision up to which everything was told in earlier rounds.
+    /// The revision up to which earlier rounds have seen every event.
     since: u64,
-    /// The last identifier that the stream gave.
+    /// The last event identifier of the stream.
     last: Option<String>,
 }
 
-/// What a part of a stream says.
+/// The meaning of a part of a stream.
 #[derive(Default)]
 struct Part {
     id: Option<String>,
@@ -41,7 +41,7 @@ struct Part {
 }
 
 impl Watcher {
-    /// A watcher of everything that is done after the namespace's first revision.
+    /// A watcher of every change after the namespace's first revision.
     pub(crate) fn new(
         network: &Arc<Network>,
         token: &Text,
@@ -63,7 +63,7 @@ impl Watcher {
         }
     }
 
-    /// The key whose writing tells this watcher that a round is over.
+    /// The key that is written to tell this watcher that a round is over.
     pub(crate) fn sentinel(prefix: &str) -> Text {
         format!("{prefix}sentinel").into()
     }
@@ -86,7 +86,7 @@ impl Watcher {
                 self.since = last.revision;
                 return watch;
             }
-            // The round itself may take long; a watcher that is told of something is well.
+            // A round may take long; a watcher that receives events is not late.
             assert!(
                 started.elapsed() < WITHIN * 10,
                 "the watcher of {} was not told of the end of the round",
@@ -96,7 +96,7 @@ impl Watcher {
         }
     }
 
-    /// Reads from one connection until it breaks, is broken off, or tells of the sentinel.
+    /// Reads from one connection until it is lost, is closed, or has the event of the sentinel.
     fn connect(&mut self, events: &mut Vec<Event>, sentinel: &Text) {
         let url = self.network.url(&mut self.random);
         let mut request = self
@@ -140,14 +140,14 @@ impl Watcher {
 }
 
 impl Event {
-    /// Whether it says that the round is over. Clients may delete the sentinel with its folder.
+    /// True if the event says that the round is over. Clients may delete the sentinel with its folder.
     fn ends(&self, sentinel: &Text) -> bool {
         self.kind == EventKind::Put && self.key == *sentinel
     }
 }
 
 impl Part {
-    /// A line as the WHATWG has it: field, colon, at most one space, value.
+    /// A line of an event stream as in the HTML standard: field, colon, at most one space, value.
     fn read(&mut self, line: &str) {
         let (field, value) = line.split_once(':').unwrap_or((line, ""));
         let value = value.strip_prefix(' ').unwrap_or(value);
@@ -159,7 +159,7 @@ impl Part {
         }
     }
 
-    /// The change that it tells of.
+    /// The change that an event describes.
     fn event(&self) -> Option<Event> {
         if self.data.is_empty() {
             return None;

@@ -1,4 +1,4 @@
-//! A client that asks at random.
+//! A client that sends random requests.
 
 mod held;
 
@@ -13,10 +13,10 @@ use crate::history::operation::{Answer, Call, Change, Entry, Expect, Follows, Re
 use crate::history::project::{ITEMS, LOCKS};
 use crate::history::record::{MAX_REQUESTS, value};
 
-/// How long a lock lives, in nanoseconds: short enough that holders oversleep.
+/// The lifetime of a lock, in nanoseconds: so short that some holders are too late.
 const LOCK_LIFE: u64 = 1_000_000_000;
 
-/// How long a client waits before it looks for a server again.
+/// The pause of a client before it tries another server.
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// A client.
@@ -26,11 +26,11 @@ pub(crate) struct Worker {
     network: Arc<Network>,
     random: fastrand::Rng,
     mix: Mix,
-    /// What it was shown last of each key.
+    /// The last state of each key that it has seen.
     known: HashMap<Text, Entry>,
-    /// The lock that it has taken, with its revision; it may be gone by now.
+    /// The lock that it has taken, with its revision; it may have expired.
     lock: Option<(Text, u64)>,
-    /// The item that it has claimed, with its revision; others may have it by now.
+    /// The item that it has claimed, with its revision; the claim may have run out.
     item: Option<(Text, u64)>,
     /// The page that it reads next: prefix, last key of the page before, limit.
     next_page: Option<(Text, Text, usize)>,
@@ -57,7 +57,7 @@ impl Worker {
         }
     }
 
-    /// Asks until told to stop, or until the round is full.
+    /// Sends requests until it is stopped, or until the round is full.
     pub(crate) fn run(&mut self, stop: &AtomicBool, asked: &AtomicUsize) -> Vec<Record> {
         let mut records = Vec::new();
         while !stop.load(Ordering::Relaxed) && asked.load(Ordering::Relaxed) < MAX_REQUESTS {
@@ -67,7 +67,7 @@ impl Worker {
                 records.push(record);
                 asked.fetch_add(1, Ordering::Relaxed);
             } else {
-                // The server is away, and needs the processor to come back.
+                // The server is being started again, and needs the processor.
                 std::thread::sleep(PAUSE);
             }
         }
@@ -113,7 +113,7 @@ impl Worker {
         }
     }
 
-    /// Remembers what an answer says, for later preconditions.
+    /// Keeps the state that an answer shows, for later preconditions.
     fn learn(&mut self, record: &Record) {
         match (&record.call, &record.answer) {
             (Call::Get(key) | Call::Wait { key, .. }, Answer::Found(entry)) => {
@@ -127,7 +127,7 @@ impl Worker {
                 if key.starts_with(LOCKS) {
                     self.lock = Some((key.clone(), *revision));
                 }
-                // Items are forgotten: there are ever more of them.
+                // Items are not kept, since their number grows.
                 if !key.starts_with(ITEMS) {
                     self.known.insert(key.clone(), entry);
                 }
@@ -218,7 +218,7 @@ impl Worker {
         let mut changes: Vec<_> = (first..first + count)
             .map(|number| {
                 let change = match self.random.u8(..5) {
-                    // A batch that only deletes what isn't there has no revision of its own.
+                    // A batch that deletes only keys that don't exist has no revision of its own.
                     0 if number > first => Change::Delete,
                     _ => Change::Set(self.fresh()),
                 };
@@ -260,7 +260,7 @@ impl Worker {
                 Call::Delete(key, Expect::Revision(revision))
             }
             1 => {
-                // It forgets the lock, whose time will be over.
+                // It leaves the lock, which expires.
                 self.lock = None;
                 Call::Get(key)
             }
@@ -283,7 +283,7 @@ impl Worker {
                     Call::Release(key, revision)
                 }
                 2 => {
-                    // It forgets the item, whose claim will run out.
+                    // It leaves the item, whose claim runs out.
                     self.item = None;
                     Call::Get(self.register())
                 }
@@ -293,7 +293,7 @@ impl Worker {
                 }
             };
         }
-        // More is claimed than put, because what is released or forgotten has to be claimed again.
+        // There are more claims than new items, since items that are released or left are claimed again.
         if self.random.u8(..3) == 0 {
             return Call::Set {
                 key: Text::from(format!("/w/{}", self.network.clock.name())),

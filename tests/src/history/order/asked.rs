@@ -1,4 +1,4 @@
-//! Whether somebody asked for every change that a watch of everything was told of.
+//! Every change that a watch of all keys shows was requested by a client.
 
 use std::collections::{HashMap, HashSet};
 
@@ -6,7 +6,7 @@ use crate::history::log::{Held, Log, written};
 use crate::history::operation::{Answer, Call, Change, EventKind, Record, Text};
 use crate::history::project::LOCKS;
 
-/// The changes that no request can have made; `taken` are revisions whose deletions were answered.
+/// The changes that no request can have made; `taken` has the revisions of deletions that were answered.
 pub(super) fn find_unasked(log: &Log, taken: &HashSet<u64>, records: &[Record]) -> Vec<String> {
     let mut findings = Vec::new();
     let mut made: HashMap<u64, HashSet<Text>> = HashMap::new();
@@ -39,7 +39,7 @@ pub(super) fn find_unasked(log: &Log, taken: &HashSet<u64>, records: &[Record]) 
                 !asked && !timed
             })
             .collect();
-        // A commit is one request's, and all of it: two that were lost don't make one revision.
+        // A revision has all changes of one request: two lost requests do not share a revision.
         let explained = |call: &&Call| {
             let could = |(key, kind): &(&Text, &EventKind)| {
                 could(call, key, **kind, log.at(key, *revision).1)
@@ -55,16 +55,16 @@ pub(super) fn find_unasked(log: &Log, taken: &HashSet<u64>, records: &[Record]) 
     findings
 }
 
-/// Whether a revision did to every key what this request would have done to it.
+/// True if a revision has exactly the changes that this request makes.
 fn is_whole(call: &Call, revision: u64, log: &Log) -> bool {
     let was_there = |key: &Text| matches!(log.at(key, revision.saturating_sub(1)).1, Held::Here(_));
     match call {
         Call::Batch { changes, .. } => changes.iter().all(|(key, change)| {
-            // Deleting what isn't there changes nothing.
+            // Deleting a key that does not exist changes nothing.
             let idle = *change == Change::Delete && !was_there(key);
             idle || log.changed(revision, key)
         }),
-        // A lock whose time is over may be gone before anybody is told.
+        // A lock that has expired may be removed before any client sees it.
         Call::DeletePrefix(prefix) => log
             .under(prefix)
             .all(|key| key.starts_with(LOCKS) || !was_there(key) || log.changed(revision, key)),
@@ -72,7 +72,7 @@ fn is_whole(call: &Call, revision: u64, log: &Log) -> bool {
     }
 }
 
-/// Whether a request whose answer was lost could have done this to a key.
+/// True if a request whose answer was lost may have made this change to a key.
 fn could(call: &Call, key: &Text, kind: EventKind, held: &Held) -> bool {
     let sets = |value: &str| match held {
         Held::Here(Some(held)) => value == &**held,

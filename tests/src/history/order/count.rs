@@ -1,16 +1,16 @@
-//! Counts: how many keys a prefix has after each revision.
+//! Counts: the number of keys below a prefix after each revision.
 
 use crate::history::log::{Held, Log};
 use crate::history::operation::Text;
 
-/// How many keys a prefix shows after a revision.
+/// The number of keys below a prefix after a revision.
 pub(super) fn count(log: &Log, prefix: &Text, revision: u64) -> u64 {
     let here = |key: &&Text| matches!(log.at(key, revision).1, Held::Here(_));
     let count = log.shown(prefix).filter(here).count();
     u64::try_from(count).unwrap_or(u64::MAX)
 }
 
-/// After which revision, from `floor` on, a prefix had so many keys.
+/// The revisions, from `floor` on, after which a prefix had this number of keys.
 pub(super) fn counted(log: &Log, prefix: &Text, told: u64, floor: u64) -> Result<u64, String> {
     let mut place = floor;
     let mut later = log.commits().range(floor + 1..);

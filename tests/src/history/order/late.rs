@@ -1,4 +1,4 @@
-//! Lost wake-ups: held requests that went on although what they waited for was so for long.
+//! Lost wake-ups: held requests that were not answered although their condition had been met for long.
 
 use super::Passed;
 use super::count::count;
@@ -6,8 +6,8 @@ use crate::history::held;
 use crate::history::log::{Held, Log};
 use crate::history::operation::{Call, Moment, Record, Round};
 
-/// How long a server may take to tell who waits, in nanoseconds. Far more than it needs, for busy
-/// machines, and less than clients wait.
+/// The time limit for a server to answer a held request whose condition is met, in nanoseconds. Far more than it takes,
+/// for busy machines, and less than clients wait.
 pub const TELLS_WITHIN: Moment = 2_000_000_000;
 
 /// The held requests of a round that ended late.
@@ -23,8 +23,8 @@ pub(super) fn find_late(log: &Log, passed: &Passed, round: &Round) -> Vec<String
     round.records.iter().filter(held).filter_map(late).collect()
 }
 
-/// From when on a request was undisturbed, if it was in the end. What a server that stands still does
-/// late is no lost wake-up.
+/// The time from which no fault affected a request, if there was one. A server that is stopped answers late, which is
+/// no lost wake-up.
 fn quiet_since(round: &Round, record: &Record) -> Option<Moment> {
     let mut since = record.start;
     for (begin, end) in &round.disturbed {
@@ -35,7 +35,7 @@ fn quiet_since(round: &Round, record: &Record) -> Option<Moment> {
     (since < record.end).then_some(since)
 }
 
-/// Since when what a request waits for was certainly so, and stayed so until it ended.
+/// The time from which the condition of a request was certainly met without a break until the request ended.
 fn so_since(log: &Log, passed: &Passed, record: &Record) -> Option<Moment> {
     let last = passed.reached_at(record.end);
     let first = passed.reached_at(record.start);
@@ -49,7 +49,7 @@ fn so_since(log: &Log, passed: &Passed, record: &Record) -> Option<Moment> {
     Some(passed.when(made_so.map_or(first, |(revision, _)| *revision)))
 }
 
-/// Whether what a request waits for is so after a revision.
+/// True if the condition of a request is met after a revision.
 fn is_so(log: &Log, record: &Record, revision: u64) -> bool {
     match &record.call {
         Call::Wait { key, unlike, .. } => {

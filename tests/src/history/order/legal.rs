@@ -1,4 +1,4 @@
-//! Whether commits could be done where they stand: conditions and sums.
+//! Commits were allowed at their revisions: their conditions were met, and their sums are right.
 
 use super::Sweep;
 use crate::history::log::Held;
@@ -6,7 +6,7 @@ use crate::history::operation::{Answer, Call, Change, Expect, Record, Text};
 use crate::history::project::LOCKS;
 
 impl Sweep<'_> {
-    /// Whether a commit could be done right before its revision.
+    /// True if the conditions of a commit were met right before its revision.
     pub(super) fn legal(&self, record: &Record, revision: u64) -> Result<(), String> {
         let none = &[][..];
         let (conditions, changes) = match &record.call {
@@ -46,7 +46,7 @@ impl Sweep<'_> {
         Ok(())
     }
 
-    /// Whether adding gave the right sum.
+    /// True if an addition gave the right sum.
     fn added(&self, key: &Text, by: i64, sum: i64, revision: u64) -> Result<(), String> {
         let before = match self.log.at(key, revision - 1).1 {
             Held::Gone => Some(0),
@@ -60,7 +60,7 @@ impl Sweep<'_> {
     }
 }
 
-/// Whether a condition holds, as far as is known.
+/// True if a condition is met, as far as is known.
 pub(super) fn holds(expect: &Expect, held: &Held, since: u64) -> Option<bool> {
     Some(match (expect, held) {
         (Expect::Anything, _) | (Expect::Absent, Held::Gone) => true,

@@ -4,18 +4,18 @@ use super::Worker;
 use crate::history::listing::INSIDE;
 use crate::history::operation::{Barrier, Call, Expect, Moment, Text};
 
-/// How long a client waits, in nanoseconds: longer than [`crate::history::order::TELLS_WITHIN`], so that a
-/// lost wake-up shows, and short enough not to hold a round up.
+/// The time for which a client waits, in nanoseconds: longer than [`crate::history::order::TELLS_WITHIN`], so that a
+/// lost wake-up is found, and short beside a round.
 const WAITS: Moment = 3_000_000_000;
 
-/// Keys that are waited for to appear: few, so that somebody sets them soon.
+/// The number of keys that clients wait for: few, so that each is soon set.
 const AWAITED: usize = 8;
 
 /// Keys of each half of the folder that has keys of the platform.
 const HALF: usize = 4;
 
 impl Worker {
-    /// Waits for something, or lets somebody else's wait end.
+    /// Waits for a key, or ends the wait of another client.
     pub(super) fn wait(&mut self) -> Call {
         let key = self.key("/e/", AWAITED);
         match self.random.u8(..9) {

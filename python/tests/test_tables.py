@@ -58,6 +58,27 @@ class Tables(Base):
         with self.assertRaises(ValueError):
             self.kv.load("/in", [{"k": 1}, {"k": 1}], key="k")
 
+    def test_rows_of_an_earlier_table_are_replaced_as_the_command_line_replaces_them(self) -> None:
+        earlier = [{"name": f"run{number}", "n": number} for number in range(205)]
+        for options, named in (([], {}), (["--key", "name"], {"key": "name"})):
+            for folder in ("/cli", "/py"):
+                self.kv.load(folder, earlier, **named)
+                for beside in ("note", "7/log", "a/b/c"):
+                    self.kv[f"{folder}/{beside}"] = "kept"
+            self.server.command(
+                self.user, "kv", "load", "/cli/", "-", "--quiet", "--replace", *options, text="name,n\nrun1,5\nnew,6\n"
+            )
+            loaded = self.kv.load("/py", [{"name": "run1", "n": 5}, {"name": "new", "n": 6}], replace=True, **named)
+            # Of 205 numbers, 1 and 2 are rows of the new table. Of 205 names one is, and `note`, `1` and `2` are as
+            # deep as a row.
+            self.assertEqual((loaded.stored, loaded.removed), (2, 207 if named else 203))
+            of_command = {key[len("/cli") :]: bytes(value) for key, value in self.kv.items("/cli/")}
+            self.assertEqual({key[len("/py") :]: bytes(value) for key, value in self.kv.items("/py/")}, of_command)
+            self.assertEqual(len(of_command), 4 if named else 5)
+        with self.assertRaises(ValueError):
+            self.kv.load("/py", [], replace=True)
+        self.assertEqual(self.kv.count("/py/"), 4)
+
     def test_rows_are_gathered_as_the_command_line_gathers_them(self) -> None:
         self.kv.load("/in", [{"key": 1, "loss": 0.5}, {"x": [1, 2]}, {"loss": 3}])
         self.kv["/in/other"] = "text"

@@ -29,6 +29,7 @@ const LIBRARY: Environment = Environment {
     folder: "python",
     packages: &[
         "mypy==2.4.1",
+        "pyright==1.1.414",
         "ruff==0.17.5",
         "hatchling==1.33.0",
         "pytest==9.2.0",

@@ -184,6 +184,13 @@ fn types_and_style_are_checked() {
             .current_dir(&library);
         println!("{}", text(succeed(&mut check)));
     }
+    let mut check = Command::new(python::with_tools());
+    check
+        .args(["-m", "pyright", "--pythonpath"])
+        .arg(python::with_tools())
+        .env("PYRIGHT_PYTHON_IGNORE_WARNINGS", "1")
+        .current_dir(&library);
+    println!("{}", text(succeed(&mut check)));
 }
 
 #[test]

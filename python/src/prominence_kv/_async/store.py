@@ -92,9 +92,11 @@ class Store(KeyMethods, ListMethods, WaitMethods):
         pad: bool = False,
         ttl: Ttl = None,
         if_absent: bool = False,
+        replace: bool = False,
     ) -> Loaded:
-        pairs = tables.pairs(folder_of(self.key(folder)), tables.records(rows), key=key, start=start, pad=pad)
-        return await self._driver.run(tables.load(self._core, pairs, ttl=ttl, if_absent=if_absent))
+        naming, below = tables.Naming(key, start, pad), folder_of(self.key(folder))
+        loading = tables.load(self._core, below, rows, naming=naming, ttl=ttl, if_absent=if_absent, replace=replace)
+        return await self._driver.run(loading)
 
     async def table(self, prefix: str, *, join: Optional[str] = None, bare: bool = False) -> list[dict[str, Any]]:
         results, inputs = self._prefix(prefix), None

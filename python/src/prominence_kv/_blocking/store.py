@@ -109,18 +109,21 @@ class Store(KeyMethods, ListMethods, WaitMethods):
         pad: bool = False,
         ttl: Ttl = None,
         if_absent: bool = False,
+        replace: bool = False,
     ) -> Loaded:
         """A key for each row, as `prominence kv load` makes them: `folder/1`, `folder/2` and so on, with the JSON
         object of the row. Rows are mappings, or a table of pandas or polars. `key` names the column that names the
-        keys; `start` is the first number; `pad` writes zeros before numbers.
+        keys; `start` is the first number; `pad` writes zeros before numbers. `replace` then deletes the rows of an
+        earlier table below the folder: other numbers, or with `key` other keys as deep as the rows'.
 
         >>> kv.load("/in", [{"lr": 0.1}, {"lr": 0.2}]).stored
         2
         >>> kv["/in/2"].json()
         {'lr': 0.2}
         """
-        pairs = tables.pairs(folder_of(self.key(folder)), tables.records(rows), key=key, start=start, pad=pad)
-        return self._driver.run(tables.load(self._core, pairs, ttl=ttl, if_absent=if_absent))
+        naming, below = tables.Naming(key, start, pad), folder_of(self.key(folder))
+        loading = tables.load(self._core, below, rows, naming=naming, ttl=ttl, if_absent=if_absent, replace=replace)
+        return self._driver.run(loading)
 
     def table(self, prefix: str, *, join: Optional[str] = None, bare: bool = False) -> list[dict[str, Any]]:
         """Rows of all values under a prefix, as `prominence kv gather` makes them: `key`, `job`, `modified`, and the

@@ -104,7 +104,7 @@ def refusal(answer: Answer, request: Request, url: str) -> StoreError:
     # A server that does not say leaves it open with its own failures.
     may_have = bool(body.get("may_have_happened", answer.status >= 500)) and not request.reads
     open_kinds = (errors.Unavailable, ServerError)
-    revision = body.get("revision")
+    revision: Any = body.get("revision")
     if kind is errors.Gone:
         oldest = answer.header("prominence-oldest-revision")
         revision = int(oldest) if oldest is not None and oldest.isdigit() else None

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Optional
 
 from ..errors import Conflict
 from . import writes
+from .listing import Pages, Query
 from .names import key_of
 from .persist import Core
 from .value import content_of_detail, dumps
@@ -31,6 +33,8 @@ class Loaded:
     stored: int
     existing: int
     """Rows that `if_absent` left out because their keys exist."""
+    removed: int
+    """Rows of an earlier table that `replace` removed."""
 
 
 class _Member(NamedTuple):
@@ -144,10 +148,17 @@ def records(rows: Any) -> list[Mapping[str, Any]]:
     return list(rows)
 
 
-def pairs(
-    folder: str, rows: list[Mapping[str, Any]], *, key: Optional[str], start: int, pad: bool
-) -> list[tuple[Any, str]]:
+class Naming(NamedTuple):
+    """How rows are named: by a column, or by numbers."""
+
+    key: Optional[str]
+    start: int
+    pad: bool
+
+
+def _pairs(folder: str, rows: list[Mapping[str, Any]], naming: Naming) -> list[tuple[Any, str]]:
     """The key and the JSON of each row."""
+    key, start, pad = naming
     width = len(str(start + max(len(rows) - 1, 0))) if pad else 1
     made = []
     seen = set()
@@ -162,10 +173,17 @@ def pairs(
     return made
 
 
-def load(core: Core, rows: list[tuple[Any, str]], *, ttl: Ttl, if_absent: bool) -> Operation[Loaded]:
-    """Stores rows in batches. Each batch is one commit; the table is not."""
+def load(
+    core: Core, folder: str, rows: Any, *, naming: Naming, ttl: Ttl, if_absent: bool, replace: bool
+) -> Operation[Loaded]:
+    """Stores rows in batches. Each batch is one commit; the table is not. With `replace`, rows of an earlier table go
+    once all new ones are there."""
+    pairs = _pairs(folder, records(rows), naming)
+    if replace and not pairs:
+        # Nothing would be left; a table that was not read to its end looks like this too.
+        raise ValueError("the table has no rows, so nothing was stored or removed")
     stored = existing = 0
-    for group in _groups(rows):
+    for group in _groups(pairs):
         try:
             stored += yield from _store(core, group, ttl, if_absent)
         except Conflict:
@@ -175,7 +193,32 @@ def load(core: Core, rows: list[tuple[Any, str]], *, ttl: Ttl, if_absent: bool) 
                     stored += yield from _store(core, [row], ttl, if_absent)
                 except Conflict:
                     existing += 1
-    return Loaded(len(rows), stored, existing)
+    removed = 0
+    if replace:
+        removed = yield from _remove_others(core, folder, pairs, named=naming.key is not None)
+    return Loaded(len(pairs), stored, existing, removed)
+
+
+def _remove_others(core: Core, folder: str, rows: list[tuple[Any, str]], *, named: bool) -> Operation[int]:
+    """Deletes the rows of an earlier table below a folder, and says how many there were: keys that are numbers, or,
+    where a column names the keys, those as deep as the rows' own."""
+    ours = {str(key) for key, _ in rows}
+    depths = {key.count("/") for key in ours}
+
+    def is_other(key: str) -> bool:
+        is_row = key.count("/") in depths if named else re.fullmatch("[0-9]+", key[len(folder) :]) is not None
+        return is_row and key not in ours
+
+    removed = 0
+    pages = Pages(core, Query(folder, one_level=not named))
+    while pages.more:
+        page = yield from pages.next_page()
+        others = [key for key in page if is_other(key)]
+        for start in range(0, len(others), writes.MAX_OPERATIONS):
+            deletes = [{"delete": key} for key in others[start : start + writes.MAX_OPERATIONS]]
+            yield from writes.batch(core, [], deletes)
+        removed += len(others)
+    return removed
 
 
 def _store(core: Core, group: list[tuple[Any, str]], ttl: Ttl, if_absent: bool) -> Operation[int]:

@@ -1,4 +1,4 @@
-//! Appends to a growing file that are synced together: the least that any durable write has to do.
+//! Appends to a growing file, synced in groups: the minimal cost of a durable write.
 
 use std::fs::File;
 use std::io::{self, Write as _};
@@ -12,22 +12,22 @@ use tokio::sync::oneshot;
 use crate::measure::{milliseconds, note, note_times};
 use crate::{Load, names};
 
-/// Another file is begun after this much, so that a long run doesn't fill the disk. A file that is
-/// written over would be faster by a third than one that grows.
+/// The size at which another file is begun, so that a long run doesn't fill the disk. Files grow, since overwriting a
+/// file would be a third faster.
 const MAX_FILE_BYTES: u64 = 4 << 30;
 
-/// A file that is appended to and synced.
+/// A file for appends, which is synced after each.
 pub(crate) struct Appender {
     path: PathBuf,
     file: File,
     length: u64,
 }
 
-/// A value, and whom to tell once it is durable.
+/// A value, and the channel to its waiter, which is notified when the value is durable.
 pub(crate) type Record<V> = (V, oneshot::Sender<()>);
 
 impl Appender {
-    /// Makes the file, empty.
+    /// Creates the file, empty.
     pub(crate) fn create(path: &Path) -> io::Result<Self> {
         Ok(Self {
             path: path.to_owned(),
@@ -47,8 +47,8 @@ impl Appender {
         Ok(())
     }
 
-    /// Writes whatever waits in one go and syncs once, as a store's committer does, and gives back
-    /// the waiters of each group, until nobody can send any more. Who still waits when it fails hears of that.
+    /// Writes all waiting values at once and syncs, as a store's committer does, and passes on the waiters of each
+    /// group, until all senders are dropped. After an error the waiters' channels are closed.
     pub(crate) fn append_groups<V: AsRef<[u8]>>(
         &mut self,
         received: Receiver<Record<V>>,
@@ -70,8 +70,7 @@ impl Appender {
     }
 }
 
-/// Appends as fast as the disk does it: each of some threads hands a fresh value to one appender and waits for
-/// it to be durable.
+/// Appends as fast as the disk allows: each thread passes a fresh value to one appender and waits until it is durable.
 pub(crate) fn measure(load: &Load) -> anyhow::Result<()> {
     let mut file = Appender::create(&load.scratch.join("append"))?;
     let (records, received) = sync_channel(usize::try_from(load.connections)?);
@@ -87,7 +86,7 @@ pub(crate) fn measure(load: &Load) -> anyhow::Result<()> {
         drop(records);
         file.append_groups(received, |waiters| {
             for waiter in waiters {
-                // The writer waits for it, and is there until then.
+                // The writer waits for this and can't have ended.
                 let _ = waiter.send(());
             }
         })?;
@@ -101,7 +100,7 @@ pub(crate) fn measure(load: &Load) -> anyhow::Result<()> {
     note_times("", times)
 }
 
-/// Hands over fresh values one after the other, and says how long each took.
+/// Passes on fresh values, one after another, and returns the time of each.
 fn write(
     seed: u64,
     bytes: usize,

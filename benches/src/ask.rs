@@ -1,4 +1,4 @@
-//! Single requests whose time or answer matters, and the command line; rates are wrk's part.
+//! Requests of which the time or the answer matters, and the command line; wrk measures rates.
 
 use std::process::Command;
 use std::sync::Arc;
@@ -14,14 +14,15 @@ use crate::client::{Client, all};
 use crate::measure::{milliseconds, note, note_times, percentile};
 use crate::{Load, names};
 
-/// Keys on the largest page.
+/// The number of keys on the largest page.
 const PAGE_KEYS: usize = 10_000;
 
-/// Others who get and set keys of their own beside a deletion, and how much earlier they begin.
+/// The number of other clients that set and get their own keys during a deletion, and the time for which they run
+/// before it.
 const OTHERS: usize = 8;
 const OTHERS_BEFORE: Duration = Duration::from_millis(500);
 
-/// Runs of the command line, and those before that are not counted.
+/// The number of runs of the command line, and of those before that are not counted.
 const RUNS: usize = 100;
 const WARM_UP: usize = 10;
 
@@ -32,9 +33,8 @@ pub(crate) async fn once(load: &Load, path: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Reads every key in pages, so that the cache, which has a limit of its own, is full and doesn't
-/// count as growth. One long listing would not do: what it grew by might never be given back,
-/// and the next one would seem to need nothing.
+/// Reads every key in pages, so that the cache, which has a limit, is full and doesn't count as growth. One long
+/// listing would not do: its memory might never be freed, and the next listing would use it again.
 pub(crate) async fn every_page(load: &Load, folders: u64) -> anyhow::Result<()> {
     let mut connection = load.client()?.connect().await?;
     for number in (0..load.keys).step_by(PAGE_KEYS) {
@@ -45,7 +45,7 @@ pub(crate) async fn every_page(load: &Load, folders: u64) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// A listing with one JSON value a line: when the first byte came, and lines a second.
+/// A listing with one JSON value a line: the time of the first byte, and lines a second.
 pub(crate) async fn stream(load: &Load, path: &str, expected: usize) -> anyhow::Result<()> {
     let lines = Some((ACCEPT, "application/x-ndjson"));
     let started = Instant::now();
@@ -62,13 +62,13 @@ pub(crate) async fn stream(load: &Load, path: &str, expected: usize) -> anyhow::
         }
     }
     let seconds = started.elapsed().as_secs_f64();
-    ensure!(lines == expected, "{lines} of {expected} lines came");
+    ensure!(lines == expected, "received {lines} of {expected} lines");
     note("median", milliseconds(first_byte.context("no body")?));
     note("rate", lines as f64 / seconds);
     Ok(())
 }
 
-/// Deletes a prefix of so many keys, while others get and set keys of their own.
+/// Deletes a prefix with this number of keys, while other clients set and get their own keys.
 pub(crate) async fn delete(load: &Load, prefix: &str, expected: &str) -> anyhow::Result<()> {
     let client = Client::new(&load.url, &names::token(&load.data, "others")?)?;
     let ended = Arc::new(AtomicBool::new(false));
@@ -97,7 +97,7 @@ pub(crate) async fn delete(load: &Load, prefix: &str, expected: &str) -> anyhow:
     let until = Instant::now();
     ended.store(true, Ordering::Relaxed);
     let mut answers = all(others).await?.concat();
-    // Those that were under way at any time of the deletion.
+    // Only requests that overlapped with the deletion count.
     answers.retain(|(from, to)| *from < until && *to > started);
     let mut times: Vec<_> = answers
         .iter()
@@ -118,7 +118,7 @@ pub(crate) async fn batches(load: &Load) -> anyhow::Result<()> {
     load.client()?.connect().await?.set_all(entries).await
 }
 
-/// `prominence kv get` from its start to its end, as a shell would see it.
+/// Runs `prominence kv get`, and measures the whole process.
 pub(crate) fn kv_get(load: &Load) -> anyhow::Result<()> {
     let mut times = Vec::new();
     for _ in 0..WARM_UP + RUNS {
@@ -132,8 +132,8 @@ pub(crate) fn kv_get(load: &Load) -> anyhow::Result<()> {
     note_times("", times.split_off(WARM_UP))
 }
 
-/// `prominence kv load` of a table, from its start to its end; and a client that sends the same rows in batches,
-/// and reads no table.
+/// Runs `prominence kv load` of a table, and measures the whole process; then a client that sends the same rows in
+/// batches without reading a table.
 pub(crate) async fn kv_load(load: &Load, rows: usize) -> anyhow::Result<()> {
     let table = load.scratch.join("table.csv");
     let lines = (1..=rows).map(|row| format!("{row},0.{row:06},run {row}\n"));
@@ -162,7 +162,7 @@ pub(crate) async fn kv_load(load: &Load, rows: usize) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The command line, which is built beside this program, as the user of the load.
+/// The command line, which is built into the same folder as this program, as the user of the load.
 fn command_line(load: &Load) -> anyhow::Result<Command> {
     let mut command = Command::new(std::env::current_exe()?.with_file_name("prominence"));
     command

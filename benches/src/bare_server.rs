@@ -1,8 +1,8 @@
-//! hyper with next to nothing behind it: the limit for a server.
+//! hyper with almost no code behind it: the limit for a server.
 //!
-//! It answers every GET with the same kilobyte from memory. With a folder it also answers every POST
-//! and PUT, once the body is appended to a growing file there and synced, together with whatever other
-//! bodies wait. Answers have the headers that the server has, so that as many bytes are made and read.
+//! It answers every GET with the same kilobyte from memory. With a folder it also answers every POST and PUT, after the
+//! body is appended to a growing file there and synced, together with the other waiting bodies. Answers have the same
+//! headers as the server's, so that the same number of bytes is written and read.
 
 use std::convert::Infallible;
 use std::path::Path;
@@ -21,10 +21,10 @@ use tokio::sync::oneshot;
 
 use crate::append::{Appender, Record};
 
-/// Bodies that may wait for the appender: as many as the store lets wait.
+/// Bodies that may wait for the appender: the same number as in the store's queue.
 const MAX_WAITING: usize = 4_096;
 
-/// Of an answer with a value, besides those of every answer. `Date` and `Content-Length` are hyper's.
+/// Headers of an answer with a value, beside those of every answer. hyper adds `Date` and `Content-Length`.
 const VALUE_HEADERS: &[(&str, &str)] = &[
     ("content-type", "text/plain; charset=utf-8"),
     ("last-modified", "Mon, 30 Nov 2026 15:10:16 GMT"),
@@ -32,11 +32,11 @@ const VALUE_HEADERS: &[(&str, &str)] = &[
     ("prominence-modified", "2026-11-30T15:10:16.596Z"),
 ];
 
-/// Of the answer to a write, and its body.
+/// Headers of the answer to a write, and its body.
 const WRITE_HEADERS: &[(&str, &str)] = &[("content-type", "application/json")];
 const WRITE_BODY: &str = r#"{"key":"/k/00012345","revision":123456}"#;
 
-/// Of every answer.
+/// Headers of every answer.
 const HEADERS: &[(&str, &str)] = &[
     ("etag", "\"123456\""),
     ("cache-control", "private, no-cache"),
@@ -46,17 +46,17 @@ const HEADERS: &[(&str, &str)] = &[
 
 type Appends = SyncSender<Record<Bytes>>;
 
-/// Starts the thread that appends. Whoever waits is answered an error once it has ended.
+/// Starts the thread that appends. After it has ended, waiting requests are answered with an error.
 fn appender(folder: &Path) -> anyhow::Result<Appends> {
     let mut file = Appender::create(&folder.join("append"))?;
     let (appends, received) = sync_channel(MAX_WAITING);
     let runtime = Handle::current();
     std::thread::spawn(move || {
         file.append_groups(received, |waiters| {
-            // From the runtime, which is so woken once for a group.
+            // The runtime is woken only once for a group when a task of it notifies the waiters.
             runtime.spawn(async move {
                 for waiter in waiters {
-                    // The client has closed the connection.
+                    // This fails where the client has closed the connection.
                     let _ = waiter.send(());
                 }
             });
@@ -65,7 +65,7 @@ fn appender(folder: &Path) -> anyhow::Result<Appends> {
     Ok(appends)
 }
 
-/// Serves until it is killed; appends to a file in the folder, where there is one.
+/// Serves until it is killed; appends to a file in the folder, if there is one.
 pub(crate) async fn serve(folder: Option<&Path>) -> anyhow::Result<()> {
     let appends = folder.map(appender).transpose()?;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
@@ -80,7 +80,7 @@ pub(crate) async fn serve(folder: Option<&Path>) -> anyhow::Result<()> {
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
                 .serve_connection(TokioIo::new(stream), service);
-            // The load generator ends connections as it likes.
+            // An error here means that the load generator has closed the connection.
             let _ = connection.await;
         });
     }

@@ -1,4 +1,4 @@
-//! A client with as many connections as one likes, each of which does one thing at a time.
+//! A client with any number of connections, each of which sends one request at a time.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-/// Connections that are opened at the same time: fewer than a listener lets wait.
+/// The number of connections that are opened at the same time: less than a listener's backlog.
 const OPENING: usize = 128;
 
 /// One user of a server; cheap to clone.
@@ -31,19 +31,21 @@ struct Inner {
     opening: Semaphore,
 }
 
-/// A connection that is kept.
+/// A connection that is kept open.
 pub(crate) struct Connection {
     client: Client,
     sender: SendRequest<Full<Bytes>>,
 }
 
 impl Client {
-    /// A user of the server that has its keys at `url`, which names an address.
+    /// A user of the server at `url`, the URL of all keys, which must have an IP address.
     pub(crate) fn new(url: &str, token: &str) -> anyhow::Result<Self> {
-        let rest = url.strip_prefix("http://").context("the URL has no http")?;
+        let rest = url
+            .strip_prefix("http://")
+            .context("the URL is not an http URL")?;
         let (address, base) = rest.split_once('/').context("the URL has no path")?;
         Ok(Self(Arc::new(Inner {
-            address: address.parse().context("the URL names no address")?,
+            address: address.parse().context("the URL has no IP address")?,
             base: format!("/{base}"),
             host: HeaderValue::try_from(address)?,
             authorization: HeaderValue::try_from(format!("Bearer {token}"))?,
@@ -57,7 +59,7 @@ impl Client {
         let stream = TcpStream::connect(self.0.address).await?;
         stream.set_nodelay(true)?;
         let (sender, connection) = handshake(TokioIo::new(stream)).await?;
-        // Whoever uses the connection hears of its end.
+        // An error of the connection is returned by its next request.
         tokio::spawn(connection);
         Ok(Connection {
             client: self.clone(),
@@ -65,7 +67,7 @@ impl Client {
         })
     }
 
-    /// Opens connections, and starts something on each of them.
+    /// Opens connections, and then starts a task on each of them.
     pub(crate) async fn start<T, F>(
         &self,
         connections: usize,
@@ -82,7 +84,7 @@ impl Client {
         Ok(opened.into_iter().map(ask).collect())
     }
 
-    /// How many requests of a kind the server holds, by its own count.
+    /// The number of requests of a kind that the server holds, from its metrics.
     pub(crate) async fn held(&self, kind: &str) -> anyhow::Result<usize> {
         let mut connection = self.connect().await?;
         let request = Request::get("/metrics");
@@ -96,7 +98,7 @@ impl Client {
     }
 }
 
-/// What each of some tasks came to.
+/// The results of tasks.
 pub(crate) async fn all<T: 'static>(
     mut tasks: JoinSet<anyhow::Result<T>>,
 ) -> anyhow::Result<Vec<T>> {
@@ -108,7 +110,7 @@ pub(crate) async fn all<T: 'static>(
 }
 
 impl Connection {
-    /// Sends a request, and leaves the answer's body to be read as it comes. `path` follows the URL of all keys.
+    /// Sends a request, and returns its answer with a body that is not read yet. `path` follows the URL of all keys.
     pub(crate) async fn open(
         &mut self,
         method: Method,
@@ -138,7 +140,7 @@ impl Connection {
         Ok(Response::from_parts(head, body))
     }
 
-    /// Gets what has to be there.
+    /// Gets a key that has to exist.
     pub(crate) async fn get(&mut self, path: &str) -> anyhow::Result<Bytes> {
         let answer = self.ask(Method::GET, path, None, "").await?;
         ensure!(answer.status().is_success(), "{path}: {answer:?}");
@@ -152,7 +154,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Sets many keys to JSON strings, as many in one commit as there may be, one commit after another.
+    /// Sets keys to JSON strings in batches of the largest size, one after another.
     pub(crate) async fn set_all(
         &mut self,
         entries: impl Iterator<Item = (String, String)>,
@@ -179,7 +181,7 @@ impl Connection {
             .header(HOST, &inner.host)
             .header(AUTHORIZATION, &inner.authorization)
             .body(Full::new(body))?;
-        // The connection has to take note of the end of the answer before.
+        // The connection is ready only after the end of the answer before.
         self.sender.ready().await?;
         Ok(self.sender.send_request(request).await?)
     }

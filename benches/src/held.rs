@@ -1,8 +1,8 @@
-//! Many requests that are held at once, at a running server.
+//! Many requests that a running server holds at once.
 //!
-//! Each listener has a connection of its own and tells of every key that reaches it. Figures come first, then
-//! `ready`. From then on the load is kept up, so that something else can be measured beside it, until standard
-//! input ends.
+//! Each listener has a connection of its own, and sends an event for every key that it receives. The program prints
+//! figures first, then `ready`. After that it keeps the load up until its standard input ends, so that another load can
+//! be measured beside it.
 
 pub(crate) mod claims;
 pub(crate) mod waits;
@@ -22,30 +22,31 @@ use crate::Load;
 use crate::client::{Client, Connection, all};
 use crate::measure::{self, milliseconds, note, note_times};
 
-/// How long something that has to happen may take before the measurement has failed.
+/// The time limit for anything that has to happen.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How often it is looked whether something has happened.
+/// The interval between checks of the number of held requests.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-/// Keys that are set in a second where delays are measured, and their values, which nobody reads.
+/// The number of keys that are set in a second where delays are measured, and their values, which nobody reads.
 const PACE: u32 = 200;
 const VALUE: &[u8] = &[b'x'; 100];
 
-/// A key that reached a listener.
+/// A listener has received a key.
 struct Event {
     /// The number of the key, or of the listener where each has a key of its own.
     number: usize,
     at: Instant,
 }
 
-/// Sends events, or the reason why there will be no more.
+/// Sends events, or the error that ended a listener.
 type Events = UnboundedSender<anyhow::Result<Event>>;
 
 struct Listeners(UnboundedReceiver<anyhow::Result<Event>>);
 
 impl Listeners {
-    /// Starts so many, waits until the server holds a request of each, and notes the memory that each has added.
+    /// Starts listeners, waits until the server holds a request of each, and notes the memory that the server takes for
+    /// each.
     async fn start<F>(
         load: &Load,
         (kind, figure): (&str, &str),
@@ -67,7 +68,7 @@ impl Listeners {
                     Err(error) => Err(error),
                 };
                 if let Err(error) = listened {
-                    // Where nobody wants to know any more, the measurement is over.
+                    // This fails where the measurement is over and no error matters.
                     let _ = tell.send(Err(error));
                 }
             });
@@ -78,7 +79,7 @@ impl Listeners {
         Ok(Self(told))
     }
 
-    /// Sets keys evenly for a while, each of which has to reach so many listeners once; notes how long that took.
+    /// Sets keys at an even pace; each has to be received by this number of listeners, once each. Notes the delays.
     async fn measure_delivery(
         &mut self,
         figure: &str,
@@ -95,20 +96,22 @@ impl Listeners {
             let missing = missing
                 .get_mut(event.number)
                 .filter(|missing| **missing > 0);
-            *missing.context("a key reached too many listeners")? -= 1;
+            *missing.context("too many listeners have received a key")? -= 1;
             delays.push(milliseconds(event.at - sent[event.number]));
         }
         note_times(figure, delays)
     }
 
-    /// The next event, which has to come soon.
+    /// The next event, which has to come within the time limit.
     async fn next(&mut self) -> anyhow::Result<Event> {
         let event = timeout(PATIENCE, self.0.recv()).await;
-        event.context("no event comes")?.context("no listener")?
+        event
+            .context("no event within the time limit")?
+            .context("no listener")?
     }
 }
 
-/// Waits until the server holds so many requests of a kind.
+/// Waits until the server holds this number of requests of a kind.
 async fn wait_until_held(client: &Client, kind: &str, number: usize) -> anyhow::Result<()> {
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -116,16 +119,16 @@ async fn wait_until_held(client: &Client, kind: &str, number: usize) -> anyhow::
         if held == number {
             return Ok(());
         }
-        let late = format!("{held} instead of {number} requests of kind {kind} are held");
+        let late = format!("the server holds {held} requests of kind {kind} instead of {number}");
         ensure!(Instant::now() < deadline, late);
         sleep(LOOK_EVERY).await;
     }
 }
 
-/// Keys that are set one after another, with their number at the end; no two are the same.
+/// Keys that are set one after another, each with its number at the end.
 struct Keys {
     next: AtomicUsize,
-    /// What each begins with, in turn.
+    /// The beginnings of keys, in turn.
     prefixes: Vec<String>,
 }
 
@@ -141,7 +144,7 @@ impl Keys {
     }
 }
 
-/// Sets keys at an even pace, however long each takes; answers when each was sent.
+/// Starts sets at an even pace, also while earlier ones wait for their answers; returns the start of each.
 async fn set_evenly(client: &Client, time: Duration, keys: &Keys) -> anyhow::Result<Vec<Instant>> {
     let mut ticks = interval(Duration::from_secs(1) / PACE);
     let begun = Instant::now();
@@ -168,7 +171,7 @@ async fn set_evenly(client: &Client, time: Duration, keys: &Keys) -> anyhow::Res
     Ok(sent)
 }
 
-/// Says that the load is there, and lets it go on until it is not wanted any more.
+/// Prints that the load has begun, and keeps it up until the end of standard input.
 async fn keep_up<T>(goes_on: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<()> {
     println!("ready");
     let mut rest = Vec::new();

@@ -1,9 +1,9 @@
-//! Mixed requests for a long time: at first as many as are answered, then two thirds of that rate, evenly.
+//! Mixed requests for a long time: first at the highest rate, then at two thirds of it, evenly.
 //!
-//! Of 100 requests 50 set one of the keys to a fresh value, 43 get one, 5 delete one, 2 list a page. In the
-//! even part a request counts from the moment at which it is due, so that requests that wait for a slow answer
-//! on the same connection count as slow too; the timer's millisecond counts as well. It says how each step went,
-//! and draws the steps.
+//! Of 100 requests 50 set one of the keys to a fresh value, 43 get one, 5 delete one, 2 list a page. In the even part
+//! the time of a request begins when it is due, so that requests behind a slow answer on the same connection count as
+//! slow too; the error of the timer, up to a millisecond, is included. The program prints the figures of each step, and
+//! draws them.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -21,16 +21,16 @@ use crate::measure::{self, milliseconds, note};
 use crate::plot::plot;
 use crate::{Load, names};
 
-/// Values are cut out of so many random bytes.
+/// The number of random bytes from which values are cut.
 const POOL_BYTES: usize = 1 << 20;
 
-/// How long as many are sent as are answered, and how long a step is.
+/// The time at the highest rate, and the length of a step.
 const FIRST: Duration = Duration::from_secs(60);
 const STEP_SECONDS: u32 = 10;
 
 const MEBIBYTE: f64 = 1_048_576.0;
 
-/// The figures of a step: requests a second, milliseconds, mebibytes.
+/// The figures of a step: requests a second, milliseconds, MiB.
 struct Step {
     rate: f64,
     p99: f64,
@@ -41,17 +41,17 @@ struct Step {
 /// A figure of each step.
 type Of = fn(&Step) -> f64;
 
-/// What all connections share.
+/// Shared by all connections.
 struct Mix {
     client: Client,
     pool: Bytes,
     load: Load,
 }
 
-/// How long a request took, in milliseconds; or why there are no more.
+/// The time of a request in milliseconds; or the error that ended its connection.
 type Told = anyhow::Result<f64>;
 
-/// Asks for so many minutes at the even rate, and draws the steps into a file.
+/// Sends requests at the even rate for this number of minutes, and draws the steps into a file.
 pub(crate) async fn run(load: &Load, minutes: u32, file: &Path) -> anyhow::Result<()> {
     let client = load.client()?;
     let value = "x".repeat(load.bytes);
@@ -76,7 +76,7 @@ pub(crate) async fn run(load: &Load, minutes: u32, file: &Path) -> anyhow::Resul
     Ok(())
 }
 
-/// The halves of the run beside each other: the medians of their steps.
+/// Notes the medians of the steps of each half.
 fn sum_up(steps: &[Step]) -> anyhow::Result<()> {
     let figure = |steps: &[Step], percent, of: Of| {
         let mut figures: Vec<_> = steps.iter().map(of).collect();
@@ -97,7 +97,7 @@ fn sum_up(steps: &[Step]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Requests a second where each connection sends the next one at once.
+/// Requests a second when each connection sends the next one at once.
 async fn as_many_as_can_be(mix: &Arc<Mix>) -> anyhow::Result<f64> {
     let begun = Instant::now();
     let mut told = mix.start(begun, begun + FIRST, Duration::ZERO);
@@ -109,7 +109,7 @@ async fn as_many_as_can_be(mix: &Arc<Mix>) -> anyhow::Result<f64> {
     Ok(count as f64 / begun.elapsed().as_secs_f64())
 }
 
-/// Requests at this rate; answers what each step came to.
+/// Sends requests at this rate; returns the figures of each step.
 async fn evenly(mix: &Arc<Mix>, minutes: u32, rate: f64) -> anyhow::Result<Vec<Step>> {
     let each = Duration::from_secs_f64(f64::from(mix.load.connections) / rate);
     let begun = Instant::now();
@@ -139,8 +139,8 @@ async fn evenly(mix: &Arc<Mix>, minutes: u32, rate: f64) -> anyhow::Result<Vec<S
 }
 
 impl Mix {
-    /// Starts connections that ask until then, evenly, each so long after its last request was due, or as soon as it
-    /// is answered where that is later. They tell how long after it was due each was answered.
+    /// Starts connections that send requests until then. Each request is due `each` after the one before, and is sent
+    /// then, or after the answer before if that is later. The channel gets the time from due to answer.
     fn start(
         self: &Arc<Self>,
         begun: Instant,
@@ -154,7 +154,7 @@ impl Mix {
             let random = Rng::with_seed(u64::from(number));
             tokio::spawn(async move {
                 if let Err(error) = mix.keep_pace(due, until, each, random, &tell).await {
-                    // Where nobody listens any more, the measurement is over.
+                    // This fails where the measurement is over and no error matters.
                     let _ = tell.send(Err(error));
                 }
             });
@@ -184,7 +184,7 @@ impl Mix {
         Ok(())
     }
 
-    /// One request, which has to be answered as it should.
+    /// Sends one request, which has to succeed.
     async fn ask(&self, connection: &mut Connection, random: &mut Rng) -> anyhow::Result<()> {
         let number = random.u64(..);
         let key = names::key((number >> 32) % self.load.keys, self.load.keys, 0);
@@ -200,7 +200,7 @@ impl Mix {
             _ => (Method::GET, &page, Bytes::new()),
         };
         let answer = connection.ask(method, path, None, value).await?;
-        // Whichever key was deleted may be asked for.
+        // A key may have been deleted before.
         let is_fine = answer.status().is_success() || answer.status() == StatusCode::NOT_FOUND;
         ensure!(is_fine, "{path}: {answer:?}");
         Ok(())

@@ -1,4 +1,4 @@
-//! Figures: of processes and folders, and of times; and how they are printed.
+//! Figures of processes, folders and times, and their output.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -16,17 +16,17 @@ pub(crate) fn resident(pid: u32) -> anyhow::Result<u64> {
     Ok(status.vmrss.context("the process is gone")? * 1_024)
 }
 
-/// Bytes of disk taken by a folder, in the blocks that are really used.
+/// Bytes of disk that a folder takes, in allocated blocks.
 pub(crate) fn disk(folder: &Path) -> anyhow::Result<f64> {
     fs::read_dir(folder).context("the data folder")?;
-    // Background work removes files at any time; those are counted as gone.
+    // Background work may remove files meanwhile; these are not counted.
     let entries = WalkDir::new(folder).into_iter().filter_map(Result::ok);
     let files = entries.filter(|entry| !entry.file_type().is_dir());
     let blocks = files.filter_map(|file| Some(file.metadata().ok()?.blocks()));
     Ok(blocks.sum::<u64>() as f64 * 512.0)
 }
 
-/// Lets this process have as many files open as it may.
+/// Raises this process's limit of open files to the largest that is allowed.
 pub(crate) fn raise_open_files() -> anyhow::Result<()> {
     let maximum = getrlimit(Resource::Nofile).maximum;
     let limit = Rlimit {
@@ -41,7 +41,7 @@ pub(crate) fn percentile(figures: &mut [f64], percent: usize) -> anyhow::Result<
     figures.sort_by(f64::total_cmp);
     let place = (figures.len() * percent).div_ceil(100);
     let found = figures.get(place.saturating_sub(1));
-    found.copied().context("nothing was measured")
+    found.copied().context("there are no figures")
 }
 
 /// Prints a figure.

@@ -1,15 +1,15 @@
-//! A plain plot as SVG: curves over the same time, one above the other, in colours that can be read on a dark
-//! and on a light page.
+//! A simple plot as SVG: curves over the same time, one above the other, in colours that are readable on dark and light
+//! pages.
 
 const WIDTH: f64 = 720.0;
 const PANEL_HEIGHT: f64 = 120.0;
-/// Room for the numbers at the left, and for the name above each curve.
+/// Margins for the numbers at the left, and for the name above each curve.
 const LEFT: f64 = 70.0;
 const ABOVE: f64 = 26.0;
 const RIGHT: f64 = WIDTH - 10.0;
 
-/// Draws curves, each with its name, which all take so many minutes. Each has a panel of its own, which begins at
-/// zero; its points are as far from each other.
+/// Draws curves over this number of minutes, each with its name in its own panel, which begins at zero. The points of a
+/// curve have equal distances.
 pub(crate) fn plot(minutes: u32, curves: &[(&str, Vec<f64>)]) -> String {
     let mut panels = String::new();
     let mut bottom = 0.0;
@@ -53,7 +53,7 @@ mod tests {
     #[test]
     fn a_curve_goes_from_left_to_right_with_its_highest_point_at_the_top() {
         let svg = plot(60, &[("ms", vec![5.0, 10.0, 0.0])]);
-        // 26 above the panel, 120 of it.
+        // 26 above the panel, and 120 of the panel.
         assert!(
             svg.contains("points=\"70.0,86.0 390.0,26.0 710.0,146.0\""),
             "{svg}"

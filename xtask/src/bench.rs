@@ -1,19 +1,19 @@
-//! Measures the program beside what limits it and beside its peers, in the same run, and writes
-//! docs/benchmarks.md.
+//! Measures the program and, in the same run, its peers and the hardware's limits, and writes docs/benchmarks.md.
 //!
-//! | module | its part |
+//! | module | contents |
 //! | --- | --- |
-//! | `rows.toml`, `rows`, `line` | every row: what it starts and asks, what is shown, and every target |
-//! | `sides` | carries out what a row says |
-//! | `lab` | what all rows share: time, scale, scratch folders, commands |
-//! | `stores` | stores of up to ten million keys, prepared once |
-//! | `subject` | what is measured |
-//! | `load` | what asks |
-//! | `instructions` | where instructions go |
+//! | `rows.toml`, `rows`, `line` | every row: the programs that it starts, the figures that it shows, and every target
+//! |
+//! | `sides` | carries out a row |
+//! | `lab` | used by all rows: time, scale, scratch folders, commands |
+//! | `stores` | stores of up to ten million keys, filled once |
+//! | `subject` | a measured server |
+//! | `load` | load generators |
+//! | `instructions` | instructions of one request, by part of the program |
 //! | `figures`, `report` | medians, verdicts, the page |
 //!
-//! Speeds on shared machines drift; what counts is the ratio within one round. The rows take
-//! turns, and the median of all rounds is written down.
+//! Speeds on shared machines vary with time, but the ratio of two speeds in one round hardly does. So every round
+//! measures every row, and the page has the median of all rounds.
 
 mod figures;
 mod instructions;
@@ -38,14 +38,14 @@ use rows::{Catalogue, Row};
 /// Options of `cargo xtask bench`.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Rows whose name contains one of these words; where there is none, all but those that take long.
+    /// Only the rows whose name contains one of these words [default: all rows except those that take long].
     names: Vec<String>,
 
     /// List the rows and measure nothing.
     #[arg(long)]
     list: bool,
 
-    /// Rounds; the median of them is written down.
+    /// Number of rounds; the page has their median.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
 
@@ -53,35 +53,35 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     seconds: u32,
 
-    /// Minutes of the row `long-run`, after the one that finds the rate.
+    /// Minutes of the row `long-run`, after the minute that finds the rate.
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..))]
     minutes: u32,
 
-    /// How large the stores are; small ones are for trying this out and are not written down.
+    /// Size of the stores; small ones are for experiments, and their figures are not written to the page.
     #[arg(long, value_enum, default_value_t)]
     scale: Scale,
 
-    /// Print the table and leave docs/benchmarks.md as it is.
+    /// Print the table, and do not change docs/benchmarks.md.
     #[arg(long)]
     no_write: bool,
 
-    /// Measure nothing, and write docs/benchmarks.md again from what it holds, with today's targets.
+    /// Measure nothing, and write docs/benchmarks.md again from its own figures, with the present targets.
     #[arg(long, conflicts_with = "no_write")]
     no_measure: bool,
 
-    /// Use stores prepared earlier although the engine has changed since.
+    /// Use the prepared stores even if the engine has changed since.
     #[arg(long)]
     keep_data: bool,
 }
 
 impl Options {
-    /// Small stores are for trying things out, so what they come to isn't written down.
+    /// True if the page is written. Figures of small stores are not comparable with those on the page.
     fn writes(&self) -> bool {
         self.scale == Scale::Full && !self.no_write
     }
 }
 
-/// What one row came to.
+/// The figures of one row, or its failure.
 pub(crate) struct Outcome<'a> {
     row: &'a Row,
     rounds: Vec<Figures>,
@@ -107,7 +107,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let outcomes = measure(&lab, &rows, options.rounds);
     println!("\n{}", report::table(&outcomes));
     if options.scale == Scale::Small {
-        println!("Stores held a hundredth of the keys that the lines speak of.");
+        println!("Stores had a hundredth of the keys that the lines name.");
     }
     if options.writes() {
         write(&catalogue, &outcomes, options)?;
@@ -138,7 +138,7 @@ fn wanted(row: &Row, options: &Options) -> bool {
     names.iter().any(|word| row.name.contains(word.as_str()))
 }
 
-/// The first two in one command, because what two packages share is built with the features of both.
+/// The first two in one command, because cargo builds dependencies that two packages share with the features of both.
 fn build() -> anyhow::Result<()> {
     let ours = "-p prominence -p prominence-bench --features prominence/etcd";
     let bare = "-p prominence-engines --example bare_etcd --features etcd";
@@ -150,8 +150,8 @@ fn build() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Measures the rows in turn. One that fails is left aside from then on; after an hour of
-/// measuring, the others are still wanted.
+/// Measures the rows in turn. A row that fails is not measured again, and the others go on: the error must not cost the
+/// result of an hour.
 fn measure<'a>(lab: &Lab, rows: &[&'a Row], rounds: u32) -> Vec<Outcome<'a>> {
     let outcomes = rows.iter().map(|row| Outcome {
         row,
@@ -186,9 +186,9 @@ fn measure<'a>(lab: &Lab, rows: &[&'a Row], rounds: u32) -> Vec<Outcome<'a>> {
     outcomes
 }
 
-/// Every figure that the row's lines show, or the reason why it can't be had.
+/// Every figure of the row's lines, or the reason why it is not available.
 fn measure_once(lab: &Lab, row: &Row) -> anyhow::Result<Figures> {
-    // What others have written must not slow this one down.
+    // Writes of the row before must not slow this one down.
     stores::settle_disk()?;
     let absent = row.absent.iter();
     let absent = absent.map(|(name, reason)| (name.clone(), Err(reason.clone())));

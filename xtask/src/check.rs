@@ -1,13 +1,13 @@
 //! `cargo xtask check`: format, lints and the fast tests of the packages that a change touches.
 //!
-//! | module | its part |
+//! | module | contents |
 //! | --- | --- |
 //! | `changes` | the files that have changed, as git lists them |
 //! | `touched` | the packages that they touch, directly or by dependency |
 //! | `hook` | the git hook that runs the check before each commit |
 //!
-//! Every command names the whole workspace: cargo builds shared dependencies with other features where
-//! fewer packages are named, and would build them again. What is not touched is built already.
+//! Every command names the whole workspace: with fewer packages, cargo would choose other features of shared
+//! dependencies and build them again. Packages that are not touched are built already.
 
 mod changes;
 mod hook;
@@ -32,7 +32,7 @@ const PROGRAMS: [&str; 2] = ["prominence", "xtask"];
 /// Options of `cargo xtask check`.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Check what has changed since HEAD left this revision; HEAD where there is no such revision.
+    /// Check the changes since HEAD left this revision, or since HEAD if there is no such revision.
     #[arg(long, default_value = "main", value_name = "REVISION")]
     base: String,
 
@@ -83,8 +83,8 @@ struct Test {
     folder: PathBuf,
 }
 
-/// Builds the unit tests of the workspace where a package is touched, and the tests of rules; answers those
-/// that are to run.
+/// Builds the unit tests of the workspace if a package is touched, and the tests of rules; returns those that are to
+/// run.
 fn tests(metadata: &Metadata, touched: &Touched) -> anyhow::Result<Vec<Test>> {
     let mut build = sh::cargo();
     build.args(["test", "--workspace", "--all-features", "--no-run"]);

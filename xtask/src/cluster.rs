@@ -1,4 +1,4 @@
-//! A cluster to try things on: three etcd nodes, and three servers over them.
+//! A cluster for experiments: three etcd nodes, and three servers over them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,16 +12,16 @@ use prominence_cluster::process::{Process, State};
 
 use crate::sh;
 
-/// Servers, and nodes below them.
+/// The number of servers, and of nodes.
 const SERVERS: u16 = 3;
 
-/// The longest time until a server answers, on a busy machine.
+/// The time limit until a server answers, on a busy machine.
 const READY_WITHIN: Duration = Duration::from_secs(60);
 
 /// Options of `cargo xtask cluster`.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// The folder of the cluster until it goes down [default: target/cluster].
+    /// The folder of the cluster while it exists [default: target/cluster].
     #[arg(long, value_name = "FOLDER", global = true)]
     folder: Option<PathBuf>,
 
@@ -33,21 +33,21 @@ pub(crate) struct Options {
 enum Action {
     /// Start three etcd nodes and three servers, and print how to use them.
     Up(Up),
-    /// End everything, and remove what it kept.
+    /// End all processes, and remove the cluster's folder.
     Down,
-    /// Say what runs.
+    /// Show the state of every node and server.
     Status,
-    /// End a node, or a server, at once.
+    /// Kill a node or a server.
     Kill(Which),
-    /// Let one stand still.
+    /// Stop a node or a server (SIGSTOP).
     Pause(Which),
-    /// Let one go on that stands still.
+    /// Continue a node or a server that is stopped.
     Resume(Which),
-    /// Start one again that was ended.
+    /// Start a node or a server that has ended.
     Restart(Which),
-    /// Cut a node off from everybody (needs `up --networks`).
+    /// Disconnect a node from all others and from the servers (needs `up --networks`).
     Cut(Which),
-    /// End that.
+    /// Connect a node again.
     Join(Which),
 }
 
@@ -57,15 +57,15 @@ struct Up {
     #[arg(long, default_value_t = 8081)]
     port: u16,
 
-    /// Whom the printed token is for.
+    /// User of the printed token.
     #[arg(long, default_value = "me")]
     user: String,
 
-    /// Give each node a network of its own, from which it can be cut off (needs root).
+    /// Give each node a network of its own, which `cut` can disconnect (needs root).
     #[arg(long)]
     networks: bool,
 
-    /// A program that is built already, instead of building one.
+    /// An executable to use instead of building one.
     #[arg(long, value_name = "FILE")]
     program: Option<PathBuf>,
 }
@@ -98,7 +98,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     }
 }
 
-/// A cluster that runs.
+/// A running cluster.
 struct Stage {
     folder: PathBuf,
 }
@@ -117,7 +117,7 @@ impl Stage {
         };
         let started = self.start(up, &program);
         if started.is_err() {
-            // Half a cluster would only be in the way.
+            // Without this, the next `up` would be refused because of the incomplete cluster.
             self.down()?;
         }
         started
@@ -149,7 +149,7 @@ impl Stage {
         self.explain(program, &up.user)
     }
 
-    /// Prints what a shell can take.
+    /// Prints the commands that set the URL and the token in a shell.
     fn explain(&self, program: &Path, user: &str) -> anyhow::Result<()> {
         let mut token = Command::new(program);
         token
@@ -196,7 +196,7 @@ impl Stage {
         Ok(())
     }
 
-    /// Does something to a node or a server.
+    /// Calls the function for a node or that for a server.
     fn change(
         &self,
         which: &Which,
@@ -216,11 +216,11 @@ impl Stage {
         which: &Which,
         change: impl FnOnce(&prominence_cluster::network::Network, u8) -> anyhow::Result<()>,
     ) -> anyhow::Result<()> {
-        ensure!(!which.server, "only nodes can be cut off");
+        ensure!(!which.server, "only nodes can be disconnected");
         let node = u8::try_from(which.number()? - 1)?;
         let nodes = self.cluster()?;
         let network = nodes.network();
-        let network = network.context("it was started without --networks")?;
+        let network = network.context("the cluster was started without --networks")?;
         change(network, node)
     }
 
@@ -236,7 +236,7 @@ impl Stage {
             .args(["--listen", &format!("127.0.0.1:{port}"), "--data-dir"])
             .arg(&data);
         if number > 1 {
-            // The first has made it.
+            // The first server has created it.
             serve.arg("--secret-file").arg(self.secret());
         }
         let mut server = self.server(number);
@@ -247,7 +247,7 @@ impl Stage {
             Ok(ureq::get(&ready).call().is_ok())
         });
         answers.with_context(|| server.last_words())?;
-        // When it is started again, clients should find it where it was.
+        // After a restart, the server must have the same address for its clients.
         let url = self.url(number)?;
         let port = url
             .rsplit(':')
@@ -305,7 +305,7 @@ impl Which {
     }
 }
 
-/// Builds the program as it is meant to be used.
+/// Builds the release executable.
 fn build() -> anyhow::Result<PathBuf> {
     let mut build = sh::cargo();
     build.args(["build", "--release", "-p", "prominence"]);

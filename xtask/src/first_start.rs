@@ -1,8 +1,8 @@
 //! `cargo xtask first-start`: the first command of the README, on a machine without `protoc`.
 //!
-//! The command is taken from the README and run with a search path that has every program of this
-//! machine except `protoc`, and with an empty target folder, so that no earlier build helps. Then
-//! the lines that the README shows next are run against the server.
+//! The command is taken from the README and run with a search path that has every program of this machine except
+//! `protoc`, and with an empty target folder, so that no earlier build helps. Then the README's next lines are run
+//! against the server.
 
 use std::collections::HashSet;
 use std::ffi::OsString;
@@ -62,7 +62,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// This build has no etcd engine, and says in one sentence how to get it.
+/// Checks that this build has no etcd engine, and names the feature that adds it.
 fn refuses_etcd(program: &Path) -> anyhow::Result<()> {
     let serve = [
         "serve",
@@ -83,7 +83,7 @@ fn refuses_etcd(program: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Builds with the etcd engine in an empty folder, with `protoc` within reach.
+/// Builds with the etcd engine in an empty folder, with `protoc` on the search path.
 fn compare(target: &Path) -> anyhow::Result<()> {
     empty(target)?;
     let begun = Instant::now();
@@ -113,7 +113,7 @@ fn fenced_blocks(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// A folder of links to every program on the path, except the one that is left out.
+/// A folder of links to every program on the path, except the excluded one.
 fn search_path(scratch: &Path) -> anyhow::Result<OsString> {
     let folder = scratch.join("bin");
     fs::create_dir(&folder)?;
@@ -139,12 +139,12 @@ fn joined(places: &[OsString]) -> anyhow::Result<OsString> {
     Ok(std::env::join_paths(places.iter().map(PathBuf::from))?)
 }
 
-/// The server that the README's command starts, stopped when it is dropped.
+/// The server that the README's command starts; it is stopped when this is dropped.
 struct Server(Child);
 
 impl Server {
     fn start(command: &str, path: &OsString, target: &Path, home: &Path) -> anyhow::Result<Self> {
-        // A free port, as another server may have the usual one.
+        // A free port, since another server may use the default one.
         let command = format!("exec {command} --listen 127.0.0.1:0");
         println!("$ {command}");
         let child = Command::new("bash")
@@ -180,7 +180,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may have ended by itself; there is nothing else to do about it here.
+        // It may have ended already, which is no error.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }

@@ -12,14 +12,14 @@ pub(crate) fn root() -> PathBuf {
     here.parent().unwrap_or(here).to_owned()
 }
 
-/// Cargo, as it was called.
+/// The cargo that runs this program.
 pub(crate) fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or("cargo".into()));
     command.current_dir(root());
     command
 }
 
-/// Runs a command to its end, showing what it prints, and demands success.
+/// Runs a command to its end with its output on the terminal; an error unless it succeeds.
 pub(crate) fn run(command: &mut Command) -> anyhow::Result<()> {
     let shown = show(command);
     println!("$ {shown}");
@@ -30,7 +30,7 @@ pub(crate) fn run(command: &mut Command) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Runs a command to its end, demands success, and answers what it printed.
+/// Runs a command to its end, and returns its output; an error unless it succeeds.
 pub(crate) fn output(command: &mut Command) -> anyhow::Result<String> {
     let shown = show(command);
     let output = command
@@ -51,7 +51,7 @@ pub(crate) fn has(program: &str) -> bool {
     probe.is_ok()
 }
 
-/// Installs Debian packages; says what to do where it may not.
+/// Installs Debian packages; without the permission, the error names them.
 pub(crate) fn apt_install(packages: &[&str]) -> anyhow::Result<()> {
     let mut update = Command::new("apt-get");
     update.args(["update", "-qq"]);

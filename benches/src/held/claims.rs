@@ -1,5 +1,5 @@
-//! Workers that take pieces of work from one queue: as many as they can, one after many that are
-//! taken already, and one as soon as it is there.
+//! Workers that claim work items of one queue: at the highest rate, after many items that are claimed already, and as
+//! soon as an item is set.
 
 use std::time::{Duration, Instant};
 
@@ -12,23 +12,23 @@ use crate::Load;
 use crate::client::{Connection, all};
 use crate::measure::{milliseconds, note, note_times};
 
-/// Pieces that are taken one by one where many are taken already.
+/// Work items that are claimed one by one while many are claimed already.
 const TAKEN_SINGLY: usize = 300;
 
 const CLAIMED_KEY: HeaderName = HeaderName::from_static("prominence-key");
 
-/// A piece that a worker has.
+/// A claimed work item.
 struct Piece {
     key: String,
     tag: String,
 }
 
-/// The keys of so many pieces in a folder.
+/// The keys of this number of work items in a folder.
 fn pieces(folder: &str, count: usize) -> impl Iterator<Item = (String, String)> {
     (0..count).map(move |number| (format!("/{folder}/{number:06}"), "piece".to_owned()))
 }
 
-/// All workers take pieces from a full queue, and delete what they took, until it is empty.
+/// All workers claim items of a full queue and delete them, until it is empty.
 pub(crate) async fn shared(load: &Load, workers: usize, count: usize) -> anyhow::Result<()> {
     let client = load.client()?;
     let mut connection = client.connect().await?;
@@ -48,24 +48,24 @@ pub(crate) async fn shared(load: &Load, workers: usize, count: usize) -> anyhow:
     taken.sort_unstable();
     let wanted = pieces("shared", count).map(|(key, _)| key);
     let is_all = taken.iter().cloned().eq(wanted);
-    ensure!(is_all, "not every piece was taken once");
+    ensure!(is_all, "not every work item was claimed once");
     note("pieces", taken.len() as f64 / seconds);
     Ok(())
 }
 
-/// One worker takes pieces while many others are taken and many more wait, each beside a plain set.
+/// One worker claims items after many claimed ones, while many more wait; a plain set is measured after each.
 pub(crate) async fn behind_others(load: &Load, live: usize, waiting: usize) -> anyhow::Result<()> {
     let mut connection = load.client()?.connect().await?;
     let entries = pieces("long", live + waiting);
     connection.set_all(entries).await?;
     let path = "/long/?claim=10m";
     for _ in 0..live {
-        take(&mut connection, path).await?.context("no piece")?;
+        take(&mut connection, path).await?.context("no work item")?;
     }
     let (mut takes, mut sets) = (Vec::new(), Vec::new());
     for _ in 0..TAKEN_SINGLY {
         let begun = Instant::now();
-        take(&mut connection, path).await?.context("no piece")?;
+        take(&mut connection, path).await?.context("no work item")?;
         takes.push(milliseconds(begun.elapsed()));
         let begun = Instant::now();
         connection.set("/alone", VALUE).await?;
@@ -75,19 +75,19 @@ pub(crate) async fn behind_others(load: &Load, live: usize, waiting: usize) -> a
     note_times("setting one", sets)
 }
 
-/// All workers wait; pieces come at an even pace, and are timed from being set to being taken.
+/// All workers wait; items are set at an even pace, and the time from each set to its claim is measured.
 pub(crate) async fn as_they_come(load: &Load, workers: usize) -> anyhow::Result<()> {
     let kind = ("claim", "memory of a worker");
     let mut listeners = Listeners::start(load, kind, workers, work).await?;
     let keys = Keys::new(vec!["/fresh/".to_owned()]);
     let figure = "from a set to its worker";
     listeners.measure_delivery(figure, 1, load, &keys).await?;
-    // Nobody reads any more what the workers tell, and it must not pile up.
+    // Unread events must not take more and more memory.
     drop(listeners);
     keep_up(set_evenly(&load.client()?, Duration::MAX, &keys)).await
 }
 
-/// Waits for pieces, and finishes each at once.
+/// Waits for work items, and finishes each at once.
 async fn work(mut connection: Connection, _number: usize, tell: Events) -> anyhow::Result<()> {
     loop {
         let path = "/fresh/?claim=10m&wait=10m";
@@ -97,20 +97,20 @@ async fn work(mut connection: Connection, _number: usize, tell: Events) -> anyho
         let at = Instant::now();
         finish(&mut connection, &piece).await?;
         let number = piece.key.trim_start_matches("/fresh/");
-        let number = number.parse().context("an odd key")?;
-        // Where nobody wants to know, the work goes on all the same.
+        let number = number.parse().context("an unexpected key")?;
+        // After the measurement nobody receives this, and the load goes on.
         let _ = tell.send(Ok(Event { number, at }));
     }
 }
 
-/// Takes a piece; `None` where there is none.
+/// Claims a work item; `None` if there is none.
 async fn take(connection: &mut Connection, path: &str) -> anyhow::Result<Option<Piece>> {
     let answer = connection.ask(Method::POST, path, None, "").await?;
     let header = |name: HeaderName| {
         let value = answer
             .headers()
             .get(name)
-            .context("a claim has no key or tag")?;
+            .context("the answer to a claim has no key or ETag")?;
         anyhow::Ok(value.to_str()?.to_owned())
     };
     match answer.status() {
@@ -123,7 +123,7 @@ async fn take(connection: &mut Connection, path: &str) -> anyhow::Result<Option<
     }
 }
 
-/// Deletes a piece, for whoever has it.
+/// Deletes a work item if it is still claimed by this worker.
 async fn finish(connection: &mut Connection, piece: &Piece) -> anyhow::Result<()> {
     let tag = Some((IF_MATCH, &*piece.tag));
     let answer = connection.ask(Method::DELETE, &piece.key, tag, "").await?;

@@ -1,4 +1,4 @@
-//! Watches of prefixes in which much happens, several to each prefix.
+//! Watches of prefixes with many changes, several watches for each prefix.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,17 +12,20 @@ use crate::Load;
 use crate::client::{Connection, all};
 use crate::measure::note;
 
-/// Connections that set keys, where as much is set as can be.
+/// Connections that set keys at the highest rate.
 const WRITERS: usize = 32;
 
 pub(crate) async fn run(load: &Load, watches: usize, prefixes: usize) -> anyhow::Result<()> {
     let is_even = watches.is_multiple_of(prefixes);
-    ensure!(is_even, "prefixes don't share the watches evenly");
+    ensure!(
+        is_even,
+        "the watches can't be spread evenly over the prefixes"
+    );
     let each = watches / prefixes;
     let kind = ("watch", "memory of a watch");
     let listen = move |connection, number, tell| watch(connection, number % prefixes, tell);
     let mut listeners = Listeners::start(load, kind, watches, listen).await?;
-    // The server counts a watch before it has settled where it begins, and answers after that.
+    // The server counts a watch before it has fixed its start, and answers after that.
     for _ in 0..watches {
         listeners.next().await?;
     }
@@ -53,19 +56,22 @@ pub(crate) async fn run(load: &Load, watches: usize, prefixes: usize) -> anyhow:
     let seconds = begun.elapsed().as_secs_f64();
     note("sets", sets as f64 / seconds);
     note("events", (sets * each) as f64 / seconds);
-    ensure!(listeners.0.is_empty(), "an event was told twice");
-    // Nobody reads the events any more, and they must not pile up.
+    ensure!(
+        listeners.0.is_empty(),
+        "a watch has received an event twice"
+    );
+    // Unread events must not take more and more memory.
     drop(listeners);
     keep_up(set_evenly(&client, Duration::MAX, &keys)).await
 }
 
-/// Reads a watch, and tells of its beginning and of every event.
+/// Reads a watch, and sends an event for its start and one for every change.
 async fn watch(mut connection: Connection, place: usize, tell: Events) -> anyhow::Result<()> {
     let path = format!("{}?watch", prefix(place));
     let answer = connection.open(Method::GET, &path, None, "").await?;
     ensure!(answer.status().is_success(), "{path}: {}", answer.status());
     let (number, at) = (place, Instant::now());
-    // Where nobody wants to know, it is read all the same.
+    // After the measurement nobody receives this, and the watch is still read.
     let _ = tell.send(Ok(Event { number, at }));
     let mut body = answer.into_body();
     let begin = format!("data: {{\"key\":\"{}", prefix(place));
@@ -83,7 +89,7 @@ async fn watch(mut connection: Connection, place: usize, tell: Events) -> anyhow
                 continue;
             };
             let digits = line.split('"').next().unwrap_or_default();
-            let number = digits.parse().context("an odd key")?;
+            let number = digits.parse().context("an unexpected key")?;
             let _ = tell.send(Ok(Event { number, at }));
         }
         lines = rest;

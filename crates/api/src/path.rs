@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use prominence_core::{Key, Prefix};
 
-/// The characters that a key may have in a path as they are: RFC 3986's unreserved characters, the segment's
-/// harmless ones and the `/` between segments. Everything else is percent-encoded.
+/// The characters that stay unchanged in the path of a key: RFC 3986's unreserved characters, those of a segment that
+/// need no escape, and the `/` between segments. All others are percent-encoded.
 const PATH: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
@@ -18,7 +18,7 @@ const PATH: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b',')
     .remove(b'=');
 
-/// The same without what means something in a query string.
+/// The same, without the characters that have a meaning in a query string.
 const QUERY: &AsciiSet = &PATH.add(b'=').add(b',');
 
 /// The path of a key below the interface's base, `/kv/input/x`.
@@ -27,13 +27,13 @@ pub fn of_key(key: &Key) -> String {
     format!("/kv{}", encoded(key))
 }
 
-/// A key as it stands in a URL or a header, `/input/x%20y`.
+/// A key as it is written in a URL or a header, `/input/x%20y`.
 #[must_use]
 pub fn encoded(key: &Key) -> String {
     utf8_percent_encode(key.as_str(), PATH).to_string()
 }
 
-/// The path of a prefix below the interface's base, `/kv/input/`; `/kv` for everything.
+/// The path of a prefix below the interface's base, `/kv/input/`; `/kv` for all keys.
 #[must_use]
 pub fn of_prefix(prefix: &Prefix) -> String {
     if prefix.is_everything() {
@@ -42,13 +42,13 @@ pub fn of_prefix(prefix: &Prefix) -> String {
     format!("/kv{}", utf8_percent_encode(prefix.as_str(), PATH))
 }
 
-/// A text as a parameter's value.
+/// A text as the value of a parameter.
 #[must_use]
 pub fn query_value(text: &str) -> String {
     utf8_percent_encode(text, QUERY).to_string()
 }
 
-/// Why a percent-encoded text can't be decoded.
+/// The reason why a percent-encoded text can't be decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a \"%\" must be followed by two hexadecimal digits")]
 pub struct BrokenEncoding;
@@ -56,11 +56,10 @@ pub struct BrokenEncoding;
 /// Decodes a percent-encoded text once.
 ///
 /// # Errors
-/// When a `%` is not followed by two hexadecimal digits: decoding it to something else could
-/// name another key than the caller meant.
+/// If a `%` is not followed by two hexadecimal digits: any guess could name another key than the caller meant.
 pub fn decode(text: &str) -> Result<Cow<'_, [u8]>, BrokenEncoding> {
     let bytes = text.as_bytes();
-    // Most keys have nothing to decode.
+    // Most keys have no escapes.
     if !bytes.contains(&b'%') {
         return Ok(Cow::Borrowed(bytes));
     }

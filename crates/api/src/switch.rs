@@ -1,17 +1,17 @@
 //! Settings that are on or off, as text.
 
-/// The words that turn a setting on, in any case of letters.
+/// The words that turn a setting on, in upper or lower case.
 const ON: [&str; 6] = ["true", "yes", "on", "1", "t", "y"];
 
 /// The words that turn a setting off.
 const OFF: [&str; 6] = ["false", "no", "off", "0", "f", "n"];
 
-/// A text that is neither.
+/// A text that is not one of these words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("write true, yes, on or 1, or false, no, off or 0")]
 pub struct SwitchError;
 
-/// Reads `true`, `yes`, `on`, `1`, or `false`, `no`, `off`, `0`, in any case of letters.
+/// Reads `true`, `yes`, `on`, `1`, or `false`, `no`, `off`, `0`, in upper or lower case.
 ///
 /// # Errors
 /// [`SwitchError`] for every other text.

@@ -1,47 +1,47 @@
-//! Durations and instants as text.
+//! Durations and times as text.
 
 use std::cell::Cell;
 use std::time::{Duration, UNIX_EPOCH};
 
 use prominence_core::Timestamp;
 
-/// Longest duration that can be asked for: a hundred years of 365 days.
+/// The longest duration: a hundred years of 365 days.
 const MAX_DURATION: Duration = Duration::from_secs(100 * 365 * 86_400);
 
 /// The units of a duration in seconds, the largest first.
 const UNITS: [(u8, u64); 4] = [(b'd', 86_400), (b'h', 3_600), (b'm', 60), (b's', 1)];
 
-/// A text that is no duration.
+/// A text that is not a duration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DurationError {
-    /// Not whole numbers with units.
+    /// It is not whole numbers with units.
     #[error(
         "\"{0}\" is not a duration; write it as 90s, 15m, 12h, 7d, 1h30m or a number of seconds"
     )]
     Malformed(String),
-    /// A smaller unit before a larger one, or a unit twice: more likely a slip than a sum.
+    /// A smaller unit before a larger one, or a unit twice: probably a mistake.
     #[error(
         "the units of the duration \"{0}\" are out of order; write each once and the larger one \
          first, as in 1d12h or 1h30m"
     )]
     Order(String),
-    /// Zero is never meant.
+    /// Zero is probably a mistake.
     #[error("a duration must be longer than 0")]
     Zero,
-    /// Over [`MAX_DURATION`].
+    /// Longer than [`MAX_DURATION`].
     #[error("\"{0}\" is longer than the limit of 36500d")]
     TooLong(String),
 }
 
-/// Reads `90s`, `15m`, `12h`, `7d`, several of them with the larger unit first (`1h30m`, `1d12h`),
-/// or a bare number of seconds.
+/// Reads `90s`, `15m`, `12h`, `7d`, several of them with the larger unit first (`1h30m`, `1d12h`), or a number of
+/// seconds without a unit.
 ///
 /// # Errors
 /// See [`DurationError`].
 pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
     let malformed = || DurationError::Malformed(text.to_owned());
     let mut rest = text;
-    // `None` once the sum is too large; the rest is still checked for its form.
+    // `None` after the sum has become too large; the rest is still checked.
     let mut sum = Some(0_u64);
     let mut smaller_units = &UNITS[..];
     let mut is_in_order = true;
@@ -60,7 +60,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
                 UNITS[unit].1
             }
         };
-        // Only digits are left, so the only way to fail is to be too large.
+        // Only digits are left, so the only possible error is a number that is too large.
         let part = number
             .parse::<u64>()
             .ok()
@@ -78,8 +78,8 @@ pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
     }
 }
 
-/// Writes a duration as [`parse_duration`] reads it, in whole seconds: the largest unit first, units of
-/// which there are none left out, as in `9m57s` or `1d12h`.
+/// Writes a duration as [`parse_duration`] reads it, in whole seconds: the largest unit first, and no unit with zero,
+/// as in `9m57s` or `1d12h`.
 #[must_use]
 pub fn format_duration(duration: Duration) -> String {
     let mut seconds = duration.as_secs();
@@ -97,19 +97,19 @@ pub fn format_duration(duration: Duration) -> String {
     text
 }
 
-/// Seconds of a day. Instants have no leap seconds.
+/// Seconds of a day. Timestamps have no leap seconds.
 pub const DAY_SECONDS: u64 = 86_400;
 
 /// Bytes of a date in RFC 3339, such as `2023-11-14`.
 const DATE_BYTES: usize = 10;
 
 thread_local! {
-    /// The day that this thread wrote last, in days since 1970, and its date. Nearly all instants that
-    /// are written are of one day, and finding the date of a day costs more than all the rest.
+    /// The last day that this thread has written, in days since 1970, and its date. Most times that are written are of
+    /// one day, and the calculation of its date costs more than the rest of the text.
     static LAST_DATE: Cell<(u64, [u8; DATE_BYTES])> = const { Cell::new((u64::MAX, [0; DATE_BYTES])) };
 }
 
-/// An instant as RFC 3339 with milliseconds, in UTC.
+/// A time as RFC 3339 with milliseconds, in UTC.
 #[must_use]
 pub fn rfc3339(instant: Timestamp) -> String {
     let day = instant.as_secs() / DAY_SECONDS;
@@ -117,7 +117,7 @@ pub fn rfc3339(instant: Timestamp) -> String {
     if last != day {
         let midnight = UNIX_EPOCH + Duration::from_secs(day * DAY_SECONDS);
         let text = humantime::format_rfc3339_seconds(midnight).to_string();
-        // An instant's year has four digits, so its date has this many bytes.
+        // The year of a timestamp has four digits, so the date has this number of bytes.
         date.copy_from_slice(&text.as_bytes()[..DATE_BYTES]);
         LAST_DATE.set((day, date));
     }
@@ -131,7 +131,7 @@ pub fn rfc3339(instant: Timestamp) -> String {
     String::from_utf8(text.to_vec()).unwrap_or_default()
 }
 
-/// The time of day of an instant in UTC, to the second: `22:13:20`.
+/// The time of day in UTC, to the second: `22:13:20`.
 #[must_use]
 pub fn time_of_day(instant: Timestamp) -> [u8; 8] {
     let seconds = instant.as_secs();
@@ -153,7 +153,7 @@ fn digit(number: u64) -> u8 {
     b"0123456789"[(number % 10) as usize]
 }
 
-/// Reads an RFC 3339 instant in UTC.
+/// Reads an RFC 3339 time in UTC.
 #[must_use]
 pub fn parse_rfc3339(text: &str) -> Option<Timestamp> {
     let time = humantime::parse_rfc3339(text).ok()?;
@@ -242,7 +242,7 @@ mod tests {
 
     #[test]
     fn instants_are_written_as_the_library_writes_them_whichever_day_was_written_before() {
-        // Two steps that are no multiples of a day, one within a day and one over many.
+        // Two steps that are not multiples of a day, one within a day and one over many.
         let seconds = (0..3 * DAY_SECONDS).step_by(1_013);
         let years = (0..Timestamp::MAX.as_millis()).step_by(86_461_234_567);
         for millis in seconds.map(|second| second * 1_000 + 7).chain(years) {

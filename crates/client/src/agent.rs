@@ -1,4 +1,4 @@
-//! The HTTP library, configured: its limits, certificates and proxy.
+//! The configuration of the HTTP library: its limits, certificates and proxy.
 
 use std::time::Duration;
 
@@ -11,20 +11,19 @@ use crate::proxy::{Passage, Proxy, Route, forward};
 use crate::tls;
 use crate::transport::TellingConnector;
 
-/// Connections kept open between requests: one for each thread that may share a client. With fewer,
-/// most of many threads would connect anew for every request.
+/// The number of connections that are kept open between requests: one for each thread that may share a client. With
+/// fewer, most of many threads would open a connection for each request.
 const MAX_IDLE_CONNECTIONS: usize = 64;
 
-/// A connection that was idle for longer is not used again. Servers and proxies close idle
-/// connections after 5 s (Node.js, some load balancers) or later, and a request that is sent at
-/// that moment is lost without anybody knowing whether it was done.
+/// A connection that was idle for longer is not used again. Servers and proxies close idle connections after 5 s
+/// (Node.js, some load balancers) or later. A request that is sent at that moment is lost, and its fate is unknown.
 const MAX_IDLE_AGE: Duration = Duration::from_secs(3);
 
-/// The sender of requests, as configured, and the proxy that they go through.
+/// The configured HTTP agent, and the proxy for its requests.
 pub(crate) fn build(config: &Config) -> Result<(Agent, Option<Proxy>), Error> {
     let mut agent = Agent::config_builder()
         .http_status_as_error(false)
-        // A redirect would carry values to somewhere else than the caller named.
+        // A redirect would send values to another server than the configured one.
         .max_redirects(0)
         .max_idle_connections_per_host(MAX_IDLE_CONNECTIONS)
         .max_idle_connections(MAX_IDLE_CONNECTIONS)

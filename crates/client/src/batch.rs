@@ -1,4 +1,4 @@
-//! Many changes in one commit.
+//! Several changes in one commit.
 
 use prominence_api::name::JSON;
 use prominence_api::{Batch, BatchDone};
@@ -9,15 +9,14 @@ use crate::request::{Client, Request};
 use crate::retry::Repeat;
 
 impl Client {
-    /// Does all operations of a batch where all of its conditions hold, and nothing otherwise.
+    /// Executes all operations of a batch if all of its conditions hold, and otherwise none.
     ///
-    /// A batch that only sets and deletes, without conditions, is repeated on errors that may pass, like a
-    /// single set; the results are those of the last try, which may find the first one's keys. A batch
-    /// with conditions or additions is repeated only where it is certain that it did not happen.
+    /// A batch that only sets and deletes, without conditions, is repeated after transient errors, like a single set;
+    /// its results are those of the last try, which may find the keys of the first one. A batch with conditions or
+    /// additions is repeated only if it is certain that it was not executed.
     ///
     /// # Errors
-    /// [`Error::PreconditionFailed`] where a condition does not hold; see [`Error`] for the
-    /// others.
+    /// [`Error::PreconditionFailed`] if a condition does not hold; see [`Error`] for the others.
     pub fn batch(&self, batch: &Batch) -> Result<BatchDone, Error> {
         let body = serde_json::to_vec(batch)
             .map_err(|error| self.bad_answer(error.to_string(), Fate::NotApplied))?;
@@ -30,7 +29,7 @@ impl Client {
     }
 }
 
-/// Tells whether a batch may be repeated.
+/// The rule for repeating a batch.
 fn repeat_of(batch: &Batch) -> Repeat {
     let adds = batch
         .operations

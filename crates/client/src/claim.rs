@@ -1,4 +1,4 @@
-//! Taking work, keeping it for longer, and giving it back.
+//! Claims: taking, renewing and releasing them.
 
 use std::time::Duration;
 
@@ -18,34 +18,32 @@ use crate::retry::Repeat;
 use crate::wait::with_wait;
 use crate::write::if_match;
 
-/// A key that was taken.
+/// A claimed key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claimed {
     /// The key.
     pub key: Key,
-    /// Its value and what is known about it. The revision is what a renewal, a release or the
-    /// final deletion has to name.
+    /// Its value and metadata. A renewal, a release or the final deletion has to name the revision.
     pub entry: Entry,
 }
 
-/// A claim that goes on.
+/// A renewed claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Held {
     /// The revision that the next renewal, the release or the final deletion has to name.
     pub revision: Revision,
-    /// When the claim runs out.
+    /// The end of the claim.
     pub until: Timestamp,
 }
 
 impl Client {
-    /// Takes the first key under a prefix that nobody holds, for `hold` (whole seconds), and
-    /// waits until there is one for as long as `wait` says. `None` where there was nothing to
-    /// take.
+    /// Claims the first free key under a prefix for `hold` (whole seconds), and waits for one for at most `wait`.
+    /// `None` if no key became free.
     ///
-    /// It is repeated even where an answer was lost: what that one had taken is free again when
-    /// its claim runs out.
+    /// It is repeated even if an answer was lost: a key that the lost claim has taken is free again when that claim
+    /// ends.
     ///
-    /// The claim began at some time between the call and its return; see [`Held::until`] and
+    /// The claim begins at some time between the call and its return; see [`Held::until`] and
     /// [`Metadata::claimed_until`](crate::Metadata::claimed_until) for its end.
     ///
     /// # Errors
@@ -97,11 +95,11 @@ impl Client {
         Ok(Some(Claimed { key, entry }))
     }
 
-    /// Makes a claim last for `hold` (whole seconds) from now on.
+    /// Sets the end of a claim to `hold` (whole seconds) from now.
     ///
     /// # Errors
-    /// [`Error::PreconditionFailed`] where the claim has run out or another has the key; see
-    /// [`Error`] for the others.
+    /// [`Error::PreconditionFailed`] if the claim has ended or another worker has the key; see [`Error`] for the
+    /// others.
     pub fn renew(&self, key: &Key, revision: Revision, hold: Duration) -> Result<Held, Error> {
         let hold = format_duration(hold);
         let target = format!("{}?{}={hold}", path::of_key(key), parameter::RENEW);
@@ -118,11 +116,11 @@ impl Client {
         })
     }
 
-    /// Ends a claim, so that another worker can take the key, and answers the revision.
+    /// Ends a claim, so that another worker can claim the key, and returns the revision.
     ///
     /// # Errors
-    /// [`Error::PreconditionFailed`] where the claim has run out or another has the key; see
-    /// [`Error`] for the others.
+    /// [`Error::PreconditionFailed`] if the claim has ended or another worker has the key; see [`Error`] for the
+    /// others.
     pub fn release(&self, key: &Key, revision: Revision) -> Result<Revision, Error> {
         let target = format!("{}?{}", path::of_key(key), parameter::RELEASE);
         let reply = self.send(&Request {

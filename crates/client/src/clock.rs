@@ -1,4 +1,4 @@
-//! The clock that deadlines are counted with, passed in so that tests need not wait.
+//! The clock for deadlines, passed in so that tests need not wait.
 
 use std::time::{Duration, Instant};
 

@@ -9,12 +9,12 @@ use crate::notice::OnNotice;
 use crate::proxy::Route;
 use crate::retry::RETRY_FOR;
 
-/// The address of the service, the token, and the limits of time.
+/// The address of the service, the token, and the time limits.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The address of the service.
     pub url: BaseUrl,
-    /// The caller's name for the setting that the URL comes from, for messages.
+    /// The name of the setting that has the URL, for messages.
     pub url_from: Option<String>,
     /// The token of the caller.
     pub credentials: Credentials,
@@ -22,38 +22,38 @@ pub struct Config {
     pub route: Route,
     /// The check of the server's certificate; for `https` only.
     pub certificates: Certificates,
-    /// When a connection counts as lost.
+    /// The time limits after which a connection counts as lost.
     pub timeouts: Timeouts,
-    /// The time for which a request that is answered at once is repeated after errors that may pass; zero is
-    /// not to repeat it. A request that waits has a time of its own and is repeated until then.
+    /// The time for which a request that is answered at once is repeated after transient errors; with zero it is not
+    /// repeated. A request that waits has its own time limit, and is repeated until then.
     pub retry_for: Duration,
-    /// Told of requests that fail and are repeated.
+    /// Called for requests that fail and are repeated.
     pub on_notice: OnNotice,
 }
 
 /// The check of the server's certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Certificates {
-    /// By a certificate that this machine's authorities vouch for.
+    /// Checked with the certificate authorities of this machine.
     Verified,
-    /// By a certificate that the authorities in this file vouch for (PEM), and no others.
+    /// Checked with the certificate authorities in this file (PEM) only.
     VerifiedBy(PathBuf),
-    /// Not at all. Anyone on the way can pose as the server and read the token.
+    /// Not checked. Any machine on the network path can act as the server and read the token.
     Unverified,
 }
 
-/// When a connection counts as lost.
+/// The time limits after which a connection counts as lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
-    /// The longest time until a connection stands, TLS included.
+    /// The longest time until a connection is established, TLS included.
     pub connect: Duration,
-    /// The longest silence of a server that is asked to answer at once. The time that a request
-    /// asks to be held comes on top of it.
+    /// The longest time without data from a server that has to answer at once. For a request that waits, the time of
+    /// the wait is added.
     pub silence: Duration,
 }
 
 impl Config {
-    /// The usual configuration.
+    /// The default configuration.
     #[must_use]
     pub fn new(url: BaseUrl, credentials: impl Into<Credentials>) -> Self {
         Self {
@@ -70,8 +70,8 @@ impl Config {
 }
 
 impl Default for Timeouts {
-    /// Ten seconds to connect: three lost packets in a row. A minute of silence: twice as long as
-    /// the server itself lets a request take.
+    /// Ten seconds to connect, enough for three lost packets in a row; and a minute without data, twice the server's
+    /// own time limit for a request.
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(10),

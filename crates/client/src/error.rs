@@ -10,7 +10,7 @@ use ureq::Timeout;
 
 use crate::explain::{explain, is_lasting, is_lookup, proxy_status};
 
-/// Statuses of which this program knows more than a text (RFC 9110, section 15).
+/// Statuses that this program handles (RFC 9110, section 15).
 pub(crate) const BAD_REQUEST: u16 = 400;
 const REQUEST_TIMEOUT: u16 = 408;
 pub(crate) const CONTENT_TOO_LARGE: u16 = 413;
@@ -19,7 +19,7 @@ pub(crate) const BAD_GATEWAY: u16 = 502;
 pub(crate) const UNAVAILABLE: u16 = 503;
 pub(crate) const GATEWAY_TIMEOUT: u16 = 504;
 
-/// Why a request was not done.
+/// The reason why a request failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -29,13 +29,13 @@ pub enum Error {
     /// A condition did not hold; nothing was changed.
     #[error("{0}")]
     PreconditionFailed(Refusal),
-    /// An addition to what is no integer, or an overflow; nothing was changed.
+    /// An addition to a value that is not an integer, or an overflow; nothing was changed.
     #[error("{0}")]
     NotANumber(Refusal),
-    /// The value has more bytes than the server takes.
+    /// The value is larger than the server allows.
     #[error("{0}")]
     TooLarge(Refusal),
-    /// The namespace is full.
+    /// The quota of the namespace is used up.
     #[error("{0}")]
     QuotaExceeded(Refusal),
     /// The request itself is wrong.
@@ -44,13 +44,13 @@ pub enum Error {
     /// The token is missing, expired or not accepted.
     #[error("{0}")]
     Unauthenticated(Refusal),
-    /// The token does not cover this.
+    /// The token does not allow this.
     #[error("{0}")]
     Forbidden(Refusal),
-    /// Too many requests, for longer than was waited.
+    /// Too many requests, also at the end of the time for retries.
     #[error("{0}")]
     RateLimited(Refusal),
-    /// The server can't answer now.
+    /// The server can't answer at present.
     #[error("{refusal}")]
     Unavailable {
         /// Its message.
@@ -58,7 +58,7 @@ pub enum Error {
         /// The fate of a change.
         fate: Fate,
     },
-    /// Any other refusal: a bug or damage on the server's side, or what this server can't do.
+    /// Any other refusal: an error or damage of the server, or a function that this server lacks.
     #[error("{refusal}")]
     Failed {
         /// Its message.
@@ -66,40 +66,40 @@ pub enum Error {
         /// The fate of a change.
         fate: Fate,
     },
-    /// No answer came.
+    /// There was no answer.
     #[error("cannot reach {url}{}: {}", by_way_of(.through), explain(.cause, .url, .through.is_some()))]
     Unreachable {
-        /// Where.
+        /// The URL.
         url: String,
-        /// The proxy that is in between.
+        /// The proxy of the connection, if any.
         through: Option<String>,
-        /// Why not.
+        /// The cause.
         #[source]
         cause: Box<ureq::Error>,
         /// The fate of a change.
         fate: Fate,
     },
-    /// A proxy in front of the server, or another server at its address, has answered.
+    /// The answer is from a proxy in front of the server, or from another server at its address.
     #[error("the answer from {url} is not from a Prominence server: {what}")]
     Foreign {
-        /// Where.
+        /// The URL.
         url: String,
         /// The HTTP status.
         status: u16,
-        /// The answer in short, and what to do next.
+        /// The beginning of the answer, and the next step for the user.
         what: String,
         /// The fate of a change.
         fate: Fate,
     },
-    /// The answer does not make sense, or did not arrive whole.
+    /// The answer is not valid, or was cut off.
     #[error(
         "{url} gave an answer that makes no sense: {what}; check PROMINENCE_URL or --url, or ask who \
          runs the proxy, where there is one"
     )]
     BadAnswer {
-        /// Where.
+        /// The URL.
         url: String,
-        /// The fault.
+        /// A description of the error.
         what: String,
         /// The fate of a change.
         fate: Fate,
@@ -119,15 +119,15 @@ pub enum Error {
     CaFile {
         /// Its path.
         path: String,
-        /// Why not.
+        /// The reason.
         reason: String,
     },
-    /// The environment names a proxy that can't be one.
+    /// An environment variable for a proxy is not valid.
     #[error("{variable} does not name a proxy: {reason}; correct it, or unset it")]
     Proxy {
         /// The variable.
         variable: &'static str,
-        /// The fault. The text may have a password and is not shown.
+        /// A description of the error. The variable may have a password, so it is not shown.
         reason: String,
     },
 }
@@ -137,16 +137,16 @@ pub enum Error {
 pub struct Refusal {
     /// The HTTP status.
     pub status: u16,
-    /// The code by which programs tell errors apart; `None` for one that this version does not know.
+    /// The code by which programs tell errors apart; `None` for one that this version does not have.
     pub code: Option<ErrorCode>,
     /// The sentence for a person.
     pub message: String,
-    /// Names the request in the server's log.
+    /// The id of the request in the server's log.
     pub request_id: Option<String>,
 }
 
 impl Error {
-    /// The fate of a change that was asked for.
+    /// The fate of the requested change.
     #[must_use]
     pub fn fate(&self) -> Fate {
         match self {
@@ -165,12 +165,12 @@ impl Error {
         matches!(self, Self::Failed { refusal, .. } if refusal.code == Some(ErrorCode::Compacted))
     }
 
-    /// True if the same request may succeed in a moment.
+    /// True if the same request may succeed when it is repeated.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
             Self::RateLimited(_) | Self::Unavailable { .. } => true,
-            // A server that found a connection idle for too long says so before it closes it.
+            // A server sends this before it closes a connection that was idle for too long.
             Self::Failed { refusal, .. } => refusal.status == REQUEST_TIMEOUT,
             Self::Foreign { status, .. } => [
                 REQUEST_TIMEOUT,
@@ -194,7 +194,7 @@ impl Error {
         }
     }
 
-    /// True if a connection that stood was lost before the answer.
+    /// True if an established connection was lost before the answer.
     pub(crate) fn is_lost_connection(&self) -> bool {
         match self {
             Self::Unreachable { cause, .. } => {
@@ -205,8 +205,8 @@ impl Error {
         }
     }
 
-    /// The last error of a request, where the pause that was asked for is longer than the time that is
-    /// left for further tries.
+    /// The last error of a request. If the server has asked for a longer pause than the time that is left, the error
+    /// says so.
     pub(crate) fn after_giving_up(mut self, asked: Option<Duration>, left: Duration) -> Self {
         let Some(asked) = asked.filter(|asked| *asked > left && !left.is_zero()) else {
             return self;
@@ -226,12 +226,12 @@ impl Error {
         self
     }
 
-    /// True if the server is there and refuses for now.
+    /// True if the server itself refuses the request for the present.
     pub(crate) fn is_refusal(&self) -> bool {
         matches!(self, Self::RateLimited(_) | Self::Unavailable { .. })
     }
 
-    /// The last error of a request, where the answer of an earlier try of it may have been lost.
+    /// The last error of a request, after the answer to an earlier try may have been lost.
     pub(crate) fn after_lost_answer(mut self, lost: bool) -> Self {
         if !lost {
             return self;
@@ -252,7 +252,7 @@ impl Error {
     }
 }
 
-/// Names the proxy of a connection that failed.
+/// The part of a message that names the proxy of a failed connection.
 fn by_way_of(proxy: &Option<String>) -> String {
     let proxy = proxy.as_ref();
     proxy.map_or_else(String::new, |proxy| format!(" through {proxy}"))
@@ -268,8 +268,7 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// The fate of a change after this error of the transport: nothing was sent where no
-/// connection stood.
+/// The fate of a change after this error of the transport: without a connection, nothing was sent.
 pub(crate) fn fate_of(error: &ureq::Error) -> Fate {
     let connected = match error {
         ureq::Error::Io(error) if is_lookup(error) => false,

@@ -1,4 +1,4 @@
-//! The cause of a failed connection, in a person's words.
+//! Describes the cause of a failed connection for users.
 
 mod certificate;
 
@@ -12,10 +12,10 @@ use crate::transport::{CutOff, ProxyTls};
 /// The status with which a proxy asks for a user and a password (RFC 9110, section 15.5.8).
 pub(crate) const PROXY_AUTHENTICATION: u16 = 407;
 
-/// The start of the standard library's error for a name that can't be resolved.
+/// The beginning of the standard library's error for a name that can't be resolved.
 const LOOKUP: &str = "failed to lookup address information";
 
-/// Why no answer came from this URL, and the next step.
+/// The reason why there is no answer from this URL, and the next step.
 pub(crate) fn explain(error: &ureq::Error, url: &str, has_proxy: bool) -> String {
     let failure = match error {
         ureq::Error::Io(error) => tls(error),
@@ -49,7 +49,7 @@ pub(crate) fn explain(error: &ureq::Error, url: &str, has_proxy: bool) -> String
     }
 }
 
-/// Why a connection could not be made, or broke off.
+/// The reason why a connection was not established, or was lost.
 fn explain_connection(error: &ureq::Error, url: &str) -> String {
     match error {
         ureq::Error::Io(error) => explain_io(error, url),
@@ -71,7 +71,7 @@ fn explain_connection(error: &ureq::Error, url: &str) -> String {
 pub(crate) fn no_http(url: &str) -> String {
     match url.starts_with("https:") {
         true => "it is not valid HTTP".to_owned(),
-        // The first bytes of TLS are no status line.
+        // The first bytes of TLS are not a status line.
         false => {
             "it is not valid HTTP; if the server speaks https, write https:// instead of http://"
                 .to_owned()
@@ -79,7 +79,7 @@ pub(crate) fn no_http(url: &str) -> String {
     }
 }
 
-/// The status with which a proxy refused to make a tunnel, from the library's text.
+/// The status with which a proxy refused a tunnel, from the library's text.
 pub(crate) fn proxy_status(error: &ureq::Error) -> Option<u16> {
     let ureq::Error::ConnectProxyFailed(reason) = error else {
         return None;
@@ -87,7 +87,7 @@ pub(crate) fn proxy_status(error: &ureq::Error) -> Option<u16> {
     reason.rsplit('/').next()?.parse().ok()
 }
 
-/// True if another try can't help, because the two ends don't understand or trust each other.
+/// True if another try can't help, since client and server can't agree on TLS or a certificate is not trusted.
 pub(crate) fn is_lasting(error: &ureq::Error) -> bool {
     match error {
         ureq::Error::Io(error) => {
@@ -98,7 +98,7 @@ pub(crate) fn is_lasting(error: &ureq::Error) -> bool {
     }
 }
 
-/// The failure of TLS that an error of input or output stands for.
+/// The TLS error inside an I/O error.
 fn tls(error: &io::Error) -> Option<&rustls::Error> {
     inner(error)
 }
@@ -112,7 +112,7 @@ pub(crate) fn is_lookup(error: &io::Error) -> bool {
     error.to_string().starts_with(LOOKUP)
 }
 
-/// True if the HTTP library found that what a SOCKS proxy sent is not SOCKS.
+/// True if the HTTP library found that the answer of a SOCKS proxy is not SOCKS.
 fn is_no_socks(error: &io::Error) -> bool {
     let texts = ["invalid response version", "invalid reserved byte"];
     error.kind() == io::ErrorKind::InvalidData && texts.contains(&error.to_string().as_str())
@@ -123,7 +123,7 @@ fn explain_io(error: &io::Error, url: &str) -> String {
         let closed = "the connection was closed before the answer was complete";
         return match url.starts_with("https:") || inner::<CutOff>(error).is_some() {
             true => closed.to_owned(),
-            // A server that expects TLS takes the first line of a request for nonsense.
+            // A server that expects TLS closes the connection after the first line of a request.
             false => format!("{closed} (a server that speaks https needs a URL with https://)"),
         };
     }
@@ -138,7 +138,7 @@ fn explain_io(error: &io::Error, url: &str) -> String {
     text[..end].to_lowercase()
 }
 
-/// The same for TLS with a proxy.
+/// The reason why TLS with a proxy failed.
 fn explain_proxy_tls(failure: &ProxyTls) -> String {
     let ProxyTls { cause, variable } = failure;
     match cause {
@@ -153,7 +153,7 @@ fn explain_proxy_tls(failure: &ProxyTls) -> String {
 fn explain_tls(error: &rustls::Error) -> String {
     match error {
         rustls::Error::InvalidCertificate(error) => certificate::explain(error),
-        // The first bytes of an HTTP answer are no TLS record.
+        // The first bytes of an HTTP answer are not a TLS record.
         rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
             "the server does not speak TLS on this port; write http:// instead of https:// if it \
              speaks plain HTTP"
@@ -172,7 +172,7 @@ fn explain_tls(error: &rustls::Error) -> String {
         rustls::Error::InvalidMessage(_) | rustls::Error::InappropriateMessage { .. } => {
             "the server's answer is no TLS; check the port, and whether it speaks https".to_owned()
         }
-        // The library's own texts of these are names from its source code.
+        // The library's texts for these are names from its source code.
         rustls::Error::PeerMisbehaved(_) | rustls::Error::InappropriateHandshakeMessage { .. } => {
             "the server breaks the rules of TLS; ask its operator to update it".to_owned()
         }

@@ -1,5 +1,4 @@
-//! Telling the caller that requests fail and are repeated, so that nobody wonders what a silent
-//! program is doing.
+//! Notices of requests that fail and are repeated, so that users see why the program waits.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,21 +7,21 @@ use std::time::Duration;
 
 use crate::error::Error;
 
-/// The shortest time between two notices of one client: often enough for a person who watches, and
-/// two lines a minute in a log.
+/// The shortest time between two notices of one client: short enough for a user who waits, and at most two lines a
+/// minute in a log.
 const BETWEEN: Duration = Duration::from_secs(30);
 
-/// The time after which a notice says that too many requests are refused: a server that limits the
-/// rate of requests refuses some in normal operation.
+/// The time before a notice of too many requests: a server that limits the rate of requests refuses some in normal
+/// operation.
 const LIMITED: Duration = Duration::from_secs(5);
 
-/// A longer pause is told at once: it is longer than a server asks for that limits requests a second.
+/// A longer pause is reported at once: it is longer than a limit of requests a second makes necessary.
 const LONG_PAUSE: Duration = Duration::from_secs(1);
 
 /// A request has failed and will be repeated.
 #[derive(Debug)]
 pub struct Notice<'a> {
-    /// Why it failed.
+    /// The error.
     pub error: &'a Error,
     /// The time for which it will be repeated.
     pub left: Duration,
@@ -33,14 +32,14 @@ pub struct Notice<'a> {
 pub struct OnNotice(Arc<dyn Fn(&Notice<'_>) + Send + Sync>);
 
 impl OnNotice {
-    /// Has notices told by this function.
+    /// Calls this function for each notice.
     pub fn new(tell: impl Fn(&Notice<'_>) + Send + Sync + 'static) -> Self {
         Self(Arc::new(tell))
     }
 }
 
 impl Default for OnNotice {
-    /// Tells nobody.
+    /// Notices are dropped.
     fn default() -> Self {
         Self::new(|_| {})
     }
@@ -52,17 +51,17 @@ impl fmt::Debug for OnNotice {
     }
 }
 
-/// The repetitions of a client and its clones, and when the last notice was given, by its clock.
+/// The time of the last notice of a client and its clones, by its clock, and a flag for repeated requests.
 #[derive(Debug, Default)]
 pub(crate) struct Notices {
     last: Mutex<Option<Duration>>,
-    /// True once a request was repeated.
+    /// True after a request was repeated.
     repeated: AtomicBool,
 }
 
 impl Notices {
-    /// Tells of a failure of a request that began to fail `since` and pauses for `pause`, unless another
-    /// was told lately.
+    /// Sends a notice of a request that has failed since `since` and now pauses for `pause`, unless another notice was
+    /// sent a short time ago.
     pub(crate) fn tell(
         &self,
         to: &OnNotice,
@@ -80,7 +79,7 @@ impl Notices {
             return;
         }
         *last = Some(now);
-        // The lock is held so that notices of several threads don't mix.
+        // The lock is held so that notices of several threads are not mixed.
         to.0(notice);
     }
 

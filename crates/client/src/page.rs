@@ -1,10 +1,9 @@
-//! Pages that are for people who look at them with a browser: their title, or their first line of text.
+//! Finds a short text in a web page: its title, or its first line of text.
 
-/// Characters of a page that are shown.
+/// The largest number of characters that are shown.
 const SHOWN: usize = 80;
 
-/// The title of a page, or its first line of text, as one line that can be printed anywhere; `None` of a
-/// page without text.
+/// The title of a page, or its first line of text, as one printable line; `None` for a page without text.
 pub(crate) fn headline(page: &[u8]) -> Option<String> {
     let page = std::str::from_utf8(page).ok()?;
     let title = element(page, "title").map(printable);
@@ -18,7 +17,7 @@ pub(crate) fn headline(page: &[u8]) -> Option<String> {
 
 /// The content of the first element with this name.
 fn element<'a>(page: &'a str, name: &str) -> Option<&'a str> {
-    // Of the same length, so that places in one are places in the other.
+    // This has the same length as the page, so positions are the same in both.
     let lower = page.to_ascii_lowercase();
     let tag = lower.find(&format!("<{name}"))?;
     let begin = tag + lower[tag..].find('>')? + 1;
@@ -26,7 +25,7 @@ fn element<'a>(page: &'a str, name: &str) -> Option<&'a str> {
     page.get(begin..end)
 }
 
-/// The text between tags. Each tag ends a line, as most of them do in a browser.
+/// The text without tags. Each tag ends a line, as most tags do in a browser.
 fn without_tags(page: &str) -> String {
     let mut text = String::new();
     for (at, part) in page.split('<').enumerate() {
@@ -41,8 +40,7 @@ fn without_tags(page: &str) -> String {
     text
 }
 
-/// One line without control characters and characters that change the direction of text, cut where it
-/// becomes long.
+/// One line, cut at its largest length, without control characters and characters that change the direction of text.
 fn printable(text: &str) -> String {
     let text = [
         ("&lt;", "<"),

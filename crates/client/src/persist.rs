@@ -1,4 +1,4 @@
-//! Asking again until it is done or the time is over.
+//! Repeats requests until they are done or their time is over.
 
 use std::time::Duration;
 
@@ -8,40 +8,38 @@ use crate::reply::Reply;
 use crate::request::{Client, Request};
 use crate::retry::{Backoff, Repeat};
 
-/// The longest that one request asks to be held. Proxies end a request that has been without an
-/// answer for 30 s (HAProxy's and many cloud load balancers' usual limit) or longer, so a longer
-/// wait is made of several requests.
+/// The longest wait of one request. Proxies end a request that has no answer for 30 s (the usual limit of HAProxy and
+/// of many cloud load balancers) or longer, so a longer wait consists of several requests.
 pub const LONGEST_TURN: Duration = Duration::from_secs(25);
 
-/// A connection that breaks off after a request was held for this long was cut for being idle, and
-/// the server is there: the next request is sent at once. A server that is stopped answers what it
-/// holds, and one that is killed refuses the next connection.
+/// If a connection is lost after a request was held for this time, a proxy has closed it as idle and the server still
+/// runs: the next request is sent at once. A server that is stopped answers the requests that it holds, and one that
+/// was killed refuses the next connection.
 const CUT_FOR_IDLENESS: Duration = Duration::from_secs(1);
 
-/// An answer that leaves a wait unfinished came too early if it took less than this, and the next
-/// request is sent after a pause: a server or proxy that does not hold requests is not asked in a
-/// tight loop.
+/// If a wait is answered in less time than this without a result, the next request is sent after a pause, so that a
+/// server or proxy that does not hold requests is not called in a tight loop.
 const HELD: Duration = Duration::from_millis(500);
 
 /// The result of one request.
 pub(crate) enum Turn<T> {
-    /// The result that was asked for.
+    /// The requested result.
     Done(T),
-    /// The state when the request's time was over.
+    /// The state when the time of the request was over.
     NotYet(T),
 }
 
 /// A request that failed.
 pub(crate) struct Failed {
     pub(crate) error: Error,
-    /// The pause that the server asked for before the next.
+    /// The pause that the server asked for.
     pub(crate) retry_after: Option<Duration>,
     /// The rule for repeating it.
     pub(crate) repeat: Repeat,
 }
 
 impl Failed {
-    /// An answer that makes no sense.
+    /// The failure for an answer that is not valid.
     pub(crate) fn broken(error: Error) -> Self {
         Self {
             error,
@@ -52,7 +50,7 @@ impl Failed {
 }
 
 impl Client {
-    /// Sends a request, and again where that is safe and may help, and answers its success.
+    /// Sends a request, repeats it if that is safe and may help, and returns the successful answer.
     pub(crate) fn send(&self, request: &Request<'_>) -> Result<Reply, Error> {
         let mut uncertain = false;
         self.persist(self.retry_for(), |_| match self.once(request) {
@@ -65,8 +63,8 @@ impl Client {
         .map_err(|error| error.after_lost_answer(uncertain))
     }
 
-    /// Asks in turns, each of which the server holds for as long as it is given, until it is done
-    /// or the time is over. A turn of `None` is to be answered at once.
+    /// Sends requests that the server holds, one after another, until one is done or the time is over. `ask` gets the
+    /// time that the server may hold the request; `None` is for an answer at once.
     pub(crate) fn take_turns<T>(
         &self,
         within: Duration,
@@ -74,7 +72,7 @@ impl Client {
     ) -> Result<T, Error> {
         let mut crowded = false;
         self.persist(within, |left| {
-            // A server that holds no more requests can still be asked how things are.
+            // A server that can't hold more requests can still answer with the present state.
             let turn = (!crowded).then(|| whole_seconds(left).min(LONGEST_TURN));
             let turn = ask(turn);
             crowded = !crowded && turn.as_ref().is_err_and(|failed| failed.error.is_refusal());
@@ -82,13 +80,13 @@ impl Client {
         })
     }
 
-    /// Sends a request once, and answers its success.
+    /// Sends a request once, and returns the successful answer.
     pub(crate) fn once(&self, request: &Request<'_>) -> Result<Reply, Failed> {
         let reply = self.try_once(request)?;
         self.judge(reply, request)
     }
 
-    /// Sends a request once, and answers whatever comes.
+    /// Sends a request once, and returns the answer of any status.
     pub(crate) fn try_once(&self, request: &Request<'_>) -> Result<Reply, Failed> {
         self.attempt(request).map_err(|error| Failed {
             error,
@@ -97,7 +95,7 @@ impl Client {
         })
     }
 
-    /// An answer where it is a success, and otherwise the failure that it tells of.
+    /// The answer if it is a success, else its failure.
     pub(crate) fn judge(&self, reply: Reply, request: &Request<'_>) -> Result<Reply, Failed> {
         let retry_after = reply.retry_after();
         let success = reply.success(request, self.url());
@@ -108,7 +106,7 @@ impl Client {
         })
     }
 
-    /// Asks again and again until it is done or the time is over. `ask` is told how much is left.
+    /// Repeats a request until it is done or the time is over. `ask` gets the time that is left.
     fn persist<T>(
         &self,
         within: Duration,
@@ -161,7 +159,7 @@ impl Client {
         }
     }
 
-    /// Tells of a failure that is got over.
+    /// Sends a notice of a failure after which the request is repeated.
     pub(crate) fn notify(
         &self,
         error: &Error,
@@ -173,7 +171,7 @@ impl Client {
     }
 }
 
-/// The interface takes whole seconds, one at least.
+/// The interface takes whole seconds, at least one.
 fn whole_seconds(left: Duration) -> Duration {
     let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
     Duration::from_secs(seconds.max(1))

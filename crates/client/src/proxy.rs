@@ -1,4 +1,4 @@
-//! Which proxy to go through, by the same variables and rules as curl (curl(1), "ENVIRONMENT").
+//! Chooses the proxy by the same environment variables and rules as curl (curl(1), "ENVIRONMENT").
 
 mod exempt;
 pub(crate) mod forward;
@@ -13,13 +13,13 @@ use crate::base_url::BaseUrl;
 use crate::error::Error;
 use exempt::is_exempt;
 
-/// The port of a proxy whose URL has none, as curl has it.
+/// The port of a proxy whose URL has none, the same as curl's.
 const DEFAULT_PORT: u16 = 1080;
 
 /// The way to the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Route {
-    /// Through the proxy that the environment names for it, and directly where it names none.
+    /// Through the proxy in the environment variables; directly if there is none.
     Environment,
     /// Directly.
     Direct,
@@ -36,16 +36,16 @@ pub(crate) struct Proxy {
     tunnel: ureq::Proxy,
 }
 
-/// The way of requests through a proxy.
+/// The use of a proxy for requests.
 pub(crate) enum Passage<'a> {
-    /// In a tunnel to the server, which the proxy can't look into.
+    /// A tunnel to the server, in which the proxy can't read.
     Tunnel(&'a ureq::Proxy),
-    /// As requests to the proxy, which passes them on (RFC 9110, section 7.6).
+    /// Requests to the proxy, which forwards them (RFC 9110, section 7.6).
     Forward(&'a Uri),
 }
 
 impl Proxy {
-    /// The proxy that variables name for a server.
+    /// The proxy for a server from environment variables.
     pub(crate) fn named(
         server: &BaseUrl,
         variable: impl Fn(&str) -> Option<String>,
@@ -54,8 +54,7 @@ impl Proxy {
             let text = variable(name).filter(|text| !text.is_empty())?;
             Some((*name, text))
         };
-        // HTTP_PROXY is also what a CGI program is told of a caller's header `Proxy`, so curl
-        // does not read it.
+        // curl does not read HTTP_PROXY, since a web server passes a caller's header `Proxy` to CGI programs in it.
         let names: &[&'static str] = if server.is_encrypted() {
             &["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]
         } else {
@@ -115,10 +114,10 @@ impl Proxy {
         })
     }
 
-    /// The way of requests to a server.
+    /// The use of the proxy for requests to a server.
     pub(crate) fn passage(&self, server: &BaseUrl) -> Passage<'_> {
         match self.tunnel.protocol() {
-            // Many proxies make tunnels to the port of https alone.
+            // Many proxies allow tunnels only to the port of https.
             ureq::ProxyProtocol::Http if !server.is_encrypted() => Passage::Forward(&self.uri),
             _ => Passage::Tunnel(&self.tunnel),
         }
@@ -138,7 +137,7 @@ impl Proxy {
     }
 }
 
-/// For messages: never with its password.
+/// For messages, always without its password.
 impl fmt::Display for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the proxy {} (from {})", self.shown, self.variable)

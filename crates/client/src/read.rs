@@ -1,4 +1,4 @@
-//! Reading one key.
+//! Reads of one key.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -12,42 +12,42 @@ use crate::error::{Error, Fate};
 use crate::reply::Reply;
 use crate::request::{Client, Request};
 
-/// A value and what is known about it.
+/// A value and its metadata.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// The bytes.
     pub value: Vec<u8>,
-    /// Everything else.
+    /// The metadata.
     pub metadata: Metadata,
 }
 
 /// The metadata of a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Metadata {
-    /// The commit that last touched the entry.
+    /// The commit that last wrote the entry.
     pub revision: Revision,
     /// Bytes of the value.
     pub size: u64,
-    /// When the key came into being; an earlier server doesn't say.
+    /// The time at which the key was created; `None` from an earlier server.
     pub created: Option<Timestamp>,
-    /// When the value was last set; to the second where an earlier server doesn't say more.
+    /// The time at which the value was last set; in whole seconds from an earlier server.
     pub modified: Option<Timestamp>,
-    /// From when on the entry is gone.
+    /// The time from which on the entry counts as absent.
     pub expires: Option<Timestamp>,
     /// The job whose token wrote it.
     pub job: Option<String>,
-    /// Until when a worker holds it.
+    /// The end of the claim.
     pub claimed_until: Option<Timestamp>,
-    /// The job that holds it, where its claim is live and its token named a job.
+    /// The job of the claim, if the claim is live and its token named a job.
     pub claimed_by: Option<String>,
     /// The number of claims since the value was set.
     pub claims: u32,
-    /// When the server answered, by its own clock, to the second.
+    /// The time of the answer by the server's clock, in whole seconds.
     pub answered: Option<Timestamp>,
 }
 
 impl Client {
-    /// The value of a key with its metadata, or `None` where there is no such key.
+    /// The value of a key with its metadata, or `None` if the key does not exist.
     ///
     /// # Errors
     /// See [`Error`].

@@ -1,4 +1,4 @@
-//! A client, and one request of it: sent once.
+//! A client, and its requests, each sent once.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,12 +33,12 @@ pub struct Client {
 /// A request to the server.
 pub(crate) struct Request<'a> {
     pub(crate) method: Method,
-    /// Below the base URL, with its query string.
+    /// Relative to the base URL, with the query string.
     pub(crate) target: String,
     pub(crate) headers: Vec<(HeaderName, String)>,
     pub(crate) body: Option<&'a [u8]>,
     pub(crate) repeat: Repeat,
-    /// The longest answer that makes sense.
+    /// The largest number of bytes of an answer.
     pub(crate) limit: u64,
     /// The time that the server may wait before it answers.
     pub(crate) held: Duration,
@@ -48,14 +48,13 @@ impl Client {
     /// A client. Nothing is sent yet.
     ///
     /// # Errors
-    /// For an `https` URL, when there are no certificate authorities to check the server with; when
-    /// the environment names a proxy that can't be one.
+    /// For an `https` URL, if there are no certificate authorities to check the server with; and if an environment
+    /// variable for a proxy is not valid.
     pub fn new(config: Config) -> Result<Self, Error> {
         Self::with_clock(config, SystemClock::new())
     }
 
-    /// A client that counts its deadlines and pauses by a clock of its own. Time limits of
-    /// connections are the machine's all the same.
+    /// A client with its own clock for deadlines and pauses. The time limits of connections use the machine's clock.
     ///
     /// # Errors
     /// As [`Client::new`].
@@ -63,7 +62,7 @@ impl Client {
         Self::build(config, Arc::new(clock))
     }
 
-    /// The same client with other limits on silence, and connections of its own.
+    /// The same client with other limits on silence, and with its own connections.
     ///
     /// # Errors
     /// As [`Client::new`].
@@ -80,8 +79,7 @@ impl Client {
         })
     }
 
-    /// The same client and connections, but requests that are answered at once are repeated for
-    /// this long.
+    /// The same client and connections, with another time for which requests that are answered at once are repeated.
     #[must_use]
     pub fn with_retry_for(&self, retry_for: Duration) -> Self {
         Self {
@@ -96,8 +94,8 @@ impl Client {
         self.retry_for
     }
 
-    /// True if a request of this client, or of a clone of it, has failed and was repeated. What the first
-    /// try did may then be there although the last answer does not tell of it.
+    /// True if a request of this client or of a clone was repeated. The first try may then have been executed although
+    /// the last answer does not show it.
     #[must_use]
     pub fn has_repeated(&self) -> bool {
         self.notices.has_repeated()
@@ -115,7 +113,7 @@ impl Client {
         })
     }
 
-    /// Says what is odd about an answer that came with a status of success.
+    /// The error for an answer with a status of success that is not valid.
     pub(crate) fn bad_answer(&self, what: impl Into<String>, fate: Fate) -> Error {
         Error::BadAnswer {
             url: self.config.url.to_string(),
@@ -130,8 +128,8 @@ impl Client {
         Reply::read(response, request).map_err(|cause| self.failed(request, cut_off(cause)))
     }
 
-    /// The same, and leaves the answer's body to be read. Where the token is refused and its file
-    /// has another by now, that one is sent.
+    /// The same, with a body that is not read yet. If the token is refused and its file has another one by now, the
+    /// request is sent with that one.
     pub(crate) fn open(&self, request: &Request<'_>) -> Result<http::Response<ureq::Body>, Error> {
         let mut token = self.config.credentials.current();
         loop {
@@ -180,13 +178,13 @@ impl Client {
         response.map_err(|cause| self.failed(request, cause))
     }
 
-    /// The proxy, where it passes requests on.
+    /// The proxy, if it forwards requests.
     fn forwarding(&self) -> Option<&Proxy> {
         let proxy = self.proxy.as_deref()?;
         matches!(proxy.passage(&self.config.url), Passage::Forward(_)).then_some(proxy)
     }
 
-    /// The error of the transport, in a caller's terms.
+    /// The error for a failure of the transport.
     pub(crate) fn failed(&self, request: &Request<'_>, cause: ureq::Error) -> Error {
         let fate = request.fate(fate_of(&cause));
         match cause {
@@ -213,14 +211,14 @@ impl Client {
         &*self.clock
     }
 
-    /// Tells of a failure of a request that began to fail `since` and pauses for `pause`.
+    /// Sends a notice of a request that has failed since `since` and now pauses for `pause`.
     pub(crate) fn tell(&self, notice: &Notice<'_>, pause: Duration, since: Duration) {
         let times = (since, self.clock.now());
         self.notices
             .tell(&self.config.on_notice, notice, pause, times);
     }
 
-    /// Where the token was refused, the same error with the file that it comes from and its end.
+    /// Adds the token's file and end to the error of a refused token.
     pub(crate) fn with_token_named(&self, mut error: Error) -> Error {
         if let Error::Unauthenticated(refusal) = &mut error
             && let Some(remark) = self.config.credentials.remark()
@@ -231,8 +229,7 @@ impl Client {
         error
     }
 
-    /// Where the server has nothing at this address, the same error with the setting that the URL comes
-    /// from, and the URL that was probably meant.
+    /// If the server has no route at this address, adds the setting with the URL, and the URL that was probably meant.
     pub(crate) fn with_url_named(&self, mut error: Error) -> Error {
         let Config { url, url_from, .. } = &*self.config;
         if let Error::Failed { refusal, .. } = &mut error
@@ -248,8 +245,8 @@ impl Client {
         error
     }
 
-    /// Waits for the answer as long as the server may hold it, and then for as long as usual. The
-    /// limit on a single read counts as well while the answer is waited for.
+    /// Waits for the answer for the time that the server may hold the request, plus the usual time limit. The limit for
+    /// a single read applies while the answer is waited for, too.
     fn patient<S: AsSendBody>(
         &self,
         built: http::Request<S>,
@@ -264,9 +261,9 @@ impl Client {
     }
 }
 
-/// A header that is not shown where requests are.
+/// A header that is not printed with its request.
 fn secret(text: String) -> HeaderValue {
-    // Tokens have only characters that a header can carry.
+    // Tokens have only characters that are allowed in a header.
     let value = HeaderValue::try_from(text);
     let mut value = value.unwrap_or_else(|_| HeaderValue::from_static("Bearer"));
     value.set_sensitive(true);
@@ -308,8 +305,7 @@ impl Request<'_> {
         }
     }
 
-    /// The fate of the change asked for, where the transport or the server leaves it
-    /// open: a read changes nothing.
+    /// The fate of the requested change if the transport or the server does not tell it: a read changes nothing.
     pub(crate) fn fate(&self, fate: Fate) -> Fate {
         let reads = self.method == Method::GET || self.method == Method::HEAD;
         if reads { Fate::NotApplied } else { fate }

@@ -1,29 +1,28 @@
-//! Pauses between tries.
+//! Pauses between retries.
 //!
-//! A request is repeated after errors that may pass, and only where doing it twice is as good as
-//! doing it once, or where it is certain that it was not done. It is repeated until its time is
-//! over: the time that the caller is ready to wait for what is asked, or [`RETRY_FOR`] where the
-//! request is answered at once.
+//! A request is repeated after transient errors, if executing it twice has the same result as once, or if it is certain
+//! that it was not executed. It is repeated until its time is over: the time of the wait, or [`RETRY_FOR`] for a
+//! request that is answered at once.
 
 use std::time::Duration;
 
-/// The default time for which a request that is answered at once is repeated: a server that is restarted
-/// or moved to another machine is back by then.
+/// The default time for which a request that is answered at once is repeated: enough to restart a server or to move it
+/// to another machine.
 pub const RETRY_FOR: Duration = Duration::from_secs(60);
 
-/// The first pause; each further one is twice as long.
+/// The first pause; each later one is twice as long.
 pub const FIRST_PAUSE: Duration = Duration::from_millis(200);
 
-/// The longest pause: after an outage nobody waits longer than this for the next try, and a
-/// thousand jobs that wait for a server ask it a few hundred times a second at the most.
+/// The longest pause: after an outage the next try comes within this time, and a thousand jobs that wait for a server
+/// send it at most a few hundred requests a second.
 pub const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// The rule for sending a request again whose fate is not known.
+/// The rule for repeating a request whose fate is unknown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Repeat {
-    /// Doing it twice is as good as doing it once.
+    /// Executing it twice has the same result as once.
     Safe,
-    /// Only where it is certain that it was not done.
+    /// Repeated only if it is certain that it was not executed.
     IfNotApplied,
 }
 
@@ -37,11 +36,10 @@ impl Backoff {
         Self { next: FIRST_PAUSE }
     }
 
-    /// The pause before the next try, or `None` if it is time to give up.
+    /// The pause before the next try, or `None` if there is no time for one.
     ///
-    /// `left` is the time that is left of the request's; the last try is made at its end. `asked`
-    /// is the server's `Retry-After`, which is never undercut: coming back too early only adds to
-    /// the load.
+    /// `left` is the remaining time of the request; the last try is made at its end. `asked` is the server's
+    /// `Retry-After`, and no pause is shorter, since earlier requests only add to the load.
     pub(crate) fn pause(&mut self, left: Duration, asked: Option<Duration>) -> Option<Duration> {
         if left.is_zero() || asked.is_some_and(|asked| asked > left) {
             return None;
@@ -52,11 +50,11 @@ impl Backoff {
     }
 }
 
-/// Between half of a pause and all of it, so that many jobs that failed together do not come back
-/// together.
+/// A random time between half of a pause and all of it, so that many jobs that failed at the same time do not retry at
+/// the same time.
 pub(crate) fn jitter(pause: Duration) -> Duration {
     let half = pause / 2;
-    // Without a source of random numbers the middle has to do.
+    // Without a source of random numbers, the middle of the range.
     let part = getrandom::u32().unwrap_or(u32::MAX / 2);
     half + half.mul_f64(f64::from(part) / f64::from(u32::MAX))
 }

@@ -1,5 +1,5 @@
-//! Certificates, set up only for `https`: reading the machine's authorities takes longer than a
-//! whole request without TLS.
+//! Certificates, loaded only for `https`: reading the machine's authorities takes longer than a whole request without
+//! TLS.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,8 +9,7 @@ use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use crate::config::Certificates;
 use crate::error::Error;
 
-/// TLS as the server speaks it, trusting the authorities of a file, or those that this machine trusts
-/// (`SSL_CERT_FILE` and `SSL_CERT_DIR` are heeded).
+/// TLS that trusts the authorities of a file, or those of this machine (`SSL_CERT_FILE` and `SSL_CERT_DIR` are used).
 pub(crate) fn config(certificates: &Certificates) -> Result<TlsConfig, Error> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = TlsConfig::builder().unversioned_rustls_crypto_provider(provider);

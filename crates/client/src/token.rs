@@ -1,4 +1,4 @@
-//! The access token, which never shows itself.
+//! The access token, which is never printed.
 
 use std::fmt;
 
@@ -11,25 +11,25 @@ use serde::Deserialize;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token(String);
 
-/// Why a text can't be sent as a token. Never repeats the text.
+/// The reason why a text can't be sent as a token. Never contains the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
-    /// Nothing was given.
+    /// The text is empty.
     #[error("the token is empty; put the token itself there")]
     Empty,
-    /// It is no text.
+    /// It is not UTF-8.
     #[error("it is no UTF-8 text; save it as plain UTF-8 text")]
     Encoding,
-    /// There is more than one line.
+    /// It has several lines.
     #[error("the token has several lines; keep the token alone, on one line")]
     Lines,
     /// It has the quotation marks of a shell or of JSON.
     #[error("the token is in quotation marks; leave them out")]
     Quotes,
-    /// It has the rest of the header that it is sent in.
+    /// It has the header's name or scheme before the token.
     #[error("the token begins with \"Bearer \" or the name of a header; keep the token alone")]
     Scheme,
-    /// It has white space or other characters that a header can't carry.
+    /// It has white space or other characters that are not allowed in a header.
     #[error(
         "the token contains a character that no token has, such as a space or a line break; copy it again"
     )]
@@ -37,7 +37,7 @@ pub enum TokenError {
 }
 
 impl Token {
-    /// Takes a token; white space around it, and a byte-order mark before it, are not part of it.
+    /// Reads a token, without white space around it and a byte-order mark before it.
     ///
     /// # Errors
     /// See [`TokenError`].
@@ -65,7 +65,7 @@ impl Token {
         Ok(Self(text.to_owned()))
     }
 
-    /// When it ends, where it is a JSON Web Token that says so. Nobody has checked who signed it.
+    /// The end of a JSON Web Token that has one. Its signature is not checked.
     #[must_use]
     pub fn expires(&self) -> Option<Timestamp> {
         #[derive(Deserialize)]
@@ -79,14 +79,14 @@ impl Token {
         Some(Timestamp::from_secs(whole.as_secs()))
     }
 
-    /// The token itself, for what has to send or decode it.
+    /// The token itself, for code that sends or decodes it.
     #[must_use]
     pub fn reveal(&self) -> &str {
         &self.0
     }
 }
 
-/// A text without the white space around it and without a byte-order mark, as Windows writes one.
+/// A text without white space around it and without a byte-order mark, which Windows programs write.
 pub(crate) fn without_mark(text: &str) -> &str {
     text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}')
 }

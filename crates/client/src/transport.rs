@@ -1,5 +1,5 @@
-//! The details of a failed connection that the HTTP library lacks: whether TLS failed with the proxy or
-//! with the server, and whether an answer had begun.
+//! Details of failed connections that the errors of the HTTP library lack: TLS failed with the proxy and not with the
+//! server, or an answer had begun.
 
 use std::io;
 
@@ -19,15 +19,15 @@ pub(crate) struct CutOff;
 #[error("{cause}")]
 pub(crate) struct ProxyTls {
     pub(crate) cause: rustls::Error,
-    /// The variable that names the proxy.
+    /// The environment variable that names the proxy.
     pub(crate) variable: &'static str,
 }
 
-/// Connects as the library does, and tells these two.
+/// Connects as the library does, and adds these details to errors.
 #[derive(Debug)]
 pub(crate) struct TellingConnector {
     inner: DefaultConnector,
-    /// The proxy that tunnels are made through, and the variable that names it.
+    /// The proxy for tunnels, and the variable that names it.
     proxy: Option<(Uri, &'static str)>,
 }
 
@@ -35,7 +35,7 @@ pub(crate) struct TellingConnector {
 #[derive(Debug)]
 pub(crate) struct TellingTransport(Box<dyn Transport>);
 
-/// The same error of a connection on which an answer had begun.
+/// The error of a connection that ended after the beginning of an answer.
 pub(crate) fn cut_off(error: Error) -> Error {
     match error {
         Error::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
@@ -46,7 +46,7 @@ pub(crate) fn cut_off(error: Error) -> Error {
 }
 
 impl TellingConnector {
-    /// Connects through this proxy, where there is one.
+    /// Connects through this proxy, if there is one.
     pub(crate) fn new(proxy: Option<(Uri, &'static str)>) -> Self {
         Self {
             inner: DefaultConnector::new(),
@@ -54,7 +54,7 @@ impl TellingConnector {
         }
     }
 
-    /// The same error with the proxy in it, where it is one of TLS.
+    /// Adds the proxy to an error of TLS.
     fn of_proxy(error: Error, variable: &'static str) -> Error {
         let cause = match &error {
             Error::Rustls(cause) => Some(cause),
@@ -63,7 +63,7 @@ impl TellingConnector {
         };
         match cause.cloned() {
             Some(cause) => {
-                // Nothing was sent, as with every other failure of TLS.
+                // Nothing was sent, as after every failure of TLS.
                 io::Error::new(io::ErrorKind::InvalidData, ProxyTls { cause, variable }).into()
             }
             None => error,
@@ -79,7 +79,7 @@ impl Connector<()> for TellingConnector {
         details: &ConnectionDetails,
         chained: Option<()>,
     ) -> Result<Option<TellingTransport>, Error> {
-        // The library connects to the proxy of a tunnel by this connector as well.
+        // For a tunnel, the library connects to the proxy with this connector as well.
         let connected = self.inner.connect(details, chained).map_err(|error| {
             match self.proxy.as_ref().filter(|(uri, _)| uri == details.uri) {
                 Some((_, variable)) => Self::of_proxy(error, variable),
@@ -101,8 +101,8 @@ impl Transport for TellingTransport {
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
         let has_more = self.0.await_input(timeout)?;
-        // A part of a head stays in the buffer until the rest is there. (The end of a body is found by
-        // the library, which takes this error for an end.)
+        // A part of a head stays in the buffer until the rest has arrived. (The library itself notices the end of a
+        // body, and takes this error for an end.)
         if !has_more && !self.0.buffers().input().is_empty() {
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, CutOff).into());
         }

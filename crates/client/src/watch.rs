@@ -1,4 +1,4 @@
-//! Watching changes as they happen, over as many connections as it takes.
+//! Watches changes over any number of connections.
 
 mod lines;
 
@@ -21,11 +21,11 @@ use lines::{Block, Lines};
 /// The options of a watch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WatchOptions {
-    /// Its start.
+    /// The start of the watch.
     pub start: Start,
-    /// The values in its events, or none.
+    /// The parts of a change in its events.
     pub show: Told,
-    /// Its action when the connection breaks off.
+    /// The action when the connection is lost.
     pub reconnect: Reconnect,
 }
 
@@ -41,44 +41,43 @@ pub enum Start {
 /// The parts of a change in an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Told {
-    /// The key, and what is known about it.
+    /// The key and its metadata.
     Keys,
-    /// The value as well, unless a later change has superseded it.
+    /// The value as well, unless a later change has replaced it.
     Values,
 }
 
-/// The action of a watch when its connection breaks off.
+/// The action of a watch when its connection is lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reconnect {
     /// It ends with the error.
     Never,
-    /// It tries again, and goes on where it was, unless the server is gone for longer than this.
+    /// It connects again and continues after the last event, unless the server is unreachable for longer than this.
     Within(Duration),
 }
 
-/// The change, or a gap.
+/// A change, or a gap.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// A key was written.
     Put(Changed),
     /// A key was deleted.
     Delete(Changed),
-    /// A key's lifetime ended.
+    /// An entry expired.
     Expire(Changed),
-    /// Changes up to this revision are missing. What was before is in a listing made now, and
-    /// what comes next follows.
+    /// Changes up to this revision are missing. A new listing has the state before the next event.
     Reset(Revision),
 }
 
-/// The changes under a prefix, in order, none twice and none missing. Ends after the first error.
+/// The changes under a prefix, in order, none repeated or missing. Ends after the first error.
 pub struct Watch<'a> {
     client: &'a Client,
     prefix: Prefix,
     options: WatchOptions,
     lines: Option<Lines<BufReader<BodyReader<'static>>>>,
-    /// The id of the last event, which the server goes on after.
+    /// The id of the last event, after which the server continues.
     last_id: Option<String>,
-    /// Set if the server no longer had the last event; the reader gets a reset then.
+    /// Set if the server's log no longer has the last event; the reader then gets a reset.
     gap: Gap,
     outage: Option<Outage>,
     ended: bool,
@@ -86,7 +85,7 @@ pub struct Watch<'a> {
 
 /// A time without a connection.
 struct Outage {
-    /// When it began, by the client's clock.
+    /// The time of its beginning, by the client's clock.
     since: Duration,
     backoff: Backoff,
 }
@@ -99,7 +98,7 @@ enum Gap {
 }
 
 impl Default for WatchOptions {
-    /// From now on, without values; an outage of five minutes is got over.
+    /// From now on, without values; the watch reconnects after an outage of up to five minutes.
     fn default() -> Self {
         Self {
             start: Start::Now,
@@ -110,8 +109,7 @@ impl Default for WatchOptions {
 }
 
 impl Client {
-    /// Watches the keys that begin with a prefix. Nothing is sent before the first event is asked
-    /// for.
+    /// Watches the keys that begin with a prefix. Nothing is sent before the first event is requested.
     pub fn watch(&self, prefix: &Prefix, options: WatchOptions) -> Watch<'_> {
         Watch {
             client: self,
@@ -155,10 +153,10 @@ impl Watch<'_> {
         self.event(block)
     }
 
-    /// Opens a connection, behind the last event.
+    /// Opens a connection that continues after the last event.
     fn connect(&mut self) -> Result<(), Error> {
         let request = self.request();
-        // The server sends something every 15 s; the usual time-out notices that it does not.
+        // The server sends data at least every 15 s; the usual time limit detects a server that does not.
         let mut retry_after = None;
         let opened = self.client.open(&request).and_then(|response| {
             if response.status().is_success() && is_marked(response.headers()) {
@@ -191,7 +189,7 @@ impl Watch<'_> {
         }
     }
 
-    /// The connection is gone: waits a little before the next, or gives up.
+    /// Waits before the next connection, or returns the error of the lost one.
     fn broken(
         &mut self,
         error: Error,
@@ -211,7 +209,7 @@ impl Watch<'_> {
             return Err(error.after_giving_up(retry_after, left));
         };
         let since = outage.since;
-        // A stream that ends, as proxies end idle ones, is no trouble if the next one begins.
+        // The end of a stream, such as by a proxy that closes idle ones, is no failure if the next one begins.
         if !told {
             self.client.notify(&error, (left, pause), since);
         }
@@ -236,8 +234,7 @@ impl Watch<'_> {
         request
     }
 
-    /// The event that a block stands for; `None` for a comment, and for what a later server may
-    /// tell beside.
+    /// The event of a block; `None` for a comment, and for an event that only later versions know.
     fn event(&self, block: Block) -> Result<Option<Event>, Error> {
         let odd =
             |error: serde_json::Error| self.client.bad_answer(error.to_string(), Fate::NotApplied);

@@ -1,4 +1,4 @@
-//! Setting a value, and adding to a number.
+//! Sets of a value, and additions to a number.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -22,20 +22,19 @@ pub struct SetOptions {
     pub lifetime: Lifetime,
     /// The condition on the key.
     pub condition: Option<Precondition>,
-    /// An id made for this one set, by which the server recognizes a repetition of it and answers
-    /// as it did before. Only with a condition. Where there is none the client makes one; a caller
-    /// needs its own only to repeat a set with another client.
+    /// An id of this one set, by which the server recognizes a repetition and returns the same answer. Only with a
+    /// condition. By default the client makes one; a caller needs its own only to repeat a set with another client.
     pub write_id: Option<WriteId>,
 }
 
 /// The lifetime of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lifetime {
-    /// Until it is deleted.
+    /// Until the value is deleted.
     Permanent,
-    /// This long, in whole seconds.
+    /// This time, in whole seconds.
     For(Duration),
-    /// As long as the token that writes it.
+    /// Until the end of the token that writes it.
     Job,
 }
 
@@ -44,25 +43,24 @@ pub enum Lifetime {
 pub struct Written {
     /// The commit.
     pub revision: Revision,
-    /// The key is new or was replaced. A write that had to be repeated may find its own first try.
+    /// The state of the key before. A write that was repeated may find the result of its own first try.
     pub stored: Stored,
 }
 
 /// The state of a key before a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stored {
-    /// It was not.
+    /// The key did not exist.
     Created,
-    /// It was.
+    /// The key existed.
     Replaced,
 }
 
 impl Client {
     /// Stores a value; when this returns, it is on disk.
     ///
-    /// It is repeated after errors that may pass, although its first try may have happened: a set
-    /// without a condition leaves the same value, and one with a condition carries an id by which
-    /// the server recognizes the repetition.
+    /// It is repeated after transient errors although its first try may have been executed: a set without a condition
+    /// leaves the same value, and one with a condition has an id by which the server recognizes the repetition.
     ///
     /// # Errors
     /// See [`Error`].
@@ -112,8 +110,8 @@ impl Client {
         })
     }
 
-    /// Adds to a decimal integer in one atomic step and answers the sum; an absent key counts
-    /// as 0. Never repeated where it may have happened.
+    /// Adds to a decimal integer in one atomic step, and returns the sum; an absent key counts as 0. Not repeated if it
+    /// may have been executed.
     ///
     /// # Errors
     /// See [`Error`].
@@ -124,7 +122,7 @@ impl Client {
         self.acknowledged(&reply)
     }
 
-    /// The body of an answer to a change. One that can't be read leaves open what happened.
+    /// The body of the answer to a change. If it can't be read, the fate of the change is unknown.
     pub(crate) fn acknowledged<T: serde::de::DeserializeOwned>(
         &self,
         reply: &Reply,
@@ -136,7 +134,7 @@ impl Client {
 }
 
 impl Default for SetOptions {
-    /// Permanent, whatever was there.
+    /// Permanent, without a condition.
     fn default() -> Self {
         Self {
             lifetime: Lifetime::Permanent,
@@ -146,13 +144,13 @@ impl Default for SetOptions {
     }
 }
 
-/// An id that no other write has; `None` on a machine without a source of random numbers.
+/// A unique id of a write; `None` on a machine without a source of random numbers.
 fn new_write_id() -> Option<WriteId> {
     let (high, low) = (getrandom::u64().ok()?, getrandom::u64().ok()?);
     WriteId::parse(format!("{high:016x}{low:016x}").as_bytes()).ok()
 }
 
-/// The header that demands one revision (RFC 9110, section 13.1.1).
+/// The header with the condition that the key has this revision (RFC 9110, section 13.1.1).
 pub(crate) fn if_match(revision: Revision) -> (HeaderName, String) {
     (header::IF_MATCH, format!("\"{revision}\""))
 }

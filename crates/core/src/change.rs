@@ -1,4 +1,4 @@
-//! The log of a namespace: what changed, in order.
+//! The log of a namespace: its changes, in order.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -9,10 +9,9 @@ use crate::namespace::Job;
 use crate::revision::Revision;
 use crate::time::Timestamp;
 
-/// A place in a namespace's log: just after one change of one commit.
+/// A place in a namespace's log: directly after one change of one commit.
 ///
-/// A commit can change many keys. The index lets a reader stop in the middle of such a commit
-/// and go on there.
+/// A commit can change many keys. With the index, a reader can stop in the middle of such a commit and continue there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Cursor {
     /// The commit.
@@ -21,7 +20,7 @@ pub struct Cursor {
     pub index: u32,
 }
 
-/// One key's change.
+/// The change of one key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
     /// Its place in the log.
@@ -30,20 +29,20 @@ pub struct Change {
     pub key: Key,
     /// The kind of change.
     pub kind: ChangeKind,
-    /// The job that did it; `None` also for expiry, which nobody does.
+    /// The job that made the change; `None` for an expiry, which no job makes.
     pub job: Option<Job>,
-    /// When.
+    /// The time of the change.
     pub time: Timestamp,
 }
 
 /// The kind of a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChangeKind {
-    /// It was set, added to, claimed, renewed or released.
+    /// The entry was set, added to, claimed, renewed or released.
     Put(Put),
-    /// It was deleted.
+    /// The entry was deleted.
     Delete,
-    /// Its lifetime ended.
+    /// The entry expired.
     Expire,
 }
 
@@ -56,7 +55,7 @@ pub struct Put {
     pub state: Option<PutState>,
 }
 
-/// Why an entry was written, and its metadata afterwards, beside what the [`Change`] itself tells.
+/// The operation that wrote an entry, and the entry's metadata afterwards, without the fields of [`Change`] itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PutState {
     /// The kind of operation.
@@ -76,13 +75,13 @@ pub struct PutState {
 /// The kind of operation that wrote an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
-    /// Its value was set or added to.
+    /// The value was set or added to.
     Set,
-    /// It was claimed.
+    /// The entry was claimed.
     Claim,
-    /// Its claim was renewed.
+    /// The claim was renewed.
     Renew,
-    /// Its claim was released.
+    /// The claim was released.
     Release,
 }
 
@@ -91,31 +90,30 @@ pub enum Cause {
 pub struct Changes {
     /// In order; never empty.
     pub changes: Vec<Change>,
-    /// Where to go on: at or after the last change, past others that did not match. Where the
-    /// log was read to its end, this is [`Cursor::after`] its last commit, which says that all
-    /// of that commit has been read.
+    /// The cursor to continue from: at or after the last change, past changes that did not match. At the end of the log
+    /// it is [`Cursor::after`] the last commit, so that it is past the whole commit.
     pub next: Cursor,
 }
 
 /// The extent of the log of a namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Extent {
-    /// The earliest place that a reader can start from.
+    /// The earliest cursor from which a reader can start.
     pub oldest: Cursor,
     /// The latest revision; [`Revision::ZERO`] before the first commit.
     pub latest: Revision,
 }
 
-/// The changes that a waiter is interested in.
+/// The changes that a waiter waits for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Interest {
-    /// Changes of one key, and of none that merely begins like it.
+    /// Changes of one key; not of longer keys that begin with it.
     Key(Key),
     /// Changes of keys that begin with a prefix.
     Prefix(Prefix),
 }
 
-/// Comes once something that somebody waits for may have changed.
+/// Completes when something that its listener waits for has changed, or may have changed.
 pub type Signal = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl Put {
@@ -143,7 +141,7 @@ impl Cursor {
         index: u32::MAX,
     };
 
-    /// After everything that the commit with this revision changed.
+    /// After every change of the commit with this revision.
     #[must_use]
     pub const fn after(revision: Revision) -> Self {
         Self {
@@ -152,7 +150,7 @@ impl Cursor {
         }
     }
 
-    /// True if this is behind everything that the commit with this revision changed.
+    /// True if this is after every change of the commit with this revision.
     #[must_use]
     pub fn is_past(self, commit: Revision) -> bool {
         self >= Self::after(commit)

@@ -1,4 +1,4 @@
-//! The source of "now", which is always passed in.
+//! The source of the current time, which is always passed in.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -6,17 +6,17 @@ use event_listener::Event;
 
 use crate::time::Timestamp;
 
-/// Tells the time. A server passes the system's clock in, a test one that it moves by hand.
+/// Tells the time. A server passes in the system's clock, a test a clock that it sets.
 pub trait Clock: Send + Sync {
-    /// The current instant. It is never before one that was told earlier.
+    /// The present time, which never decreases.
     fn now(&self) -> Timestamp;
 
-    /// Makes the clock show this instant or a later one from now on. A store says so when it is
-    /// opened and has seen a later time than the clock shows; what had expired then would be back.
+    /// Sets the clock to this time if it shows an earlier one. A store calls this when it is opened and has stored a
+    /// later time than the clock shows; entries that had expired by then would otherwise exist again.
     fn not_before(&self, instant: Timestamp);
 }
 
-/// A clock that stands still until it is told to move.
+/// A clock that changes only when it is set.
 #[derive(Debug, Default)]
 pub struct ManualClock {
     now: AtomicU64,
@@ -33,7 +33,7 @@ impl ManualClock {
         }
     }
 
-    /// Sets the clock, also back, as the clocks of two servers may differ.
+    /// Sets the clock, also to an earlier time, since the clocks of two servers may differ.
     pub fn set(&self, now: Timestamp) {
         self.now.store(now.as_millis(), Ordering::SeqCst);
         self.moved.notify(usize::MAX);
@@ -46,10 +46,10 @@ impl ManualClock {
         self.moved.notify(usize::MAX);
     }
 
-    /// Waits until somebody has moved the clock to this instant or beyond.
+    /// Waits until the clock has been set to this time or a later one.
     pub async fn reach(&self, instant: Timestamp) {
         loop {
-            // Listening before looking, so that a move in between is not slept through.
+            // The listener comes before the comparison, so that no change in between is missed.
             let moved = self.moved.listen();
             if self.now() >= instant {
                 return;

@@ -2,13 +2,12 @@
 
 use std::fmt;
 
-/// Names one commit of one namespace. Later commits have greater revisions; nothing else may be
-/// assumed of them (they may skip numbers).
+/// The number of one commit of one namespace. Later commits have greater revisions; numbers may be skipped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Revision(u64);
 
 impl Revision {
-    /// Before the first commit.
+    /// The revision before the first commit.
     pub const ZERO: Self = Self(0);
 
     /// The revision with this number.
@@ -23,7 +22,7 @@ impl Revision {
         self.0
     }
 
-    /// The next one.
+    /// The next revision.
     #[must_use]
     pub const fn next(self) -> Self {
         Self(self.0 + 1)

@@ -1,4 +1,4 @@
-//! The bytes that a key stands for.
+//! Values: the bytes of an entry.
 
 use bytes::Bytes;
 
@@ -6,7 +6,7 @@ use bytes::Bytes;
 pub const TOO_LARGE_ADVICE: &str = "store the path of a file in its place, compress it, or have the \
                                     server's operator raise value-limit (at most 1 MiB)";
 
-/// A value: any bytes, no more of them than the limit in force when it was taken in.
+/// A value: any bytes, within the limit that was set when the value was accepted.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Value(Bytes);
 
@@ -21,10 +21,10 @@ pub struct ValueTooLarge {
 }
 
 impl Value {
-    /// Takes in bytes from outside.
+    /// A value from outside.
     ///
     /// # Errors
-    /// When there are more than `limit` of them.
+    /// If there are more than `limit` bytes.
     pub fn new(bytes: impl Into<Bytes>, limit: usize) -> Result<Self, ValueTooLarge> {
         let bytes = bytes.into();
         if bytes.len() > limit {
@@ -36,8 +36,8 @@ impl Value {
         Ok(Self(bytes))
     }
 
-    /// Bytes that an engine kept. They were within the limit when they were taken in, and a
-    /// lower limit set since then does not make them unreadable.
+    /// A value as an engine has stored it. It was within the limit when it was accepted; a lower limit that was set
+    /// since does not make it unreadable.
     #[must_use]
     pub fn stored(bytes: Bytes) -> Self {
         Self(bytes)
@@ -49,15 +49,14 @@ impl Value {
         Self(number.to_string().into())
     }
 
-    /// The decimal integer that the bytes spell: an optional `-` or `+`, then digits, with white
-    /// space allowed around them (`echo 1 |` adds a newline). `None` for anything else or a
-    /// number outside the signed 64-bit range.
+    /// The decimal integer in the bytes: an optional `-` or `+`, then digits, with white space around them allowed
+    /// (`echo 1 |` adds a newline). `None` for any other text, and for a number outside the signed 64-bit range.
     #[must_use]
     pub fn as_integer(&self) -> Option<i64> {
         std::str::from_utf8(&self.0).ok()?.trim_ascii().parse().ok()
     }
 
-    /// In which way the bytes are no integer, and what to store instead; for values of which
+    /// The reason why the bytes are no integer, and the value to store instead; for values of which
     /// [`Value::as_integer`] is `None`.
     #[must_use]
     pub fn why_not_an_integer(&self) -> &'static str {

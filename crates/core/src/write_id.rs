@@ -1,4 +1,4 @@
-//! The id with which a client tells its own earlier write from the writes of others.
+//! The id by which a client recognizes its own earlier write.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,16 +7,16 @@ use crate::limits::MAX_WRITE_ID_BYTES;
 
 /// The id of one conditional set, made by the client that sends it.
 ///
-/// 1 to [`MAX_WRITE_ID_BYTES`] visible ASCII characters (U+0021 to U+007E). It is stored with the
-/// entry, so that the same set sent again is answered as done although its condition no longer
-/// holds. A client makes a new one for each set, with enough random bits that no two are the same.
+/// 1 to [`MAX_WRITE_ID_BYTES`] visible ASCII characters (U+0021 to U+007E). It is stored with the entry, so that the
+/// same set sent again is answered with success although its condition no longer holds. A client makes a new one for
+/// each set, with enough random bits that no two are equal.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct WriteId(Arc<str>);
 
-/// Why a text is not a [`WriteId`].
+/// The reason why a text is not a [`WriteId`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WriteIdError {
-    /// No character was given.
+    /// The text is empty.
     #[error("it is empty")]
     Empty,
     /// More bytes than [`MAX_WRITE_ID_BYTES`].

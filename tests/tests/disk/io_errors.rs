@@ -1,8 +1,8 @@
-//! The disk answers errors to the running server, for once or for some time.
+//! The disk returns errors to the running server, once or for some time.
 //!
-//! Nothing more is acknowledged on trust: writes are answered 503 with the disk's words, reads go
-//! on, and once the fault is over the server takes writes again by itself. Everything that was
-//! acknowledged is there, also after the process was killed.
+//! Nothing is acknowledged without a successful sync: writes are answered 503 with the disk's error, reads are
+//! answered, and after the fault the server accepts writes again by itself. Everything that was acknowledged exists,
+//! even after the process was killed.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,10 +15,10 @@ use prominence_tests::{Client, Server, segments};
 
 const WRITERS: usize = 4;
 
-/// How long the server may take until it takes writes again. It tries ever more rarely.
+/// The time limit until the server accepts writes again. The time between its tries grows.
 const RECOVERY: Duration = Duration::from_secs(90);
 
-/// What writers were answered, by key.
+/// The answers to writers, by key.
 #[derive(Default)]
 struct Answers {
     acknowledged: BTreeMap<String, String>,
@@ -26,14 +26,14 @@ struct Answers {
     reasons: Vec<String>,
 }
 
-/// Writes one key after another until told to stop.
+/// Writes one key after another until it is stopped.
 fn write(client: &Client, writer: &str, answers: &Mutex<Answers>, stop: &AtomicBool) {
     for number in 0.. {
         if stop.load(Ordering::Relaxed) {
             return;
         }
         let key = format!("/kv/{writer}/{number}");
-        // So long that it is in the log alone.
+        // A value of this length is only in the log, not in the index.
         let value = format!("{key} {}", "v".repeat(9_000));
         let (status, reason) = client.ask("POST", &key, &value);
         let mut answers = answers.lock().unwrap();
@@ -53,7 +53,7 @@ fn write(client: &Client, writer: &str, answers: &Mutex<Answers>, stop: &AtomicB
 }
 
 impl Answers {
-    /// Demands that everything acknowledged is there, and of the rest nothing by halves.
+    /// Fails unless every acknowledged write exists, and every refused one exists as a whole or not at all.
     fn check(&self, client: &Client) {
         for (key, value) in &self.acknowledged {
             let found = client.ask("GET", key, "");
@@ -78,7 +78,7 @@ fn wait_for(what: &str, mut happened: impl FnMut() -> bool) {
     }
 }
 
-/// The folder that commits are written to, and the files in it.
+/// The folder of the log, and its files.
 fn log_files(server: &Server) -> Vec<PathBuf> {
     let log = server.data().join("store/log");
     let mut paths = segments(server.data(), 4);
@@ -86,7 +86,7 @@ fn log_files(server: &Server) -> Vec<PathBuf> {
     paths
 }
 
-/// Lets writers write while a fault comes and goes.
+/// Runs writers before, during and after a fault.
 fn endure(call: &str, how: &str, words: &str) {
     let mut server = Server::start(&[]);
     let client = server.client("alice");
@@ -102,22 +102,22 @@ fn endure(call: &str, how: &str, words: &str) {
             let (client, answers, stop) = (client.clone(), &answers, &stop);
             scope.spawn(move || write(&client, &format!("w{writer}"), answers, stop));
         }
-        wait_for("writes are taken", || count() > 50);
+        wait_for("writes are accepted", || count() > 50);
         let fault = Fault::inject(server.pid(), call, &paths, how);
         wait_for("writes are refused", || refused() > 0);
         if !how.contains("when=") {
-            // By then those have been counted that were acknowledged before it began.
+            // By then, every write that was acknowledged before the fault has been counted.
             wait_for("all writers are refused", || refused() > 4 * WRITERS);
             let (before, so_far) = (count(), refused());
-            wait_for("more are", || refused() > so_far + 20);
-            assert_eq!(count(), before, "nothing is acknowledged on trust");
+            wait_for("further writes are refused", || refused() > so_far + 20);
+            assert_eq!(count(), before, "nothing is acknowledged without a sync");
             assert_eq!(client.ask("GET", "/kv/before", ""), (200, "kept".into()));
             let origin = server.origin();
             assert_eq!(client.moved(origin).ask("GET", "/readyz", "").0, 503);
         }
         drop(fault);
         let before = count();
-        wait_for("writes are taken again", || count() > before + 50);
+        wait_for("writes are accepted again", || count() > before + 50);
     });
     let answers = answers.into_inner().unwrap();
     let said = answers
@@ -168,7 +168,11 @@ fn a_server_killed_after_a_failed_sync_writes_the_end_of_its_log_again_before_it
 
     assert!(server.terminate().success());
     server.restart();
-    assert_eq!(written(), made, "a clean end leaves nothing in doubt");
+    assert_eq!(
+        written(),
+        made,
+        "nothing is written again after a clean end"
+    );
 
     let paths = log_files(&server);
     let paths: Vec<&Path> = paths.iter().map(PathBuf::as_path).collect();
@@ -180,7 +184,7 @@ fn a_server_killed_after_a_failed_sync_writes_the_end_of_its_log_again_before_it
     let left = written();
 
     server.restart();
-    assert_ne!(written(), left, "what the cache holds of it is not trusted");
+    assert_ne!(written(), left, "the end of the log is written again");
     let client = client.moved(&server.url);
     assert_eq!(client.ask("GET", "/kv/before", ""), (200, "kept".into()));
     assert_eq!(client.ask("POST", "/kv/after", "x").0, 201);

@@ -1,9 +1,9 @@
-//! The power is cut in recorded runs, and nothing that was acknowledged is lost.
+//! The power is cut in recorded runs, and no acknowledged write is lost.
 //!
-//! The cuts are just before and just after each sync, each in four ways. `PROMINENCE_TEST_CUTS`
-//! sets how many of them are made and checked (`all` for all), and `PROMINENCE_TEST_SEED` makes
-//! the same choices again. Threads never take turns twice in the same way, so the recording in
-//! which a check failed is kept; `PROMINENCE_TEST_RECORDING` names it to cut in it once more.
+//! Power is cut directly before and directly after each sync, each time in four ways. `PROMINENCE_TEST_CUTS` is the
+//! number of cuts that are made and checked (`all` for all), and `PROMINENCE_TEST_SEED` repeats the random choices. The
+//! order of threads differs from run to run, so the recording of a failed check is kept; `PROMINENCE_TEST_RECORDING`
+//! names it for another run.
 
 use std::path::{Path, PathBuf};
 
@@ -14,13 +14,13 @@ use prominence_tests::segments;
 
 use crate::recording::{End, Recording};
 
-/// Cuts that one test makes unless it is told otherwise: some 15 seconds.
+/// The default number of cuts in a test: some 15 seconds.
 const CUTS: usize = 100;
 
-/// What a cut leaves is checked here where there is such a place: nothing depends on its syncs.
+/// The contents of the disk after a cut are checked in this folder if it exists, since the check needs no syncs.
 const MEMORY: &str = "/dev/shm";
 
-/// Steps of each writer in a run.
+/// The number of steps of each writer in a run.
 const STEPS: usize = 200;
 
 /// The ways in which the power is cut at one moment.
@@ -32,21 +32,21 @@ fn ways(seed: u64, moment: usize) -> [Cut; 4] {
     [Cut::Kept, Cut::Lost, torn(512), torn(4_096)]
 }
 
-/// Which cuts are made.
+/// The choice of cuts.
 #[derive(Clone, Copy)]
 struct Choice {
     seed: u64,
-    /// So many unless `PROMINENCE_TEST_CUTS` says otherwise.
+    /// The default number, without `PROMINENCE_TEST_CUTS`.
     usual: usize,
     since: Since,
 }
 
-/// From when on.
+/// The first moment for cuts.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Since {
     /// From the start of the run.
     Start,
-    /// From the first commit that was acknowledged in it.
+    /// From its first acknowledged commit on.
     Acknowledged,
 }
 
@@ -69,7 +69,7 @@ fn seed() -> u64 {
     given.map_or_else(|| fastrand::u64(..), |text| text.parse().unwrap())
 }
 
-/// Records a run, or reads the recording that is named.
+/// Records a run, or reads the recording in the environment variable.
 fn record(run: impl FnOnce() -> Recording) -> Recording {
     match setting("PROMINENCE_TEST_RECORDING") {
         Some(kept) => Recording::read(PathBuf::from(kept), None),
@@ -77,7 +77,7 @@ fn record(run: impl FnOnce() -> Recording) -> Recording {
     }
 }
 
-/// Of how many cuts in a recording one is made.
+/// Of this number of possible cuts, one is made.
 fn one_in(recording: &Recording, choice: Choice) -> usize {
     let seed = choice.seed;
     let run = &recording.changes[recording.before..];
@@ -96,8 +96,7 @@ fn one_in(recording: &Recording, choice: Choice) -> usize {
     (possible / wanted.max(1)).max(1)
 }
 
-/// Cuts the power around every sync of a run. The disk is as it was before the run, changed by
-/// `prepare`.
+/// Cuts the power around every sync of a run. The disk is in its state before the run, changed by `prepare`.
 fn cut_everywhere(
     recording: Recording,
     mut known: Known,
@@ -171,7 +170,7 @@ fn count(recording: &Recording, wanted: impl Fn(&Change) -> bool) -> usize {
     run.filter(|change| wanted(change)).count()
 }
 
-/// How often files of a name appear in a run, go, or take the place of another.
+/// The number of files that a run creates, removes, or moves over another.
 struct Files {
     made: usize,
     gone: usize,
@@ -189,7 +188,7 @@ fn files(recording: &Recording, is_meant: impl Fn(&str) -> bool) -> Files {
     }
 }
 
-/// Demands that a run of the log had all of what cuts have to fall between.
+/// Fails unless a run had every kind of event of the log around which power should be cut.
 fn assert_eventful(recording: &Recording) {
     let segments = files(recording, |name| name.ends_with(".log"));
     assert!(segments.made > 4, "segments followed one another");
@@ -223,16 +222,16 @@ fn a_power_cut_while_a_large_store_is_collected_loses_nothing_acknowledged() {
     cut_everywhere(recording, Known::new(seed, filling), choice, |_| ());
 }
 
-/// What a failed sync leaves: a log that reads well from the cache, and whose end is not on the disk
-/// although the system thinks so. Its process was killed at once.
+/// The state after a failed sync: the log is complete in the cache, but its end is not on the disk, although the system
+/// considers the pages clean. The process was killed at once.
 #[test]
 fn what_only_the_cache_holds_of_a_log_is_not_built_upon() {
     let seed = seed();
-    // Little enough that no memtable is written out: what is not synced never is.
+    // So little that no memtable is written to a file: unsynced rows are never on the disk.
     let filling = 80_000;
     let recording = record(|| {
         let first = Recording::run(seed, 0, filling, End::Crash);
-        let home = first.cleanup.expect("it was made just now");
+        let home = first.cleanup.expect("a new recording owns its folder");
         for old in ["trace", "notes"] {
             std::fs::remove_file(home.path().join(old)).unwrap();
         }
@@ -243,7 +242,7 @@ fn what_only_the_cache_holds_of_a_log_is_not_built_upon() {
     let bytes = std::fs::read(commits).unwrap();
     let used = bytes.iter().rposition(|byte| *byte != 0).unwrap();
     let known = Known::new(seed, filling);
-    // Nobody was told of the filling, so before that it may also be gone.
+    // The filling was not acknowledged, so before the first acknowledgement it may be lost too.
     let choice = Choice {
         since: Since::Acknowledged,
         ..Choice::new(seed, CUTS)

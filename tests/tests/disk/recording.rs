@@ -1,4 +1,4 @@
-//! Records runs of the engine, and shows that the recorder misses nothing.
+//! Records runs of the engine, and tests that the recorder misses no change.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -14,24 +14,24 @@ use tempfile::TempDir;
 
 const LOAD: &str = env!("CARGO_BIN_EXE_recorded-load");
 
-/// A run of the engine and all that it did to its folder.
+/// A run of the engine, and all its changes to its folder.
 ///
-/// | in `home` | what it is |
+/// | in `home` | contents |
 /// | --- | --- |
-/// | `base/` | what was there before |
-/// | `root/` | what the run left |
-/// | `trace` | the system calls of the run, in which `root` has its path |
+/// | `base/` | the folder before the run |
+/// | `root/` | the folder after the run |
+/// | `trace` | the system calls of the run, which name `root` |
 pub(crate) struct Recording {
-    /// The first ones make what was there before the run.
+    /// The first ones create the contents before the run.
     pub(crate) changes: Vec<Change>,
-    /// How many these are.
+    /// The number of these.
     pub(crate) before: usize,
     pub(crate) home: PathBuf,
-    /// Takes `home` along when it goes.
+    /// Removes `home` when it is dropped.
     pub(crate) cleanup: Option<TempDir>,
 }
 
-/// How a recorded run ends.
+/// The end of a recorded run.
 #[derive(Clone, Copy)]
 pub(crate) enum End {
     /// The store is closed.
@@ -41,8 +41,8 @@ pub(crate) enum End {
 }
 
 impl Recording {
-    /// Lets the writers do so many steps each, on a folder that holds so many bytes of filling
-    /// or, with none, is made in the run.
+    /// Runs the writers for this number of steps each, on a folder with this number of bytes of filling, or on a new
+    /// one if it is 0.
     pub(crate) fn run(seed: u64, steps: usize, filling: usize, end: End) -> Self {
         let home = tempfile::tempdir().unwrap();
         fs::create_dir(home.path().join("root")).unwrap();
@@ -54,7 +54,7 @@ impl Recording {
         Self::go_on(home, seed, steps, end)
     }
 
-    /// Lets them do so on what is in the folder `root` of `home`.
+    /// Runs the writers on the contents of the folder `root` of `home`.
     pub(crate) fn go_on(home: TempDir, seed: u64, steps: usize, end: End) -> Self {
         let path = |name: &str| home.path().join(name);
         let mut copy = Command::new("cp");
@@ -84,7 +84,7 @@ impl Recording {
         Self::read(home.path().to_owned(), Some(home))
     }
 
-    /// Reads what was recorded.
+    /// Reads a recording.
     pub(crate) fn read(home: PathBuf, cleanup: Option<TempDir>) -> Self {
         let path = |name: &str| home.join(name);
         let trace = File::open(path("trace")).unwrap();
@@ -100,7 +100,7 @@ impl Recording {
     }
 }
 
-/// Every file and folder below a folder, by their paths from there.
+/// Every file and folder below a folder, by its relative path.
 fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut found = BTreeMap::new();
     let mut waiting = vec![folder.to_owned()];

@@ -1,4 +1,4 @@
-//! Every sync takes seconds: the queue stays bounded, and reads don't wait.
+//! Every sync takes seconds: the queue stays bounded, and reads are not delayed.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -6,21 +6,21 @@ use std::time::{Duration, Instant};
 use prominence_tests::fault::{Fault, StopAtEnd};
 use prominence_tests::{Server, segments};
 
-/// How long each sync takes.
+/// The time of each sync.
 const DELAY: Duration = Duration::from_secs(3);
 
-/// Writers that wait for an answer each: with these values, far more than are let in.
+/// Writers that each wait for an answer: with these values, far more than the queue takes.
 const WRITERS: usize = 160;
 
 /// Bytes of a value.
 const VALUE: usize = 1 << 20;
 
-/// Refusals to wait for. Each came with a value, so that together they would fill the memory
-/// that is allowed several times.
+/// The number of refusals to wait for. Each came with a value, and together these would fill the allowed memory several
+/// times.
 const REFUSALS: usize = 1_000;
 
-/// The most that the server may grow: the queue (64 MiB), a group that is being written, which
-/// is there as commits, rows and memtables, and what connections have in their buffers.
+/// The largest growth of the server: the queue (64 MiB), the group that is being written, which exists as commits, rows
+/// and memtables, and the buffers of connections.
 const MAX_GROWTH_KIB: u64 = 400 << 10;
 
 fn resident_kib(pid: u32) -> u64 {
@@ -88,7 +88,7 @@ fn on_a_slow_disk_writes_beyond_the_queue_are_refused_and_reads_stay_quick() {
 
     let started = Instant::now();
     assert_eq!(client.ask("POST", "/kv/after", "x").0, 201);
-    assert!(started.elapsed() < DELAY, "the disk is quick again");
+    assert!(started.elapsed() < DELAY, "the disk is fast again");
 }
 
 #[test]

@@ -1,10 +1,10 @@
-//! Histories of many clients at the real program, checked; and the checker, checked.
+//! Checks histories of many clients at the real program, and tests the checker with planted faults.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::print_stdout,
-    reason = "tests say what went wrong by failing"
+    reason = "tests report errors by panics"
 )]
 
 mod planted;

@@ -1,4 +1,4 @@
-//! The checker, checked: nothing is found in a sound history, and every planted fault is.
+//! Tests of the checker: it finds nothing in a sound history, and finds every planted fault.
 
 mod engines;
 mod held;
@@ -14,7 +14,7 @@ use prominence_tests::history::{linear, record};
 
 use crate::sound::{Story, entry, get, set, sound};
 
-/// The checks that find something.
+/// The checks that have findings.
 fn finders(round: &Round) -> Vec<Check> {
     let (_, findings) = check(round);
     let mut by: Vec<_> = findings.iter().map(|finding| finding.by).collect();
@@ -22,7 +22,7 @@ fn finders(round: &Round) -> Vec<Check> {
     by
 }
 
-/// Demands that these checks, at least, find something.
+/// Fails unless at least these checks have findings.
 #[track_caller]
 fn demand(round: &Round, expected: &[Check]) {
     let found = finders(round);
@@ -34,16 +34,16 @@ fn demand(round: &Round, expected: &[Check]) {
     }
 }
 
-/// The one record that was answered so.
+/// The only record with this answer.
 #[track_caller]
 fn answered(round: &mut Round, answer: Answer) -> &mut Record {
     let mut found = round.records.iter_mut().filter(|one| one.answer == answer);
-    let first = found.next().expect("there is such an answer");
-    assert!(found.next().is_none(), "there is one such answer");
+    let first = found.next().expect("one record has this answer");
+    assert!(found.next().is_none(), "only one record has this answer");
     first
 }
 
-/// Puts a request after the one that was answered so.
+/// Inserts a request after the one with this answer.
 fn insert(round: &mut Round, after: Answer, call: Call, answer: Answer) {
     let end = answered(round, after).end;
     let record = Record {
@@ -53,16 +53,16 @@ fn insert(round: &mut Round, after: Answer, call: Call, answer: Answer) {
         call,
         answer,
     };
-    // The list of everything stays last.
+    // The listing of all keys stays the last record.
     let last = round.records.len() - 1;
     round.records.insert(last, record);
 }
 
-/// What everything was listed as in the end.
+/// The listing of all keys at the end.
 fn after(round: &mut Round) -> &mut Snapshot {
     match round.records.last_mut().map(|last| &mut last.answer) {
         Some(Answer::Listed(after)) => after,
-        _ => panic!("everything is listed in the end"),
+        _ => panic!("the last record is the listing of all keys"),
     }
 }
 
@@ -110,7 +110,7 @@ fn a_stale_read_is_found() {
 #[test]
 fn a_stale_read_that_no_revision_gives_away_is_found() {
     let mut round = sound();
-    // The key was deleted right before.
+    // The key was deleted directly before.
     answered(&mut round, Answer::Absent).answer = Answer::Found(entry("alice:5", 4));
     demand(&round, &[Check::Linearizability, Check::Order]);
 }
@@ -144,7 +144,7 @@ fn a_read_of_the_future_is_found() {
 #[test]
 fn a_lost_update_is_found() {
     let mut round = sound();
-    // Two replace the same revision.
+    // Two requests replace the same revision.
     insert(
         &mut round,
         Answer::Written(2),
@@ -212,7 +212,7 @@ fn a_batch_that_is_seen_by_halves_is_found() {
     assert_eq!(
         linear::check(&story.round).1.len(),
         0,
-        "key by key it is right"
+        "each key alone is right"
     );
     demand(&story.round, &[Check::Order]);
 }
@@ -233,7 +233,7 @@ fn an_order_of_revisions_against_real_time_is_found() {
     assert_eq!(
         linear::check(&story.round).1.len(),
         0,
-        "key by key it is right"
+        "each key alone is right"
     );
     demand(&story.round, &[Check::Order]);
 }

@@ -1,5 +1,5 @@
-//! Many clients at the real program, which is killed meanwhile, and at several over a cluster that
-//! fails: no check finds anything.
+//! Histories of many clients at the real program, which is killed meanwhile, and at several servers over a failing
+//! cluster; no check has findings.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -13,11 +13,10 @@ use prominence_tests::history::load::several::Several;
 use prominence_tests::history::operation::Round;
 use prominence_tests::history::record;
 
-/// How long rounds are begun where nobody says otherwise.
+/// The time during which rounds are begun, by default.
 const LASTS: &str = "20s";
 
-/// Two users' clients where nobody says otherwise: so many of the first, and a quarter as many of the
-/// second.
+/// The default number of the first user's clients; the second user has a quarter of it.
 const CLIENTS: usize = 26;
 
 #[test]
@@ -36,7 +35,7 @@ fn everything_that_many_clients_are_told_is_true_while_the_server_is_killed_stop
     );
     assert!(
         size.lost > 0,
-        "requests were under way at the kills: {size}"
+        "requests were in flight at the kills: {size}"
     );
 }
 
@@ -58,7 +57,7 @@ fn everything_that_many_clients_are_told_is_true_while_a_cluster_fails_in_every_
     go(&mut Several::start(), 4_000, 2, &faults);
 }
 
-/// Records rounds of many clients for as long as the environment says, and checks each.
+/// Records rounds of many clients for the time in the environment, and checks each.
 fn go(cluster: &mut dyn Cluster, requests: usize, strikes: usize, among: &[Fault]) -> Size {
     let lasts = std::env::var("PROMINENCE_TEST_HISTORY");
     let lasts = parse_duration(lasts.as_deref().unwrap_or(LASTS)).unwrap();
@@ -91,26 +90,26 @@ fn go(cluster: &mut dyn Cluster, requests: usize, strikes: usize, among: &[Fault
          between the faults: {size}",
         pace.per_second()
     );
-    assert!(size.commits > 1_000, "the clients were at work: {size}");
+    assert!(size.commits > 1_000, "the clients have written: {size}");
     size
 }
 
-/// What the clients do: everything, or, if the environment says so, mostly reads.
+/// The kinds of requests: all, or mostly reads if the environment says so.
 fn mix() -> Mix {
     match std::env::var("PROMINENCE_TEST_MIX").as_deref() {
         Ok("reads") => MOSTLY_READS,
-        Ok(other) => panic!("there is no mix {other:?}, only \"reads\""),
+        Ok(other) => panic!("unknown mix {other:?}; the only one is \"reads\""),
         Err(_) => EVERYTHING,
     }
 }
 
-/// A number that the environment gives.
+/// A number in an environment variable.
 fn number(name: &str) -> Option<usize> {
     let given = std::env::var(name).ok()?;
     Some(given.parse().expect("it is a number"))
 }
 
-/// Fails where a round isn't as it has to be, and leaves it for another look.
+/// Fails if a check has findings, and writes the round to a file for another check.
 fn demand(round: &Round, seed: Option<u64>) -> Size {
     let (size, findings) = check(round);
     if findings.is_empty() {

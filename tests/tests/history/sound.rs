@@ -1,4 +1,4 @@
-//! A small history in which nothing is wrong: faults are planted in it.
+//! A small history without a fault, in which tests plant faults.
 
 use prominence_tests::history::operation::{
     self, Answer, Call, Cause, Change, Entry, Event, EventKind, Expect, NEVER, Record, Round,
@@ -8,7 +8,7 @@ use prominence_tests::history::operation::{
 /// Nanoseconds in a second.
 pub(crate) const SECOND: u64 = 1_000_000_000;
 
-/// A history that is being told.
+/// A history under construction.
 #[derive(Default)]
 pub(crate) struct Story {
     pub(crate) round: Round,
@@ -61,14 +61,14 @@ pub(crate) fn claimed(key: &str, value: &str, revision: u64, until: u64) -> Answ
 }
 
 impl Story {
-    /// A request after all before it.
+    /// Adds a request after all earlier ones.
     pub(crate) fn tell(&mut self, call: Call, answer: Answer) -> &mut Self {
         self.now += 10;
         let (start, end) = (self.now, self.now + 5);
         self.overlap(start, end, call, answer)
     }
 
-    /// A request at a time of its own.
+    /// Adds a request with its own times.
     pub(crate) fn overlap(
         &mut self,
         start: u64,
@@ -99,13 +99,44 @@ impl Story {
     }
 }
 
-/// Everything that there is, with nothing wrong.
+/// A history with every kind of request, and without a fault.
 pub(crate) fn sound() -> Round {
     let mut story = Story::default();
-    let text = |text: &str| Text::from(text);
+    sets(&mut story);
+    overlapping_requests(&mut story);
+    counter(&mut story);
+    folder_and_lock(&mut story);
+    work(&mut story);
+    let after: Snapshot = [
+        ("/c/1", "4", 9),
+        ("/r/1", "alice:2", 2),
+        ("/r/sentinel", "alice:14", 21),
+        ("/res/a", "alice:12", 16),
+        ("/sentinel", "alice:15", 22),
+    ]
+    .map(|(key, value, revision)| (Text::from(key), entry(value, revision)))
+    .into();
     let expect = Expect::Anything;
     story
-        .tell(set("/r/1", "alice:1", expect.clone()), Answer::Written(1))
+        .tell(
+            set("/r/sentinel", "alice:14", expect.clone()),
+            Answer::Written(21),
+        )
+        .tell(set("/sentinel", "alice:15", expect), Answer::Written(22))
+        .tell(Call::List("/".into()), Answer::Listed(after));
+    let mut round = story.round;
+    round.user = "alice".into();
+    round.watches = vec![
+        watch("/", 22, |_| true),
+        watch("/r/", 21, |key| key.starts_with("/r/")),
+    ];
+    round
+}
+
+/// Sets with and without conditions.
+fn sets(story: &mut Story) {
+    story
+        .tell(set("/r/1", "alice:1", Expect::Anything), Answer::Written(1))
         .tell(get("/r/1"), Answer::Found(entry("alice:1", 1)))
         .tell(
             set("/r/1", "alice:2", Expect::Revision(1)),
@@ -113,7 +144,12 @@ pub(crate) fn sound() -> Round {
         )
         .tell(get("/r/1"), Answer::Found(entry("alice:2", 2)))
         .tell(set("/r/1", "alice:3", Expect::Absent), Answer::Failed);
-    // Three overlap; the last one to be answered is the first to be done.
+}
+
+/// Two sets and two reads overlap; the set that is answered last is executed first.
+fn overlapping_requests(story: &mut Story) {
+    let key = Text::from("/r/2");
+    let expect = Expect::Anything;
     let now = story.now() + 10;
     story
         .overlap(
@@ -140,57 +176,39 @@ pub(crate) fn sound() -> Round {
             get("/r/2"),
             Answer::Found(entry("alice:5", 4)),
         )
-        .tell(
-            Call::Delete(text("/r/2"), expect.clone()),
-            Answer::Deleted(1),
-        )
-        .tell(get("/r/2"), Answer::Absent)
-        .tell(Call::Add(text("/c/1"), 1), Answer::Sum(1, 6))
-        .tell(Call::Add(text("/c/1"), 1), Answer::Sum(2, 7))
-        .tell(Call::Add(text("/c/1"), 1), Answer::Lost)
-        .tell(Call::Add(text("/c/1"), 1), Answer::Sum(4, 9))
+        .tell(Call::Delete(key, expect), Answer::Deleted(1))
+        .tell(get("/r/2"), Answer::Absent);
+}
+
+/// Additions to a counter, one of which gets no answer.
+fn counter(story: &mut Story) {
+    let add = || Call::Add("/c/1".into(), 1);
+    story
+        .tell(add(), Answer::Sum(1, 6))
+        .tell(add(), Answer::Sum(2, 7))
+        .tell(add(), Answer::Lost)
+        .tell(add(), Answer::Sum(4, 9));
+}
+
+/// Two keys are set and deleted with their folder. Then a lock is taken twice, and its first holder writes too late.
+fn folder_and_lock(story: &mut Story) {
+    let expect = Expect::Anything;
+    story
         .tell(
             set("/d/1/a", "alice:6", expect.clone()),
             Answer::Written(10),
         )
-        .tell(
-            set("/d/1/b", "alice:7", expect.clone()),
-            Answer::Written(11),
-        )
-        .tell(Call::DeletePrefix(text("/d/1/")), Answer::Deleted(2))
+        .tell(set("/d/1/b", "alice:7", expect), Answer::Written(11))
+        .tell(Call::DeletePrefix("/d/1/".into()), Answer::Deleted(2))
         .tell(lock("alice:8"), Answer::Written(13))
         .tell(fenced_write(13, "alice:9"), Answer::Done(14, vec![None]))
         .pass(2 * SECOND)
         .tell(lock("alice:10"), Answer::Written(15))
         .tell(fenced_write(13, "alice:11"), Answer::Failed)
         .tell(fenced_write(15, "alice:12"), Answer::Done(16, vec![None]));
-    work(&mut story);
-    let after: Snapshot = [
-        ("/c/1", "4", 9),
-        ("/r/1", "alice:2", 2),
-        ("/r/sentinel", "alice:14", 21),
-        ("/res/a", "alice:12", 16),
-        ("/sentinel", "alice:15", 22),
-    ]
-    .map(|(key, value, revision)| (text(key), entry(value, revision)))
-    .into();
-    story
-        .tell(
-            set("/r/sentinel", "alice:14", expect.clone()),
-            Answer::Written(21),
-        )
-        .tell(set("/sentinel", "alice:15", expect), Answer::Written(22))
-        .tell(Call::List(text("/")), Answer::Listed(after));
-    let mut round = story.round;
-    round.user = "alice".into();
-    round.watches = vec![
-        watch("/", 22, |_| true),
-        watch("/r/", 21, |key| key.starts_with("/r/")),
-    ];
-    round
 }
 
-/// A work item is put, claimed, given up by its holder, claimed again and done.
+/// A work item is put, claimed, not finished in time, claimed again and finished.
 fn work(story: &mut Story) {
     let key = || Text::from("/w/1");
     let until = story.now() + SECOND;

@@ -1,10 +1,10 @@
-//! Figures, and what becomes of those of several rounds.
+//! Figures, and the median of those of several rounds.
 
 use std::collections::BTreeMap;
 
 use super::line::Line;
 
-/// What one round of a row measured, by name; or why that could not be measured.
+/// The figures of a row in one round, by name; or the reason why one is not available.
 pub(crate) type Figures = BTreeMap<String, Result<f64, String>>;
 
 /// The figures of one name in every round.
@@ -16,15 +16,15 @@ pub(crate) struct Spread {
 }
 
 impl Spread {
-    /// What was measured under this name, or why nothing was.
+    /// The figures of this name, or the reason why there are none.
     pub(crate) fn of(rounds: &[Figures], name: &str) -> Result<Self, String> {
         let found = rounds.iter().filter_map(|round| round.get(name).cloned());
         let figures = found.collect::<Result<_, _>>()?;
         Self::among(figures).ok_or_else(|| "not measured".to_owned())
     }
 
-    /// The ratio of two figures: the median of the ratios within each round, in which both
-    /// sides saw the same machine.
+    /// The ratio of two figures: the median of the ratios within each round, since the machine's speed differs from
+    /// round to round.
     pub(crate) fn ratio(rounds: &[Figures], ours: &str, peer: &str) -> Option<f64> {
         let figure = |round: &Figures, name: &str| round.get(name)?.clone().ok();
         let ratios = rounds.iter();
@@ -45,7 +45,7 @@ impl Spread {
     }
 }
 
-/// Whether a line's target is met; `None` where there is none or nothing to compare with.
+/// True if a line's target is met; `None` where there is no target or no peer's figure.
 pub(crate) fn verdict(rounds: &[Figures], line: &Line) -> Option<bool> {
     let target = line.target?;
     let figure = match target.is_ratio {
@@ -55,7 +55,7 @@ pub(crate) fn verdict(rounds: &[Figures], line: &Line) -> Option<bool> {
     Some(target.met(figure))
 }
 
-/// A figure with as many digits as mean something.
+/// A figure with its significant digits.
 pub(crate) fn show(figure: f64) -> String {
     match figure {
         ..10.0 => return format!("{figure:.2}"),

@@ -1,4 +1,4 @@
-//! Instructions of one request, counted by valgrind's callgrind: the steadiest measure of its cost.
+//! Instructions of one request, counted by valgrind's callgrind: the measure of its cost that varies least.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -12,25 +12,25 @@ use super::lab::{Lab, Names};
 use super::subject::{Subject, VALUE_BYTES};
 use crate::sh;
 
-/// What one request costs is the difference of these two, so that starting and stopping fall
-/// out.
+/// Numbers of requests in two runs. The difference of their instructions is the cost of the further requests, without
+/// start and stop of the server.
 const FEW: u32 = 200;
 const MANY: u32 = 2_200;
 
-/// The part of what none of the others has: the system's library, the standard library.
+/// The part of functions that belong to no other part: the system's library, the standard library.
 const REST: &str = "rest";
 
-/// Names of functions, by the part of the program that they are counted for.
+/// The beginnings of names of functions, by the part of the program to which these belong.
 type Parts = BTreeMap<String, Vec<String>>;
 
 /// Instructions by part.
 type Profile<'a> = BTreeMap<&'a str, f64>;
 
-/// Asks for the one key, or sets it.
+/// Gets the one key, or sets it.
 type Ask = fn(&Agent, &str, &str) -> anyhow::Result<Vec<u8>>;
 
-/// A get of a hot key and a durable set, both of 1 KB over one connection; beside a bare server, which shows
-/// what any server costs that reads HTTP, appends and syncs.
+/// Counts a get of a hot key and a durable set, both of 1 KB over one connection; and the same for a bare server, which
+/// shows the cost of any server that reads HTTP, appends and syncs.
 pub(crate) fn count(lab: &Lab, figures: &mut Figures) -> anyhow::Result<()> {
     if let Some(reason) = lab.lacks("valgrind") {
         bail!(reason);
@@ -68,7 +68,7 @@ fn cost<'a>(lab: &Lab<'a>, subject: &str, ask: Ask) -> anyhow::Result<Profile<'a
     Ok(many)
 }
 
-/// Instructions of a server that is asked so many times.
+/// Instructions of a server that gets this number of requests.
 fn run<'a>(lab: &Lab<'a>, of: &str, times: u32, ask: Ask) -> anyhow::Result<Profile<'a>> {
     let folder = lab.folder()?;
     let counted = folder.path().join("callgrind.out");
@@ -90,7 +90,7 @@ fn run<'a>(lab: &Lab<'a>, of: &str, times: u32, ask: Ask) -> anyhow::Result<Prof
     read(&counted, &lab.catalogue.parts)
 }
 
-/// Reads a file that callgrind has written.
+/// Reads the output file of callgrind.
 fn read<'a>(file: &Path, parts: &'a Parts) -> anyhow::Result<Profile<'a>> {
     let mut annotate = Command::new("callgrind_annotate");
     // Every function, and no source lines.
@@ -98,7 +98,7 @@ fn read<'a>(file: &Path, parts: &'a Parts) -> anyhow::Result<Profile<'a>> {
     parse(&sh::output(&mut annotate)?, parts)
 }
 
-/// Reads the list of functions, `1,234 (5.60%)  FILE:FUNCTION [OBJECT]`, among headings.
+/// Reads the list of functions, `1,234 (5.60%)  FILE:FUNCTION [OBJECT]`, and skips the headings.
 fn parse<'a>(text: &str, parts: &'a Parts) -> anyhow::Result<Profile<'a>> {
     let all = parts.keys().map(String::as_str).chain([REST]);
     let mut profile: Profile<'_> = all.map(|part| (part, 0.0)).collect();
@@ -120,8 +120,8 @@ fn parse<'a>(text: &str, parts: &'a Parts) -> anyhow::Result<Profile<'a>> {
     Ok(profile)
 }
 
-/// A function belongs to the first crate that its name has, the standard library aside: that of
-/// `<hyper::Body as core::Future>::poll` is hyper.
+/// The part of a function: that of the first crate in its name, the standard library excepted. For `<hyper::Body as
+/// core::Future>::poll` it is that of hyper.
 fn part_of<'a>(name: &str, parts: &'a Parts) -> &'a str {
     let mut words = name.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_');
     let found = words.find_map(|word| {

@@ -1,4 +1,4 @@
-//! What all rows share: how long and how large, scratch folders, programs that are there and how they are started.
+//! Used by all rows: time and scale, scratch folders, the installed programs and their commands.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,17 +11,17 @@ use super::Options;
 use super::rows::Catalogue;
 use crate::{python, sh};
 
-/// How large the stores are.
+/// The size of the stores.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Scale {
-    /// As the targets have it: up to ten million keys.
+    /// The size in the targets: up to ten million keys.
     #[default]
     Full,
     /// A hundredth of that.
     Small,
 }
 
-/// Where everything is measured.
+/// The environment of all measurements.
 pub(crate) struct Lab<'a> {
     pub(crate) options: &'a Options,
     pub(crate) catalogue: &'a Catalogue,
@@ -29,11 +29,11 @@ pub(crate) struct Lab<'a> {
     missing: Vec<&'static str>,
 }
 
-/// What names in braces stand for, in commands and in files.
+/// The values of names in braces, in commands and in files.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Names(BTreeMap<&'static str, String>);
 
-/// What has to be there or is measured beside us, and the Debian package that has it.
+/// Programs that measurements need or that are peers, each with its Debian package.
 const PROGRAMS: &[(&str, &str)] = &[
     ("wrk", "wrk"),
     ("nginx", "nginx"),
@@ -43,7 +43,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("valgrind", "valgrind"),
 ];
 
-/// A peer, which comes from PyPI.
+/// A peer, installed from PyPI.
 const NATS: &str = "nats";
 
 impl<'a> Lab<'a> {
@@ -58,7 +58,7 @@ impl<'a> Lab<'a> {
         let programs = PROGRAMS.iter().map(|(program, _)| *program);
         let missing: Vec<_> = programs.filter(|program| !sh::has(program)).collect();
         ensure!(!missing.contains(&"wrk"), "nothing is measured without wrk");
-        // Below the build folder, because a temporary folder may be in memory.
+        // In the build folder, because a temporary folder may be in memory.
         let target = sh::root().join("target");
         let scratch = tempfile::Builder::new()
             .prefix("bench-")
@@ -79,7 +79,7 @@ impl<'a> Lab<'a> {
         }
     }
 
-    /// Seconds of a measurement that takes at least so many, at full scale.
+    /// Seconds of a measurement with this minimum at full scale.
     pub(crate) fn at_least(&self, seconds: u32) -> u32 {
         match self.options.scale {
             Scale::Full => self.options.seconds.max(seconds),
@@ -87,12 +87,12 @@ impl<'a> Lab<'a> {
         }
     }
 
-    /// A new, empty folder that goes away with what is answered.
+    /// A new, empty folder that is removed when the returned value is dropped.
     pub(crate) fn folder(&self) -> anyhow::Result<tempfile::TempDir> {
         Ok(tempfile::tempdir_in(self.scratch.path())?)
     }
 
-    /// Why a program can't be used here, where that is so.
+    /// The reason why a program can't be used here, if any.
     pub(crate) fn lacks(&self, program: &str) -> Option<String> {
         match program {
             NATS => python::nats().err().map(|error| error.to_string()),
@@ -101,7 +101,7 @@ impl<'a> Lab<'a> {
         }
     }
 
-    /// The command of these words; a number in braces is one in the scale of this run.
+    /// The command of these words; a number in braces is scaled to the scale of this run.
     pub(crate) fn command<'w>(
         &self,
         names: &Names,
@@ -122,7 +122,7 @@ impl<'a> Lab<'a> {
         let (program, arguments) = words.split_first().context("no command")?;
         let mut command = Command::new(program);
         command.args(arguments);
-        // Nothing that whoever measures has set for themselves.
+        // The user's own settings must not change the measurement.
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("PROMINENCE_") {
                 command.env_remove(name);
@@ -133,7 +133,7 @@ impl<'a> Lab<'a> {
 }
 
 impl Names {
-    /// Where programs are; nothing yet of what is measured.
+    /// The names of programs; those of a subject are added when it starts.
     pub(crate) fn new(data: &Path, endpoints: &str) -> Self {
         let target = std::env::var_os("CARGO_TARGET_DIR");
         let target = target.map_or_else(|| sh::root().join("target"), PathBuf::from);
@@ -150,7 +150,7 @@ impl Names {
         names
     }
 
-    /// Gives a name a meaning, in place of that before.
+    /// Sets the value of a name.
     pub(crate) fn set(&mut self, name: &'static str, meaning: impl ToString) {
         self.0.insert(name, meaning.to_string());
     }
@@ -163,7 +163,7 @@ impl Names {
     }
 }
 
-/// What a run of measurements has in common: the day, its options, the machine.
+/// The description of a run: its date, its options, the machine.
 pub(crate) fn describe_run(options: &Options) -> anyhow::Result<String> {
     let (rounds, seconds) = (options.rounds, options.seconds);
     let cpu = CpuInfo::current()?;

@@ -1,41 +1,41 @@
-//! A line of the table: what it says, which figures it shows, and what they have to reach.
+//! A line of the table: its text, its figures, and their target.
 
 use serde::Deserialize;
 
 use super::figures::show;
 
-/// A line of the table: a figure, and what it is compared with.
+/// A line of the table: a figure, and the peer's figure.
 #[derive(Debug, Deserialize)]
 #[serde(try_from = "Vec<String>")]
 pub(crate) struct Line {
-    /// Stands in one line of the whole table only.
+    /// Unique in the whole table.
     pub(crate) what: String,
     /// The figure's name.
     pub(crate) ours: String,
-    /// What follows the figure.
+    /// Follows the figure.
     pub(crate) unit: String,
     /// The name of a figure of the same row.
     pub(crate) peer: Option<String>,
     pub(crate) target: Option<Target>,
 }
 
-/// What a line has to reach.
+/// The target of a line.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Target {
-    /// Or at most.
+    /// The limit is a minimum, else a maximum.
     is_least: bool,
     figure: f64,
-    /// It is one of the ratio to the peer.
+    /// The limit is for the ratio to the peer.
     pub(crate) is_ratio: bool,
 }
 
 impl Line {
-    /// The names of the figures that it shows.
+    /// The names of its figures.
     pub(crate) fn figures(&self) -> impl Iterator<Item = &String> {
         std::iter::once(&self.ours).chain(&self.peer)
     }
 
-    /// The cell of the table that says what it has to reach.
+    /// The table's cell with the target.
     pub(crate) fn target(&self) -> String {
         let Some(target) = self.target else {
             return String::new();
@@ -48,7 +48,7 @@ impl Line {
         format!("{bound} {}{unit}", show(target.figure))
     }
 
-    /// The unit as it is written after a figure.
+    /// The unit as it is printed after a figure.
     pub(crate) fn unit(&self) -> String {
         let space = if self.unit.starts_with('/') { "" } else { " " };
         format!("{space}{}", self.unit)
@@ -99,7 +99,7 @@ impl Target {
         })
     }
 
-    /// Whether a figure, or a ratio where it is one of that, reaches it.
+    /// True if a figure, or a ratio if the target is one for a ratio, meets it.
     pub(crate) fn met(self, figure: f64) -> bool {
         match self.is_least {
             true => figure >= self.figure,

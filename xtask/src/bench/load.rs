@@ -1,4 +1,4 @@
-//! Programs that bear a load: started, waited for, and read.
+//! Starts load generators, waits for them, and reads their figures.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
@@ -10,14 +10,13 @@ use tempfile::TempDir;
 /// The figures that a program has printed, by their names.
 pub(crate) type Speed = BTreeMap<String, f64>;
 
-/// A program that prints figures, one a line as `NAME NUMBER`, among whatever else. It may print `ready` after some
-/// of them; from then on it keeps up what it has begun, until its standard input ends. It is ended when this is
-/// dropped.
+/// A program that prints figures, one a line as `NAME NUMBER`, among other lines. It may print `ready` after some of
+/// them; after that it keeps its load up until its standard input ends. It is killed when this is dropped.
 pub(crate) struct Program {
     child: Child,
     printed: BufReader<ChildStdout>,
     report: String,
-    /// Is there as long as the program.
+    /// Removed when the program has ended.
     _scratch: TempDir,
 }
 
@@ -47,7 +46,7 @@ impl Program {
         Ok(())
     }
 
-    /// Lets it end; what it found wrong, it says by how it ends.
+    /// Ends it, and returns its figures; an error if the program reports one by its exit status.
     pub(crate) fn finish(mut self) -> anyhow::Result<Speed> {
         drop(self.child.stdin.take());
         while self.printed.read_line(&mut self.report)? > 0 {}
@@ -59,7 +58,7 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        // Where it has ended already, there is nothing left to end.
+        // This fails where the program has ended already, which is no error.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -73,7 +72,7 @@ fn read(report: &str) -> Speed {
     figures.collect()
 }
 
-/// What several programs came to that shared a load: rates together, and the times of the slowest.
+/// The figures of several programs that share a load: rates are added, and of times the longest is taken.
 pub(crate) fn shared(speeds: &[Speed]) -> Speed {
     let mut shared = Speed::new();
     for (name, figure) in speeds.iter().flatten() {

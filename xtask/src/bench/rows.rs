@@ -1,4 +1,4 @@
-//! `rows.toml`: what can be measured, what is started and asked for that, and what is shown of it.
+//! The types of `rows.toml`: every row, with the programs that it starts and the figures that it shows.
 
 use std::collections::BTreeMap;
 
@@ -8,12 +8,12 @@ use serde::Deserialize;
 
 use super::line::Line;
 
-/// All that can be measured.
+/// The whole file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Catalogue {
     pub(crate) stores: BTreeMap<String, Contents>,
-    /// Programs that ask, with their arguments.
+    /// Load generators, with their arguments.
     pub(crate) asks: BTreeMap<String, Vec<String>>,
     pub(crate) peers: BTreeMap<String, Peer>,
     pub(crate) parts: BTreeMap<String, Vec<String>>,
@@ -21,7 +21,7 @@ pub(crate) struct Catalogue {
     pub(crate) rows: IndexMap<String, Row>,
 }
 
-/// What a store holds, at full scale.
+/// The contents of a store, at full scale.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Contents {
@@ -31,14 +31,14 @@ pub(crate) struct Contents {
     pub(crate) keys: u64,
     /// Bytes of each value.
     pub(crate) bytes: u64,
-    /// Folders that the keys are spread over; 0 for none.
+    /// Folders over which the keys are spread; 0 for none.
     #[serde(default)]
     pub(crate) folders: u64,
     #[serde(default)]
     pub(crate) shrinks: Shrinks,
 }
 
-/// What is a hundredth at small scale.
+/// The number that is a hundredth at small scale.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Shrinks {
@@ -48,108 +48,108 @@ pub(crate) enum Shrinks {
     Nothing,
 }
 
-/// Something that is measured. In its files, command, URLs and body, names in braces stand for what they say.
+/// A program that is measured. In its files, command, URLs and body, names in braces stand for their values.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub(crate) struct Peer {
     /// Programs that have to be installed.
     pub(crate) needs: Vec<String>,
-    /// The texts of the files that it is started with, by their names.
+    /// The contents of the files with which it is started, by their names.
     pub(crate) files: BTreeMap<String, String>,
-    /// What starts it, with its arguments.
+    /// Its command, with arguments.
     pub(crate) command: Vec<String>,
-    /// It prints a URL with the address where it listens; else it listens on `{port}`.
+    /// It prints a URL with its address; else it listens on `{port}`.
     pub(crate) prints_address: bool,
-    /// What the URLs of keys begin with.
+    /// The beginning of the URLs of keys.
     pub(crate) url: String,
-    /// A URL that answers once it is ready.
+    /// A URL that answers with success once it is ready.
     pub(crate) ready: Option<String>,
-    /// Requests have a token, so that all that takes one reads as many headers.
+    /// Requests have a token, so that all servers that take one read the same number of headers.
     pub(crate) takes_token: bool,
-    /// The path and the body of a request that it answers once it is ready.
+    /// The path and the body of a request that succeeds once it is ready.
     pub(crate) first: Option<(String, String)>,
     /// It ends with success when it is asked to end.
     pub(crate) stops_cleanly: bool,
 }
 
-/// Something that is measured in one go.
+/// A measurement, which is chosen as a whole.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub(crate) struct Row {
-    /// What it is called, here and on the command line.
+    /// Its name, here and on the command line.
     #[serde(skip)]
     pub(crate) name: String,
-    /// What it does, for who reads the table.
+    /// Its description, for readers of the table.
     pub(crate) about: String,
-    /// It takes many minutes, or comes out the same every time, so one round is enough.
+    /// It takes many minutes, or its figures hardly vary, so one round is enough.
     pub(crate) once: bool,
-    /// It takes so long that it is left out where no row is named.
+    /// It takes so long that it runs only where it is named.
     pub(crate) by_name_only: bool,
-    /// Nodes of an etcd cluster that is there as long as the row, and that its servers run over.
+    /// The number of nodes of an etcd cluster that the servers of the row run over.
     pub(crate) cluster: Option<u8>,
     /// Another row, whose sides come before its own.
     pub(crate) like: Option<String>,
     pub(crate) sides: Vec<Side>,
-    /// Figures that can't be had, with the reason.
+    /// Figures that are not available, with the reason.
     pub(crate) absent: BTreeMap<String, String>,
     pub(crate) lines: Vec<Line>,
 }
 
-/// Something that is started, asked, and ended again.
+/// A server that is started, loaded, and ended again.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub(crate) struct Side {
-    /// A peer, or `nobody` where what is asked needs no server.
+    /// A peer, or `nobody` where the loads need no server.
     pub(crate) of: String,
-    /// The store that it is started on; an empty folder where there is none.
+    /// The store with which it is started; an empty folder where there is none.
     pub(crate) data: Option<String>,
-    /// On a copy of it, because it changes.
+    /// On a copy of that store, because the loads change it.
     pub(crate) copy: bool,
     /// With the store's files in the operating system's cache.
     pub(crate) cached: bool,
     /// With one key of 1 KB in it.
     pub(crate) hot: bool,
-    /// Started once before, and ended in good order.
+    /// Started once before, and stopped in order.
     pub(crate) reopened: bool,
-    /// Started once before, and killed in the midst of this.
+    /// Started once before, and killed during this load.
     pub(crate) killed_amid: Option<Load>,
     /// Arguments beside the usual ones.
     pub(crate) settings: Vec<String>,
-    /// Servers that share the connections of each load with the first.
+    /// Further servers, which share the connections of each load with the first.
     pub(crate) further_servers: u32,
-    /// What is noted once it has started.
+    /// The figures that are noted after its start.
     pub(crate) note: Notes,
     pub(crate) loads: Vec<Load>,
 }
 
-/// What something is asked for some seconds.
+/// A load of some seconds.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub(crate) struct Load {
-    /// A program, and what follows its usual arguments.
+    /// A load generator, and the words after its usual arguments.
     pub(crate) asks: String,
-    /// 64 where nothing is said.
+    /// 64 by default.
     pub(crate) connections: Option<u32>,
-    /// Keys to choose from: those of the store, or a million where there is none.
+    /// The number of keys from which requests choose: by default that of the store, or a million without one.
     pub(crate) keys: Option<u64>,
-    /// These keys are a hundredth at small scale.
+    /// This number of keys is a hundredth at small scale.
     pub(crate) shrinks: bool,
-    /// Bytes of a value: as in the store, or 1,000 where there is none.
+    /// Bytes of a value: by default as in the store, or 1,000 without one.
     pub(crate) bytes: Option<u64>,
-    /// Seconds of the same load before anything counts, at full scale.
+    /// Seconds of the same load before the measurement, at full scale.
     pub(crate) warm: u32,
-    /// Seconds that it takes at least, at full scale.
+    /// The shortest time in seconds, at full scale.
     pub(crate) at_least: u32,
-    /// Seconds that it takes, whatever the other loads take.
+    /// The time in seconds, if it differs from that of the other loads.
     pub(crate) seconds: Option<u32>,
-    /// Figures that it brings under these names by itself.
+    /// Figures that the program prints with these names.
     pub(crate) prints: Vec<String>,
-    /// What goes on meanwhile.
+    /// A second load at the same time.
     pub(crate) beside: Option<Box<Load>>,
     pub(crate) note: Notes,
 }
 
-/// The names under which figures are noted: by what `sides.rs` counts, or by what the program prints.
+/// The names of figures in the table, by the names of `sides.rs` or those that the program prints.
 pub(crate) type Notes = BTreeMap<String, String>;
 
 fn one() -> u64 {
@@ -157,7 +157,7 @@ fn one() -> u64 {
 }
 
 impl Catalogue {
-    /// Reads what is compiled in.
+    /// Reads the file, which is compiled in.
     pub(crate) fn read() -> anyhow::Result<Self> {
         let read = toml::from_str(include_str!("rows.toml"));
         let mut catalogue: Self = read.context("rows.toml")?;
@@ -167,7 +167,7 @@ impl Catalogue {
         Ok(catalogue)
     }
 
-    /// The sides of a row, with those of the row that it is like.
+    /// The sides of a row, after those of the row that it is like.
     pub(crate) fn sides<'a>(&'a self, row: &'a Row) -> impl Iterator<Item = &'a Side> {
         let like = row.like.as_ref().and_then(|name| self.rows.get(name));
         like.into_iter().chain([row]).flat_map(|row| &row.sides)
@@ -175,13 +175,13 @@ impl Catalogue {
 }
 
 impl Side {
-    /// Its loads, with what goes on beside them.
+    /// Its loads, with the second ones at their times.
     pub(crate) fn all_loads(&self) -> impl Iterator<Item = &Load> {
         let loads = self.loads.iter();
         loads.flat_map(|load| std::iter::once(load).chain(load.beside.as_deref()))
     }
 
-    /// The names of all figures that it is to bring.
+    /// The names of all its figures.
     pub(crate) fn names(&self) -> impl Iterator<Item = &String> {
         let notes = self.all_loads().map(|load| &load.note).chain([&self.note]);
         let prints = self.all_loads().flat_map(|load| &load.prints);

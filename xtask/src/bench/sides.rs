@@ -1,4 +1,4 @@
-//! Carries out what a row's sides say: starts what is measured, lets it be asked, and notes the figures.
+//! Carries out the sides of a row: starts servers, runs the loads, and notes the figures.
 
 mod measures;
 
@@ -17,27 +17,27 @@ use super::stores::{copied, prepared, read_through, settle_disk};
 use super::subject::{Subject, VALUE_BYTES};
 use super::{instructions, report};
 
-/// What goes on beside a load begins so much before it and ends as much after it.
+/// A load that runs beside another begins this time before it and ends this time after it.
 const MARGIN_SECONDS: u32 = 1;
 
-/// A side that runs.
+/// A side whose servers run.
 struct Setup<'a> {
     lab: &'a Lab<'a>,
-    /// None for nobody, more than one where servers share each load.
+    /// Empty for `nobody`; more than one where servers share each load.
     subjects: Vec<Subject>,
-    /// Of the other servers than the first.
+    /// The folders of all servers except the first.
     folders: Vec<TempDir>,
     cluster: Option<&'a Cluster>,
     data: &'a Path,
-    /// What is known before anything runs.
+    /// The names that are known before a server runs.
     names: Names,
-    /// What is in its store.
+    /// The contents of its store.
     contents: Option<Contents>,
-    /// Why the device below its folder can't be counted, where that is so.
+    /// The reason why the writes to its folder's device can't be counted, if any.
     device: Result<(), String>,
 }
 
-/// Measures a side; its servers run over the cluster, where there is one.
+/// Measures a side; its servers run over the cluster, if there is one.
 pub(crate) fn measure(
     lab: &Lab,
     side: &Side,
@@ -93,7 +93,7 @@ impl<'a> Setup<'a> {
             device: Ok(()),
         };
         if side.cached {
-            // Whether the system has a file in its cache depends on the row before.
+            // Without this, the rows before would decide whether the files are in the system's cache.
             read_through(data)?;
         }
         if side.reopened {
@@ -114,7 +114,7 @@ impl<'a> Setup<'a> {
         }
         setup.subjects.push(setup.start_subject(side, data)?);
         for _ in 0..side.further_servers {
-            // Each has a secret and a token of its own; the user is the same.
+            // Each server has its own secret and token; the user is the same.
             let folder = lab.folder()?;
             setup
                 .subjects
@@ -134,11 +134,11 @@ impl<'a> Setup<'a> {
         subject.with_context(|| side.of.clone())
     }
 
-    /// Starts a server, and kills it in the midst of a load.
+    /// Starts a server, and kills it during a load.
     fn start_and_kill(&self, side: &Side, load: &Load) -> anyhow::Result<()> {
         let server = self.start_subject(side, self.data)?;
         let seconds = self.lab.options.seconds;
-        // Nobody reads what it says; its last requests are cut off.
+        // Its output is not read, since its last requests fail.
         let load = self.program(load, Some(&server), seconds + 60)?;
         std::thread::sleep(Duration::from_secs(u64::from(seconds)));
         server.kill()?;
@@ -150,7 +150,7 @@ impl<'a> Setup<'a> {
         self.subjects.first().context("nothing runs")
     }
 
-    /// Lets it be asked, and notes what came of it.
+    /// Runs a load, and notes its figures.
     fn measure_load(&self, load: &Load, figures: &mut Figures) -> anyhow::Result<()> {
         if load.asks == "instructions" {
             return instructions::count(self.lab, figures);
@@ -182,7 +182,7 @@ impl<'a> Setup<'a> {
                 (None, None) => self.gauge(measure),
             };
             let figure = match figure {
-                // Where others write to the device, it can't be had.
+                // The count is worthless if other processes write to the device.
                 Err(reason) if measure == "device" => Err(format!("{reason:#}")),
                 other => Ok(other?),
             };
@@ -207,12 +207,12 @@ impl<'a> Setup<'a> {
         }
         let seconds = self.lab.options.seconds;
         let mut started = self.program(load, subject, seconds)?;
-        // What it measures itself comes first; then it keeps up what is measured beside.
+        // It prints its own figures first, and then keeps the load up beside which the other load is measured.
         started.until_ready()?;
         Ok(started)
     }
 
-    /// Lets programs ask, of which each subject has one.
+    /// Runs the load generators, one for each server, for this time.
     fn ask(&self, load: &Load, seconds: u32) -> anyhow::Result<Speed> {
         let subjects: Vec<_> = match &self.subjects[..] {
             [] => vec![None],
@@ -228,7 +228,7 @@ impl<'a> Setup<'a> {
         Ok(speed)
     }
 
-    /// Starts what bears a load.
+    /// Starts a load generator.
     fn program(
         &self,
         load: &Load,
@@ -243,7 +243,7 @@ impl<'a> Setup<'a> {
         let scratch = lab.folder()?;
         let mut names = subject.map_or(&self.names, |one| &one.names).clone();
         names.set("scratch", scratch.path().display());
-        // Servers share them.
+        // The servers share the connections.
         let servers = u32::try_from(self.subjects.len().max(1))?;
         names.set("connections", load.connections.unwrap_or(64) / servers);
         names.set("keys", self.keys(load));
@@ -255,7 +255,7 @@ impl<'a> Setup<'a> {
         Program::start(lab.command(&names, words)?, scratch)
     }
 
-    /// Keys to choose from, of each user.
+    /// The number of keys of each user from which requests choose.
     fn keys(&self, load: &Load) -> u64 {
         let stored = self.contents.as_ref().map(|contents| contents.keys);
         match load.keys {
@@ -271,7 +271,7 @@ impl<'a> Setup<'a> {
     }
 }
 
-/// Notes what a program has printed under some names.
+/// Notes the figures that a program has printed with some names.
 fn note_printed<'a>(
     printed: impl IntoIterator<Item = &'a String>,
     names: impl IntoIterator<Item = &'a String>,

@@ -12,11 +12,11 @@ use super::lab::{Lab, Names, Scale};
 use super::rows::{Contents, Shrinks};
 use crate::sh;
 
-/// Raised when what the loader writes changes.
+/// Raised when the loader writes other entries than before.
 const LOADER_VERSION: u32 = 1;
 
 impl Contents {
-    /// What the store of this name holds in the scale of this run.
+    /// The contents of the store of this name in the scale of this run.
     pub(crate) fn of(lab: &Lab, name: &str) -> anyhow::Result<Self> {
         let store = lab.catalogue.stores.get(name);
         let mut contents = store.with_context(|| format!("no store {name}"))?.clone();
@@ -28,7 +28,7 @@ impl Contents {
         Ok(contents)
     }
 
-    /// Fills `folder` with this.
+    /// Fills `folder` with these contents.
     fn fill(&self, lab: &Lab, folder: &Path) -> anyhow::Result<()> {
         let mut names = Names::new(folder, "");
         names.set("keys", self.keys);
@@ -40,7 +40,7 @@ impl Contents {
     }
 }
 
-/// The folder of a store that is only read; filled where it is missing or out of date.
+/// The folder of a store that is only read; filled if it is missing or out of date.
 pub(crate) fn prepared(lab: &Lab, name: &str) -> anyhow::Result<PathBuf> {
     let scale = match lab.options.scale {
         Scale::Full => "full",
@@ -54,7 +54,7 @@ pub(crate) fn prepared(lab: &Lab, name: &str) -> anyhow::Result<PathBuf> {
     if stamped.is_ok_and(|stamped| stamped == wanted || lab.options.keep_data) {
         return Ok(folder);
     }
-    // The stamp first, since a part of a store must not pass for a whole one.
+    // The stamp is removed first, so that a store that is only partly filled is not used.
     if stamp.exists() {
         std::fs::remove_file(&stamp)?;
     }
@@ -67,7 +67,7 @@ pub(crate) fn prepared(lab: &Lab, name: &str) -> anyhow::Result<PathBuf> {
     Ok(folder)
 }
 
-/// A copy of a store that may be changed; it goes away with what is answered.
+/// A copy of a store, which may be changed; it is removed when the returned value is dropped.
 pub(crate) fn copied(lab: &Lab, name: &str) -> anyhow::Result<tempfile::TempDir> {
     let from = prepared(lab, name)?;
     let to = lab.folder()?;
@@ -78,8 +78,8 @@ pub(crate) fn copied(lab: &Lab, name: &str) -> anyhow::Result<tempfile::TempDir>
     Ok(to)
 }
 
-/// Reads every file of a folder, so that the operating system has them in its cache: some
-/// virtual machines give that back within seconds.
+/// Reads every file of a folder, so that the operating system has them in its cache: some virtual machines drop cached
+/// files within seconds.
 pub(crate) fn read_through(folder: &Path) -> anyhow::Result<()> {
     for file in files_below(folder)? {
         std::io::copy(&mut File::open(file)?, &mut std::io::sink())?;
@@ -87,7 +87,7 @@ pub(crate) fn read_through(folder: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Waits until the disk has what was written, so that it doesn't slow down what comes next.
+/// Waits until earlier writes are on the disk, so that they don't slow down the next measurement.
 pub(crate) fn settle_disk() -> anyhow::Result<()> {
     sh::output(&mut Command::new("sync"))?;
     Ok(())
@@ -100,8 +100,8 @@ pub(crate) fn disk(folder: &Path) -> anyhow::Result<f64> {
     Ok(bytes.context("du prints a size")?.parse()?)
 }
 
-/// Tells versions of the engine apart: its source, and the version of the library below it.
-/// A store that another version laid out would be measured as if this one had.
+/// A hash of the engine's source and of the version of the storage library. A store that another version has written
+/// would be measured as one of this version.
 fn engine() -> anyhow::Result<String> {
     let mut hasher = DefaultHasher::new();
     for file in files_below(&sh::root().join("crates/engines/src"))? {
@@ -113,7 +113,7 @@ fn engine() -> anyhow::Result<String> {
     Ok(format!("{:016x}", hasher.finish()))
 }
 
-/// The files below a folder, in order; the administrators' socket is none.
+/// The files below a folder, in order, without the administrators' socket.
 fn files_below(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in WalkDir::new(folder).sort_by_file_name() {

@@ -1,4 +1,4 @@
-//! What is measured: the server or a peer, as `rows.toml` describes it. It is started, waited for, looked at, and
+//! A measured server: this project's or a peer, as `rows.toml` describes it. It is started, waited for, observed, and
 //! ended.
 
 use std::fs::File;
@@ -15,22 +15,22 @@ use super::lab::{Lab, Names};
 use super::rows::Peer;
 use crate::sh;
 
-/// What each keeps under its one key.
+/// The length of the value of the hot key.
 pub(crate) const VALUE_BYTES: usize = 1_000;
 
-/// How long one may take until it is ready: far more than any does, for busy machines.
+/// The time limit for a start: far more than one takes, for busy machines.
 const START_WITHIN: Duration = Duration::from_secs(120);
 
-/// How long one may take to end before it is killed.
+/// The time limit for an end, before the process is killed.
 const END_WITHIN: Duration = Duration::from_secs(5);
 
-/// How often it is tried whether one is ready, which is timed.
+/// The interval between checks for readiness; the time of a start is measured.
 const TRY_EVERY: Duration = Duration::from_millis(1);
 
-/// Something that runs and can be asked; it is ended when this is dropped.
+/// A running server; it is ended when this is dropped.
 pub(crate) struct Subject {
     child: Child,
-    /// What a load may say of it.
+    /// The names that commands of load generators may contain.
     pub(crate) names: Names,
     /// Milliseconds from the start of the process until it was ready.
     pub(crate) ready_after: f64,
@@ -40,8 +40,8 @@ pub(crate) struct Subject {
 }
 
 impl Subject {
-    /// Starts a peer, and waits until it can be asked. The names say on what; the words before its command may be
-    /// valgrind with its options.
+    /// Starts a peer, and waits until it is ready. The names have its folder and settings; the words before its command
+    /// may be valgrind with its options.
     pub(crate) fn start(
         lab: &Lab,
         of: &str,
@@ -57,7 +57,7 @@ impl Subject {
         names.set("second-port", free_port()?);
         names.set("address", format!("127.0.0.1:{port}"));
         names.set("value", "x".repeat(VALUE_BYTES));
-        // A byte less than that, in base64.
+        // 999 bytes in base64, since 1,000 is no multiple of three.
         names.set("base64", "eHh4".repeat(VALUE_BYTES / 3));
         for (name, text) in &peer.files {
             std::fs::write(home.path().join(name), names.fill(text))?;
@@ -110,7 +110,7 @@ impl Subject {
         self.wait(|| agent.get(&url).call().is_ok())
     }
 
-    /// Tries again and again, as long as the process is there.
+    /// Repeats a check until it succeeds, as long as the process runs.
     fn wait(&mut self, is_ready: impl Fn() -> bool) -> anyhow::Result<()> {
         let started = Instant::now();
         while !is_ready() {
@@ -135,7 +135,7 @@ impl Subject {
         bail!("it did not say where it listens")
     }
 
-    /// A file with a token of each user, among which requests choose.
+    /// Writes a file with a token of each user; requests choose among them.
     fn sign_tokens(&mut self, lab: &Lab) -> anyhow::Result<()> {
         let words = "{release}/prominence-bench --data {data} tokens {users}";
         let tokens = sh::output(&mut lab.command(&self.names, words.split(' '))?)?;
@@ -147,7 +147,7 @@ impl Subject {
         Ok(())
     }
 
-    /// A write that has to succeed.
+    /// Sends a POST; an error unless it succeeds.
     pub(crate) fn post(&self, path: &str, body: &str) -> anyhow::Result<()> {
         let mut request = ureq::post(self.names.fill(&format!("{{url}}{path}")));
         if self.takes_token {
@@ -157,11 +157,11 @@ impl Subject {
         Ok(())
     }
 
-    /// Asks it to end in good order, and waits until it has.
+    /// Asks it to end, and waits until it has.
     pub(crate) fn stop(mut self) -> anyhow::Result<()> {
         self.terminate()?;
         let status = self.child.wait()?;
-        // Others end as they like.
+        // Other programs may end with another status.
         let is_fine = status.success() || !self.stops_cleanly;
         ensure!(is_fine, "the server ended with {status}");
         Ok(())
@@ -179,14 +179,14 @@ impl Subject {
         signalled.context("the process is gone already")
     }
 
-    /// What the kernel tells of it.
+    /// The kernel's statistics of the process.
     pub(crate) fn kernel(&self) -> anyhow::Result<Process> {
         Process::new(i32::try_from(self.child.id())?).context("the process is gone")
     }
 }
 
 impl Drop for Subject {
-    /// One that has processes of its own, as nginx does, ends them only where it is asked to end.
+    /// SIGTERM first: a server with child processes, such as nginx, ends these only then.
     fn drop(&mut self) {
         let runs = |child: &mut Child| matches!(child.try_wait(), Ok(None));
         if !runs(&mut self.child) {
@@ -202,8 +202,7 @@ impl Drop for Subject {
     }
 }
 
-/// A port that nothing listens on. Another process might take it meanwhile; the server would
-/// then say so.
+/// A port that is free now. Another process might take it meanwhile; the start of the server would then fail.
 fn free_port() -> anyhow::Result<u16> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     Ok(listener.local_addr()?.port())

@@ -1,4 +1,4 @@
-//! The files that have changed since a branch was begun, as git lists them: committed, staged, neither, or new.
+//! The files that have changed since a branch was begun, as git lists them: committed, staged, unstaged, or new.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -6,11 +6,11 @@ use std::process::Command;
 
 use crate::sh;
 
-/// The commit at which HEAD and a revision part; HEAD where there is no such revision.
+/// The last common commit of HEAD and a revision; HEAD if there is no such revision.
 pub(super) fn base(root: &Path, revision: &str) -> anyhow::Result<String> {
     let mut merge_base = git(root);
     merge_base.args(["merge-base", "HEAD", revision]);
-    // Its failure is no failure of the check: a clone may lack the branch.
+    // A failure is no error: a clone may lack the branch.
     let found = merge_base.output()?;
     let commit = if found.status.success() {
         String::from_utf8_lossy(&found.stdout).into_owned()
@@ -20,9 +20,9 @@ pub(super) fn base(root: &Path, revision: &str) -> anyhow::Result<String> {
     Ok(commit.trim().to_owned())
 }
 
-/// Files that differ from a commit, or are new and not ignored. Removed ones are among them.
+/// Files that differ from a commit, or are new and not ignored; removed ones are included.
 pub(super) fn files(root: &Path, base: &str) -> anyhow::Result<BTreeSet<PathBuf>> {
-    // A renamed file touches the package that it leaves as well.
+    // A renamed file touches the package that it has left as well.
     let changed = sh::output(git(root).args(["diff", "-z", "--name-only", "--no-renames", base]))?;
     let new = ["ls-files", "-z", "--others", "--exclude-standard"];
     let new = sh::output(git(root).args(new))?;

@@ -9,23 +9,23 @@ use anyhow::{Context as _, bail};
 use super::changes::git;
 use crate::sh;
 
-/// The hook. It lets go of the repository that git names to hooks, since tests make repositories of their own.
+/// The hook. It unsets the variables with git's own repository, since tests make repositories of their own.
 const HOOK: &str = "#!/bin/sh
 # Written by `cargo xtask check --install-hook`; `git commit --no-verify` skips it.
 unset $(git rev-parse --local-env-vars)
 exec cargo xtask check
 ";
 
-/// The beginning of every version of it, by which it is known.
+/// The beginning of every version of the hook, which marks it as ours.
 const MARK: &str = "#!/bin/sh\n# Written by `cargo xtask check --install-hook`";
 
-/// Writes the hook of the repository that has `root`, where there is none of another origin; answers its file.
-/// All worktrees of a repository share it.
+/// Writes the hook of the repository that contains `root`, unless there is one of another origin; returns its file. All
+/// worktrees of a repository share it.
 pub(super) fn install(root: &Path) -> anyhow::Result<PathBuf> {
     let hooks = sh::output(git(root).args(["rev-parse", "--git-path", "hooks"]))?;
     let hooks = root.join(hooks.trim_end_matches('\n'));
     let file = hooks.join("pre-commit");
-    // A link is somebody's as well, also where it leads nowhere.
+    // A link counts as another hook, even one to a missing file.
     if file.symlink_metadata().is_ok() {
         let is_ours = fs::read_to_string(&file).is_ok_and(|text| text.starts_with(MARK));
         if !is_ours {
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
     use crate::check::changes::tests::{commit, repository, run, write};
 
-    /// A repository whose `cargo xtask check` is a program that fails where there is a file `broken`.
+    /// A repository whose `cargo xtask check` is a program that fails if there is a file `broken`.
     fn workspace() -> tempfile::TempDir {
         let folder = repository();
         let root = folder.path();
@@ -119,7 +119,7 @@ mod tests {
         write(
             root,
             ".git/hooks/pre-commit",
-            &format!("{MARK}, long ago\n"),
+            &format!("{MARK}, an earlier version\n"),
         );
         install(root).unwrap();
         assert_eq!(fs::read_to_string(&file).unwrap(), HOOK);

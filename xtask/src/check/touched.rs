@@ -1,4 +1,4 @@
-//! The packages that changed files touch: those that hold them, and those that depend on these.
+//! The packages that changed files touch: those that contain the files, and those that depend on these.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use cargo_metadata::{Metadata, Package};
 
-/// Files at the top that every package is built or linted with.
+/// Files of the workspace with which every package is built or linted.
 const SHARED: &[&str] = &[
     ".cargo",
     "Cargo.lock",
@@ -27,11 +27,11 @@ pub(super) struct Touched {
 }
 
 impl Touched {
-    /// The parts that the files touch, which are named as from the workspace's folder.
+    /// The packages that the files touch; paths are relative to the workspace's folder.
     pub(super) fn by(metadata: &Metadata, files: &BTreeSet<PathBuf>) -> Self {
         let root = metadata.workspace_root.as_std_path();
         let mut touched = Self::default();
-        // Packages whose library others are built from anew.
+        // Packages whose library has changed, so that those that depend on it are built again.
         let mut changed: Vec<&str> = Vec::new();
         for package in &metadata.packages {
             let name = package.name.as_str();

@@ -1,17 +1,17 @@
-//! A batch: conditions and operations that happen all together or not at all.
+//! A batch: conditions and operations that are executed all together or not at all.
 //!
-//! The types take whatever is well-formed JSON of the right shape; what goes together is for the
-//! reader to say, who can name the operation that is wrong.
+//! The types accept any well-formed JSON of the right shape. The server checks which fields may be combined, so that
+//! its error can name the operation that is wrong.
 
 use serde::{Deserialize, Serialize};
 
 use super::object::{self, Described};
 
-/// The limit on the bytes of a batch: every operation with a value of 16 KB as base64 would be
-/// twice that, but a value that large is better set on its own.
+/// The limit on the bytes of a batch. A hundred operations with values of 16 KB in base64 would have twice that, but
+/// values of this size are better set alone.
 pub const MAX_BATCH_BYTES: usize = 1 << 20;
 
-/// Conditions, and operations to do where all of them hold.
+/// Conditions, and the operations that are executed if all of them hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
@@ -36,10 +36,10 @@ pub struct Batch {
 pub struct BatchCondition {
     /// The key.
     pub key: String,
-    /// `true`: it does not exist; `false`: it does.
+    /// `true`: the key does not exist; `false`: it exists.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub absent: Option<bool>,
-    /// The last commit that touched it is this one.
+    /// The last commit that wrote the key is this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<u64>,
     /// Its value is this text.
@@ -58,7 +58,7 @@ pub struct BatchOperation {
     /// Sets this key, to `value` or `value_base64`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub set: Option<String>,
-    /// Deletes this key; one that does not exist is no error.
+    /// Deletes this key; no error if it does not exist.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delete: Option<String>,
     /// Adds `by` to this key.
@@ -70,10 +70,10 @@ pub struct BatchOperation {
     /// With `set`: the value's bytes (RFC 4648, section 4).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value_base64: Option<String>,
-    /// With `set`: how long it stays.
+    /// With `set`: the lifetime.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ttl: Option<BatchTtl>,
-    /// With `add`: what to add.
+    /// With `add`: the number to add.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<i64>,
 }
@@ -101,17 +101,17 @@ impl Described for BatchOperation {
     expecting = "a duration as text (\"90s\", \"15m\", \"12h\", \"7d\", \"job\") or a number of seconds"
 )]
 pub enum BatchTtl {
-    /// `90s`, `15m`, `12h`, `7d`, or `job` for as long as the token lasts.
+    /// `90s`, `15m`, `12h`, `7d`, or `job` for the lifetime of the token.
     Text(String),
     /// Seconds.
     Seconds(u64),
 }
 
-/// Answer to a batch that was done.
+/// Answer to a batch that was executed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct BatchDone {
-    /// The commit's revision; the latest one of the namespace where nothing changed.
+    /// The commit's revision; if nothing changed, the latest one of the namespace.
     pub revision: u64,
     /// The result of each operation, in their order.
     pub results: Vec<BatchResult>,
@@ -129,7 +129,7 @@ pub enum BatchResult {
         /// True if it did not exist before.
         created: bool,
     },
-    /// A number was added to.
+    /// A number was added to the value.
     Added {
         /// The key in canonical form.
         key: String,
@@ -140,7 +140,7 @@ pub enum BatchResult {
     Deleted {
         /// The key in canonical form.
         key: String,
-        /// The number of keys that were deleted: 1 or 0.
+        /// The number of deleted keys: 1 or 0.
         deleted: u64,
     },
 }

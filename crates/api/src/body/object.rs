@@ -1,5 +1,5 @@
-//! Structs that are read from JSON objects alone. serde's derived implementations also take an array of
-//! the fields in their order, which is no part of the interface.
+//! Structs that are read only from JSON objects. serde's derived implementations also accept an array of the fields in
+//! their order, which is not part of the interface.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer};
 
 /// A body, or a part of one, that is a JSON object.
 pub trait Described {
-    /// A sentence that says so, with its fields.
+    /// A description of the object, with its fields, for errors.
     const DESCRIPTION: &'static str;
 }
 
@@ -37,7 +37,7 @@ where
 
 struct ObjectVisitor<T>(PhantomData<T>);
 
-/// The error for a JSON value of another kind.
+/// The error for a JSON value that is not an object.
 fn other<T: Described, E: Error>(found: &str) -> E {
     E::custom(format_args!("{}, and this is {found}", T::DESCRIPTION))
 }

@@ -14,37 +14,37 @@ pub struct Changed {
     pub key: String,
     /// The commit that changed it.
     pub revision: u64,
-    /// When.
+    /// The time of the change.
     pub time: String,
-    /// The job that did it.
+    /// The job that made the change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job: Option<String>,
     /// With `put`: bytes of the value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<u64>,
-    /// With `put`: the kind of operation. This and what follows about the entry is left out where an
-    /// earlier version of the server logged the change.
+    /// With `put`: the kind of operation. This field and the following ones about the entry are missing if an earlier
+    /// version of the server logged the change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change: Option<Cause>,
-    /// With `put`: when the key came into being.
+    /// With `put`: the time at which the key was created.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created: Option<String>,
-    /// With `put`: when the entry will be gone.
+    /// With `put`: the time at which the entry expires.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<String>,
-    /// With `put`: until when a worker holds the entry.
+    /// With `put`: the end of the claim on the entry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claimed_until: Option<String>,
-    /// With `put`: the job that holds the entry, where the token that claimed it named a job.
+    /// With `put`: the job of the claim on the entry, if its token named a job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claimed_by: Option<String>,
-    /// With `put`: how many times the entry was claimed since the value was set; left out for 0.
+    /// With `put`: the number of claims since the value was set; missing for 0.
     #[serde(default, skip_serializing_if = "super::is_zero")]
     pub claims: u32,
-    /// With `values`: the value, where it is still there and is valid UTF-8.
+    /// With `values`: the value, if it still exists and is valid UTF-8.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
-    /// With `values`: the value's bytes, where it is still there and is not.
+    /// With `values`: the bytes of the value, if it still exists and is not valid UTF-8.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value_base64: Option<String>,
 }
@@ -54,13 +54,13 @@ pub struct Changed {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Cause {
-    /// Its value was set or added to.
+    /// The value was set or added to.
     Set,
-    /// It was claimed.
+    /// The entry was claimed.
     Claim,
-    /// Its claim was renewed.
+    /// The claim was renewed.
     Renew,
-    /// Its claim was released.
+    /// The claim was released.
     Release,
 }
 
@@ -68,12 +68,12 @@ pub enum Cause {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Reset {
-    /// Later changes follow; what was before is in a listing that is made now.
+    /// Later changes follow; a new listing has the state before them.
     pub revision: u64,
 }
 
 impl Changed {
-    /// A key of a listing, in the form of the change that set it in a watch.
+    /// A key of a listing, as the event of the change that set it.
     #[must_use]
     pub fn existing(detail: Detail) -> Self {
         Self {
@@ -93,7 +93,7 @@ impl Changed {
         }
     }
 
-    /// A change as an event, with the value if that was asked for and still exists.
+    /// A change as an event, with the value if it was requested and still exists.
     #[must_use]
     pub fn of(change: &Change, value: Option<&Value>) -> Self {
         let (value, value_base64) = match value.map(Text::of) {

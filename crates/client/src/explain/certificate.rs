@@ -1,4 +1,4 @@
-//! The fault of a server's certificate, in a person's words.
+//! Describes the fault of a server's certificate for users.
 
 use rustls::CertificateError;
 
@@ -55,7 +55,7 @@ pub(super) fn explain(error: &CertificateError) -> String {
     }
 }
 
-/// The sentence for a certificate that lacks the name in the URL.
+/// The message for a certificate without the name in the URL.
 fn not_for_name(expected: &str, presented: &[String]) -> String {
     if presented.is_empty() {
         let kind = match expected.parse::<std::net::IpAddr>() {
@@ -79,7 +79,7 @@ fn unusable(why: &str) -> String {
     format!("the server's certificate can't be used: {why}; its operator has to make a new one")
 }
 
-/// A name from source code as words: `UnsupportedCertVersion` is "unsupported cert version".
+/// A name from source code as words: `UnsupportedCertVersion` becomes "unsupported cert version".
 fn words(name: &str) -> String {
     let name = name.split(|c: char| !c.is_ascii_alphanumeric()).next();
     let mut words = String::new();
@@ -92,7 +92,7 @@ fn words(name: &str) -> String {
     words
 }
 
-/// The names that a certificate is for, as rustls shows them: `DnsName("a.example")`.
+/// The names in a certificate, as rustls prints them: `DnsName("a.example")`.
 fn names(presented: &[String]) -> String {
     let plain = |name: &String| {
         let inner = name

@@ -1,9 +1,9 @@
-//! Hosts that are reached without the proxy: the rules of curl's `no_proxy`.
+//! Hosts without a proxy, by the rules of curl's `no_proxy`.
 
 use std::net::IpAddr;
 
-/// True if a list of names has this host on it. A name stands for the hosts below it too; a dot before it
-/// means nothing; `*` alone is every host; an address may be a network such as `10.0.0.0/8`.
+/// True if this host is in a list of names. A name includes the hosts below it; a dot before it has no effect; `*`
+/// alone is every host; an address may be a network such as `10.0.0.0/8`.
 pub(super) fn is_exempt(host: &str, list: &str) -> bool {
     if list.trim() == "*" {
         return true;

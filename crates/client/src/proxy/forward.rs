@@ -1,5 +1,5 @@
-//! Requests to a proxy that passes them on to a server without TLS: their first line has the whole URL
-//! (RFC 9112, section 3.2.2), and they go to the proxy's address.
+//! Requests to a proxy that forwards them to a server without TLS: their first line has the whole URL (RFC 9112,
+//! section 3.2.2), and they are sent to the proxy's address.
 
 use ureq::http::Uri;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
@@ -8,8 +8,8 @@ use ureq::{Agent, Error, config::Config};
 
 use crate::transport::TellingConnector;
 
-/// An agent whose requests all go to a proxy. Each needs a connection of its own (`Connection: close`):
-/// only the first line of a connection is rewritten.
+/// An agent that sends all requests to a proxy. Each needs its own connection (`Connection: close`), since only the
+/// first line of a connection is rewritten.
 pub(crate) fn agent(config: Config, proxy: &Uri) -> Agent {
     let connector = TellingConnector::new(None).chain(Rewriting);
     let resolver = ProxyResolver {
@@ -19,7 +19,7 @@ pub(crate) fn agent(config: Config, proxy: &Uri) -> Agent {
     Agent::with_parts(config, connector, resolver)
 }
 
-/// Answers the address of the proxy, whoever is asked for.
+/// Resolves every name to the address of the proxy.
 #[derive(Debug)]
 struct ProxyResolver {
     proxy: Uri,
@@ -64,7 +64,7 @@ impl<In: Transport> Connector<In> for Rewriting {
 #[derive(Debug)]
 struct Forwarded<T> {
     inner: T,
-    /// The text before the path in the first line, until that is written.
+    /// The scheme and host to insert before the path in the first line; `None` after that.
     origin: Option<String>,
 }
 
@@ -82,7 +82,7 @@ impl<T: Transport> Transport for Forwarded<T> {
         };
         let (method, rest) = line.split_at(space + 1);
         let whole = [method, origin.as_bytes(), rest].concat();
-        // It may be longer than the buffer.
+        // The line may be longer than the buffer.
         for part in whole.chunks(self.inner.buffers().output().len().max(1)) {
             let output = self.inner.buffers().output();
             if let Some(place) = output.get_mut(..part.len()) {

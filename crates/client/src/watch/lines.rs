@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead, Read as _};
 
-/// Bytes of a line. The largest value takes four thirds of a MiB in base64, and JSON writes a
+/// The largest number of bytes of a line. The largest value takes four thirds of a MiB in base64, and JSON writes a
 /// control character in six bytes.
 const MAX_LINE: u64 = 8 << 20;
 
@@ -14,9 +14,9 @@ pub(super) struct Lines<R> {
 /// The lines between two empty lines, or a comment.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Block {
-    /// The id that a reader goes on after.
+    /// The id after which a reader continues.
     pub(super) id: Option<String>,
-    /// The name of the event; empty where the block is none.
+    /// The name of the event; empty for a comment.
     pub(super) event: String,
     /// Its data.
     pub(super) data: String,
@@ -27,8 +27,8 @@ impl<R: BufRead> Lines<R> {
         Self { from }
     }
 
-    /// The next block, or `None` at the end of the stream. A block that the end cuts off is none,
-    /// as the standard wants it.
+    /// The next block, or `None` at the end of the stream. A block without its end is dropped, as the standard
+    /// requires.
     pub(super) fn block(&mut self) -> io::Result<Option<Block>> {
         let mut block = Block::default();
         let mut lines = 0;
@@ -42,7 +42,7 @@ impl<R: BufRead> Lines<R> {
             let (field, value) = line.split_once(':').unwrap_or((&line, ""));
             let value = value.strip_prefix(' ').unwrap_or(value);
             match field {
-                // A comment between blocks is a sign of life.
+                // A comment between blocks shows that the connection is alive.
                 "" if lines == 0 => return Ok(Some(block)),
                 "id" => block.id = Some(value.to_owned()),
                 "event" => value.clone_into(&mut block.event),

@@ -1,4 +1,4 @@
-//! What an answer means, and what is no answer of this service.
+//! The meaning of answers, and the recognition of answers that are not from this service.
 
 use std::time::Duration;
 
@@ -152,7 +152,7 @@ fn what_does_not_speak_http_is_a_bad_answer() {
     script.played();
 }
 
-/// Answers that the server never gives, each with a part of its description.
+/// Answers that the server never sends, each with a part of its description.
 fn foreign_answers() -> Vec<(String, &'static str)> {
     let html = "Content-Type: text/html\r\n";
     let title = "<html><head><title>No entry</title></head><body>x</body></html>";
@@ -212,7 +212,7 @@ fn foreign_answers() -> Vec<(String, &'static str)> {
         let json = format!("{{\"error\": \"of a gateway\", \"code\": \"{code}\"}}");
         answers.push((page(status, "", &json), "of a gateway"));
     }
-    // A page that has the header by chance.
+    // A page that happens to have the header.
     answers.push((answer("200 OK", html, title), "No entry"));
     answers
 }
@@ -234,7 +234,7 @@ fn whatever_the_server_has_not_made_is_named_so_with_what_is_known_of_it() {
                 "{scripted}: {error:?}"
             );
             assert!(text.contains("is not from a Prominence server: "), "{text}");
-            // An answer to HEAD has no page.
+            // The answer to HEAD has no page.
             assert!(
                 at == 0 || text.contains(words),
                 "{words} of {scripted}: {text}"

@@ -1,4 +1,4 @@
-//! Claims and batches: what is sent, and what an answer means.
+//! Claims and batches: the requests, and the meaning of answers.
 
 use std::time::Duration;
 

@@ -1,10 +1,10 @@
-//! The client against a server that answers by script: what is repeated, what is an error, and
-//! what no broken answer may look like.
+//! The client at a server with scripted answers: the requests that are repeated, the errors, and broken answers that
+//! must not look like valid ones.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "tests say what went wrong by failing"
+    reason = "tests report errors by panics"
 )]
 
 mod answers;

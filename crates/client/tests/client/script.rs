@@ -1,4 +1,4 @@
-//! A server that answers each connection with the next line of a script.
+//! A server that answers each connection with the next answer of a script.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use prominence_client::{BaseUrl, Client, Clock, Config, Route, Token};
 
-/// A clock whose pauses are noted and over at once; otherwise that of the machine.
+/// A clock that records pauses and does not wait; otherwise that of the machine.
 struct NotedClock {
     started: Instant,
     pauses: Arc<Mutex<Vec<Duration>>>,
@@ -25,13 +25,13 @@ impl Clock for NotedClock {
     }
 }
 
-/// An answer, and how long the request is held before it.
+/// An answer, and the time for which the request is held before it.
 pub(crate) enum Held {
-    /// The time is part of the behaviour that is tested: it is longer or shorter than a limit.
+    /// This time is part of the tested behaviour: it is longer or shorter than a limit.
     For(Duration, String),
 }
 
-/// The server; when the script is over, nobody listens any more.
+/// The server; after the script it has ended.
 pub(crate) struct Script {
     url: String,
     requests: Arc<Mutex<Vec<String>>>,
@@ -40,13 +40,13 @@ pub(crate) struct Script {
 }
 
 impl Script {
-    /// Serves these answers, one a connection. An empty one closes the connection without a word.
+    /// Serves these answers, one for each connection. An empty one closes the connection without an answer.
     pub(crate) fn new(answers: &[String]) -> Self {
         let at_once = |answer: &String| Held::For(Duration::ZERO, answer.clone());
         Self::holding(answers.iter().map(at_once).collect())
     }
 
-    /// Serves these answers, one a connection, each after a while.
+    /// Serves these answers, one for each connection, each after its time.
     pub(crate) fn holding(answers: Vec<Held>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/prominence/v1", listener.local_addr().unwrap());
@@ -66,12 +66,12 @@ impl Script {
         }
     }
 
-    /// A client of it that notes its pauses instead of waiting.
+    /// A client of the server that records its pauses and does not wait.
     pub(crate) fn client(&self) -> Client {
         self.client_with(|_| {})
     }
 
-    /// The same with a configuration that is changed first.
+    /// The same with a changed configuration.
     pub(crate) fn client_with(&self, change: impl FnOnce(&mut Config)) -> Client {
         let url = BaseUrl::parse(&self.url).unwrap();
         let mut config = Config::new(url, Token::parse("t").unwrap());
@@ -84,13 +84,13 @@ impl Script {
         Client::with_clock(config, clock).unwrap()
     }
 
-    /// The requests that came, each with its head and body, after the whole script was played.
+    /// The requests, each with its head and body, after the whole script was played.
     pub(crate) fn played(mut self) -> Vec<String> {
         self.thread.take().unwrap().join().unwrap();
         self.requests.lock().unwrap().clone()
     }
 
-    /// The pauses that were made so far.
+    /// The pauses so far.
     pub(crate) fn pauses(&self) -> Vec<Duration> {
         self.pauses.lock().unwrap().clone()
     }
@@ -101,7 +101,7 @@ pub(crate) fn answer(status: &str, headers: &str, body: &str) -> String {
     page(status, &format!("X-Request-Id: r-0\r\n{headers}"), body)
 }
 
-/// The same without the header that the server puts on every answer, as proxies and other servers answer.
+/// The same without the header that the server sends with every answer, as from proxies and other servers.
 pub(crate) fn page(status: &str, headers: &str, body: &str) -> String {
     let length = body.len();
     format!(
@@ -109,7 +109,7 @@ pub(crate) fn page(status: &str, headers: &str, body: &str) -> String {
     )
 }
 
-/// An answer that is an error.
+/// An answer with an error.
 pub(crate) fn refusal(status: &str, code: &str, headers: &str) -> String {
     let body = format!("{{\"error\": \"as the script says\", \"code\": \"{code}\"}}");
     answer(status, headers, &body)

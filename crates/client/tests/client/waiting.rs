@@ -1,4 +1,4 @@
-//! Waits: in turns, over outages, and for as long as they were given.
+//! Waits: in several requests, over outages, and until their time limit.
 
 use std::time::Duration;
 

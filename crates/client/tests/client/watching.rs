@@ -1,4 +1,4 @@
-//! Watches that lose their place: what is missing is never passed over in silence.
+//! Watches after lost connections: missing changes are always reported.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use prominence_core::{Prefix, Revision};
 
 use crate::script::{Script, answer, refusal};
 
-/// What a watch is told before its connection closes.
+/// The events of a watch before its connection is closed.
 fn told(text: &str) -> String {
     answer("200 OK", "Content-Type: text/event-stream\r\n", text)
 }
@@ -27,7 +27,7 @@ fn compacted() -> String {
     )
 }
 
-/// What a reader sees of it, in short.
+/// A short form of an event.
 fn seen(event: Event) -> String {
     match event {
         Event::Put(changed) => format!("put {}", changed.revision),

@@ -1,4 +1,4 @@
-//! Taking work: claims, their renewal, release and end.
+//! Work items: claims, their renewal, release and end.
 
 use super::Subject;
 use super::shorthand::{
@@ -46,7 +46,10 @@ pub async fn a_claim_gives_the_entry_and_leaves_its_value(subject: &dyn Subject)
     assert_eq!(entry.metadata.claimed_until, Some(until));
     assert_eq!(entry.metadata.revision, alice.usage().await.revision);
     assert_eq!(entry.metadata.created, born);
-    assert_eq!(entry.metadata.modified, born, "the value was not set");
+    assert_eq!(
+        entry.metadata.modified, born,
+        "a claim does not set the value"
+    );
     assert_eq!(entry.metadata.job, Some(job("writer")));
     assert_eq!(entry.metadata.size, 5);
 }
@@ -111,7 +114,11 @@ pub async fn a_live_claim_is_renewed_from_now_on(subject: &dyn Subject) {
     assert_eq!(alice.claim("/w/", seconds(1)).await, None);
     let until = subject.clock().now().after(seconds(2));
     let shorter = alice.apply(renew("/w/a", seconds(2))).await;
-    assert_eq!(shorter, Outcome::Renewed(until), "not from its old end on");
+    assert_eq!(
+        shorter,
+        Outcome::Renewed(until),
+        "counted from now, not from its old end"
+    );
     subject.clock().advance(seconds(2));
     assert!(alice.claim("/w/", seconds(1)).await.is_some());
 }
@@ -206,10 +213,10 @@ pub async fn claims_are_counted_until_the_value_is_set(subject: &dyn Subject) {
     assert_eq!(claims().await, 0);
     alice.claim("/w/", seconds(10)).await.unwrap();
     alice.apply(renew("/w/a", seconds(10))).await;
-    assert_eq!(claims().await, 1, "a renewal is no claim");
+    assert_eq!(claims().await, 1, "a renewal does not count as a claim");
     subject.clock().advance(seconds(10));
     let (_, second) = alice.claim("/w/", seconds(10)).await.unwrap();
-    assert_eq!(second.metadata.claims, 2, "the first ran out");
+    assert_eq!(second.metadata.claims, 2, "the first claim ended");
     alice.apply(release("/w/a")).await;
     assert_eq!(claims().await, 2);
     let (_, third) = alice.claim("/w/", seconds(10)).await.unwrap();
@@ -234,7 +241,7 @@ pub async fn a_claim_names_the_job_that_holds_it(subject: &dyn Subject) {
     assert_eq!(metadata().await.holder(now), Some(&job("one")));
     subject.clock().advance(seconds(10));
     let now = subject.clock().now();
-    assert_eq!(metadata().await.holder(now), None, "the claim ran out");
+    assert_eq!(metadata().await.holder(now), None, "the claim ended");
     alice.claim("/w/", seconds(10)).await.unwrap();
     assert_eq!(metadata().await.claimed_by, None, "its token names no job");
     alice.apply(release("/w/a")).await;
@@ -284,7 +291,7 @@ pub async fn the_log_tells_claims_from_sets_and_how_the_entry_is_afterwards(subj
     assert_eq!(told, wanted);
 }
 
-/// The log's change of an entry that was written.
+/// The logged metadata of a change that wrote an entry.
 fn state_told(change: Change) -> Option<PutState> {
     match change.kind {
         ChangeKind::Put(Put { state, .. }) => state,

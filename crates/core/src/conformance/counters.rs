@@ -1,4 +1,4 @@
-//! Adding to decimal integers.
+//! Additions to decimal integers.
 
 use super::Subject;
 use super::shorthand::{add, assert_mismatch, assert_no_number, job, seconds, set, set_for, when};
@@ -52,7 +52,7 @@ pub async fn integers_are_read_with_sign_and_white_space(subject: &dyn Subject) 
         alice.set("/n", text).await;
         assert_eq!(alice.add("/n", 1).await, sum, "{text:?}");
         let stored = alice.read("/n").await.unwrap();
-        assert_eq!(stored, sum.to_string(), "the sum stands alone");
+        assert_eq!(stored, sum.to_string(), "the value is the sum alone");
     }
 }
 
@@ -102,10 +102,14 @@ pub async fn adding_keeps_the_lifetime(subject: &dyn Subject) {
     assert_eq!(alice.entry("/n").await.metadata.expires, Some(end));
     subject.clock().advance(seconds(1));
     assert_eq!(alice.get("/n").await, None);
-    assert_eq!(alice.add("/n", 1).await, 1, "what expired counts as absent");
+    assert_eq!(
+        alice.add("/n", 1).await,
+        1,
+        "an expired key counts as absent"
+    );
     assert_eq!(alice.entry("/n").await.metadata.expires, None);
     subject.sweep().await;
-    assert_eq!(alice.add("/n", 1).await, 2, "the sweep leaves the new one");
+    assert_eq!(alice.add("/n", 1).await, 2, "the sweep keeps the new entry");
 }
 
 pub async fn an_addition_heeds_conditions(subject: &dyn Subject) {

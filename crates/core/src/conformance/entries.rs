@@ -1,4 +1,4 @@
-//! A read finds the value and the metadata that were set.
+//! Reads return the value and the metadata that were set.
 
 use super::shorthand::{add, delete, job, poll_once, seconds, set};
 use super::space::alice;
@@ -12,7 +12,7 @@ pub async fn a_key_that_was_never_set_is_absent(subject: &dyn Subject) {
     assert_eq!(alice.get("/a").await, None);
     alice.set("/ab", "1").await;
     alice.set("/a/b", "1").await;
-    assert_eq!(alice.get("/a").await, None, "its neighbours are no reason");
+    assert_eq!(alice.get("/a").await, None, "similar keys don't count");
 }
 
 pub async fn a_new_entry_says_who_wrote_it_and_when(subject: &dyn Subject) {
@@ -210,7 +210,7 @@ pub async fn a_commit_whose_future_was_dropped_is_never_half_done(subject: &dyn 
             let mut commit = Box::pin(alice.attempt(vec![], operations));
             let _ = poll_once(&mut commit).await;
         }
-        // A later commit is behind the dropped one in whatever queue there is.
+        // A later commit is executed after the dropped one, whatever queue the engine has.
         alice.set("/after", "1").await;
         let shown = alice.list(&format!("/{round}/")).await;
         assert!(shown.is_empty() || shown == [left, right], "{shown:?}");

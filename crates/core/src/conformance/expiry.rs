@@ -1,4 +1,4 @@
-//! An expired key is never seen, from its instant on, swept or not.
+//! No read shows an entry from its time of expiry on, whether or not the engine has removed it.
 
 use super::Subject;
 use super::shorthand::{
@@ -12,7 +12,7 @@ use crate::error::Mismatch;
 use crate::scan::Visibility;
 use crate::time::Timestamp;
 
-/// Asserts that nothing shows `/t/a` any more, while `/t/b` is still there.
+/// Asserts that no read shows `/t/a` any more, and that `/t/b` still exists.
 async fn assert_gone(alice: &Space<'_>) {
     assert_eq!(alice.get("/t/a").await, None);
     assert_eq!(alice.list("/").await, ["/t/b"]);
@@ -168,7 +168,7 @@ pub async fn a_sweep_logs_each_expiry_once(subject: &dyn Subject) {
     subject.sweep().await;
     let history = alice.history("/", Cursor::after(written)).await;
     assert_eq!(told(&history), ["expire /a"]);
-    assert_eq!(history[0].job, None, "nobody does it");
+    assert_eq!(history[0].job, None, "no job makes an expiry");
     assert_eq!(history[0].time, subject.clock().now());
     let hidden = alice.history("/_internal_/", Cursor::after(written)).await;
     assert_eq!(told(&hidden), ["expire /_internal_/c"]);

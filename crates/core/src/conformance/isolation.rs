@@ -1,4 +1,4 @@
-//! Namespaces are apart, whatever their names.
+//! Namespaces are separate, whatever their names.
 
 use super::Subject;
 use super::shorthand::{poll_once, seconds, told};
@@ -8,7 +8,7 @@ use crate::limits::MAX_NAMESPACE_BYTES;
 use crate::scan::Visibility;
 use crate::store::Usage;
 
-/// Names that are prefixes of each other, look like keys, or differ in what people don't see.
+/// Names that are prefixes of each other, look like keys, or differ only in invisible characters.
 fn odd_names() -> Vec<String> {
     let mut names = [
         "alice",
@@ -44,7 +44,7 @@ fn odd_names() -> Vec<String> {
     names
 }
 
-/// Keys that continue some of the names.
+/// Keys that begin like the rest of some names.
 const KEYS: [&str; 4] = ["/a", "/a/b", "/b", "/lice"];
 
 async fn odd_spaces(subject: &dyn Subject) -> Vec<(String, Space<'_>)> {

@@ -1,4 +1,4 @@
-//! Listing one level of keys, with what lies deeper folded into folders.
+//! Listings of one level, in which folders stand for deeper keys.
 
 use super::Subject;
 use super::shorthand::{key, limit, prefix, scan};
@@ -19,7 +19,7 @@ fn level(text: &str) -> Scan {
     }
 }
 
-/// A key and a folder of the same name, with one that sorts between them.
+/// A key and a folder with the same name, and a key that sorts between them.
 const TREE: [&str; 9] = [
     "/a", "/a-b", "/a/b", "/a/b/c", "/a/c", "/a0/x", "/b/c/d/e", "/b/c/f", "/c",
 ];
@@ -80,7 +80,7 @@ pub async fn a_level_goes_on_after_a_key_or_a_folder(subject: &dyn Subject) {
         ("/", "/a-b", &["/a/", "/a0/", "/b/", "/c"]),
         ("/", "/a/", &["/a0/", "/b/", "/c"]),
         ("/", "/b/", &["/c"]),
-        // A folder sorts by its own name, so what lies inside it is past it.
+        // A folder sorts by its own name, so a key inside it sorts after it.
         ("/", "/a/b", &["/a0/", "/b/", "/c"]),
         ("/", "/b/c/d/e", &["/c"]),
         ("/a/", "/a/b", &["/a/b/", "/a/c"]),

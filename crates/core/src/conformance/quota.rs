@@ -1,4 +1,4 @@
-//! A namespace holds no more than its quota, here [`SMALL`].
+//! A namespace never exceeds its quota, here [`SMALL`].
 
 use super::shorthand::{add, delete, release, seconds, set, set_for};
 use super::space::{alice, space};
@@ -6,18 +6,18 @@ use super::{SMALL, Subject};
 use crate::commit::{Committed, Lifetime, Outcome};
 use crate::error::StoreError;
 
-/// Asserts that a commit was refused because it would have left so much.
+/// Asserts that a commit was refused because it would have led to this usage.
 #[track_caller]
 fn assert_full(answer: Result<Committed, StoreError>, wanted: (u64, u64)) {
     match answer {
         Err(StoreError::QuotaExceeded { keys, bytes, quota }) => {
             assert_eq!((keys, bytes, quota), (wanted.0, wanted.1, SMALL));
         }
-        other => panic!("the quota should have been exceeded, not {other:?}"),
+        other => panic!("{other:?} instead of an exceeded quota"),
     }
 }
 
-/// A value that makes an entry with a key of two bytes this large.
+/// A value with which an entry with a key of two bytes has this size.
 fn filler(entry: usize) -> Vec<u8> {
     vec![b'x'; entry - 2]
 }
@@ -32,7 +32,7 @@ pub async fn the_number_of_keys_is_limited(subject: &dyn Subject) {
     assert_full(alice.attempt(vec![], vec![add("/e", 1)]).await, (5, 15));
     assert_eq!(alice.list("/").await, ["/a", "/b", "/c", "/d"]);
     assert_eq!(alice.usage().await.keys, 4);
-    alice.set("/a", "replacing is no new key").await;
+    alice.set("/a", "a replaced key is not a new one").await;
     alice.delete("/b").await;
     alice.set("/e", "1").await;
 }
@@ -43,7 +43,11 @@ pub async fn the_bytes_of_keys_and_values_are_limited(subject: &dyn Subject) {
     let refused = alice.attempt(vec![], vec![set("/b", filler(41))]).await;
     assert_full(refused, (2, 101));
     alice.set("/b", filler(40)).await;
-    assert_eq!(alice.usage().await.bytes, 100, "all of it can be used");
+    assert_eq!(
+        alice.usage().await.bytes,
+        100,
+        "the whole quota can be used"
+    );
     let refused = alice.attempt(vec![], vec![set("/a", filler(61))]).await;
     assert_full(refused, (2, 101));
     alice.set("/a", filler(60)).await;

@@ -1,4 +1,4 @@
-//! Readers and followers beside writers: nothing is half seen, stale, missed or seen twice.
+//! Readers and watchers beside writers: no commit is seen in part, and no state is outdated, missed or repeated.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::change::{ChangeKind, Cursor};
 use crate::limits::MAX_COMMIT_OPERATIONS;
 use crate::scan::{Item, Projection, Scan, Visibility};
 
-/// Tasks that work at the same time: far more than a machine has cores.
+/// The number of concurrent tasks: far more than a machine has cores.
 const TASKS: usize = 50;
 
 pub async fn readers_never_see_half_a_batch(crowd: &Crowd) {
@@ -65,8 +65,8 @@ pub async fn readers_never_see_half_a_batch(crowd: &Crowd) {
     writer.await;
 }
 
-/// Commits of as many keys as a commit may have, each with enough bytes that an engine with small
-/// buffers writes them out again and again, while others read.
+/// Commits with the largest number of keys, and with so many bytes that an engine with small buffers writes these out
+/// again and again during the reads.
 pub async fn large_commits_are_seen_whole_while_buffers_are_written_out(crowd: &Crowd) {
     const ROUNDS: usize = 400;
     let stop = Arc::new(AtomicBool::new(false));
@@ -114,7 +114,7 @@ pub async fn large_commits_are_seen_whole_while_buffers_are_written_out(crowd: &
             told.extend(changes.iter().map(|change| change.at.revision));
             for commit in told.chunks_exact(MAX_COMMIT_OPERATIONS) {
                 let whole = commit.iter().all(|revision| *revision == commit[0]);
-                assert!(whole, "a part of a commit was passed over: {commit:?}");
+                assert!(whole, "a part of a commit was skipped: {commit:?}");
             }
             cursor = next;
         }
@@ -125,7 +125,7 @@ pub async fn large_commits_are_seen_whole_while_buffers_are_written_out(crowd: &
 }
 
 pub async fn a_read_sees_what_was_acknowledged_before_it_began(crowd: &Crowd) {
-    // The greatest number whose commit was acknowledged to anyone.
+    // The greatest number whose commit was acknowledged to any task.
     let acknowledged = Arc::new(AtomicU64::new(0));
     let stop = Arc::new(AtomicBool::new(false));
     alice(crowd.subject()).add("/n", 0).await;
@@ -159,7 +159,7 @@ pub async fn a_read_sees_what_was_acknowledged_before_it_began(crowd: &Crowd) {
                 let least = acknowledged.load(Ordering::SeqCst);
                 let page = alice.page(&scan).await;
                 let [Item::Entry(_, listed)] = &page.items[..] else {
-                    panic!("{page:?} is not the counter alone");
+                    panic!("{page:?} has more than the counter");
                 };
                 let number = listed.value.as_integer().unwrap().unsigned_abs();
                 assert!(number >= least, "{number} is older than {least}");
@@ -204,7 +204,7 @@ pub async fn pages_show_each_lasting_key_once_while_others_write(crowd: &Crowd) 
                 if stop.load(Ordering::SeqCst) {
                     break;
                 }
-                // A passing key next to a lasting one, and a lasting one that is overwritten.
+                // A temporary key next to a lasting one, and a lasting one that is overwritten.
                 let passing = format!("{name}.{task}");
                 alice.commit(vec![set(&passing, "1"), set(name, "2")]).await;
                 if round % 2 == 0 {
@@ -260,7 +260,7 @@ pub async fn a_follower_misses_no_change_and_sees_none_twice(crowd: &Crowd) {
                 let folder = format!("put /f/{task}/");
                 let own = seen.iter().filter(|line| line.starts_with(&folder));
                 let rounds: Vec<_> = own.filter(|line| line.ends_with("/a")).collect();
-                assert!(rounds.is_sorted(), "a writer's own order: {rounds:?}");
+                assert!(rounds.is_sorted(), "the order of one writer: {rounds:?}");
             }
         })
     };
@@ -287,8 +287,8 @@ pub async fn a_follower_misses_no_change_and_sees_none_twice(crowd: &Crowd) {
 pub async fn changes_after_a_page_or_a_count_make_of_it_what_is_there_in_the_end(crowd: &Crowd) {
     const WRITERS: usize = 4;
     const ROUNDS: usize = 60;
-    // Every name is set once and deleted at most once, so that a change that the page shows
-    // already, or a missing one, doesn't fit what is there.
+    // Every name is set once and deleted at most once, so that a change that the page already has, or a missing change,
+    // contradicts the known keys.
     let writers = crowd.run(WRITERS, |task, subject| async move {
         let alice = alice(&*subject);
         for round in 0..ROUNDS {
@@ -354,7 +354,7 @@ pub async fn changes_after_a_page_or_a_count_make_of_it_what_is_there_in_the_end
 
 pub async fn a_change_made_while_a_reader_looks_for_it_wakes_it(crowd: &Crowd) {
     const ROUNDS: usize = 200;
-    // Changes that do not match make each read of the log take a while.
+    // Changes that do not match make each read of the log slower.
     let noise: Vec<_> = (0..3_000).map(|n| format!("/noise/{n}")).collect();
     alice(crowd.subject()).fill(&noise).await;
     let looking = Arc::new(AtomicUsize::new(0));

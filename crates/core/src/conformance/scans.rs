@@ -1,4 +1,4 @@
-//! Listing and counting every key that a prefix shows.
+//! Listings and counts of every key that a prefix shows.
 
 use super::Subject;
 use super::shorthand::{delete, key, limit, names, prefix, scan, seconds, set, value};
@@ -7,7 +7,7 @@ use crate::limits::{DEFAULT_VALUE_BYTES, MAX_PAGE_BYTES};
 use crate::revision::Revision;
 use crate::scan::{Depth, Item, Projection, Scan, Visibility};
 
-/// Keys whose order is easily got wrong.
+/// Keys whose order is easy to get wrong.
 const TREE: [&str; 9] = [
     "/a", "/a-b", "/a/b", "/a/b/c", "/a/c", "/a0", "/b/d", "/b/é", "/🦀",
 ];
@@ -148,7 +148,10 @@ pub async fn a_page_of_large_values_ends_early_and_goes_on(subject: &dyn Subject
         ..scan("/large/")
     };
     let pages = alice.pages(entries).await;
-    assert!(pages.len() > 1, "one page held {MAX_PAGE_BYTES} bytes");
+    assert!(
+        pages.len() > 1,
+        "one page has more than {MAX_PAGE_BYTES} bytes"
+    );
     for page in &pages {
         let bytes: usize = page.items.iter().map(Item::weight).sum();
         let one_more = MAX_PAGE_BYTES + DEFAULT_VALUE_BYTES + keys[0].len();
@@ -157,7 +160,7 @@ pub async fn a_page_of_large_values_ends_early_and_goes_on(subject: &dyn Subject
     let first: usize = pages[0].items.iter().map(Item::weight).sum();
     assert!(
         first > MAX_PAGE_BYTES / 2,
-        "the page has {first} bytes only"
+        "the page has only {first} bytes"
     );
     let items = pages.iter().flat_map(|page| &page.items);
     let listed: Vec<_> = items
@@ -171,7 +174,7 @@ pub async fn a_page_of_large_values_ends_early_and_goes_on(subject: &dyn Subject
         .collect();
     assert_eq!(listed, keys);
     let page = alice.page(&scan("/large/")).await;
-    assert_eq!(page.items.len(), keys.len(), "names alone are small");
+    assert_eq!(page.items.len(), keys.len(), "names need little space");
 }
 
 pub async fn a_page_is_as_large_as_its_limit_where_values_are_small(subject: &dyn Subject) {
@@ -228,7 +231,7 @@ pub async fn listings_hide_internal_keys_and_their_neighbours_stay(subject: &dyn
     assert_eq!(alice.count("/x/", Visibility::Listed).await, 4);
     assert_eq!(alice.count("/x/", Visibility::All).await, 6);
     for name in hidden {
-        assert!(alice.get(name).await.is_some(), "{name} has a name");
+        assert!(alice.get(name).await.is_some(), "{name} can't be read");
     }
 }
 
@@ -269,7 +272,7 @@ pub async fn pages_and_counts_tell_the_latest_revision(subject: &dyn Subject) {
     let shown = async |revision| {
         for projection in [Projection::Keys, Projection::Details, Projection::Entries] {
             for depth in [Depth::All, Depth::OneLevel] {
-                // The last ones show nothing.
+                // The last prefixes show no key.
                 for text in ["/", "/a/", "/none/"] {
                     let scan = Scan {
                         projection,
@@ -289,7 +292,7 @@ pub async fn pages_and_counts_tell_the_latest_revision(subject: &dyn Subject) {
     };
     alice.set("/a/b", "1").await;
     shown(alice.set("/a/c", "1").await).await;
-    // Also where the listing doesn't show what was written last.
+    // The page has the latest revision, even if the listing hides the last written key.
     shown(alice.set("/a/_internal_/x", "1").await).await;
     let committed = alice.commit(vec![delete("/a/c"), set("/d", "1")]).await;
     shown(committed.revision).await;

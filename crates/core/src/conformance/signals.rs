@@ -1,4 +1,4 @@
-//! Listening: a signal for what one is interested in, and none that is missed.
+//! Listening: a signal for every change that the listener waits for.
 
 use std::task::Poll;
 
@@ -62,7 +62,7 @@ pub async fn a_change_after_listening_began_is_signalled_later_too(subject: &dyn
     let alice = alice(subject);
     let signal = alice.listen(&all("/a/")).await;
     alice.set("/a/b", "1").await;
-    // Nobody has waited yet; the signal is there all the same, and so is what it stands for.
+    // The signal comes before it is waited for, and its change can be read.
     assert_eq!(alice.count("/a/", Visibility::Listed).await, 1);
     signal.await;
 }

@@ -1,4 +1,4 @@
-//! The usage of a namespace equals a recount.
+//! The usage of a namespace is equal to a recount of its keys.
 
 use super::Subject;
 use super::shorthand::{add, delete, seconds, set, set_for};
@@ -8,7 +8,7 @@ use crate::key::Key;
 use crate::scan::Visibility;
 use crate::store::Usage;
 
-/// Asserts that the usage told is that of the keys that exist, out of all that may.
+/// Asserts that the usage is that of the existing keys among `names`, and that no other exists.
 async fn assert_recounted(space: &Space<'_>, names: &[&str]) {
     let mut recount = Usage::default();
     for name in names {
@@ -39,7 +39,7 @@ pub async fn usage_counts_keys_and_bytes(subject: &dyn Subject) {
         bytes: 21,
         revision,
     };
-    assert_eq!(alice.usage().await, wanted, "with what listings hide");
+    assert_eq!(alice.usage().await, wanted, "hidden keys included");
 }
 
 pub async fn usage_follows_every_kind_of_change(subject: &dyn Subject) {

@@ -1,4 +1,4 @@
-//! Sets that carry a write id: a repetition finds out that the first one was done.
+//! Sets with a write id: a repetition is recognized.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -37,7 +37,7 @@ pub async fn a_set_repeated_with_its_id_is_answered_as_done(subject: &dyn Subjec
 
 pub async fn a_repetition_after_a_claim_leaves_the_claim(subject: &dyn Subject) {
     let alice = alice(subject);
-    // The one condition fails when it is repeated, the other holds.
+    // The first condition fails in the repetition, the second one holds.
     for (expect, created) in [(Precondition::Absent, true), (Precondition::Present, false)] {
         alice
             .set_once("1", expect.clone(), "/w/a", "1")
@@ -69,12 +69,18 @@ pub async fn another_id_or_none_fails_like_any_condition(subject: &dyn Subject) 
     assert_mismatch(refused, "/a", Mismatch::Exists(first.revision));
     let elsewhere = alice.set_once("1", absent(), "/b", "1").await.unwrap();
     let created = [Outcome::Set { created: true }];
-    assert_eq!(elsewhere.outcomes, created, "another key is another write");
+    assert_eq!(
+        elsewhere.outcomes, created,
+        "the id of another key does not count"
+    );
     let refused = alice.attempt(vec![when("/a", absent())], vec![set("/a", "2")]);
     assert_mismatch(refused.await, "/a", Mismatch::Exists(first.revision));
     let other = space(subject, "bob");
     let bobs = other.set_once("1", absent(), "/a", "his").await.unwrap();
-    assert_eq!(bobs.outcomes, created, "another user's id is another id");
+    assert_eq!(
+        bobs.outcomes, created,
+        "the id of another user does not count"
+    );
 }
 
 pub async fn a_write_id_goes_with_the_value_that_it_stored(subject: &dyn Subject) {
@@ -92,7 +98,10 @@ pub async fn a_write_id_goes_with_the_value_that_it_stored(subject: &dyn Subject
     refused(Mismatch::Exists(replaced)).await;
     alice.delete("/a").await;
     let anew = alice.set_once("1", absent(), "/a", "1").await.unwrap();
-    assert_eq!(anew.outcomes, created, "nothing tells of a deleted key");
+    assert_eq!(
+        anew.outcomes, created,
+        "the id of a deleted key does not count"
+    );
     alice.add("/a", 1).await;
     let revision = alice.entry("/a").await.metadata.revision;
     refused(Mismatch::Exists(revision)).await;

@@ -1,4 +1,4 @@
-//! Rules that an engine alone can't show: a quota that was lowered, entries that are not yet due.
+//! Rules that no test of an engine alone can show: a lowered quota, and entries that are not due yet.
 
 use super::*;
 use crate::commit::Lifetime;

@@ -1,5 +1,5 @@
-//! Faults that an engine over several servers can have: stale replicas, transactions sent twice, and
-//! requests of which nobody knows what became of them.
+//! Faults that an engine over several servers can have: outdated replicas, transactions sent twice, and requests whose
+//! fate is unknown.
 
 use prominence_tests::history::check::Check;
 use prominence_tests::history::linear;
@@ -19,12 +19,12 @@ fn transaction() -> Call {
     }
 }
 
-/// What became of the transaction: it was answered once, with this sum.
+/// The answer to the transaction that was executed once, with this sum.
 fn once() -> Answer {
     Answer::Done(1, vec![Some(1), None])
 }
 
-/// What a watch of everything truly told of these puts.
+/// Adds a watch of all keys with the events of these puts.
 fn watched(story: &mut Story, puts: &[(u64, &str, &str)]) {
     let events = puts.iter().map(|(revision, key, value)| Event {
         revision: *revision,
@@ -41,7 +41,7 @@ fn watched(story: &mut Story, puts: &[(u64, &str, &str)]) {
     });
 }
 
-/// A story by alice.
+/// An empty history of the user alice.
 fn story() -> Story {
     let mut story = Story::default();
     story.round.user = "alice".into();
@@ -72,7 +72,7 @@ fn a_transaction_that_took_effect_twice_is_found_by_its_revision() {
     let mut story = story();
     story
         .tell(transaction(), once())
-        // The value is the same: that it was written again shows in its revision alone.
+        // The value is the same, so only the revision shows the second write.
         .tell(get("/r/1"), Answer::Found(entry("alice:1", 2)));
     demand(&story.round, &[Check::Linearizability, Check::Order]);
 }
@@ -134,7 +134,7 @@ fn a_transaction_without_an_answer_that_took_effect_by_halves_is_found() {
     assert_eq!(
         linear::check(&story.round).1.len(),
         0,
-        "key by key it is right"
+        "each key alone is right"
     );
     demand(&story.round, &[Check::Order]);
 }
@@ -163,7 +163,7 @@ fn a_deletion_of_a_folder_without_an_answer_that_took_effect_by_halves_is_found(
     assert_eq!(
         linear::check(&story.round).1.len(),
         0,
-        "key by key it is right"
+        "each key alone is right"
     );
     demand(&story.round, &[Check::Order]);
 }

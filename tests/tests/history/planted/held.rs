@@ -8,7 +8,7 @@ use prominence_tests::history::operation::{
 use super::{answered, demand};
 use crate::sound::{SECOND, Story, entry, set};
 
-/// How long the clients of these stories wait.
+/// The time for which the clients of these histories wait.
 const WAITS: u64 = 10 * SECOND;
 
 fn wait(unlike: Option<u64>) -> Call {
@@ -37,7 +37,7 @@ fn second() -> Entry {
     entry("alice:2", 2)
 }
 
-/// Somebody waits for a key to appear, to change and to change again, and for a folder to have two keys.
+/// Clients wait for a key to exist, to change and to change again, and for a folder to have two keys.
 fn sound() -> Round {
     let mut story = Story::default();
     story.round.user = "alice".into();
@@ -47,7 +47,7 @@ fn sound() -> Round {
         ("/d/1/a", "alice:3"),
         ("/d/1/b", "alice:4"),
     ];
-    // Each put ends what was waited for a second before.
+    // Each put ends the wait that has begun a second before.
     let held = [
         (wait(None), Answer::Found(first())),
         (wait(Some(1)), Answer::Found(second())),
@@ -98,7 +98,7 @@ fn a_lost_wake_up_is_found() {
         Answer::Counted(1),
     ] {
         let mut round = sound();
-        // It still ends before its time is over: a later look helped it.
+        // It still ends before its time is over, since the server read the state once more.
         answered(&mut round, answer).end += 5 * SECOND;
         demand(&round, &[Check::Held]);
     }
@@ -127,7 +127,7 @@ fn a_wake_up_may_be_late_where_the_server_stood_still() {
     let end = late.end;
     round.disturbed.push((end - 5 * SECOND, end - SECOND));
     assert_eq!(check(&round).1, []);
-    // But not for longer than that.
+    // A later end is not allowed.
     round.disturbed[0].1 = end - 4 * SECOND;
     demand(&round, &[Check::Held]);
 }

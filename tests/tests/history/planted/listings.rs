@@ -1,4 +1,4 @@
-//! Faults of listings, pages, counts, and of what windows on a namespace hide.
+//! Faults of listings, pages and counts, and of windows that end a namespace early.
 
 use prominence_tests::history::check::{Check, check};
 use prominence_tests::history::listing::INSIDE;
@@ -9,7 +9,7 @@ use prominence_tests::history::operation::{
 use super::{answered, demand};
 use crate::sound::{Story, entry, set};
 
-/// The keys of the story, in the order in which they are set; each value is the key's own.
+/// The keys of the history, in the order in which they are set; each value is the key's own.
 const KEYS: [&str; 5] = ["/i/_internal_/1", "/i/1", "/r/1", "/r/2", "/r/3"];
 
 fn value(revision: u64) -> String {
@@ -64,7 +64,7 @@ fn watch(prefix: &str, keys: &[&str]) -> Watch {
     }
 }
 
-/// A key of the platform, one beside it and three others are set, and then listed in every way.
+/// A key of the platform, one in the same folder and three others are set, and then listed in every way.
 fn sound() -> Round {
     let mut story = Story::default();
     story.round.user = "alice".into();
@@ -97,7 +97,7 @@ fn a_page_that_leaves_out_a_key_is_found() {
     for (right, wrong) in [
         (first_page(), Answer::Page(shown(&["/r/2"]), Follows::More)),
         (last_page(), Answer::Page(Snapshot::new(), Follows::Nothing)),
-        // That nothing follows is as good as a list of what follows.
+        // An answer without a next page says the same as a list of all further keys.
         (
             first_page(),
             Answer::Page(shown(&["/r/1", "/r/2"]), Follows::Nothing),
@@ -140,7 +140,7 @@ fn a_wrong_count_is_found() {
         demand(&round, &[Check::Order]);
     }
     let mut round = sound();
-    // It counts a key of the platform.
+    // The wrong count includes a key of the platform.
     answered(&mut round, Answer::Counted(1)).answer = Answer::Counted(2);
     demand(&round, &[Check::Order]);
 }

@@ -1,4 +1,4 @@
-//! Faults of counters, work items, locks, and what keeps users apart.
+//! Faults of counters, work items and locks, and of the separation of users.
 
 use prominence_tests::history::check::Check;
 use prominence_tests::history::isolation;
@@ -22,7 +22,7 @@ fn a_counter_that_is_off_by_one_is_found() {
     demand(&round, &[Check::Linearizability, Check::Counters]);
 }
 
-/// Until when the item is claimed first.
+/// The end of the first claim of the item.
 fn first_claim(round: &mut Round) -> &mut u64 {
     let mut untils = round
         .records
@@ -31,7 +31,7 @@ fn first_claim(round: &mut Round) -> &mut u64 {
             Answer::Claimed { until, .. } => Some(until),
             _ => None,
         });
-    untils.next().expect("it was claimed")
+    untils.next().expect("the item was claimed")
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn a_claim_that_is_miscounted_or_told_as_another_change_is_found() {
     let Some(Answer::Claimed { claims, .. }) =
         answers.find(|answer| matches!(answer, Answer::Claimed { .. }))
     else {
-        panic!("it was claimed");
+        panic!("the item was claimed");
     };
     *claims = Some(2);
     demand(&round, &[Check::Claims]);
@@ -131,7 +131,7 @@ fn what_ends_early_or_late_by_as_much_as_clocks_differ_is_not_found_and_more_is(
         let mut story = Story::default();
         story.round.user = "alice".into();
         story.round.disagreement = disagreement;
-        // One server finds it gone, and another one finds it still there.
+        // One server answers that the key has expired, and another one that it still exists.
         story
             .tell(lock("alice:1"), Answer::Written(1))
             .pass(after)
@@ -180,7 +180,7 @@ fn the_end_of_a_key_that_the_user_never_had_is_found() {
     told.value = None;
     let (_, findings) = isolation::check(&round);
     assert_eq!(findings.len(), 1, "{findings:?}");
-    // One that ended in an earlier round may be removed only now.
+    // A key that expired in an earlier round may be removed only now.
     round.expiring.push("/lock/z".into());
     let (_, findings) = isolation::check(&round);
     assert!(findings.is_empty(), "{findings:?}");

@@ -9,7 +9,7 @@ use crate::sound::sound;
 pub(super) fn event(round: &mut Round, watch: usize, revision: u64) -> &mut Event {
     let events = &mut round.watches[watch].events;
     let found = events.iter_mut().find(|event| event.revision == revision);
-    found.expect("there is such an event")
+    found.expect("the watch has this event")
 }
 
 #[test]
@@ -39,7 +39,7 @@ fn a_missing_event_of_a_watch_is_found() {
             .retain(|event| event.revision != revision);
         demand(&round, &[Check::Watches]);
     }
-    // The watch of everything is held against what was answered.
+    // The watch of all keys is compared with the answers.
     for revision in [1, 5, 7, 12, 16, 19, 20] {
         let mut round = sound();
         round.watches[0]
@@ -74,7 +74,7 @@ fn a_watch_that_tells_of_another_value_is_found() {
 #[test]
 fn a_value_that_one_watch_tells_and_another_one_came_too_late_for_is_not_found() {
     let mut round = sound();
-    // Nobody but the watches knows the value: the answer was lost.
+    // The answer was lost, so only the watches show the value.
     let added = Answer::Sum(2, 7);
     let lost = round.records.iter_mut().find(|one| one.answer == added);
     lost.unwrap().answer = Answer::Lost;
@@ -87,7 +87,7 @@ fn a_value_that_one_watch_tells_and_another_one_came_too_late_for_is_not_found()
     round.watches.push(counters);
     assert_eq!(check(&round).1, []);
 
-    // But all watches have to tell the same one.
+    // All watches must have the same value.
     let mut third = round.watches[2].clone();
     let told = third.events.iter_mut().find(|event| event.revision == 7);
     told.unwrap().value = Some("3".into());

@@ -1,4 +1,4 @@
-//! What is noted of a side beside what its programs print: what the kernel, the disk and the cluster count.
+//! The figures of a side that its programs don't print: counts of the kernel, the disk and the cluster.
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
@@ -13,19 +13,18 @@ use super::Setup;
 use crate::bench::rows::Load;
 use crate::bench::stores::{disk, settle_disk};
 
-/// The kernel's unit in the statistics of a device, whatever the device's own is
-/// (Documentation/block/stat.rst).
+/// The unit of the kernel's statistics of devices, independent of the device's own (Documentation/block/stat.rst).
 const SECTOR_BYTES: f64 = 512.0;
 
-/// How long it is watched before it counts as quiet, and the mebibytes a second that others may write: a few
-/// hundredths of what a measurement writes.
+/// The time for which a device is observed before it counts as quiet, and the MiB a second that others may write: a few
+/// hundredths of those of a measurement.
 const WATCHED: Duration = Duration::from_secs(2);
 const OTHERS_MOST: f64 = 1.0;
 
 const MEBIBYTE: f64 = 1_048_576.0;
 
 impl Setup<'_> {
-    /// What can be seen at any time.
+    /// The figures that have a value at any time.
     pub(super) fn gauge(&self, measure: &str) -> anyhow::Result<f64> {
         let status = self.subject()?.kernel()?.status()?;
         let mebibytes = |kibibytes: Option<u64>| {
@@ -34,7 +33,7 @@ impl Setup<'_> {
         };
         let contents = self.contents.as_ref().context("nothing is stored");
         Ok(match measure {
-            // Mebibytes of memory now, and at most.
+            // MiB of memory now, and its peak.
             "resident" => mebibytes(status.vmrss)?,
             "peak" => mebibytes(status.vmhwm)?,
             // Bytes of memory and of disk for each key.
@@ -45,36 +44,36 @@ impl Setup<'_> {
         })
     }
 
-    /// What is counted on and on, of which a load's share is noted.
+    /// The figures that grow, of which the growth during a load is noted.
     pub(super) fn counter(&self, measure: &str) -> Option<anyhow::Result<f64>> {
         let seconds = |of: fn(&Stat) -> u64| {
             let ticks = of(&self.subject()?.kernel()?.stat()?);
             Ok(ticks as f64 / procfs::ticks_per_second() as f64)
         };
         Some(match measure {
-            // Seconds of the processor in the server's own code, in the kernel on its behalf, and both.
+            // Seconds of processor time in the server's own code, in the kernel on its behalf, and both.
             "user" => seconds(|times| times.utime),
             "system" => seconds(|times| times.stime),
             "processor" => seconds(|times| times.utime + times.stime),
-            // Bytes that the block device has written; what is in the system's cache counts as well.
+            // Bytes written to the block device, read after a sync, so that pages in the system's cache are included.
             "device" => match &self.device {
                 Ok(()) => settle_disk().and_then(|()| written(self.data)),
                 Err(reason) => Err(anyhow!("{reason}")),
             },
-            // Bytes of a member's database without what is past.
+            // Bytes of a member's database without superseded revisions.
             "database-each" => self.cluster.context("no cluster").and_then(database),
             "growth" => self.gauge("peak"),
             _ => return None,
         })
     }
 
-    /// Lets the peak of memory start over (proc_pid_clear_refs(5)).
+    /// Resets the peak of memory (proc_pid_clear_refs(5)).
     pub(super) fn forget_peak(&self) -> anyhow::Result<()> {
         let file = self.subject()?.names.fill("/proc/{pid}/clear_refs");
         std::fs::write(file, "5").context("the peak of memory can't be reset")
     }
 
-    /// A load's share of a count, for what it is noted of.
+    /// The growth of a count during a load, divided by its unit.
     pub(super) fn per_unit(
         &self,
         measure: &str,
@@ -99,8 +98,8 @@ fn database(cluster: &Cluster) -> anyhow::Result<f64> {
     Ok(cluster.status(0)?.size as f64)
 }
 
-/// Bytes that the block device below a folder has been given to write since it is there, by whomever: what a process,
-/// its files' metadata and the file system's journal cost together. File systems in memory, of a network, or over
+/// Bytes written to the block device below a folder since the start of the machine, by all processes: those of the
+/// server, of its files' metadata and of the file system's journal. File systems in memory, of a network, or over
 /// several devices have no device of their own.
 fn written(folder: &Path) -> anyhow::Result<f64> {
     let number = std::fs::metadata(folder)?.dev();
@@ -113,7 +112,7 @@ fn written(folder: &Path) -> anyhow::Result<f64> {
     Ok(device.sectors_written as f64 * SECTOR_BYTES)
 }
 
-/// Watches it for a moment. It counts what anybody writes, so its figures say nothing where others write as well.
+/// Observes the device for a moment: its counts include all processes, so they are worthless where others write too.
 pub(super) fn ensure_quiet(folder: &Path) -> anyhow::Result<()> {
     let before = written(folder)?;
     std::thread::sleep(WATCHED);

@@ -1,4 +1,4 @@
-//! The log of an engine, read beside what the plain model did.
+//! Compares the log of an engine with the changes of the simple model.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,20 +17,20 @@ pub(super) struct Logged {
     pub(super) expires: Option<u64>,
 }
 
-/// A log being read beside the model's.
+/// The comparison of one log, from its beginning.
 pub(super) struct Replay {
-    /// The changes that the log still has to have, the next one last.
+    /// The changes that the log still has to have; the next one is the last of the list.
     due: Vec<Logged>,
-    /// The keys that are there by what was told so far, and when they end.
+    /// The keys that exist after the changes so far, with the times at which they expire.
     present: BTreeMap<String, Option<u64>>,
-    /// The keys that have to be there at the end.
+    /// The keys that have to exist at the end.
     left: BTreeSet<String>,
 }
 
 impl Replay {
-    /// A log that has still to be read from its beginning.
+    /// A comparison that has read no change yet.
     pub(super) fn new(mut due: Vec<Logged>, left: BTreeSet<String>) -> Self {
-        // The order within one commit is the engine's own; here and there it is that of the keys.
+        // An engine may choose the order within one commit; both lists are sorted by key there.
         due.sort_by(|one, other| (other.revision, &other.key).cmp(&(one.revision, &one.key)));
         Self {
             due,
@@ -39,7 +39,7 @@ impl Replay {
         }
     }
 
-    /// Takes in the next change of the log.
+    /// Compares the next change of the log.
     pub(super) fn follow(&mut self, change: &Change) -> Result<(), String> {
         let name = change.key.as_str();
         if change.kind == ChangeKind::Expire {
@@ -49,9 +49,11 @@ impl Replay {
             };
             let by_nobody = change.job.is_none();
             let right = ended && by_nobody;
-            return right.then_some(()).ok_or_else(|| "it was not due".into());
+            return right
+                .then_some(())
+                .ok_or_else(|| "the key had not expired".into());
         }
-        let due = self.due.pop().ok_or("nothing more was due")?;
+        let due = self.due.pop().ok_or("the model has no further change")?;
         let told = Logged {
             revision: change.at.revision,
             key: name.to_owned(),
@@ -61,7 +63,7 @@ impl Replay {
             expires: due.expires,
         };
         if told != due {
-            return Err(format!("{due:?} was due"));
+            return Err(format!("the model has {due:?}"));
         }
         match change.kind {
             ChangeKind::Put(_) => self.present.insert(due.key, due.expires),
@@ -70,7 +72,7 @@ impl Replay {
         Ok(())
     }
 
-    /// Succeeds if all changes were read, and they leave the keys that exist.
+    /// Succeeds if the log had all changes, and the keys that remain are right.
     pub(super) fn end(&self) -> Result<(), String> {
         if let Some(due) = self.due.last() {
             return Err(format!("{due:?} is missing"));

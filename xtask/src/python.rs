@@ -35,7 +35,14 @@ const LIBRARY: Environment = Environment {
         "pytest==9.2.0",
         "httpx==0.28.1",
         "optuna==5.0.0",
+        "pyyaml==6.0.4",
     ],
+};
+
+/// They check the manifests for Kubernetes, and YAML.
+const DEPLOY: Environment = Environment {
+    folder: "deploy",
+    packages: &["kubernetes-validate==1.37.0", "yamllint==1.38.0"],
 };
 
 /// A peer of durable sets, server and client; only measurements need it.
@@ -48,6 +55,7 @@ const NATS: Environment = Environment {
 pub(crate) fn install() -> anyhow::Result<PathBuf> {
     SCHEMATHESIS.install()?;
     LIBRARY.install()?;
+    DEPLOY.install()?;
     make_wheels(&LIBRARY, &PYPI_CLIENT)?;
     PYPI_CLIENT.install()
 }

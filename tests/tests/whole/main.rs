@@ -8,6 +8,7 @@
 )]
 
 mod admin;
+mod book;
 mod clock_steps;
 mod cluster;
 mod crash;

@@ -203,7 +203,7 @@ fn the_version_and_the_licence_are_the_projects() {
 }
 
 /// Builds the package into a folder, and answers the wheel.
-fn build(into: &Path) -> PathBuf {
+pub(crate) fn build(into: &Path) -> PathBuf {
     let mut build = Command::new(python::with_tools());
     build
         .args(["-m", "hatchling", "build", "--directory"])

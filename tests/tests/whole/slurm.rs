@@ -138,6 +138,17 @@ fn tasks_of_an_array_find_their_parameters_and_one_job_collects_their_results() 
     );
 }
 
+#[test]
+fn the_page_about_slurm_does_what_it_says() {
+    let server = Server::start(&[]);
+    let folder = tempfile::tempdir().unwrap();
+    let slurm = Slurm::start(folder.path(), &install(folder.path(), &server));
+    let user = text(succeed(Command::new("id").arg("-un")));
+    super::book::run_page("slurm.md", &server, user.trim(), |shell| {
+        slurm.reach(shell);
+    });
+}
+
 /// The one table has the right row of every task.
 fn check_table(path: &Path, array: &str) {
     let table = std::fs::read_to_string(path).unwrap();

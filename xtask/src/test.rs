@@ -36,6 +36,8 @@ const NEEDED: &[(&str, &[&str])] = &[
     ("openssl", &["openssl"]),
     // The page for users of R is run.
     ("Rscript", &["r-base-core"]),
+    // GNU parallel runs many tasks. Another program has the same name; this one comes with it alone.
+    ("parcat", &["parallel"]),
     // HTTP clients that have to see why a request is refused.
     ("wget", &["wget"]),
     ("node", &["nodejs"]),

@@ -31,3 +31,4 @@ mod slurm;
 mod storm;
 mod upgrade;
 mod watch;
+mod workflows;

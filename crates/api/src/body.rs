@@ -55,8 +55,11 @@ pub struct Deleted {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Counted {
-    /// How many keys the prefix shows.
+    /// How many keys the prefix shows; with `at_most`, no more than that.
     pub count: u64,
+    /// With `at_most`: true if the prefix shows more keys; left out otherwise.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub more: bool,
 }
 
 /// What the namespace holds.
@@ -123,6 +126,12 @@ pub enum Listed {
     Folder {
         /// Its name, ending in `/`.
         prefix: String,
+        /// With `counts`: how many keys it shows, no more than that.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        count: Option<u64>,
+        /// With `counts`: true if it shows more keys; left out otherwise.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        more: bool,
     },
     /// With `values`: an object whose one member is the key with its value.
     Value(BTreeMap<String, Text>),
@@ -243,14 +252,25 @@ mod tests {
         serde_json::to_string(item).unwrap()
     }
 
+    fn folder(count: Option<u64>, more: bool) -> Listed {
+        Listed::Folder {
+            prefix: "/a/".into(),
+            count,
+            more,
+        }
+    }
+
     #[test]
     fn a_listing_looks_as_the_interface_says() {
         assert_eq!(json(&Listed::Name("/a".into())), r#""/a""#);
+        assert_eq!(json(&folder(None, false)), r#"{"prefix":"/a/"}"#);
         assert_eq!(
-            json(&Listed::Folder {
-                prefix: "/a/".into()
-            }),
-            r#"{"prefix":"/a/"}"#
+            json(&folder(Some(2), false)),
+            r#"{"prefix":"/a/","count":2}"#
+        );
+        assert_eq!(
+            json(&folder(Some(2), true)),
+            r#"{"prefix":"/a/","count":2,"more":true}"#
         );
         let value = |bytes: &[u8]| {
             let text = Text::of(&Value::new(bytes.to_vec(), 9).unwrap());
@@ -283,9 +303,8 @@ mod tests {
         assert_eq!(detail(4).claimed_by, None, "the claim ran out");
         for item in [
             Listed::Name("/a".into()),
-            Listed::Folder {
-                prefix: "/a/".into(),
-            },
+            folder(None, false),
+            folder(Some(2), true),
             Listed::Value(BTreeMap::from([("/prefix".to_owned(), Text::of(&value))])),
             Listed::Detail(Box::new(detail(3))),
             Listed::Detail(Box::new(detail(4))),

@@ -16,6 +16,9 @@ pub struct ErrorBody {
     /// Beside `key`: its revision now, where it exists and that is what did not fit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<u64>,
+    /// With `precondition_failed` of a deletion with `if_count`: how many keys there are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub count: Option<u64>,
     /// With requests that may change something: whether the change may have happened all the same. Where
     /// it is `false`, the same request can be sent again without doing anything twice.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -69,6 +69,8 @@ pub mod parameter {
     pub const LIMIT: &str = "limit";
     /// The name that a page starts after.
     pub const AFTER: &str = "after";
+    /// `desc`: the last name first.
+    pub const ORDER: &str = "order";
     /// Flag: what the namespace holds and may hold.
     pub const USAGE: &str = "usage";
     /// Only where the current value is this one.
@@ -79,12 +81,18 @@ pub mod parameter {
     pub const ADD: &str = "add";
     /// Flag: every key that begins with the path.
     pub const PREFIX: &str = "prefix";
+    /// Only where the prefix has so many keys.
+    pub const IF_COUNT: &str = "if_count";
     /// Flag: only count what would be deleted.
     pub const DRY_RUN: &str = "dry_run";
     /// The time that a request may wait until something changes.
     pub const WAIT: &str = "wait";
     /// The number of keys that a count waits for.
     pub const AT_LEAST: &str = "at_least";
+    /// The number up to which keys are counted.
+    pub const AT_MOST: &str = "at_most";
+    /// The number up to which the keys in each folder are counted.
+    pub const COUNTS: &str = "counts";
     /// Flag: changes as they happen.
     pub const WATCH: &str = "watch";
     /// The revision after which a watch starts.

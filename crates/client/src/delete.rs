@@ -17,7 +17,7 @@ impl Client {
     /// # Errors
     /// See [`Error`].
     pub fn delete(&self, key: &Key) -> Result<u64, Error> {
-        self.remove(path::of_key(key), None)
+        self.remove(removal(path::of_key(key), Repeat::Safe))
     }
 
     /// Deletes a key where it still has this revision.
@@ -25,7 +25,10 @@ impl Client {
     /// # Errors
     /// [`Error::PreconditionFailed`] where it has not; see [`Error`] for the others.
     pub fn delete_revision(&self, key: &Key, revision: Revision) -> Result<u64, Error> {
-        self.remove(path::of_key(key), Some(revision))
+        self.remove(Request {
+            headers: vec![if_match(revision)],
+            ..removal(path::of_key(key), Repeat::IfNotApplied)
+        })
     }
 
     /// Deletes every key that begins with a prefix, all at once, and says how many there were.
@@ -34,7 +37,20 @@ impl Client {
     /// See [`Error`].
     pub fn delete_prefix(&self, prefix: &Prefix) -> Result<u64, Error> {
         let target = format!("{}?{}", path::of_prefix(prefix), parameter::PREFIX);
-        self.remove(target, None)
+        self.remove(removal(target, Repeat::Safe))
+    }
+
+    /// Deletes every key that begins with a prefix where exactly `count` keys do, as
+    /// [`Client::dry_run`] counts them.
+    ///
+    /// # Errors
+    /// [`Error::PreconditionFailed`], which says how many there are, where it is another number; see
+    /// [`Error`] for the others.
+    pub fn delete_prefix_if_count(&self, prefix: &Prefix, count: u64) -> Result<u64, Error> {
+        let (flag, demand) = (parameter::PREFIX, parameter::IF_COUNT);
+        let target = format!("{}?{flag}&{demand}={count}", path::of_prefix(prefix));
+        // Once it is done, there is another number of keys.
+        self.remove(removal(target, Repeat::IfNotApplied))
     }
 
     /// The number of keys that [`Client::delete_prefix`] would delete now.
@@ -48,20 +64,19 @@ impl Client {
             parameter::PREFIX,
             parameter::DRY_RUN
         );
-        self.remove(target, None)
+        self.remove(removal(target, Repeat::Safe))
     }
 
-    fn remove(&self, target: String, revision: Option<Revision>) -> Result<u64, Error> {
-        let repeat = match revision {
-            None => Repeat::Safe,
-            Some(_) => Repeat::IfNotApplied,
-        };
-        let reply = self.send(&Request {
-            headers: revision.map(if_match).into_iter().collect(),
-            body: None,
-            ..Request::change(Method::DELETE, target, repeat)
-        })?;
+    fn remove(&self, removal: Request<'_>) -> Result<u64, Error> {
+        let reply = self.send(&removal)?;
         let Deleted { deleted } = self.acknowledged(&reply)?;
         Ok(deleted)
+    }
+}
+
+fn removal(target: String, repeat: Repeat) -> Request<'static> {
+    Request {
+        body: None,
+        ..Request::change(Method::DELETE, target, repeat)
     }
 }

@@ -4,12 +4,13 @@
 //! shorter listing, and one page is all that is ever held in memory.
 
 use std::fmt::Write as _;
+use std::num::NonZero;
 use std::vec;
 
 use prominence_api::name::{self, parameter};
 use prominence_api::{Counted, Listed, path};
 use prominence_core::limits::MAX_PAGE_KEYS;
-use prominence_core::{Prefix, Revision};
+use prominence_core::{Order, Prefix, Revision};
 use ureq::http::header;
 
 use crate::error::{Error, Fate};
@@ -29,8 +30,10 @@ pub struct ListOptions {
     pub show: Show,
     /// At most so many keys and folders; all of them where there is no limit.
     pub limit: Option<u64>,
-    /// Only what sorts after this key or folder.
+    /// Only what comes after this key or folder.
     pub after: Option<Prefix>,
+    /// Byte order, or its reverse.
+    pub order: Order,
 }
 
 /// The depth of a listing.
@@ -40,6 +43,9 @@ pub enum Levels {
     All,
     /// One level; deeper keys fold into one entry that ends in `/`.
     One,
+    /// The same with the number of keys in each folder, counted up to this number. With
+    /// [`Show::Details`] and [`Show::Entries`]; 10,000 is the largest number.
+    OneCounted(NonZero<u64>),
 }
 
 /// The part of each entry that a listing shows. It decides the form of [`Listed`].
@@ -55,7 +61,7 @@ pub enum Show {
     Entries,
 }
 
-/// The keys of a listing in byte order, fetched as they are wanted. Ends after the first error.
+/// The keys of a listing in their order, fetched as they are wanted. Ends after the first error.
 #[derive(Debug)]
 pub struct Items<'a> {
     client: &'a Client,
@@ -69,6 +75,7 @@ pub struct Items<'a> {
 /// Of which revisions the pages of a listing were, to tell what a watch repeats.
 #[derive(Clone, Debug, Default)]
 pub struct Pages {
+    order: Order,
     /// The last name of each page but the last one, and the page's revision.
     ended: Vec<(Prefix, Revision)>,
     last: Option<Revision>,
@@ -103,10 +110,24 @@ impl Client {
     pub fn count_at(&self, prefix: &Prefix) -> Result<(u64, Option<Revision>), Error> {
         let target = format!("{}?{}", path::of_prefix(prefix), parameter::COUNT);
         let reply = self.send(&Request::read(target, MAX_SMALL))?;
-        let Counted { count } = reply
+        let Counted { count, .. } = reply
             .json()
             .map_err(|what| self.bad_answer(what, Fate::NotApplied))?;
         Ok((count, revision(&reply)))
+    }
+
+    /// The number of keys that a listing of the prefix shows, counted up to `at_most`, and whether
+    /// there are more. It takes about as long as reading so many names, however many keys there are.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn count_up_to(&self, prefix: &Prefix, at_most: NonZero<u64>) -> Result<Counted, Error> {
+        let (count, limit) = (parameter::COUNT, parameter::AT_MOST);
+        let target = format!("{}?{count}&{limit}={at_most}", path::of_prefix(prefix));
+        let reply = self.send(&Request::read(target, MAX_SMALL))?;
+        reply
+            .json()
+            .map_err(|what| self.bad_answer(what, Fate::NotApplied))
     }
 }
 
@@ -118,6 +139,7 @@ impl Default for ListOptions {
             show: Show::Names,
             limit: None,
             after: None,
+            order: Order::Ascending,
         }
     }
 }
@@ -142,9 +164,10 @@ impl Items<'_> {
             ),
         };
         // Going on where this page began would never end.
-        if next.is_some() && next <= self.options.after {
+        if next.is_some() && !self.lies_ahead(next.as_ref()) {
             return Err(odd("its next page does not lie ahead".to_owned()));
         }
+        self.pages.order = self.options.order;
         self.pages.add(next.as_ref(), revision(&reply));
         self.more = next.is_some();
         if let Some(limit) = &mut self.options.limit {
@@ -155,6 +178,14 @@ impl Items<'_> {
         self.options.after = next;
         self.page = page.into_iter();
         Ok(())
+    }
+
+    fn lies_ahead(&self, next: Option<&Prefix>) -> bool {
+        let after = self.options.after.as_ref();
+        match self.options.order {
+            Order::Ascending => next > after,
+            Order::Descending => after.is_none() || next < after,
+        }
     }
 
     fn target(&self) -> String {
@@ -180,8 +211,16 @@ impl Items<'_> {
                 flag(parameter::VALUES);
             }
         }
-        if self.options.levels == Levels::One {
-            target.push_str("&delimiter=/");
+        match self.options.levels {
+            Levels::All => {}
+            Levels::One => target.push_str("&delimiter=/"),
+            Levels::OneCounted(at_most) => {
+                // Writing to a string can't fail.
+                let _ = write!(target, "&delimiter=/&{}={at_most}", parameter::COUNTS);
+            }
+        }
+        if self.options.order == Order::Descending {
+            target.push_str("&order=desc");
         }
         if let Some(after) = &self.options.after {
             // Writing to a string can't fail.
@@ -205,7 +244,10 @@ impl Pages {
     /// where the page on which the key stands, or would stand, is of that revision or a later one.
     #[must_use]
     pub fn show(&self, key: &str, revision: Revision) -> bool {
-        let at = self.ended.partition_point(|(last, _)| last.as_str() < key);
+        let at = self.ended.partition_point(|(last, _)| match self.order {
+            Order::Ascending => last.as_str() < key,
+            Order::Descending => last.as_str() > key,
+        });
         let page = self.ended.get(at).map(|(_, revision)| *revision);
         page.or(self.last).is_some_and(|page| revision <= page)
     }

@@ -91,7 +91,7 @@ impl Client {
             let mut request = Request::read(with_wait(target, '&', turn), MAX_SMALL);
             request.held = turn.unwrap_or_default();
             let counted = self.once(&request)?.json::<Counted>();
-            let Counted { count } =
+            let Counted { count, .. } =
                 counted.map_err(|what| Failed::broken(self.bad_answer(what, Fate::NotApplied)))?;
             Ok(if count >= at_least {
                 Turn::Done(count)

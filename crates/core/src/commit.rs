@@ -73,6 +73,8 @@ pub enum Operation {
     DeletePrefix {
         /// The prefix.
         prefix: Prefix,
+        /// The number of keys that have to be there for any to be removed; `None` for any number.
+        if_count: Option<u64>,
     },
     /// Claims the first key that the prefix shows and that nobody holds a live claim on.
     Claim {
@@ -260,6 +262,15 @@ impl Commit {
 }
 
 impl Operation {
+    /// Removes every key that begins with the prefix, however many there are.
+    #[must_use]
+    pub fn delete_prefix(prefix: Prefix) -> Self {
+        Self::DeletePrefix {
+            prefix,
+            if_count: None,
+        }
+    }
+
     /// The one key that it touches, or `None` where it names a prefix.
     #[must_use]
     pub fn key(&self) -> Option<&Key> {
@@ -349,9 +360,7 @@ mod tests {
             Err(MalformedCommit::TooManyOperations(101))
         );
         assert_eq!(Commit::new(vec![], vec![]), Err(MalformedCommit::Empty));
-        let prefix = Operation::DeletePrefix {
-            prefix: Prefix::everything(),
-        };
+        let prefix = Operation::delete_prefix(Prefix::everything());
         assert_eq!(
             Commit::new(vec![], vec![prefix.clone(), delete("/a")]),
             Err(MalformedCommit::PrefixNotAlone)

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::key::Key;
+use crate::key::{Key, Prefix};
 use crate::limits::Quota;
 use crate::revision::Revision;
 
@@ -16,6 +16,17 @@ pub enum StoreError {
         key: Key,
         /// The state that was found instead.
         reason: Mismatch,
+    },
+    /// A prefix that was to be deleted has not the number of keys that was demanded; nothing was
+    /// changed.
+    #[error("{prefix}: there are {found} keys, and not {wanted}")]
+    OtherCount {
+        /// The prefix.
+        prefix: Prefix,
+        /// The number of keys that was demanded.
+        wanted: u64,
+        /// The number of keys that begin with the prefix.
+        found: u64,
     },
     /// An addition to something that is no decimal integer in the signed 64-bit range, or whose
     /// sum is none; nothing was changed.

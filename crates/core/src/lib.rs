@@ -47,7 +47,10 @@ pub use limits::Quota;
 pub use namespace::{Job, Namespace};
 pub use permit::{Gate, Principal};
 pub use revision::Revision;
-pub use scan::{Count, Depth, Item, Page, PageLimit, Projection, Scan, Visibility};
+pub use scan::{
+    Count, CountScan, Depth, FolderCount, Item, Order, Page, PageLimit, Projection, Scan,
+    Visibility,
+};
 pub use store::{Store, Usage};
 pub use time::Timestamp;
 pub use value::Value;

@@ -39,6 +39,14 @@ pub const MAX_PAGE_KEYS: usize = 10_000;
 /// memory of one request small whatever the size of the values.
 pub const MAX_PAGE_BYTES: usize = 8 * 1_024 * 1_024;
 
+/// The largest limit on the keys that are counted in each folder of a page: a person who reads the
+/// count needs no more, and a whole count is a request of its own.
+pub const MAX_FOLDER_COUNT: u64 = 10_000;
+
+/// Keys that are counted in the folders of a page after which it ends although more items were asked
+/// for: some tens of milliseconds of work.
+pub const MAX_PAGE_COUNTED: u64 = 100_000;
+
 /// Changes returned at once.
 pub const MAX_CHANGES: NonZeroUsize = NonZeroUsize::new(1_000).unwrap();
 

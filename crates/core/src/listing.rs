@@ -3,13 +3,14 @@
 //! An engine visits its stored keys in their order and goes on where the [`Step`] says, so that a
 //! folder of a one-level listing is passed with one seek, and so is what a listing hides.
 
+use std::num::NonZero;
 use std::ops::ControlFlow;
 
 use crate::change::{Change, Changes, Cursor};
 use crate::key::{Key, Prefix};
-use crate::limits::{MAX_CHANGES, MAX_PAGE_BYTES};
+use crate::limits::{MAX_CHANGES, MAX_PAGE_BYTES, MAX_PAGE_COUNTED};
 use crate::revision::Revision;
-use crate::scan::{Count, Depth, Item, Page, Scan, Visibility};
+use crate::scan::{Count, CountScan, Depth, FolderCount, Item, Order, Page, Scan, Visibility};
 
 /// Changes that one read of a log examines before other readers get a turn.
 const MAX_EXAMINED_CHANGES: usize = 10_000;
@@ -19,7 +20,8 @@ const MAX_EXAMINED_CHANGES: usize = 10_000;
 pub enum Step {
     /// The next one.
     Next,
-    /// The first one that sorts from this text on.
+    /// The first one that sorts from this text on; in descending order, the last one that sorts
+    /// before it.
     Seek(String),
     /// None.
     Stop,
@@ -31,6 +33,8 @@ pub struct PageBuilder<'a> {
     scan: &'a Scan,
     page: Page,
     weight: usize,
+    /// Keys that were counted in folders.
+    counted: u64,
 }
 
 impl<'a> PageBuilder<'a> {
@@ -41,10 +45,12 @@ impl<'a> PageBuilder<'a> {
             scan,
             page: Page::default(),
             weight: 0,
+            counted: 0,
         }
     }
 
-    /// Adds a stored key that begins with the scan's prefix and sorts after [`Scan::after`]. `live`
+    /// Adds a stored key that begins with the scan's prefix and sorts after [`Scan::after`] or, in
+    /// descending order, before [`Scan::end`]. `live`
     /// reads the entry as far as it has to, and returns `None` where it has expired; `item` makes
     /// the item of it. Both are called only where the page depends on them.
     ///
@@ -57,17 +63,19 @@ impl<'a> PageBuilder<'a> {
         item: impl FnOnce(Key, T) -> Result<Item, E>,
     ) -> Result<Step, E> {
         let scan = self.scan;
-        if let Some(step) = past_hidden(&scan.prefix, &key) {
+        if let Some(step) = past_hidden(&scan.prefix, &key, scan.order) {
             return Ok(step);
         }
         let folder = match scan.depth {
             Depth::All => None,
-            Depth::OneLevel => scan.prefix.folder_of(&key),
+            Depth::OneLevel | Depth::OneLevelCounted(_) => scan.prefix.folder_of(&key),
         };
         let name = |folder: &Prefix| folder.as_str().len() - 1;
-        let past_folder = folder.as_ref().map(|folder| past(&key, name(folder)));
+        let past_folder = folder
+            .as_ref()
+            .map(|folder| past(&key, name(folder), scan.order));
         let step = past_folder.unwrap_or(Step::Next);
-        if let (Some(folder), Some(after)) = (&folder, &scan.after)
+        if let (Some(folder), Some(after), Order::Ascending) = (&folder, &scan.after, scan.order)
             && folder <= after
         {
             return Ok(step);
@@ -76,18 +84,49 @@ impl<'a> PageBuilder<'a> {
             // Another key of the folder may be live.
             return Ok(Step::Next);
         };
+        if let Some(is_full) = self.count_in_folder(&key) {
+            return Ok(if is_full { step } else { Step::Next });
+        }
         let page = &mut self.page;
-        if page.items.len() == scan.limit.get() || self.weight >= MAX_PAGE_BYTES {
+        let is_full = page.items.len() == scan.limit.get()
+            || self.weight >= MAX_PAGE_BYTES
+            || self.counted >= MAX_PAGE_COUNTED;
+        if is_full {
             page.next = page.items.last().map(Item::position);
             return Ok(Step::Stop);
         }
-        let item = match folder {
-            None => item(key, entry)?,
-            Some(folder) => Item::Folder(folder),
+        let (item, step) = match (folder, scan.depth) {
+            (None, _) => (item(key, entry)?, step),
+            // The next keys are counted in it.
+            (Some(folder), Depth::OneLevelCounted(_)) => {
+                self.counted += 1;
+                (
+                    Item::CountedFolder(folder, FolderCount::of(1, 1)),
+                    Step::Next,
+                )
+            }
+            (Some(folder), _) => (Item::Folder(folder), step),
         };
         self.weight += item.weight();
         page.items.push(item);
         Ok(step)
+    }
+
+    /// Counts a key in the folder that is the last item, and says whether no more have to be
+    /// counted there; `None` where the key does not lie in it.
+    fn count_in_folder(&mut self, key: &Key) -> Option<bool> {
+        let Depth::OneLevelCounted(at_most) = self.scan.depth else {
+            return None;
+        };
+        let Some(Item::CountedFolder(folder, count)) = self.page.items.last_mut() else {
+            return None;
+        };
+        if !folder.matches(key) {
+            return None;
+        }
+        *count = FolderCount::of(count.keys + 1, at_most.get());
+        self.counted += 1;
+        Some(count.more)
     }
 
     /// The page, of a snapshot with this revision.
@@ -103,20 +142,15 @@ impl<'a> PageBuilder<'a> {
 /// Counts the keys under a prefix.
 #[derive(Debug)]
 pub struct KeyCounter {
-    prefix: Prefix,
-    visibility: Visibility,
+    scan: CountScan,
     keys: u64,
 }
 
 impl KeyCounter {
     /// A counter that has counted nothing.
     #[must_use]
-    pub fn new(prefix: Prefix, visibility: Visibility) -> Self {
-        Self {
-            prefix,
-            visibility,
-            keys: 0,
-        }
+    pub fn new(scan: CountScan) -> Self {
+        Self { scan, keys: 0 }
     }
 
     /// Counts a stored key that begins with the prefix. `is_live` is called only where the count
@@ -129,22 +163,24 @@ impl KeyCounter {
         key: &Key,
         is_live: impl FnOnce() -> Result<bool, E>,
     ) -> Result<Step, E> {
-        if self.visibility == Visibility::Listed
-            && let Some(step) = past_hidden(&self.prefix, key)
+        if self.scan.visibility == Visibility::Listed
+            && let Some(step) = past_hidden(&self.scan.prefix, key, Order::Ascending)
         {
             return Ok(step);
         }
         self.keys += u64::from(is_live()?);
-        Ok(Step::Next)
+        // One key more than the limit says that there are more.
+        let is_past = |at_most: NonZero<u64>| self.keys > at_most.get();
+        match self.scan.at_most.is_some_and(is_past) {
+            true => Ok(Step::Stop),
+            false => Ok(Step::Next),
+        }
     }
 
     /// The keys that were counted, of a snapshot with this revision.
     #[must_use]
     pub fn count(&self, revision: Revision) -> Count {
-        Count {
-            keys: self.keys,
-            revision,
-        }
+        self.scan.result(self.keys, revision)
     }
 }
 
@@ -217,16 +253,55 @@ impl<'a> LogReader<'a> {
 }
 
 /// The step after a stored key that listings of the prefix hide; `None` where they show it.
-fn past_hidden(prefix: &Prefix, key: &Key) -> Option<Step> {
-    prefix.hidden_part(key).map(|length| past(key, length))
+fn past_hidden(prefix: &Prefix, key: &Key, order: Order) -> Option<Step> {
+    let hidden = prefix.hidden_part(key);
+    hidden.map(|length| past(key, length, order))
 }
 
 /// Past everything below the folder that is the first `length` bytes of `key`; the `/` that ends
 /// a folder's name comes after them. The key itself may be just these bytes.
-fn past(key: &Key, length: usize) -> Step {
-    if key.as_str().len() == length {
+fn past(key: &Key, length: usize, order: Order) -> Step {
+    let name = &key.as_str()[..length];
+    if key.as_str() == name {
         return Step::Next;
     }
-    // The character after `/`.
-    Step::Seek(format!("{}0", &key.as_str()[..length]))
+    Step::Seek(match order {
+        // The character after `/`.
+        Order::Ascending => format!("{name}0"),
+        Order::Descending => format!("{name}/"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scan::{PageLimit, Projection};
+
+    #[test]
+    fn a_page_ends_after_a_folder_with_which_it_has_counted_many_keys() {
+        let scan = Scan {
+            prefix: Prefix::everything(),
+            after: None,
+            limit: PageLimit::MAX,
+            order: Order::Ascending,
+            depth: Depth::OneLevelCounted(NonZero::new(u64::MAX).unwrap()),
+            projection: Projection::Keys,
+        };
+        let mut page = PageBuilder::new(&scan);
+        let mut add = |name: String| {
+            let live = || Ok::<_, ()>(Some(()));
+            page.add(Key::parse(&name).unwrap(), live, |key, ()| {
+                Ok(Item::Key(key))
+            })
+        };
+        for number in 0..=MAX_PAGE_COUNTED {
+            assert_eq!(add(format!("/a/{number:06}")), Ok(Step::Next));
+        }
+        assert_eq!(add("/b".to_owned()), Ok(Step::Stop));
+        let page = page.finish(Revision::ZERO);
+        let folder = Prefix::parse("/a/").unwrap();
+        let count = FolderCount::of(MAX_PAGE_COUNTED + 1, u64::MAX);
+        assert_eq!(page.items, [Item::CountedFolder(folder.clone(), count)]);
+        assert_eq!(page.next, Some(folder));
+    }
 }

@@ -21,7 +21,7 @@ use crate::limits::Quota;
 use crate::listing::{KeyCounter, LogRead, LogReader, PageBuilder, Step};
 use crate::namespace::{Job, Namespace};
 use crate::rules::{self, Circumstances, FirstFree, Plan, View, Visit};
-use crate::scan::{Count, Item, Page, Scan, Visibility};
+use crate::scan::{Count, CountScan, Item, Order, Page, Scan};
 use crate::store::{Store, Usage};
 use crate::time::Timestamp;
 
@@ -107,15 +107,10 @@ impl Store for MemoryStore {
         Ok(self.read(namespace, |space, now| space.page(scan, now)))
     }
 
-    async fn count(
-        &self,
-        namespace: &Namespace,
-        prefix: &Prefix,
-        visibility: Visibility,
-    ) -> Result<Count, StoreError> {
+    async fn count(&self, namespace: &Namespace, scan: &CountScan) -> Result<Count, StoreError> {
         Ok(self.read(namespace, |space, now| {
-            let mut counter = KeyCounter::new(prefix.clone(), visibility);
-            space.visit_steps(prefix, None, |key, entry| {
+            let mut counter = KeyCounter::new(scan.clone());
+            space.visit_steps(&scan.prefix, None, |key, entry| {
                 counter.add(key, || Ok(entry.metadata.is_live(now)))
             });
             counter.count(space.usage.revision)
@@ -226,13 +221,38 @@ impl Space {
         }
     }
 
+    /// Visits the entries of a descending scan, and goes on where `visit` says.
+    fn visit_steps_back<'s>(
+        &'s self,
+        scan: &Scan,
+        mut visit: impl FnMut(&'s Key, &'s Entry) -> Result<Step, Infallible>,
+    ) {
+        let mut end = scan.end();
+        let entries: Vec<_> = self.under(&scan.prefix).collect();
+        for (key, entry) in entries.into_iter().rev() {
+            if end.as_deref().is_some_and(|end| key.as_str() >= end) {
+                continue;
+            }
+            let Ok(step) = visit(key, entry);
+            match step {
+                Step::Next => {}
+                Step::Seek(to) => end = Some(to),
+                Step::Stop => break,
+            }
+        }
+    }
+
     fn page(&self, scan: &Scan, now: Timestamp) -> Page {
         let mut page = PageBuilder::new(scan);
-        self.visit_steps(&scan.prefix, scan.after.as_ref(), |key, entry| {
+        let visit = |key: &Key, entry: &Entry| {
             let live = || Ok(entry.metadata.is_live(now).then(|| entry.clone()));
             let item = |key, entry| Ok(Item::project(key, entry, scan.projection));
             page.add(key.clone(), live, item)
-        });
+        };
+        match scan.order {
+            Order::Ascending => self.visit_steps(&scan.prefix, scan.after.as_ref(), visit),
+            Order::Descending => self.visit_steps_back(scan, visit),
+        }
         page.finish(self.usage.revision)
     }
 

@@ -148,7 +148,7 @@ fn plan_with<'a, V: View>(
     view: &'a V,
     commit: &'a Commit,
     circumstances: Circumstances<'a>,
-    delete_prefix: impl Fn(&mut Planner<'a, V>, &Prefix) -> Result<Outcome, V::Error>,
+    delete_prefix: impl Fn(&mut Planner<'a, V>, &Prefix) -> Result<u64, V::Error>,
 ) -> Result<Plan, V::Error> {
     if let Some(plan) = already_set(view, commit, circumstances.now)? {
         return Ok(plan);
@@ -225,6 +225,21 @@ pub fn check<V: View>(view: &V, commit: &Commit, now: Timestamp) -> Result<(), V
         .conditions()
         .iter()
         .try_for_each(|condition| check_one(view, condition, now))
+}
+
+/// Checks the number of keys that the deletion of a prefix removes.
+///
+/// # Errors
+/// [`StoreError::OtherCount`] where another one was demanded.
+pub fn check_count(prefix: &Prefix, if_count: Option<u64>, found: u64) -> Result<(), StoreError> {
+    match if_count {
+        Some(wanted) if wanted != found => Err(StoreError::OtherCount {
+            prefix: prefix.clone(),
+            wanted,
+            found,
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// Plans the removal of entries whose time has come; the others among `due` are left alone.
@@ -346,7 +361,7 @@ impl<V: View> Planner<'_, V> {
     fn apply(
         &mut self,
         operation: &Operation,
-        delete_prefix: impl Fn(&mut Self, &Prefix) -> Result<Outcome, V::Error>,
+        delete_prefix: impl Fn(&mut Self, &Prefix) -> Result<u64, V::Error>,
     ) -> Result<Outcome, V::Error> {
         let now = self.circumstances.now;
         Ok(match operation {
@@ -370,7 +385,11 @@ impl<V: View> Planner<'_, V> {
                     }
                 }
             }
-            Operation::DeletePrefix { prefix } => delete_prefix(self, prefix)?,
+            Operation::DeletePrefix { prefix, if_count } => {
+                let deleted = delete_prefix(self, prefix)?;
+                check_count(prefix, *if_count, deleted)?;
+                Outcome::Deleted(deleted)
+            }
             Operation::Claim { prefix, hold } => self.claim(prefix, now.after(*hold))?,
             Operation::Renew { key, hold } => {
                 let until = now.after(*hold);
@@ -525,7 +544,7 @@ impl<V: View> Planner<'_, V> {
 }
 
 impl<V: Visit> Planner<'_, V> {
-    fn delete_prefix(&mut self, prefix: &Prefix) -> Result<Outcome, V::Error> {
+    fn delete_prefix(&mut self, prefix: &Prefix) -> Result<u64, V::Error> {
         let now = self.circumstances.now;
         let view = self.view;
         let mut deleted = 0;
@@ -536,7 +555,7 @@ impl<V: Visit> Planner<'_, V> {
             }
             ControlFlow::Continue(())
         })?;
-        Ok(Outcome::Deleted(deleted))
+        Ok(deleted)
     }
 }
 

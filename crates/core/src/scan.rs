@@ -1,5 +1,7 @@
 //! Listings: the request of a caller, and a page of the answer.
 
+use std::num::NonZero;
+
 use crate::entry::{Entry, Metadata};
 use crate::key::{Key, Prefix};
 use crate::limits::MAX_PAGE_KEYS;
@@ -10,10 +12,13 @@ use crate::revision::Revision;
 pub struct Scan {
     /// The prefix of the keys.
     pub prefix: Prefix,
-    /// Only keys, or folders, whose name sorts after this one. A folder's name ends in `/`.
+    /// Only keys, or folders, whose name comes after this one in the order. A folder's name ends in
+    /// `/`.
     pub after: Option<Prefix>,
     /// The most items on the page.
     pub limit: PageLimit,
+    /// The order of the items.
+    pub order: Order,
     /// All keys, or one level of them.
     pub depth: Depth,
     /// The part of each entry that is wanted.
@@ -24,6 +29,16 @@ pub struct Scan {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PageLimit(usize);
 
+/// The order of a listing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// In byte order of names.
+    #[default]
+    Ascending,
+    /// In the reverse of that order.
+    Descending,
+}
+
 /// The depth of a listing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Depth {
@@ -32,6 +47,9 @@ pub enum Depth {
     /// Keys with no further `/` after the prefix; deeper ones fold into [`Item::Folder`]s. The
     /// cost grows with the items returned, not with the keys folded.
     OneLevel,
+    /// The same with the number of keys in each folder ([`Item::CountedFolder`]), up to so many. A
+    /// page may end after [`crate::limits::MAX_PAGE_COUNTED`] keys that were counted.
+    OneLevelCounted(NonZero<u64>),
 }
 
 /// The part of each entry that a listing shows.
@@ -43,6 +61,17 @@ pub enum Projection {
     Details,
     /// All of it.
     Entries,
+}
+
+/// Which keys to count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CountScan {
+    /// The prefix of the keys.
+    pub prefix: Prefix,
+    /// All of them, or those that a listing shows.
+    pub visibility: Visibility,
+    /// The number up to which to count; `None` to count all keys.
+    pub at_most: Option<NonZero<u64>>,
 }
 
 /// The keys that a count includes.
@@ -57,7 +86,7 @@ pub enum Visibility {
 /// A part of a listing: one consistent snapshot.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Page {
-    /// In byte order.
+    /// In the order that was asked for.
     pub items: Vec<Item>,
     /// Where the next page starts; `None` at the end. A page may hold fewer items than its
     /// limit and still have a next one.
@@ -70,8 +99,10 @@ pub struct Page {
 /// A number of keys, of one consistent snapshot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Count {
-    /// Their number.
+    /// Their number, or the limit of the count where there are more.
     pub keys: u64,
+    /// True where there are more keys than the limit.
+    pub more: bool,
     /// The namespace's latest revision in that snapshot.
     pub revision: Revision,
 }
@@ -87,6 +118,18 @@ pub enum Item {
     Entry(Key, Entry),
     /// With [`Depth::OneLevel`]: keys that go on after this `/`.
     Folder(Prefix),
+    /// With [`Depth::OneLevelCounted`]: the same, and the number of keys in it that the listing's
+    /// prefix shows.
+    CountedFolder(Prefix, FolderCount),
+}
+
+/// A number of keys in a folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FolderCount {
+    /// Their number, or the limit of the count where there are more.
+    pub keys: u64,
+    /// True where there are more keys than the limit.
+    pub more: bool,
 }
 
 impl PageLimit {
@@ -106,6 +149,64 @@ impl PageLimit {
     }
 }
 
+impl Scan {
+    /// The text before which the stored keys of a descending listing sort; `None` for all keys that
+    /// begin with the prefix.
+    ///
+    /// A folder sorts by its own name. Where the listing goes on after something inside a folder, the
+    /// folder itself is still to come, whichever keys are in it.
+    #[must_use]
+    pub fn end(&self) -> Option<String> {
+        let (prefix, after) = (self.prefix.as_str(), self.after.as_ref()?.as_str());
+        let inside = match self.depth {
+            Depth::All => None,
+            Depth::OneLevel | Depth::OneLevelCounted(_) => after.strip_prefix(prefix),
+        };
+        let is_inside = |inside: &str| inside.find('/').filter(|slash| slash + 1 < inside.len());
+        Some(match inside.and_then(is_inside) {
+            None => after.to_owned(),
+            // The character after `/`.
+            Some(slash) => format!("{}0", &after[..prefix.len() + slash]),
+        })
+    }
+}
+
+impl CountScan {
+    /// A count without a limit.
+    #[must_use]
+    pub fn whole(prefix: Prefix, visibility: Visibility) -> Self {
+        Self {
+            prefix,
+            visibility,
+            at_most: None,
+        }
+    }
+
+    /// The result where so many keys were found in a snapshot with this revision. Of more keys than
+    /// the limit, one is enough to have been found.
+    #[must_use]
+    pub fn result(&self, found: u64, revision: Revision) -> Count {
+        let at_most = self.at_most.map_or(u64::MAX, NonZero::get);
+        let FolderCount { keys, more } = FolderCount::of(found, at_most);
+        Count {
+            keys,
+            more,
+            revision,
+        }
+    }
+}
+
+impl FolderCount {
+    /// So many keys that were found, with a limit.
+    #[must_use]
+    pub fn of(found: u64, at_most: u64) -> Self {
+        Self {
+            keys: found.min(at_most),
+            more: found > at_most,
+        }
+    }
+}
+
 impl Item {
     /// The item of `key` with as much of `entry` as is wanted.
     #[must_use]
@@ -122,7 +223,7 @@ impl Item {
     pub fn name(&self) -> &str {
         match self {
             Self::Key(key) | Self::Details(key, _) | Self::Entry(key, _) => key.as_str(),
-            Self::Folder(prefix) => prefix.as_str(),
+            Self::Folder(prefix) | Self::CountedFolder(prefix, _) => prefix.as_str(),
         }
     }
 
@@ -131,7 +232,7 @@ impl Item {
     pub fn position(&self) -> Prefix {
         match self {
             Self::Key(key) | Self::Details(key, _) | Self::Entry(key, _) => Prefix::from(key),
-            Self::Folder(prefix) => prefix.clone(),
+            Self::Folder(prefix) | Self::CountedFolder(prefix, _) => prefix.clone(),
         }
     }
 
@@ -140,7 +241,7 @@ impl Item {
     pub fn weight(&self) -> usize {
         let value = match self {
             Self::Entry(_, entry) => entry.value.len(),
-            Self::Key(_) | Self::Details(..) | Self::Folder(_) => 0,
+            Self::Key(_) | Self::Details(..) | Self::Folder(_) | Self::CountedFolder(..) => 0,
         };
         self.name().len() + value
     }

@@ -9,7 +9,7 @@ use crate::error::StoreError;
 use crate::key::{Key, Prefix};
 use crate::namespace::{Job, Namespace};
 use crate::revision::Revision;
-use crate::scan::{Count, Page, Scan, Visibility};
+use crate::scan::{Count, CountScan, Page, Scan};
 
 /// A durable, strictly serializable map from (namespace, key) to entry.
 ///
@@ -40,7 +40,8 @@ pub trait Store: Send + Sync {
     /// to be asked. What is answered keeps all of the promises.
     fn get_at_once(&self, namespace: &Namespace, key: &Key) -> Option<Entry>;
 
-    /// One page of the keys that a prefix shows, in byte order, from one consistent snapshot.
+    /// One page of the keys that a prefix shows, in byte order or its reverse, from one consistent
+    /// snapshot.
     ///
     /// The page ends after [`Scan::limit`] items or about
     /// [`crate::limits::MAX_PAGE_BYTES`] bytes, whichever comes first, and then names where the
@@ -53,12 +54,8 @@ pub trait Store: Send + Sync {
     async fn scan(&self, namespace: &Namespace, scan: &Scan) -> Result<Page, StoreError>;
 
     /// The number of keys that begin with a prefix, from one consistent snapshot, in constant memory.
-    async fn count(
-        &self,
-        namespace: &Namespace,
-        prefix: &Prefix,
-        visibility: Visibility,
-    ) -> Result<Count, StoreError>;
+    /// Where the count has a limit, it reads about so many keys.
+    async fn count(&self, namespace: &Namespace, scan: &CountScan) -> Result<Count, StoreError>;
 
     /// Checks the conditions and, where all hold, does the operations, atomically and durably:
     /// the answer is given after the data is synced.
@@ -68,8 +65,8 @@ pub trait Store: Send + Sync {
     /// in the entries and in the log. What each operation does is in [`crate::rules`].
     ///
     /// # Errors
-    /// [`StoreError::PreconditionFailed`], [`StoreError::NotANumber`] and
-    /// [`StoreError::QuotaExceeded`], and then nothing was changed; or
+    /// [`StoreError::PreconditionFailed`], [`StoreError::OtherCount`], [`StoreError::NotANumber`]
+    /// and [`StoreError::QuotaExceeded`], and then nothing was changed; or
     /// [`StoreError::Unavailable`], whose [`crate::error::Fate`] says what is known.
     async fn commit(
         &self,

@@ -41,8 +41,8 @@ use async_trait::async_trait;
 use prominence_core::error::Fate;
 use prominence_core::listing::LogRead;
 use prominence_core::{
-    Changes, Clock, Commit, Committed, Count, Cursor, Entry, Extent, Interest, Job, Key, Namespace,
-    Page, Prefix, Scan, Signal, Store, StoreError, Usage, Visibility,
+    Changes, Clock, Commit, Committed, Count, CountScan, Cursor, Entry, Extent, Interest, Job, Key,
+    Namespace, Page, Prefix, Scan, Signal, Store, StoreError, Usage,
 };
 use tokio::sync::{Semaphore, oneshot};
 
@@ -233,14 +233,9 @@ impl Store for EmbeddedStore {
         page.await
     }
 
-    async fn count(
-        &self,
-        namespace: &Namespace,
-        prefix: &Prefix,
-        visibility: Visibility,
-    ) -> Result<Count, StoreError> {
+    async fn count(&self, namespace: &Namespace, scan: &CountScan) -> Result<Count, StoreError> {
         self.shared.counters.add_count();
-        self.reads.count(namespace, prefix, visibility).await
+        self.reads.count(namespace, scan).await
     }
 
     async fn commit(

@@ -49,8 +49,8 @@ use async_trait::async_trait;
 use prominence_core::error::{Fate, Mismatch};
 use prominence_core::listing::LogRead;
 use prominence_core::{
-    Changes, Clock, Commit, Committed, Count, Cursor, Entry, Extent, Interest, Job, Key, Namespace,
-    Page, Prefix, Scan, Signal, Store, StoreError, Usage, Visibility,
+    Changes, Clock, Commit, Committed, Count, CountScan, Cursor, Entry, Extent, Interest, Job, Key,
+    Namespace, Page, Prefix, Scan, Signal, Store, StoreError, Usage,
 };
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -233,15 +233,10 @@ impl Store for EtcdStore {
         Ok(self.finish_scan(namespace, page).await)
     }
 
-    async fn count(
-        &self,
-        namespace: &Namespace,
-        prefix: &Prefix,
-        visibility: Visibility,
-    ) -> Result<Count, StoreError> {
+    async fn count(&self, namespace: &Namespace, scan: &CountScan) -> Result<Count, StoreError> {
         let _permit = self.scan_permit(namespace).await?;
         let reader = Reader::new(&self.cluster, namespace);
-        let count = reader.count(prefix, visibility).await?;
+        let count = reader.count(scan).await?;
         Ok(self.finish_scan(namespace, count).await)
     }
 

@@ -33,6 +33,8 @@ struct More {
     headers: HeaderMap,
     /// The condition of a write that did not hold.
     unmet: Option<Unmet>,
+    /// The number of keys that a prefix has, where a deletion demanded another one.
+    count: Option<u64>,
     /// For the log alone: it may name files and other servers.
     cause: Option<String>,
 }
@@ -144,6 +146,7 @@ impl Failure {
         let body = ErrorBody {
             key: unmet.map(|unmet| unmet.key.to_string()),
             revision: revision.map(Revision::get),
+            count: more.count,
             error: self.message,
             code: self.code,
             may_have_happened: may_change(method).then_some(self.fate == Fate::Unknown),
@@ -223,6 +226,11 @@ impl From<StoreError> for Failure {
                 let revision = reason.revision();
                 let mut failure = Self::new(ErrorCode::PreconditionFailed, text);
                 failure.more.get_or_insert_default().unmet = Some(Unmet { key, revision });
+                failure
+            }
+            StoreError::OtherCount { found, .. } => {
+                let mut failure = Self::new(ErrorCode::PreconditionFailed, text);
+                failure.more.get_or_insert_default().count = Some(found);
                 failure
             }
             StoreError::NotANumber { .. } => Self::new(ErrorCode::NotANumber, text),

@@ -5,6 +5,7 @@ pub(crate) mod batch;
 mod call;
 mod claim;
 mod commit;
+mod compression;
 pub(crate) mod delete;
 pub(crate) mod kv;
 mod list;

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use prominence_core::clock::ManualClock;
 use prominence_core::{
-    ChangeKind, Commit, Cursor, Depth, Entry, Item, Key, Lifetime, Namespace, Operation, PageLimit,
-    Prefix, Projection, Revision, Scan, Store as _, StoreError, Value,
+    ChangeKind, Commit, Cursor, Depth, Entry, Item, Key, Lifetime, Namespace, Operation, Order,
+    PageLimit, Prefix, Projection, Revision, Scan, Store as _, StoreError, Value,
 };
 use prominence_engines::embedded::EmbeddedStore;
 
@@ -221,6 +221,7 @@ async fn entries(
         prefix: Prefix::everything(),
         after: None,
         limit: PageLimit::MAX,
+        order: Order::Ascending,
         depth: Depth::All,
         projection: Projection::Entries,
     };

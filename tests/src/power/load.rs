@@ -163,9 +163,9 @@ impl Iterator for Script {
     fn next(&mut self) -> Option<Step> {
         let operation = match self.random.u8(..100) {
             0 => return Some(Step::Sweep),
-            1..4 => Operation::DeletePrefix {
-                prefix: Prefix::parse(&format!("/w{}/1", self.writer)).unwrap(),
-            },
+            1..4 => {
+                Operation::delete_prefix(Prefix::parse(&format!("/w{}/1", self.writer)).unwrap())
+            }
             4..25 => return Some(Step::Commit(self.batch())),
             25..40 => Operation::Add {
                 key: key(&format!("/w{}/sum", self.writer)),
@@ -225,7 +225,7 @@ impl Model {
             Operation::Delete { key } => {
                 self.0.remove(key.as_str());
             }
-            Operation::DeletePrefix { prefix } => {
+            Operation::DeletePrefix { prefix, .. } => {
                 self.0.retain(|key, _| !key.starts_with(prefix.as_str()));
             }
             other => panic!("no writer does this: {other:?}"),

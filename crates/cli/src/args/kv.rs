@@ -211,6 +211,11 @@ pub(crate) struct Delete {
           conflicts_with_all = ["prefix", "dry_run"])]
     pub(crate) if_revision: Option<Revision>,
 
+    /// Delete only if exactly N keys begin with KEY, as --dry-run counts them; needs --prefix.
+    #[arg(long, value_name = "N", requires = "prefix", conflicts_with = "dry_run",
+          allow_negative_numbers = true, value_parser = values::number::<u64>(0, u64::MAX))]
+    pub(crate) if_count: Option<u64>,
+
     /// Print how many keys would be deleted; delete nothing.
     #[arg(long)]
     pub(crate) dry_run: bool,

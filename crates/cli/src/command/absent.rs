@@ -86,12 +86,12 @@ fn near(client: &Client, prefix: &Prefix) -> Option<String> {
         levels: Levels::One,
         show: Show::Names,
         limit: Some(MAX_COMPARED),
-        after: None,
+        ..ListOptions::default()
     };
     let once = client.with_retry_for(Duration::ZERO);
     let mut nearest: Option<(usize, String)> = None;
     for item in once.list(&level, options) {
-        let (Listed::Name(other) | Listed::Folder { prefix: other }) = item.ok()? else {
+        let (Listed::Name(other) | Listed::Folder { prefix: other, .. }) = item.ok()? else {
             return None;
         };
         // A key is no folder.

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use prominence_client::Client;
+use prominence_client::{Client, Error};
 use prominence_core::key::KeyError;
 use prominence_core::{Key, Prefix};
 use serde::Serialize;
@@ -86,8 +86,11 @@ fn delete_prefix(
     if (prefix.is_everything() || siblings.is_some()) && !options.yes && output::can_ask() {
         ask(prefix, client)?;
     }
-    let deleted = client.delete_prefix(prefix)?;
-    if deleted == 0 {
+    let deleted = match options.if_count {
+        None => client.delete_prefix(prefix)?,
+        Some(count) => delete_if_count(prefix, count, client)?,
+    };
+    if deleted == 0 && options.if_count.is_none() {
         Absent::tell(client, prefix);
     }
     if options.json {
@@ -96,6 +99,17 @@ fn delete_prefix(
         output.remark(format_args!("{} deleted", count(deleted)))?;
     }
     Ok(())
+}
+
+fn delete_if_count(prefix: &Prefix, count: u64, client: &Client) -> Result<u64, Failure> {
+    client
+        .delete_prefix_if_count(prefix, count)
+        .map_err(|error| match error {
+            Error::PreconditionFailed(refusal) => Failure::No(format!(
+                "{refusal}; list them with prominence kv list before the next try"
+            )),
+            other => other.into(),
+        })
 }
 
 /// A prefix to delete. Nothing at all is refused, because it is what a variable that is not set

@@ -1,12 +1,11 @@
 //! `prominence kv list`: printed as it arrives, in constant memory.
 
-use std::collections::VecDeque;
 use std::io::Write as _;
 
 use prominence_api::{Counted, Listed};
 use prominence_client::error::Fate;
-use prominence_client::{Client, Error, Items, Levels, ListOptions, Show};
-use prominence_core::Prefix;
+use prominence_client::{Client, Error, Levels, ListOptions, Show};
+use prominence_core::{Order, Prefix};
 
 use super::absent::Absent;
 use super::table::Table;
@@ -14,15 +13,12 @@ use crate::args::kv::List;
 use crate::failure::Failure;
 use crate::output::{Look, Output};
 
-/// The most keys in reverse without a limit: they are kept in memory, and no person reads more.
-const MAX_REVERSED: usize = 100_000;
-
 pub(super) fn run(options: &List, client: &Client, output: &mut Output) -> Result<(), Failure> {
     let prefix = options.prefix.clone().unwrap_or(Prefix::everything());
     if options.count {
         let count = client.count(&prefix)?;
         if options.json {
-            output.json_line(&Counted { count })?;
+            output.json_line(&Counted { count, more: false })?;
         } else {
             writeln!(output, "{count}")?;
         }
@@ -38,24 +34,24 @@ pub(super) fn run(options: &List, client: &Client, output: &mut Output) -> Resul
     } else {
         Levels::All
     };
+    let (order, after, until) = match options.reverse {
+        false => (Order::Ascending, options.after.clone(), None),
+        // Where the listing comes to this key, it ends.
+        true => (Order::Descending, None, options.after.as_ref()),
+    };
     let items = client.list(
         &prefix,
         ListOptions {
             levels,
             show,
-            // The last keys are known when all have been read.
-            limit: options.limit.filter(|_| !options.reverse),
-            after: options.after.clone(),
+            order,
+            limit: options.limit,
+            after,
         },
     );
     let mut count = 0_u64;
-    if options.reverse {
-        let items = reversed(items, options.limit)?;
-        count = items.len() as u64;
-        print(items.into_iter().map(Ok), options, output)?;
-    } else {
-        print(items.inspect(|_| count += 1), options, output)?;
-    }
+    let shown = items.take_while(|item| sorts_after(item, until));
+    print(shown.inspect(|_| count += 1), options, output)?;
     if count == 0 && options.after.is_none() {
         Absent::hint(client, &prefix);
     }
@@ -76,26 +72,16 @@ fn print(
     }
 }
 
-/// The last items of a listing, the last one first. Memory holds no more than are shown.
-fn reversed(items: Items<'_>, limit: Option<u64>) -> Result<VecDeque<Listed>, Failure> {
-    let most = limit.map_or(MAX_REVERSED, |limit| {
-        usize::try_from(limit).unwrap_or(usize::MAX)
-    });
-    let mut last = VecDeque::new();
-    for item in items {
-        let item = item?;
-        if last.len() == most {
-            if limit.is_none() {
-                return Err(Failure::Usage(format!(
-                    "more than {MAX_REVERSED} keys can't be shown with --reverse; name a longer prefix, \
-                     or show the last ones with --limit"
-                )));
-            }
-            last.pop_back();
-        }
-        last.push_front(item);
+/// True if an item sorts after a key or folder; an error does.
+fn sorts_after(item: &Result<Listed, Error>, after: Option<&Prefix>) -> bool {
+    let (Ok(item), Some(after)) = (item, after) else {
+        return true;
+    };
+    match item {
+        Listed::Name(name) | Listed::Folder { prefix: name, .. } => name.as_str() > after.as_str(),
+        Listed::Detail(detail) => detail.key.as_str() > after.as_str(),
+        Listed::Value(_) => true,
     }
-    Ok(last)
 }
 
 fn names(
@@ -104,7 +90,7 @@ fn names(
 ) -> Result<(), Failure> {
     for item in items {
         let name = match item? {
-            Listed::Name(name) | Listed::Folder { prefix: name } => name,
+            Listed::Name(name) | Listed::Folder { prefix: name, .. } => name,
             Listed::Detail(detail) => {
                 let (key, value) = super::export::pair(*detail)?;
                 writeln!(output, "{key}\t{}", on_one_line(&value))?;
@@ -167,7 +153,7 @@ fn long(
     for item in items {
         let row = match item {
             Ok(Listed::Detail(detail)) => table.key(*detail, output),
-            Ok(Listed::Folder { prefix }) => table.folder(prefix, output),
+            Ok(Listed::Folder { prefix, .. }) => table.folder(prefix, output),
             Ok(_) => return Err(unexpected()),
             Err(error) => {
                 table.finish(output)?;

@@ -30,7 +30,7 @@ impl Siblings {
             levels: Levels::One,
             show: Show::Names,
             limit: Some(ENOUGH),
-            after: None,
+            ..ListOptions::default()
         };
         let mut folder = false;
         let mut example = None;

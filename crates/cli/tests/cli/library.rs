@@ -1,10 +1,11 @@
 //! The client library against a real server, where the program does not use all of it.
 
+use std::num::NonZero;
 use std::time::Duration;
 
 use prominence_api::Listed;
 use prominence_client::{Error, Levels, Lifetime, ListOptions, SetOptions, Show, Stored};
-use prominence_core::{Key, Precondition, Prefix, Revision, Value};
+use prominence_core::{Key, Order, Precondition, Prefix, Revision, Value};
 
 use crate::support::Server;
 
@@ -104,6 +105,7 @@ fn a_listing_of_many_pages_has_every_key_once_in_each_form() {
         show,
         limit: None,
         after: Some(Prefix::parse("/k/010048").unwrap()),
+        order: Order::Ascending,
     };
     let everything = Prefix::everything();
     let last = |show| -> Vec<Listed> {
@@ -122,7 +124,31 @@ fn a_listing_of_many_pages_has_every_key_once_in_each_form() {
         matches!(&entries[..], [Listed::Detail(detail)] if detail.value.as_deref() == Some("v")),
         "{entries:?}"
     );
+    let few = NonZero::new(10).unwrap();
+    let counted = client.count_up_to(&everything, few).unwrap();
+    assert_eq!((counted.count, counted.more), (10, true));
+    let counted_level = ListOptions {
+        levels: Levels::OneCounted(few),
+        show: Show::Details,
+        ..ListOptions::default()
+    };
+    let level: Vec<_> = client.list(&everything, counted_level).collect();
+    let folder = Listed::Folder {
+        prefix: "/k/".to_owned(),
+        count: Some(10),
+        more: true,
+    };
+    assert!(
+        matches!(&level[..], [Ok(found)] if *found == folder),
+        "{level:?}"
+    );
     assert_eq!(client.dry_run(&everything).unwrap(), KEYS as u64);
-    assert_eq!(client.delete_prefix(&everything).unwrap(), KEYS as u64);
+    let refused = client.delete_prefix_if_count(&everything, KEYS as u64 - 1);
+    assert!(
+        matches!(refused, Err(Error::PreconditionFailed(_))),
+        "{refused:?}"
+    );
+    let deleted = client.delete_prefix_if_count(&everything, KEYS as u64);
+    assert_eq!(deleted.unwrap(), KEYS as u64);
     assert_eq!(client.usage().unwrap().keys, 0);
 }

@@ -12,6 +12,7 @@ mod certificates;
 mod claiming;
 mod completing;
 mod copying;
+mod deleting;
 mod duplicating;
 mod escaping;
 mod exec;

@@ -265,6 +265,8 @@ fn a_listing_has_values_a_limit_a_start_and_two_directions() {
         (&["--reverse"], "/d\n/c\n/b/2\n/b/1\n/a\n"),
         (&["--reverse", "--limit", "2"], "/d\n/c\n"),
         (&["--dirs", "--reverse", "--limit", "3"], "/d\n/c\n/b/\n"),
+        (&["--reverse", "--after", "/b/1"], "/d\n/c\n/b/2\n"),
+        (&["--dirs", "--reverse", "--after", "/b/"], "/d\n/c\n"),
         (&["--dirs", "--limit", "2"], "/a\n/b/\n"),
         (
             &["--values", "--after", "/b/2"],

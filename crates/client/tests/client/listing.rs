@@ -2,7 +2,7 @@
 
 use prominence_api::Listed;
 use prominence_client::{Error, Levels, ListOptions, Show};
-use prominence_core::Prefix;
+use prominence_core::{Order, Prefix};
 
 use crate::script::{Script, answer};
 
@@ -90,6 +90,7 @@ fn options_are_asked_for_by_their_parameters() {
         show: Show::Entries,
         limit: None,
         after: Some(Prefix::parse("/a&b").unwrap()),
+        order: Order::Descending,
     };
     let client = script.client();
     let items: Vec<_> = client.list(&Prefix::everything(), options).collect();
@@ -100,7 +101,7 @@ fn options_are_asked_for_by_their_parameters() {
     let requests = script.played();
     assert!(
         requests[0].starts_with(
-            "GET /prominence/v1/kv?list&limit=10000&detail&values&delimiter=/&after=/a%26b HTTP/1.1"
+            "GET /prominence/v1/kv?list&limit=10000&detail&values&delimiter=/&order=desc&after=/a%26b HTTP/1.1"
         ),
         "{}",
         requests[0]

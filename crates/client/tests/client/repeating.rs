@@ -270,6 +270,17 @@ fn a_conditional_deletion_is_not_repeated_where_it_may_have_happened() {
 }
 
 #[test]
+fn a_deletion_that_demands_a_count_is_not_repeated_where_it_may_have_happened() {
+    let script = Script::new(&[String::new()]);
+    let prefix = Prefix::parse("/in/").unwrap();
+    let error = script.client().delete_prefix_if_count(&prefix, 7);
+    assert_eq!(error.unwrap_err().fate(), Fate::Unknown);
+    let requests = script.played();
+    let line = "DELETE /prominence/v1/kv/in/?prefix&if_count=7 HTTP/1.1";
+    assert!(requests[0].starts_with(line), "{}", requests[0]);
+}
+
+#[test]
 fn a_server_that_is_not_there_is_asked_again_whatever_the_request() {
     let script = Script::new(&[]);
     let client = script.client();

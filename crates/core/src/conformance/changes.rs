@@ -85,7 +85,7 @@ pub async fn a_long_log_is_read_in_parts(subject: &dyn Subject) {
         .collect();
     alice.fill(&keys).await;
     let prefix = prefix("/many/");
-    let cleared = alice.commit(vec![Operation::DeletePrefix { prefix }]).await;
+    let cleared = alice.commit(vec![Operation::delete_prefix(prefix)]).await;
     let mut cursor = Cursor::START;
     let mut lines = Vec::new();
     let mut parts = 0;

@@ -165,7 +165,7 @@ pub async fn a_prefix_deleted_by_many_is_counted_once(crowd: &Crowd) {
             let total = Arc::clone(&total);
             async move {
                 let prefix = prefix("/d/");
-                let clear = Operation::DeletePrefix { prefix };
+                let clear = Operation::delete_prefix(prefix);
                 match alice(&*subject).apply(clear).await {
                     Outcome::Deleted(keys) => total.fetch_add(keys, Ordering::SeqCst),
                     other => panic!("{other:?}"),

@@ -166,9 +166,7 @@ pub async fn a_deletion_of_a_prefix_and_a_claim_heed_conditions(subject: &dyn Su
     alice.set("/work/1", "1").await;
     let closed = || vec![when("/open", Precondition::Present)];
     let prefix = prefix("/work/");
-    let clear = Operation::DeletePrefix {
-        prefix: prefix.clone(),
-    };
+    let clear = Operation::delete_prefix(prefix.clone());
     let take = Operation::Claim {
         prefix,
         hold: seconds(1),

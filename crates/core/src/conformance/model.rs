@@ -142,12 +142,11 @@ async fn do_step(subject: &dyn Subject, state: &mut State, step: &Step) -> TestC
             compare_revision(state, *number, std::mem::take(&mut page.revision))?;
             prop_assert_eq!(page, state.page(*number, scan));
         }
-        Step::Count(number, prefix, visibility) => {
-            let counted = store.count(&namespace(*number), prefix, *visibility).await;
-            let wanted = state.count(*number, prefix, *visibility);
+        Step::Count(number, scan) => {
+            let counted = store.count(&namespace(*number), scan).await;
             let counted = counted.map_err(broken)?;
             compare_revision(state, *number, counted.revision)?;
-            prop_assert_eq!(counted.keys, wanted);
+            prop_assert_eq!((counted.keys, counted.more), state.count(*number, scan));
         }
         Step::Usage(number) => {
             let usage = store.usage(&namespace(*number)).await.map_err(broken)?;

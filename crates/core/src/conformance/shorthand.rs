@@ -13,7 +13,7 @@ use crate::error::{Mismatch, StoreError};
 use crate::key::{Key, Prefix};
 use crate::limits::DEFAULT_VALUE_BYTES;
 use crate::namespace::Job;
-use crate::scan::{Depth, Item, PageLimit, Projection, Scan};
+use crate::scan::{Depth, Item, Order, PageLimit, Projection, Scan};
 use crate::value::Value;
 use crate::write_id::WriteId;
 
@@ -87,6 +87,7 @@ pub(super) fn scan(text: &str) -> Scan {
         prefix: prefix(text),
         after: None,
         limit: PageLimit::MAX,
+        order: Order::Ascending,
         depth: Depth::All,
         projection: Projection::Keys,
     }
@@ -141,6 +142,17 @@ pub(super) fn assert_mismatch(answer: Result<Committed, StoreError>, name: &str,
             assert_eq!((key.as_str(), reason), (name, found));
         }
         other => panic!("{name} should have failed with {found:?}, not {other:?}"),
+    }
+}
+
+/// Asserts that the deletion of a prefix was refused because of its number of keys.
+#[track_caller]
+pub(super) fn assert_other_count(answer: Result<Committed, StoreError>, text: &str, keys: u64) {
+    match answer {
+        Err(StoreError::OtherCount { prefix, found, .. }) => {
+            assert_eq!((prefix.as_str(), found), (text, keys));
+        }
+        other => panic!("{text} should have failed with {keys} keys, not {other:?}"),
     }
 }
 

@@ -3,6 +3,7 @@
 //! The methods of a [`Space`] take text and fail the test where the store answers an error;
 //! [`Space::attempt`] gives the error.
 
+use std::num::NonZero;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,7 +17,7 @@ use crate::error::StoreError;
 use crate::limits::{MAX_CHANGES, MAX_COMMIT_OPERATIONS};
 use crate::namespace::{Job, Namespace};
 use crate::revision::Revision;
-use crate::scan::{Count, Depth, Page, Scan, Visibility};
+use crate::scan::{Count, CountScan, Depth, Order, Page, Scan, Visibility};
 use crate::store::{Store, Usage};
 
 /// The key that [`Space::history`] writes to know the end of the log.
@@ -122,7 +123,7 @@ impl Space<'_> {
 
     pub(super) async fn delete_prefix(&self, text: &str) -> u64 {
         let prefix = prefix(text);
-        match self.apply(Operation::DeletePrefix { prefix }).await {
+        match self.apply(Operation::delete_prefix(prefix)).await {
             Outcome::Deleted(keys) => keys,
             other => panic!("a deletion of a prefix answered {other:?}"),
         }
@@ -184,7 +185,11 @@ impl Space<'_> {
         let mut pages = Vec::new();
         loop {
             let page = self.page(&scan).await;
-            let goes_on = page.next.is_none() || page.next > scan.after;
+            let goes_on = match (&page.next, &scan.after) {
+                (Some(next), Some(after)) if scan.order == Order::Descending => next < after,
+                (Some(next), Some(after)) => next > after,
+                (None, _) | (_, None) => true,
+            };
             assert!(goes_on, "{:?} leads to {:?}", scan.after, page.next);
             scan.after = page.next.clone();
             pages.push(page);
@@ -217,18 +222,31 @@ impl Space<'_> {
     }
 
     pub(super) async fn count(&self, text: &str, visibility: Visibility) -> u64 {
-        let prefix = prefix(text);
-        let count = self.store.count(&self.namespace, &prefix, visibility);
-        count.await.unwrap().keys
+        let scan = CountScan::whole(prefix(text), visibility);
+        let count = self.store.count(&self.namespace, &scan).await;
+        count.unwrap().keys
     }
 
     /// The number of keys that a prefix shows, and of which revision it is.
     pub(super) async fn counted(&self, text: &str) -> Count {
-        let prefix = prefix(text);
-        let count = self
-            .store
-            .count(&self.namespace, &prefix, Visibility::Listed);
-        count.await.unwrap()
+        let scan = CountScan::whole(prefix(text), Visibility::Listed);
+        self.store.count(&self.namespace, &scan).await.unwrap()
+    }
+
+    /// The number of keys up to a limit, and whether there are more.
+    pub(super) async fn counted_up_to(
+        &self,
+        text: &str,
+        visibility: Visibility,
+        at_most: u64,
+    ) -> (u64, bool) {
+        let scan = CountScan {
+            prefix: prefix(text),
+            visibility,
+            at_most: NonZero::new(at_most),
+        };
+        let count = self.store.count(&self.namespace, &scan).await.unwrap();
+        (count.keys, count.more)
     }
 
     pub(super) async fn usage(&self) -> Usage {

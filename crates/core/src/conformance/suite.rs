@@ -59,6 +59,8 @@ macro_rules! conformance_suite {
             deleting_a_key_leaves_what_lies_below_it,
             a_prefix_is_deleted_as_a_string_and_its_neighbours_stay,
             a_prefix_is_deleted_with_what_listings_hide,
+            a_prefix_is_deleted_only_with_the_number_of_keys_that_is_demanded,
+            a_large_prefix_is_deleted_only_with_the_number_of_keys_that_is_demanded,
             a_large_prefix_is_deleted_in_one_commit,
         ] }
         $crate::conformance_cases! { $make, alone, expiry: [
@@ -98,6 +100,22 @@ macro_rules! conformance_suite {
             a_folder_shows_only_where_something_visible_is_inside,
             folders_with_many_keys_are_as_one,
             a_folder_ends_with_its_last_key,
+        ] }
+        $crate::conformance_cases! { $make, alone, descending: [
+            the_last_keys_come_first,
+            a_descending_listing_goes_on_before_any_name,
+            descending_pages_of_any_size_show_each_item_once,
+            a_descending_listing_hides_what_an_ascending_one_hides,
+            the_newest_of_many_keys_are_read_without_the_others,
+            large_folders_are_passed_from_behind,
+            a_range_that_was_emptied_is_passed_from_behind,
+        ] }
+        $crate::conformance_cases! { $make, alone, counts: [
+            a_count_ends_at_its_limit_and_says_whether_there_are_more,
+            a_limited_count_leaves_out_expired_keys,
+            folders_are_counted_up_to_a_limit,
+            folders_are_counted_without_hidden_and_expired_keys,
+            a_limited_count_is_of_its_own_namespace,
         ] }
         $crate::conformance_cases! { $make, alone, claims: [
             the_first_free_key_in_order_is_taken,

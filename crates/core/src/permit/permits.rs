@@ -1,5 +1,6 @@
 //! The permits themselves: each is one allowed action, and reaches the store for nothing else.
 
+use std::num::NonZero;
 use std::sync::Arc;
 
 use super::rules::outside;
@@ -10,7 +11,7 @@ use crate::entry::Entry;
 use crate::error::StoreError;
 use crate::key::{Key, Prefix};
 use crate::namespace::{Job, Namespace};
-use crate::scan::{Count, Depth, Page, PageLimit, Projection, Scan, Visibility};
+use crate::scan::{Count, CountScan, Depth, Order, Page, PageLimit, Projection, Scan, Visibility};
 use crate::store::{Store, Usage};
 
 /// May read one key.
@@ -78,6 +79,7 @@ impl ListPermit {
         &self,
         after: Option<Prefix>,
         limit: PageLimit,
+        order: Order,
         depth: Depth,
         projection: Projection,
     ) -> Result<Page, StoreError> {
@@ -85,20 +87,24 @@ impl ListPermit {
             prefix: self.prefix.clone(),
             after,
             limit,
+            order,
             depth,
             projection,
         };
         self.store.scan(&self.namespace, &scan).await
     }
 
-    /// How many keys a listing shows; see [`Store::count`].
+    /// How many keys a listing shows, up to a limit if there is one; see [`Store::count`].
     ///
     /// # Errors
     /// The store's.
-    pub async fn count(&self) -> Result<Count, StoreError> {
-        self.store
-            .count(&self.namespace, &self.prefix, Visibility::Listed)
-            .await
+    pub async fn count(&self, at_most: Option<NonZero<u64>>) -> Result<Count, StoreError> {
+        let scan = CountScan {
+            prefix: self.prefix.clone(),
+            visibility: Visibility::Listed,
+            at_most,
+        };
+        self.store.count(&self.namespace, &scan).await
     }
 
     /// See [`Store::changes`].
@@ -166,9 +172,8 @@ impl DryRunPermit {
     /// # Errors
     /// The store's.
     pub async fn count(&self) -> Result<Count, StoreError> {
-        self.store
-            .count(&self.namespace, &self.prefix, Visibility::All)
-            .await
+        let scan = CountScan::whole(self.prefix.clone(), Visibility::All);
+        self.store.count(&self.namespace, &scan).await
     }
 }
 

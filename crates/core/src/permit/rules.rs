@@ -102,7 +102,7 @@ fn check_operation<'a>(
                 Err(outside("changing", Access::Modify, key))
             }
         }
-        Operation::DeletePrefix { prefix } => {
+        Operation::DeletePrefix { prefix, .. } => {
             if scopes.allow_prefix(Access::Modify, prefix) {
                 Ok(None)
             } else {

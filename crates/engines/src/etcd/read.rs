@@ -3,10 +3,11 @@
 //! | module | what it holds |
 //! | --- | --- |
 //! | `batcher` | reads of single keys, many in one transaction |
-//! | `scan`, `walk` | pages, counts and usage, each as of one revision of the cluster |
+//! | `scan`, `walk`, `back` | pages, counts and usage, each as of one revision of the cluster |
 //! | `log` | changes after a cursor |
 //! | `reader` | reads of one namespace that share a deadline: the base of `scan` and `log` |
 
+mod back;
 mod batcher;
 mod log;
 mod reader;

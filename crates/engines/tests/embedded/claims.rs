@@ -134,7 +134,7 @@ async fn whatever_becomes_free_is_taken_in_its_place() {
     put(&store, "/w/9", "").await.unwrap();
     assert_eq!(take(&store, 9).await.as_deref(), Some("/w/9"));
     let prefix = Prefix::parse("/w/").unwrap();
-    apply(&store, Operation::DeletePrefix { prefix }).await;
+    apply(&store, Operation::delete_prefix(prefix)).await;
     put(&store, "/w/6", "").await.unwrap();
     assert_eq!(take(&store, 9).await.as_deref(), Some("/w/6"));
 }
@@ -148,7 +148,7 @@ async fn a_large_deletion_and_a_restart_are_not_overlooked() {
         take(&store, 10).await.unwrap();
     }
     let prefix = Prefix::parse("/w/0").unwrap();
-    let (deleted, _) = apply(&store, Operation::DeletePrefix { prefix }).await;
+    let (deleted, _) = apply(&store, Operation::delete_prefix(prefix)).await;
     assert_eq!(deleted, Outcome::Deleted(3_000));
     clock.advance(MINUTE * 11);
     assert_eq!(take(&store, 1).await, None);

@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use prominence_core::error::Fate;
 use prominence_core::{
-    Commit, Depth, Item, Operation, PageLimit, Prefix, Projection, Scan, Store, StoreError,
+    Commit, Depth, Item, Operation, Order, PageLimit, Prefix, Projection, Scan, Store, StoreError,
 };
 use prominence_engines::EmbeddedStore;
 use prominence_engines::embedded::{Options, restore};
@@ -238,6 +238,7 @@ async fn list(store: &EmbeddedStore, prefix: &str) -> Vec<Vec<u8>> {
         prefix: Prefix::parse(prefix).unwrap(),
         after: None,
         limit: PageLimit::MAX,
+        order: Order::Ascending,
         depth: Depth::All,
         projection: Projection::Entries,
     };

@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use prominence_core::{
-    ChangeKind, Commit, Committed, Condition, Cursor, Key, Lifetime, Namespace, Operation, Outcome,
-    Precondition, Prefix, Revision, Store, StoreError, Usage, Value, Visibility,
+    ChangeKind, Commit, Committed, Condition, CountScan, Cursor, Key, Lifetime, Namespace,
+    Operation, Outcome, Precondition, Prefix, Revision, Store, StoreError, Usage, Value,
+    Visibility,
 };
 use prominence_engines::EmbeddedStore;
 
@@ -41,7 +42,7 @@ async fn fill(store: &EmbeddedStore) {
 }
 
 fn deletion() -> Operation {
-    Operation::DeletePrefix { prefix: folder_a() }
+    Operation::delete_prefix(folder_a())
 }
 
 async fn delete(store: &EmbeddedStore) -> Result<Committed, StoreError> {
@@ -50,7 +51,9 @@ async fn delete(store: &EmbeddedStore) -> Result<Committed, StoreError> {
 }
 
 async fn count(store: &EmbeddedStore) -> u64 {
-    let counted = store.count(&alice(), &folder_a(), Visibility::All).await;
+    let counted = store
+        .count(&alice(), &CountScan::whole(folder_a(), Visibility::All))
+        .await;
     counted.unwrap().keys
 }
 
@@ -128,7 +131,9 @@ async fn what_is_written_after_a_large_deletion_is_listed_and_deleted_like_anyth
     let committed = delete(&store).await.unwrap();
     assert_eq!(committed.outcomes, [Outcome::Deleted(3)]);
     assert_eq!(count(&store).await, 0);
-    let all = store.count(&alice(), &everything(), Visibility::All).await;
+    let all = store
+        .count(&alice(), &CountScan::whole(everything(), Visibility::All))
+        .await;
     assert_eq!(all.unwrap().keys, 3, "the neighbours");
 }
 

@@ -4,7 +4,8 @@ use std::fs;
 
 use prominence_core::error::Fate;
 use prominence_core::{
-    Commit, Cursor, Depth, Operation, PageLimit, Projection, Revision, Scan, Store, StoreError,
+    Commit, Cursor, Depth, Operation, Order, PageLimit, Projection, Revision, Scan, Store,
+    StoreError,
 };
 use prominence_engines::EmbeddedStore;
 use prominence_engines::embedded::Options;
@@ -43,6 +44,7 @@ async fn list(store: &EmbeddedStore) -> usize {
         prefix: everything(),
         after: None,
         limit: PageLimit::MAX,
+        order: Order::Ascending,
         depth: Depth::All,
         projection: Projection::Keys,
     };

@@ -12,8 +12,8 @@ use std::time::Duration;
 use prominence_core::clock::ManualClock;
 use prominence_core::{
     Change, ChangeKind, Commit, Condition, Cursor, Depth, Item, Job, Key, Lifetime, Namespace,
-    Operation, PageLimit, Precondition, Prefix, Projection, PutState, Scan, Store, StoreError,
-    Timestamp, Value, WriteId,
+    Operation, Order, PageLimit, Precondition, Prefix, Projection, PutState, Scan, Store,
+    StoreError, Timestamp, Value, WriteId,
 };
 use prominence_engines::EmbeddedStore;
 use prominence_engines::Retention;
@@ -166,6 +166,7 @@ fn all_keys() -> Scan {
         prefix: Prefix::everything(),
         after: None,
         limit: PageLimit::MAX,
+        order: Order::Ascending,
         depth: Depth::All,
         projection: Projection::Entries,
     }
@@ -212,12 +213,12 @@ async fn fill(store: &EmbeddedStore) -> Result<(), Box<dyn Error>> {
         let hold = Duration::from_mins(10);
         write(Some(&job), Operation::Claim { prefix, hold }).await?;
         let prefix = Prefix::parse("/many/3")?;
-        write(None, Operation::DeletePrefix { prefix }).await?;
+        write(None, Operation::delete_prefix(prefix)).await?;
         fill_with_claims(store, &space).await?;
         if name == "gone" {
             // In two steps, so that the log begins between them.
             for prefix in [Prefix::parse("/many/")?, Prefix::everything()] {
-                write(None, Operation::DeletePrefix { prefix }).await?;
+                write(None, Operation::delete_prefix(prefix)).await?;
             }
         }
     }

@@ -11,8 +11,8 @@ use std::time::Duration;
 use prominence_core::clock::ManualClock;
 use prominence_core::error::{Fate, Mismatch};
 use prominence_core::{
-    Clock as _, Commit, Condition, Depth, Lifetime, Operation, PageLimit, Precondition, Prefix,
-    Projection, Scan, Store, StoreError, Visibility,
+    Clock as _, Commit, Condition, CountScan, Depth, Lifetime, Operation, Order, PageLimit,
+    Precondition, Prefix, Projection, Scan, Store, StoreError, Visibility,
 };
 use prominence_engines::EmbeddedStore;
 use prominence_engines::embedded::OpenError;
@@ -176,7 +176,9 @@ async fn see_that_it_is_gone(store: &EmbeddedStore, look: usize) {
     match look {
         0 => assert_eq!(get(store, "/lent").await, None),
         1 => {
-            let counted = store.count(&alice(), &everything(), Visibility::All).await;
+            let counted = store
+                .count(&alice(), &CountScan::whole(everything(), Visibility::All))
+                .await;
             assert_eq!(counted.unwrap().keys, 1);
         }
         2 => {
@@ -184,6 +186,7 @@ async fn see_that_it_is_gone(store: &EmbeddedStore, look: usize) {
                 prefix: Prefix::everything(),
                 after: None,
                 limit: PageLimit::MAX,
+                order: Order::Ascending,
                 depth: Depth::All,
                 projection: Projection::Keys,
             };

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use prominence_core::{
-    Commit, Count, Depth, Lifetime, Namespace, Operation, PageLimit, Projection, Scan, Store as _,
-    StoreError, Value, Visibility,
+    Commit, Count, CountScan, Depth, Lifetime, Namespace, Operation, Order, PageLimit, Projection,
+    Scan, Store as _, StoreError, Value, Visibility,
 };
 use prominence_engines::EmbeddedStore;
 use tokio::task::JoinHandle;
@@ -38,8 +38,8 @@ async fn fill(store: &EmbeddedStore, namespace: &Namespace, names: &[String]) {
 }
 
 async fn count(store: &EmbeddedStore, namespace: &Namespace) -> Result<Count, StoreError> {
-    let listed = Visibility::Listed;
-    store.count(namespace, &everything(), listed).await
+    let listed = CountScan::whole(everything(), Visibility::Listed);
+    store.count(namespace, &listed).await
 }
 
 #[tokio::test]
@@ -66,6 +66,7 @@ async fn a_namespace_that_counts_all_the_time_leaves_listings_to_another() {
         prefix: everything(),
         after: None,
         limit: PageLimit::MAX,
+        order: Order::Ascending,
         depth: Depth::All,
         projection: Projection::Keys,
     };
@@ -119,6 +120,8 @@ async fn counts_that_are_done_in_turns_count_every_key_once_as_of_their_beginnin
         let is_later = expected == 22_000 && count.revision > revision;
         assert_eq!(count.keys, expected + u64::from(is_later));
     }
-    let all = store.count(&alice(), &everything(), Visibility::All).await;
+    let all = store
+        .count(&alice(), &CountScan::whole(everything(), Visibility::All))
+        .await;
     assert_eq!(all.unwrap().keys, names.len() as u64 + 1);
 }

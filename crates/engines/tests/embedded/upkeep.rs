@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use prominence_core::{
-    ChangeKind, Commit, Cursor, Depth, Item, Lifetime, Operation, PageLimit, Prefix, Projection,
-    Revision, Scan, Store, StoreError, Usage,
+    ChangeKind, Commit, Cursor, Depth, Item, Lifetime, Operation, Order, PageLimit, Prefix,
+    Projection, Revision, Scan, Store, StoreError, Usage,
 };
 use prominence_engines::EmbeddedStore;
 use prominence_engines::Retention;
@@ -227,6 +227,7 @@ async fn recount(store: &EmbeddedStore) -> (u64, u64) {
             prefix: everything(),
             after,
             limit: PageLimit::new(7).unwrap(),
+            order: Order::Ascending,
             depth: Depth::All,
             projection: Projection::Entries,
         };
@@ -266,9 +267,7 @@ async fn usage_is_what_a_recount_finds_after_any_operations() {
                     },
                 },
                 5 => Operation::Delete { key: key(&name) },
-                6 => Operation::DeletePrefix {
-                    prefix: Prefix::parse(&name[..2]).unwrap(),
-                },
+                6 => Operation::delete_prefix(Prefix::parse(&name[..2]).unwrap()),
                 7 => Operation::Claim {
                     prefix: everything(),
                     hold: Duration::from_secs(2),

@@ -203,9 +203,7 @@ async fn a_commit_sees_its_predecessors_in_the_same_group() {
     let first = enqueue(&store, take("one")).unwrap();
     let second = enqueue(&store, take("two")).unwrap();
     let counts: Vec<_> = (0..10).map(|_| enqueue(&store, add()).unwrap()).collect();
-    let cleared = Operation::DeletePrefix {
-        prefix: prominence_core::Prefix::parse("/co").unwrap(),
-    };
+    let cleared = Operation::delete_prefix(prominence_core::Prefix::parse("/co").unwrap());
     let cleared = enqueue(&store, Commit::single(None, cleared)).unwrap();
     let again = enqueue(&store, add()).unwrap();
     gate.open();

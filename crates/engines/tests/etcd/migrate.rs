@@ -146,7 +146,7 @@ async fn fill(store: &dyn Store) {
         commit(store, "alice/lab", sets.collect()).await;
     }
     let prefix = Prefix::parse("/gone/").unwrap();
-    commit(store, "alice/lab", vec![Operation::DeletePrefix { prefix }]).await;
+    commit(store, "alice/lab", vec![Operation::delete_prefix(prefix)]).await;
     commit(store, "bob é", vec![set("/a", "of bob", forever)]).await;
     commit(store, "bob é", vec![Operation::Delete { key: key("/a") }]).await;
     commit(store, "bob é", vec![set("/a", "of bob again", forever)]).await;

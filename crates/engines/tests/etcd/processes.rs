@@ -13,8 +13,8 @@ use prominence_core::commit::{Condition, Outcome, Precondition};
 use prominence_core::conformance::START;
 use prominence_core::error::Mismatch;
 use prominence_core::{
-    Commit, Cursor, Depth, Interest, Key, Lifetime, Namespace, Operation, PageLimit, Prefix,
-    Projection, Scan, Store, StoreError, Value, Visibility,
+    Commit, CountScan, Cursor, Depth, Interest, Key, Lifetime, Namespace, Operation, Order,
+    PageLimit, Prefix, Projection, Scan, Store, StoreError, Value, Visibility,
 };
 use prominence_engines::EtcdStore;
 use tokio::task::JoinSet;
@@ -96,7 +96,9 @@ async fn a_key_that_one_process_saw_expire_is_gone_for_those_whose_clocks_are_be
         match look {
             0 => assert_eq!(ahead.get(&alice(), &key(&name)).await.unwrap(), None),
             1 => {
-                let counted = ahead.count(&alice(), &prefix(&name), Visibility::All).await;
+                let counted = ahead
+                    .count(&alice(), &CountScan::whole(prefix(&name), Visibility::All))
+                    .await;
                 assert_eq!(counted.unwrap().keys, 0);
             }
             2 => {
@@ -104,6 +106,7 @@ async fn a_key_that_one_process_saw_expire_is_gone_for_those_whose_clocks_are_be
                     prefix: prefix(&name),
                     after: None,
                     limit: PageLimit::MAX,
+                    order: Order::Ascending,
                     depth: Depth::All,
                     projection: Projection::Details,
                 };
@@ -148,7 +151,9 @@ async fn keys_of_one_commit_are_removed_each_at_its_own_time() {
         clock.advance(Duration::from_secs(10));
         store.sweep().await.unwrap();
         // What is stored, whatever reads leave out.
-        let all = store.count(&alice(), &prefix("/"), Visibility::All).await;
+        let all = store
+            .count(&alice(), &CountScan::whole(prefix("/"), Visibility::All))
+            .await;
         assert_eq!(all.unwrap().keys, left);
         let changes = store.changes(&alice(), &prefix("/"), Cursor::START).await;
         let changes = changes.unwrap().changes.into_iter();
@@ -265,16 +270,16 @@ async fn a_prefix_is_deleted_whole_while_another_process_writes_all_the_time() {
             written
         })
     };
-    let everything = Operation::DeletePrefix {
-        prefix: prefix("/old/"),
-    };
+    let everything = Operation::delete_prefix(prefix("/old/"));
     let before = one.extent(&alice()).await.unwrap().latest;
     let deleted = timeout(PATIENCE, commit(one, everything)).await.unwrap();
     assert_eq!(deleted, Outcome::Deleted(KEYS as u64));
     is_deleted.store(true, Relaxed);
     let written = busy.await.unwrap();
     for store in [one, other] {
-        let left = store.count(&alice(), &prefix("/"), Visibility::All).await;
+        let left = store
+            .count(&alice(), &CountScan::whole(prefix("/"), Visibility::All))
+            .await;
         assert_eq!(left.unwrap().keys, written);
         assert_eq!(store.usage(&alice()).await.unwrap().keys, written);
     }

@@ -125,7 +125,7 @@ async fn a_prefix_is_read_once_to_be_deleted_and_other_keys_stay_in_the_cache() 
     }
     let before = store.counters();
     let prefix = Prefix::parse("/folder/").unwrap();
-    let deleted = one(&store, Operation::DeletePrefix { prefix }).await;
+    let deleted = one(&store, Operation::delete_prefix(prefix)).await;
     assert_eq!(deleted.0, Outcome::Deleted(2));
     assert_eq!(trips(&store, before), (1, 1));
     let before = store.counters();

@@ -86,11 +86,17 @@ async fn delete_prefix(
         "does not go with ?prefix, since a prefix has no ETag",
     )?;
     if delete.dry_run {
+        if delete.if_count.is_some() {
+            return Err(Failure::bad_request(
+                "if_count does not go with dry_run, which answers the number of keys",
+            ));
+        }
         let counted = gate.dry_run(who, prefix)?.count().await?;
         let deleted = counted.keys;
         return Ok((revision_header(counted.revision), Json(Deleted { deleted })).into_response());
     }
-    let commit = Commit::single(None, Operation::DeletePrefix { prefix });
+    let if_count = delete.if_count;
+    let commit = Commit::single(None, Operation::DeletePrefix { prefix, if_count });
     Ok(deleted(&gate.commit(who, commit)?.apply().await?))
 }
 

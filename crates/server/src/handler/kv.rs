@@ -50,6 +50,7 @@ const USUAL_HEADERS: usize = 12;
             (String = "text/event-stream"),
         ), headers(
             ("Link" = String, description = "the next page of a listing, as a query relative to this page"),
+            ("Content-Encoding" = String, description = "of a listing of more than 1 KiB: `gzip` or `zstd`, if `Accept-Encoding` has it"),
             ("Prominence-Revision" = u64, description = "of a listing, page or count: the revision of the snapshot that it shows; of a watch: the one that it starts after"),
         )),
         (status = 304, description = "the `ETag` is still current, or the value was not set since"),
@@ -79,6 +80,7 @@ pub(crate) async fn get_key(call: Call) -> Result<Response, Failure> {
             (String = "text/event-stream"),
         ), headers(
             ("Link" = String, description = "the next page of a listing, as a query relative to this page"),
+            ("Content-Encoding" = String, description = "of a listing of more than 1 KiB: `gzip` or `zstd`, if `Accept-Encoding` has it"),
             ("Prominence-Revision" = u64, description = "of a listing, page or count: the revision of the snapshot that it shows; of a watch: the one that it starts after"),
         )),
         responses::OfNamespaceRead,

@@ -1,17 +1,19 @@
 //! The kinds of requests that each route has, and their parameters: one list, from which requests are parsed and
 //! the OpenAPI document is made.
 
+use std::num::NonZero;
 use std::time::Duration;
 
-use prominence_core::{Cursor, Depth, PageLimit, Prefix};
+use prominence_core::{Cursor, Depth, Order, PageLimit, Prefix};
 use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterIn};
 
 use crate::failure::Failure;
 use crate::request::documented;
 use crate::request::parameters::{
-    ADD, AFTER, AT_LEAST, CLAIM, COUNT, DELIMITER, DETAIL, DRY_RUN, LIMIT, LIST, PREFIX, PREV,
-    RELEASE, RENEW, SINCE, TTL, Ttl, USAGE, VALUES, WAIT_TO_CLAIM, WAIT_TO_READ, WATCH, Wait,
+    ADD, AFTER, AT_LEAST, AT_MOST, CLAIM, COUNT, COUNTS, DELIMITER, DETAIL, DRY_RUN, IF_COUNT,
+    LIMIT, LIST, ORDER, PREFIX, PREV, RELEASE, RENEW, SINCE, TTL, Ttl, USAGE, VALUES,
+    WAIT_TO_CLAIM, WAIT_TO_READ, WATCH, Wait,
 };
 use crate::request::query::Query;
 
@@ -107,8 +109,10 @@ kind! {
         values: bool = VALUES,
         detail: bool = DETAIL,
         depth: Depth = DELIMITER,
+        counts: Option<NonZero<u64>> = COUNTS,
         limit: Option<PageLimit> = LIMIT,
         after: Option<Prefix> = AFTER,
+        order: Order = ORDER,
     }
 }
 
@@ -116,6 +120,7 @@ kind! {
     /// Counts keys. The flag `list` changes nothing beside `count`.
     Count, flag(COUNT), "?count" {
         _list: bool = LIST,
+        at_most: Option<NonZero<u64>> = AT_MOST,
         at_least: Option<u64> = AT_LEAST,
         wait: Option<Wait> = WAIT_TO_READ,
     }
@@ -184,6 +189,7 @@ kind! {
     /// Deletes every key that begins with a prefix.
     DeletePrefix, flag(PREFIX), "?prefix" {
         dry_run: bool = DRY_RUN,
+        if_count: Option<u64> = IF_COUNT,
     }
 }
 

@@ -1,10 +1,11 @@
 //! Every parameter of the query string, declared once: its name, how its value is parsed, and what the OpenAPI
 //! document says about it.
 
+use std::num::NonZero;
 use std::time::Duration;
 
 use prominence_api::name::parameter as name;
-use prominence_core::{Cursor, Depth, PageLimit, Prefix};
+use prominence_core::{Cursor, Depth, Order, PageLimit, Prefix};
 use utoipa::openapi::Required;
 use utoipa::openapi::path::{ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::ObjectBuilder;
@@ -51,12 +52,34 @@ pub(crate) const LIMIT: Parameter<Option<PageLimit>> = Parameter {
 
 pub(crate) const AFTER: Parameter<Option<Prefix>> = Parameter {
     name: name::AFTER,
-    about: "With `list`: only keys and folders that sort after this one.",
+    about: "With `list`: only keys and folders that sort after this one; with `order=desc`, before it.",
     schema: values::text_schema,
     take: values::prefix,
 };
 
+pub(crate) const ORDER: Parameter<Order> = Parameter {
+    name: name::ORDER,
+    about: "With `list`: `asc` for byte order, which is the default, or `desc` for its reverse.",
+    schema: values::order_schema,
+    take: values::order,
+};
+
 pub(crate) const COUNT: Parameter<bool> = flag(name::COUNT, "The number of keys alone.");
+
+pub(crate) const COUNTS: Parameter<Option<NonZero<u64>>> = Parameter {
+    name: name::COUNTS,
+    about: "With `list`, `delimiter` and `detail`: each folder with its number of keys, counted up to this number. \
+            A page may then end after about 100,000 counted keys.",
+    schema: values::folder_count_schema,
+    take: values::folder_count,
+};
+
+pub(crate) const AT_MOST: Parameter<Option<NonZero<u64>>> = Parameter {
+    name: name::AT_MOST,
+    about: "With `count`: count up to this number and say whether there are more keys. Not with `at_least`.",
+    schema: values::positive_schema,
+    take: values::non_zero,
+};
 
 pub(crate) const AT_LEAST: Parameter<Option<u64>> = Parameter {
     name: name::AT_LEAST,
@@ -139,6 +162,14 @@ pub(crate) const PREFIX: Parameter<bool> = flag(
     name::PREFIX,
     "Delete every key that begins with the path, all at once.",
 );
+
+pub(crate) const IF_COUNT: Parameter<Option<u64>> = Parameter {
+    name: name::IF_COUNT,
+    about: "With `prefix`: delete only if exactly so many keys begin with the path, as `dry_run` counts them; \
+            otherwise 412 with their number. Not with `dry_run`.",
+    schema: values::number_of_keys_schema,
+    take: values::number_of_keys,
+};
 
 pub(crate) const DRY_RUN: Parameter<bool> = flag(
     name::DRY_RUN,

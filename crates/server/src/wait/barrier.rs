@@ -161,7 +161,7 @@ impl Barrier {
         let _turn = self.turn.lock().await;
         let _permit = self.barriers.0.counting.acquire(&self.user, 1).await;
         let began = Instant::now();
-        let count = permit.count().await?;
+        let count = permit.count(None).await?;
         let pause = (began.elapsed() * PAUSES_PER_COUNT).max(SHORTEST_PAUSE);
         Ok(Counted {
             count,

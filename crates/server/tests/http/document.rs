@@ -168,6 +168,7 @@ fn documented(document: &Value) -> Vec<(String, String, BTreeMap<String, String>
                 let name = parameter["name"].as_str().unwrap().to_owned();
                 let value = match name.as_str() {
                     "delimiter" => "/".to_owned(),
+                    "order" => "desc".to_owned(),
                     _ => sample(&parameter["schema"]),
                 };
                 (name, value)

@@ -1,13 +1,14 @@
 //! Every row of the interface's table of errors that is not covered beside its feature.
 
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use prominence_core::error::Fate;
 use prominence_core::{
-    Changes, Commit, Committed, Count, Cursor, Entry, Extent, Interest, Item, Job, Key, Namespace,
-    Page, Prefix, Quota, Revision, Scan, Signal, Store, StoreError, Usage, Visibility,
+    Changes, Commit, Committed, Count, CountScan, Cursor, Entry, Extent, Interest, Item, Job, Key,
+    Namespace, Page, Prefix, Quota, Revision, Scan, Signal, Store, StoreError, Usage,
 };
 
 use crate::common::{Server, Setup};
@@ -171,7 +172,7 @@ impl Store for Failing {
         }
         self.fail().await
     }
-    async fn count(&self, _: &Namespace, _: &Prefix, _: Visibility) -> Result<Count, StoreError> {
+    async fn count(&self, _: &Namespace, _: &CountScan) -> Result<Count, StoreError> {
         self.fail().await
     }
     async fn commit(
@@ -282,6 +283,46 @@ fn a_listing_that_fails_midway_breaks_off_and_is_never_a_shorter_one() {
             "{answer}"
         );
     }
+}
+
+#[test]
+fn the_first_part_of_a_compressed_listing_is_sent_before_the_next_one_is_read() {
+    let key = Key::parse("/a").unwrap();
+    let store = Failing {
+        // The second page never comes.
+        error: || None,
+        first_page: Page {
+            revision: Revision::new(1),
+            next: Some(Prefix::from(&key)),
+            items: vec![Item::Key(key)],
+        },
+    };
+    let server = Server::with(Setup {
+        store: Some(Arc::new(store)),
+        ..Setup::default()
+    });
+    let mut stream = server.connect();
+    let request = format!(
+        "GET /prominence/v1/kv?list HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\
+         Accept-Encoding: gzip\r\n\r\n",
+        server.token("alice")
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = BufReader::new(stream);
+    let mut line = String::new();
+    while line != "\r\n" {
+        line.clear();
+        answer.read_line(&mut line).unwrap();
+    }
+    // One chunk (RFC 9112, section 7.1) has all of the first part.
+    line.clear();
+    answer.read_line(&mut line).unwrap();
+    let mut chunk = vec![0; usize::from_str_radix(line.trim(), 16).unwrap()];
+    answer.read_exact(&mut chunk).unwrap();
+    let mut first = [0; 5];
+    let mut decoder = flate2::read::GzDecoder::new(&chunk[..]);
+    decoder.read_exact(&mut first).unwrap();
+    assert_eq!(&first, b"[\"/a\"");
 }
 
 #[test]

@@ -136,6 +136,46 @@ fn pages_are_linked_to_the_end() {
 }
 
 #[test]
+fn the_last_keys_come_first_in_descending_order() {
+    let server = Server::start();
+    let alice = filled(&server);
+    let other = server.user("alice2");
+    other.set("/kv/z", "1");
+    let all = json!([
+        "/out",
+        "/inside",
+        "/input/deep/er/c",
+        "/input/b",
+        "/input/a"
+    ]);
+    assert_eq!(alice.list("/kv?list&order=desc"), all);
+    assert_eq!(other.list("/kv?list&order=desc"), json!(["/z"]));
+    assert_eq!(
+        alice.list("/kv?list&order=desc&delimiter=/"),
+        json!(["/out", "/inside", "/input/"])
+    );
+    assert_eq!(
+        pages(&alice, "/kv?list&order=desc&limit=3"),
+        [
+            json!(["/out", "/inside", "/input/deep/er/c"]),
+            json!(["/input/b", "/input/a"])
+        ]
+    );
+    assert_eq!(
+        alice.list("/kv?list&order=desc&after=/inside&limit=1"),
+        json!(["/input/deep/er/c"])
+    );
+    assert_eq!(
+        alice.list("/kv?list&order=asc&limit=1"),
+        json!(["/input/a"])
+    );
+    for path in ["/kv?list&order=DESC", "/kv?list&order=", "/kv?order=desc"] {
+        let error = alice.get(path).error(400, "bad_request");
+        assert!(error.contains("order"), "{path}: {error}");
+    }
+}
+
+#[test]
 fn a_long_listing_is_streamed_whole() {
     let server = Server::start();
     let alice = server.user("alice");

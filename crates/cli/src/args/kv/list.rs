@@ -52,7 +52,7 @@ pub(crate) struct List {
     #[arg(long, value_name = "KEY", conflicts_with = "count", value_parser = values::prefix)]
     pub(crate) after: Option<Prefix>,
 
-    /// Show the last key first. All keys are read; without --limit at most 100000 can be shown.
+    /// Show the last key first.
     #[arg(long, conflicts_with = "count")]
     pub(crate) reverse: bool,
 }

@@ -49,14 +49,18 @@ impl Draft<'_> {
                 }
                 Ok(Outcome::Deleted(there.into()))
             }
-            Operation::DeletePrefix { prefix } => {
+            Operation::DeletePrefix { prefix, if_count } => {
                 let names = self.space.entries.keys();
                 let matching = names.filter(|name| name.starts_with(prefix.as_str()));
                 let matching: Vec<_> = matching.cloned().collect();
+                let found = matching.len() as u64;
+                if if_count.is_some_and(|wanted| wanted != found) {
+                    return Err(Refusal::OtherCount(prefix.clone(), found));
+                }
                 for name in &matching {
                     self.remove(name);
                 }
-                Ok(Outcome::Deleted(matching.len() as u64))
+                Ok(Outcome::Deleted(found))
             }
             Operation::Claim { prefix, hold } => Ok(self.claim(prefix.as_str(), *hold)),
             Operation::Renew { key, hold } => {

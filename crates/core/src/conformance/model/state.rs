@@ -3,6 +3,7 @@
 //! Expired entries are dropped at once, there is no log to trim, and everything is copied freely.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZero;
 use std::time::Duration;
 
 use super::draft::Draft;
@@ -15,7 +16,7 @@ use crate::error::{Mismatch, StoreError};
 use crate::key::{Key, Prefix};
 use crate::namespace::Job;
 use crate::revision::Revision;
-use crate::scan::{Depth, Item, Page, Projection, Scan, Visibility};
+use crate::scan::{CountScan, Depth, FolderCount, Item, Order, Page, Projection, Scan, Visibility};
 use crate::time::Timestamp;
 
 /// All namespaces at one instant, in milliseconds since the epoch.
@@ -39,6 +40,8 @@ pub(super) struct Space {
 pub(super) enum Refusal {
     Precondition(Key, Mismatch),
     NotANumber(Key),
+    /// With the number of keys that was found.
+    OtherCount(Prefix, u64),
 }
 
 impl Refusal {
@@ -49,9 +52,18 @@ impl Refusal {
                 Some(Self::Precondition(key.clone(), *reason))
             }
             StoreError::NotANumber { key, .. } => Some(Self::NotANumber(key.clone())),
+            StoreError::OtherCount { prefix, found, .. } => {
+                Some(Self::OtherCount(prefix.clone(), *found))
+            }
             _ => None,
         }
     }
+}
+
+/// A number of keys up to a limit, and whether there are more.
+fn limited(found: usize, at_most: u64) -> (u64, bool) {
+    let found = found as u64;
+    (found.min(at_most), found > at_most)
 }
 
 impl State {
@@ -86,13 +98,16 @@ impl State {
         self.spaces[space].entries.get(key.as_str()).cloned()
     }
 
-    pub(super) fn count(&self, space: usize, prefix: &Prefix, visibility: Visibility) -> u64 {
+    /// The number of keys that a count answers, and whether there are more.
+    pub(super) fn count(&self, space: usize, scan: &CountScan) -> (u64, bool) {
+        let prefix = scan.prefix.as_str();
         let names = self.spaces[space].entries.keys();
-        let counted = names.filter(|name| match visibility {
-            Visibility::All => name.starts_with(prefix.as_str()),
-            Visibility::Listed => shown(prefix.as_str(), name),
+        let counted = names.filter(|name| match scan.visibility {
+            Visibility::All => name.starts_with(prefix),
+            Visibility::Listed => shown(prefix, name),
         });
-        counted.count() as u64
+        let at_most = scan.at_most.map_or(u64::MAX, NonZero::get);
+        limited(counted.count(), at_most)
     }
 
     /// Keys and bytes.
@@ -115,11 +130,11 @@ impl State {
             }
             let slash = match scan.depth {
                 Depth::All => None,
-                Depth::OneLevel => name[prefix.len()..].find('/'),
+                Depth::OneLevel | Depth::OneLevelCounted(_) => name[prefix.len()..].find('/'),
             };
             if let Some(slash) = slash {
                 let folder = &name[..=prefix.len() + slash];
-                lines.insert(folder, Item::Folder(Prefix::parse(folder).unwrap()));
+                lines.insert(folder, self.folder(space, scan, folder));
             } else {
                 let (key, entry) = (Key::parse(name).unwrap(), entry.clone());
                 let item = match scan.projection {
@@ -130,19 +145,38 @@ impl State {
                 lines.insert(name, item);
             }
         }
-        let after = scan.after.as_ref().map_or("", |after| after.as_str());
-        lines.retain(|name, _| *name > after);
+        let mut lines: Vec<_> = lines.into_iter().collect();
+        if scan.order == Order::Descending {
+            lines.reverse();
+        }
+        if let Some(after) = &scan.after {
+            lines.retain(|(name, _)| match scan.order {
+                Order::Ascending => *name > after.as_str(),
+                Order::Descending => *name < after.as_str(),
+            });
+        }
         let more = lines.len() > scan.limit.get();
-        let last = lines.keys().nth(scan.limit.get() - 1);
-        let next = last
-            .filter(|_| more)
-            .map(|name| Prefix::parse(name).unwrap());
-        let items = lines.into_values().take(scan.limit.get()).collect();
+        let last = lines.get(scan.limit.get() - 1).filter(|_| more);
+        let next = last.map(|(name, _)| Prefix::parse(name).unwrap());
+        let items = lines.into_iter().map(|(_, item)| item);
         Page {
-            items,
+            items: items.take(scan.limit.get()).collect(),
             next,
             revision: Revision::ZERO,
         }
+    }
+
+    /// The item of a folder that a listing shows.
+    fn folder(&self, space: usize, scan: &Scan, folder: &str) -> Item {
+        let path = Prefix::parse(folder).unwrap();
+        let Depth::OneLevelCounted(at_most) = scan.depth else {
+            return Item::Folder(path);
+        };
+        let names = self.spaces[space].entries.keys();
+        let inside =
+            names.filter(|name| name.starts_with(folder) && shown(scan.prefix.as_str(), name));
+        let (keys, more) = limited(inside.count(), at_most.get());
+        Item::CountedFolder(path, FolderCount { keys, more })
     }
 
     /// Conditions on revisions, with the numbers that they have by now.

@@ -1,6 +1,7 @@
 //! The steps of a random sequence: few names, so that steps meet each other.
 
 use std::collections::HashSet;
+use std::num::NonZero;
 use std::time::Duration;
 
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
@@ -11,7 +12,7 @@ use crate::conformance::START;
 use crate::conformance::shorthand::{job, key, limit, prefix, value, write_id};
 use crate::key::{Key, Prefix};
 use crate::namespace::Job;
-use crate::scan::{Depth, PageLimit, Projection, Scan, Visibility};
+use crate::scan::{CountScan, Depth, Order, PageLimit, Projection, Scan, Visibility};
 use crate::time::Timestamp;
 use crate::value::Value;
 use crate::write_id::WriteId;
@@ -75,7 +76,7 @@ pub(super) enum Step {
     },
     Get(usize, Key),
     Scan(usize, Scan),
-    Count(usize, Prefix, Visibility),
+    Count(usize, CountScan),
     Usage(usize),
     Advance(Duration),
     Sweep,
@@ -105,19 +106,18 @@ pub(super) fn listings() -> impl Iterator<Item = Scan> {
         prefix: prefix(text),
         after: None,
         limit: PageLimit::MAX,
+        order: Order::Ascending,
         depth,
         projection: Projection::Entries,
     })
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let visibility = prop_oneof![Just(Visibility::Listed), Just(Visibility::All)];
     prop_oneof![
         14 => commit(),
         2 => (spaces(), keys()).prop_map(|(space, key)| Step::Get(space, key)),
         4 => (spaces(), scan()).prop_map(|(space, scan)| Step::Scan(space, scan)),
-        1 => (spaces(), prefixes(), visibility)
-            .prop_map(|(space, prefix, visibility)| Step::Count(space, prefix, visibility)),
+        1 => (spaces(), count()).prop_map(|(space, count)| Step::Count(space, count)),
         1 => spaces().prop_map(Step::Usage),
         3 => moments(1).prop_map(Step::Advance),
         1 => Just(Step::Sweep),
@@ -177,7 +177,9 @@ fn demand() -> impl Strategy<Value = Demand> {
 }
 
 fn operations() -> impl Strategy<Value = Vec<Operation>> {
-    let delete = prefixes().prop_map(|prefix| Operation::DeletePrefix { prefix });
+    let if_count = option::of(0..=4_u64);
+    let delete = (prefixes(), if_count)
+        .prop_map(|(prefix, if_count)| Operation::DeletePrefix { prefix, if_count });
     let claim =
         (prefixes(), moments(0)).prop_map(|(prefix, hold)| Operation::Claim { prefix, hold });
     prop_oneof![
@@ -224,21 +226,43 @@ fn scan() -> impl Strategy<Value = Scan> {
     let names = KEYS.into_iter().chain(PREFIXES).map(prefix);
     let after = option::of(sample::select(Vec::from_iter(names)));
     let limit = prop_oneof![(1..=4_usize).prop_map(limit), Just(PageLimit::MAX)];
-    let depth = prop_oneof![Just(Depth::All), Just(Depth::OneLevel)];
+    let order = prop_oneof![Just(Order::Ascending), Just(Order::Descending)];
+    let depth = prop_oneof![
+        Just(Depth::All),
+        Just(Depth::OneLevel),
+        few().prop_map(Depth::OneLevelCounted),
+    ];
     let projection = prop_oneof![
         Just(Projection::Keys),
         Just(Projection::Details),
         Just(Projection::Entries),
     ];
-    (prefixes(), after, limit, depth, projection).prop_map(
-        |(prefix, after, limit, depth, projection)| Scan {
+    (prefixes(), after, limit, order, depth, projection).prop_map(
+        |(prefix, after, limit, order, depth, projection)| Scan {
             prefix,
             after,
             limit,
+            order,
             depth,
             projection,
         },
     )
+}
+
+fn count() -> impl Strategy<Value = CountScan> {
+    let visibility = prop_oneof![Just(Visibility::Listed), Just(Visibility::All)];
+    (prefixes(), visibility, option::of(few())).prop_map(|(prefix, visibility, at_most)| {
+        CountScan {
+            prefix,
+            visibility,
+            at_most,
+        }
+    })
+}
+
+/// A limit on a count, which some prefixes and folders reach.
+fn few() -> impl Strategy<Value = NonZero<u64>> {
+    (1..=4_u64).prop_map(|keys| NonZero::new(keys).unwrap())
 }
 
 fn spaces() -> impl Strategy<Value = usize> {

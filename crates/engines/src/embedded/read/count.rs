@@ -1,7 +1,7 @@
 //! Counts, in slices: a count may read millions of keys, and others have their turn in between.
 
 use prominence_core::listing::{KeyCounter, Step};
-use prominence_core::{Count, Namespace, Prefix, StoreError, Timestamp, Visibility};
+use prominence_core::{Count, CountScan, Namespace, Prefix, StoreError, Timestamp};
 
 use super::scan::{Seen, walk};
 use crate::embedded::storage::database::{Database, KeptState, Snapshot};
@@ -25,14 +25,14 @@ impl Counting {
     pub(in crate::embedded) fn begin(
         database: &Database,
         namespace: Namespace,
-        (prefix, visibility): (Prefix, Visibility),
+        scan: CountScan,
         now: Timestamp,
     ) -> Self {
         Self {
             state: database.snapshot_of(&namespace).keep(),
             namespace,
-            counter: KeyCounter::new(prefix.clone(), visibility),
-            prefix,
+            prefix: scan.prefix.clone(),
+            counter: KeyCounter::new(scan),
             seen: Seen::at(now),
             after: None,
         }

@@ -7,10 +7,12 @@ use std::cell::Cell;
 use std::ops::Bound;
 use std::time::Duration;
 
+use bytes::Bytes;
 use prominence_core::entry::Metadata;
 use prominence_core::listing::{PageBuilder, Step};
 use prominence_core::{
-    Entry, Item, Key, Namespace, Page, Prefix, Projection, Scan, StoreError, Timestamp, Usage,
+    Entry, Item, Key, Namespace, Order, Page, Prefix, Projection, Scan, StoreError, Timestamp,
+    Usage,
 };
 
 use crate::embedded::storage::database::{Snapshot, Table, entry_of};
@@ -26,27 +28,33 @@ pub(in crate::embedded) fn page(
 ) -> Result<Page, StoreError> {
     let revision = snapshot.namespace(namespace)?.usage.revision;
     let mut page = PageBuilder::new(scan);
-    walk(
-        snapshot,
-        namespace,
-        &scan.prefix,
-        scan.after.as_ref(),
-        &mut |key, row| {
-            let live = || {
-                let metadata = row.metadata()?;
-                Ok(seen.is_live(&metadata).then_some(metadata))
-            };
-            let item = |key, metadata| {
-                Ok(match scan.projection {
-                    Projection::Keys => Item::Key(key),
-                    Projection::Details => Item::Details(key, metadata),
-                    // The value may be elsewhere, so it is read only where it is wanted.
-                    Projection::Entries => Item::Entry(key, row.entry()?),
-                })
-            };
-            page.add(key, live, item)
-        },
-    )?;
+    let visit: &mut Visitor<'_> = &mut |key, row| {
+        let live = || {
+            let metadata = row.metadata()?;
+            Ok(seen.is_live(&metadata).then_some(metadata))
+        };
+        let item = |key, metadata| {
+            Ok(match scan.projection {
+                Projection::Keys => Item::Key(key),
+                Projection::Details => Item::Details(key, metadata),
+                // The value may be elsewhere, so it is read only where it is wanted.
+                Projection::Entries => Item::Entry(key, row.entry()?),
+            })
+        };
+        page.add(key, live, item)
+    };
+    match scan.order {
+        Order::Ascending => {
+            walk(
+                snapshot,
+                namespace,
+                &scan.prefix,
+                scan.after.as_ref(),
+                visit,
+            )?;
+        }
+        Order::Descending => walk_back(snapshot, namespace, scan, visit)?,
+    }
     Ok(page.finish(revision))
 }
 
@@ -123,11 +131,14 @@ impl Seen {
     }
 }
 
+/// Is shown stored keys, and says which one comes next.
+pub(super) type Visitor<'v> = dyn FnMut(Key, Row<'_>) -> Result<Step, StoreError> + 'v;
+
 /// A row whose entry is read only where it is needed.
 pub(super) struct Row<'a> {
     snapshot: &'a Snapshot<'a>,
     key: &'a [u8],
-    row: &'a bytes::Bytes,
+    row: &'a Bytes,
 }
 
 impl Row<'_> {
@@ -146,7 +157,7 @@ pub(super) fn walk(
     namespace: &Namespace,
     prefix: &Prefix,
     after: Option<&Prefix>,
-    visit: &mut dyn FnMut(Key, Row<'_>) -> Result<Step, StoreError>,
+    visit: &mut Visitor<'_>,
 ) -> Result<(), StoreError> {
     let base = keys::namespace(namespace);
     let first = keys::entries(namespace, prefix);
@@ -158,13 +169,7 @@ pub(super) fn walk(
     };
     'seek: loop {
         for row in snapshot.entries(start, &end) {
-            let (key, row_key, row) = entry_of(namespace, row)?;
-            let row = Row {
-                snapshot,
-                key: &row_key,
-                row: &row,
-            };
-            match visit(key, row)? {
+            match show(snapshot, namespace, row, visit)? {
                 Step::Next => {}
                 Step::Stop => return Ok(()),
                 Step::Seek(to) => {
@@ -175,4 +180,48 @@ pub(super) fn walk(
         }
         return Ok(());
     }
+}
+
+/// Shows the keys of a descending scan to `visit`, and goes on where it says.
+fn walk_back(
+    snapshot: &Snapshot<'_>,
+    namespace: &Namespace,
+    scan: &Scan,
+    visit: &mut Visitor<'_>,
+) -> Result<(), StoreError> {
+    let base = keys::namespace(namespace);
+    let before = |text: &str| [base.as_slice(), text.as_bytes()].concat();
+    let start = keys::entries(namespace, &scan.prefix);
+    let mut end = keys::after_prefix(&start).unwrap_or_default();
+    if let Some(text) = scan.end() {
+        end = end.min(before(&text));
+    }
+    'seek: loop {
+        for row in snapshot.entries_back(Bound::Included(start.clone()), &end) {
+            match show(snapshot, namespace, row, visit)? {
+                Step::Next => {}
+                Step::Stop => return Ok(()),
+                Step::Seek(to) => {
+                    end = before(&to);
+                    continue 'seek;
+                }
+            }
+        }
+        return Ok(());
+    }
+}
+
+fn show(
+    snapshot: &Snapshot<'_>,
+    namespace: &Namespace,
+    row: Result<(Bytes, Bytes), StoreError>,
+    visit: &mut Visitor<'_>,
+) -> Result<Step, StoreError> {
+    let (key, row_key, row) = entry_of(namespace, row)?;
+    let row = Row {
+        snapshot,
+        key: &row_key,
+        row: &row,
+    };
+    visit(key, row)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use prominence_core::error::Fate;
-use prominence_core::{Count, Entry, Namespace, Prefix, StoreError, Timestamp, Visibility};
+use prominence_core::{Count, CountScan, Entry, Namespace, StoreError, Timestamp};
 use tokio::task::JoinError;
 
 use super::count::Counting;
@@ -74,8 +74,7 @@ impl Reads {
     pub(in crate::embedded) async fn count(
         &self,
         namespace: &Namespace,
-        prefix: &Prefix,
-        visibility: Visibility,
+        scan: &CountScan,
     ) -> Result<Count, StoreError> {
         let permit = self.scans.acquire(namespace, 1).await;
         let mut permit = permit.map_err(too_many)?;
@@ -83,11 +82,11 @@ impl Reads {
         let mut begun = None;
         loop {
             let (shared, open) = (Arc::clone(&self.shared), Arc::clone(&database));
-            let (namespace, prefix) = (namespace.clone(), prefix.clone());
+            let (namespace, scan) = (namespace.clone(), scan.clone());
             let slices = tokio::task::spawn_blocking(move || {
                 let mut counting = begun.unwrap_or_else(|| {
                     let now = shared.clock.now();
-                    Counting::begin(&open, namespace, (prefix, visibility), now)
+                    Counting::begin(&open, namespace, scan, now)
                 });
                 let counted = counting.go_on(&open, || permit.is_wanted());
                 shared.note_expiry(counting.seen());

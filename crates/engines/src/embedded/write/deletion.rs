@@ -24,6 +24,7 @@ use std::sync::Arc;
 use prominence_core::error::Fate;
 use prominence_core::{
     Commit, Committed, Namespace, Operation, Outcome, Prefix, Revision, StoreError, Timestamp,
+    rules,
 };
 use tokio::sync::oneshot;
 
@@ -46,6 +47,8 @@ const MAX_KEPT_BYTES: usize = 16 << 20;
 /// A deletion under way.
 pub(in crate::embedded) struct Deletion {
     phase: Phase,
+    /// The number of keys that has to be found.
+    if_count: Option<u64>,
     progress: Progress,
     /// Where the next piece begins.
     from: Bound<Vec<u8>>,
@@ -82,7 +85,15 @@ struct Kept {
 /// The prefix of a commit that deletes one, which is then all that it does.
 pub(in crate::embedded) fn prefix_of(commit: &Commit) -> Option<&Prefix> {
     match commit.operations() {
-        [Operation::DeletePrefix { prefix }] => Some(prefix),
+        [Operation::DeletePrefix { prefix, .. }] => Some(prefix),
+        _ => None,
+    }
+}
+
+/// The number of keys that such a commit demands.
+fn if_count_of(commit: &Commit) -> Option<u64> {
+    match commit.operations() {
+        [Operation::DeletePrefix { if_count, .. }] => *if_count,
         _ => None,
     }
 }
@@ -115,6 +126,7 @@ impl Deletion {
         let (from, end) = range(&request.namespace, &prefix);
         Self {
             phase: Phase::Reading,
+            if_count: if_count_of(&request.commit),
             progress: Progress {
                 namespace: request.namespace,
                 prefix,
@@ -157,6 +169,7 @@ impl Deletion {
         self.done(&next);
         self.kept.keep(next);
         if is_last {
+            rules::check_count(&self.progress.prefix, self.if_count, self.progress.keys)?;
             if self.progress.keys == 0 {
                 return Ok(Piece::Nothing);
             }

@@ -25,8 +25,8 @@ const FIRST_ROWS: usize = 64;
 /// Hints that are read at once.
 const MAX_HINTS: usize = 64;
 
-/// Entries that are read in one transaction. etcd takes 128 operations.
-const MAX_ENTRIES: usize = 120;
+/// Entries, or counts, that are read in one transaction. etcd takes 128 operations.
+pub(super) const MAX_ENTRIES: usize = 120;
 
 /// Why an attempt at a scan failed.
 pub(super) enum ScanError {
@@ -62,7 +62,7 @@ pub(super) struct Listed {
 /// Reads under a prefix, all as of the revision of the first one.
 #[derive(Clone)]
 pub(super) struct Walk<'a> {
-    reader: Reader<'a>,
+    pub(super) reader: Reader<'a>,
     pub(super) prefix: &'a Prefix,
     pub(super) keys_only: bool,
     now: Timestamp,
@@ -87,6 +87,15 @@ impl<'a> Walk<'a> {
             head: None,
             expired: HashSet::new(),
             met_expired: false,
+        }
+    }
+
+    /// Reads of keys inside a folder, as of the same revision. Expired keys have to be known.
+    pub(super) fn keys_inside<'b>(&'b self, folder: &'b Prefix) -> Walk<'b> {
+        Walk {
+            prefix: folder,
+            keys_only: true,
+            ..self.clone()
         }
     }
 
@@ -141,7 +150,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn listed(&mut self, row: KeyValue) -> Result<Listed, ScanError> {
+    pub(super) fn listed(&mut self, row: KeyValue) -> Result<Listed, ScanError> {
         let row_key = row.key().to_vec();
         let key = self.reader.keys.read_entry(&row_key)?;
         let entry = match self.keys_only {

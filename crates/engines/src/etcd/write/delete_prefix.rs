@@ -59,7 +59,7 @@ impl Writer {
     }
 
     async fn delete_prefix(&mut self, pending: &PendingCommit) -> Result<Committed, WriteError> {
-        let [Operation::DeletePrefix { prefix }] = pending.commit.operations() else {
+        let [Operation::DeletePrefix { prefix, if_count }] = pending.commit.operations() else {
             return Err(busy("a commit is not the deletion of a prefix").into());
         };
         let mut conflicts = 0;
@@ -83,13 +83,17 @@ impl Writer {
                 self.free_head().await?;
                 continue;
             }
+            if batch.next.is_none() {
+                rules::check_count(prefix, *if_count, batch.len())?;
+            }
             if batch.keys.is_empty() {
                 return Ok(committed(head, 0));
             }
             // A deletion that reads for long, or that loses again and again, would never end while
             // other processes write. Those wait for the reservation.
             let deleted = if batch.next.is_some() || conflicts >= MAX_CONFLICTS {
-                self.delete_reserved(pending, prefix, now).await?
+                self.delete_reserved(pending, (prefix, *if_count), now)
+                    .await?
             } else {
                 self.send_deletion(pending, prefix, &batch, now).await?
             };
@@ -155,7 +159,7 @@ impl Writer {
     async fn delete_reserved(
         &mut self,
         pending: &PendingCommit,
-        prefix: &Prefix,
+        prefix: (&Prefix, Option<u64>),
         now: Timestamp,
     ) -> Result<Option<Committed>, WriteError> {
         // Other deletions of this process wait here, before they hold anything.
@@ -175,7 +179,7 @@ impl Writer {
     async fn delete_while_reserved(
         &mut self,
         pending: &PendingCommit,
-        prefix: &Prefix,
+        (prefix, if_count): (&Prefix, Option<u64>),
         now: Timestamp,
     ) -> Result<Option<Committed>, WriteError> {
         // Other processes may have written between the first check and the reservation.
@@ -200,6 +204,7 @@ impl Writer {
                 reserved = Instant::now();
             }
         }
+        rules::check_count(prefix, if_count, batch.len())?;
         self.send_deletion(pending, prefix, &batch, now).await
     }
 

@@ -5,8 +5,8 @@ use std::fmt;
 use std::time::Duration;
 
 use prominence_core::{
-    Commit, Depth, Item, Lifetime, Namespace, Operation, PageLimit, Prefix, Projection, Scan,
-    Store, Value,
+    Commit, Depth, Item, Lifetime, Namespace, Operation, Order, PageLimit, Prefix, Projection,
+    Scan, Store, Value,
 };
 use prominence_engines::EmbeddedStore;
 
@@ -103,6 +103,7 @@ impl Writer {
             prefix: Prefix::parse(&self.folder()).unwrap(),
             after: None,
             limit: PageLimit::MAX,
+            order: Order::Ascending,
             depth: Depth::All,
             projection: Projection::Entries,
         };
@@ -143,9 +144,7 @@ impl Draft {
                 by: *by,
             },
             Step::Delete(name) => Operation::Delete { key: key(name) },
-            Step::DeletePrefix(prefix) => Operation::DeletePrefix {
-                prefix: Prefix::parse(prefix).unwrap(),
-            },
+            Step::DeletePrefix(prefix) => Operation::delete_prefix(Prefix::parse(prefix).unwrap()),
         });
         Commit::new(Vec::new(), operations.collect()).unwrap()
     }

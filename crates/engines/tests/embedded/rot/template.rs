@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use prominence_core::{
-    Changes, Commit, Cursor, Depth, Lifetime, Namespace, Operation, Page, PageLimit, Projection,
-    Scan, Store, StoreError, Usage,
+    Changes, Commit, Cursor, Depth, Lifetime, Namespace, Operation, Order, Page, PageLimit,
+    Projection, Scan, Store, StoreError, Usage,
 };
 use prominence_engines::EmbeddedStore;
 
@@ -105,6 +105,7 @@ impl Template {
                 prefix: everything(),
                 after: None,
                 limit: PageLimit::MAX,
+                order: Order::Ascending,
                 depth: Depth::All,
                 projection: Projection::Entries,
             };

@@ -92,6 +92,13 @@ impl Form {
             }
             Item::Folder(prefix) if self.detail => Listed::Folder {
                 prefix: prefix.as_str().to_owned(),
+                count: None,
+                more: false,
+            },
+            Item::CountedFolder(prefix, count) => Listed::Folder {
+                prefix: prefix.as_str().to_owned(),
+                count: Some(count.keys),
+                more: count.more,
             },
             Item::Folder(prefix) => Listed::Name(prefix.as_str().to_owned()),
         }
@@ -149,8 +156,8 @@ pub(in crate::handler) fn revision_header(revision: Revision) -> [(HeaderName, H
 /// A listing's answer.
 pub(super) fn respond(framing: Framing, revision: Revision, body: Body) -> Response {
     let media_type = HeaderValue::from_static(framing.media_type());
-    // Caches must not give one framing to who asked for the other.
-    let vary = HeaderValue::from_static("accept");
+    // Caches must not give one framing or coding to who asked for another.
+    let vary = HeaderValue::from_static("accept, accept-encoding");
     (
         [(header::CONTENT_TYPE, media_type), (header::VARY, vary)],
         revision_header(revision),

@@ -5,7 +5,7 @@ use axum::BoxError;
 use bytes::Bytes;
 use prominence_core::limits::{MAX_KEY_BYTES, MAX_PAGE_BYTES};
 use prominence_core::permit::ListPermit;
-use prominence_core::{Depth, Item, Page, PageLimit, Prefix, StoreError};
+use prominence_core::{Depth, Item, Order, Page, PageLimit, Prefix, StoreError};
 
 use super::form::{Form, Framing, Lines};
 use crate::wait::budget::Held;
@@ -26,6 +26,7 @@ const ITEM_BYTES: usize = 256;
 pub(super) struct Pages {
     pub(super) permit: ListPermit,
     pub(super) limit: PageLimit,
+    pub(super) order: Order,
     pub(super) depth: Depth,
     pub(super) form: Form,
     pub(super) framing: Framing,
@@ -52,7 +53,7 @@ impl Pages {
     pub(super) async fn read(&self, after: Option<Prefix>) -> Result<Page, StoreError> {
         let projection = self.form.projection();
         self.permit
-            .page(after, self.limit, self.depth, projection)
+            .page(after, self.limit, self.order, self.depth, projection)
             .await
     }
 

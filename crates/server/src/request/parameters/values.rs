@@ -1,10 +1,11 @@
 //! The values of parameters: how each kind of value is parsed, and its schema in the OpenAPI document.
 
+use std::num::NonZero;
 use std::time::Duration;
 
 use prominence_api::time::{DurationError, format_duration, parse_duration};
-use prominence_core::limits::{MAX_CLAIM, MAX_PAGE_KEYS};
-use prominence_core::{Cursor, Depth, Lifetime, PageLimit, Prefix, Timestamp};
+use prominence_core::limits::{MAX_CLAIM, MAX_FOLDER_COUNT, MAX_PAGE_KEYS};
+use prominence_core::{Cursor, Depth, Lifetime, Order, PageLimit, Prefix, Timestamp};
 use serde_json::Value;
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, SchemaType, Type};
 
@@ -86,6 +87,20 @@ pub(super) fn slash_schema() -> ObjectBuilder {
     text_schema().enum_values(Some(["/"]))
 }
 
+pub(super) fn order(query: &mut Query<'_>, name: &'static str) -> Result<Order, Failure> {
+    match query.text(name)?.as_deref() {
+        None | Some("asc") => Ok(Order::Ascending),
+        Some("desc") => Ok(Order::Descending),
+        Some(_) => Err(Failure::bad_request(format!(
+            "the parameter \"{name}\" can only be asc or desc"
+        ))),
+    }
+}
+
+pub(super) fn order_schema() -> ObjectBuilder {
+    text_schema().enum_values(Some(["asc", "desc"]))
+}
+
 pub(super) fn page_limit(
     query: &mut Query<'_>,
     name: &'static str,
@@ -113,6 +128,43 @@ pub(super) fn positive(query: &mut Query<'_>, name: &'static str) -> Result<Opti
 
 pub(super) fn positive_schema() -> ObjectBuilder {
     number_schema().minimum(Some(1)).maximum(Some(i64::MAX))
+}
+
+pub(super) fn non_zero(
+    query: &mut Query<'_>,
+    name: &'static str,
+) -> Result<Option<NonZero<u64>>, Failure> {
+    Ok(positive(query, name)?.and_then(NonZero::new))
+}
+
+pub(super) fn folder_count(
+    query: &mut Query<'_>,
+    name: &'static str,
+) -> Result<Option<NonZero<u64>>, Failure> {
+    query.parsed(name, |text| {
+        let number = text.parse::<NonZero<u64>>().ok();
+        number
+            .filter(|number| number.get() <= MAX_FOLDER_COUNT)
+            .ok_or(format!("it can be 1 to {MAX_FOLDER_COUNT}"))
+    })
+}
+
+pub(super) fn folder_count_schema() -> ObjectBuilder {
+    positive_schema().maximum(Some(MAX_FOLDER_COUNT))
+}
+
+pub(super) fn number_of_keys(
+    query: &mut Query<'_>,
+    name: &'static str,
+) -> Result<Option<u64>, Failure> {
+    query.parsed(name, |text| {
+        text.parse()
+            .map_err(|_| "it can be a number of keys, 0 or more")
+    })
+}
+
+pub(super) fn number_of_keys_schema() -> ObjectBuilder {
+    number_schema().minimum(Some(0)).maximum(Some(i64::MAX))
 }
 
 pub(super) fn integer(query: &mut Query<'_>, name: &'static str) -> Result<i64, Failure> {

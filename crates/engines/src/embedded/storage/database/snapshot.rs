@@ -176,6 +176,17 @@ impl<'a> Snapshot<'a> {
         parts.flat_map(move |(start, end)| snapshot.rows(Table::Entries, start, &end))
     }
 
+    /// The same rows, the last one first.
+    pub(in crate::embedded) fn entries_back(
+        &self,
+        start: Bound<Vec<u8>>,
+        end: &[u8],
+    ) -> impl Iterator<Item = Result<(Bytes, Bytes), StoreError>> + use<'a> {
+        let snapshot = self.clone();
+        let parts = self.empty_ranges.rest(start, end).into_iter().rev();
+        parts.flat_map(move |(start, end)| snapshot.rows(Table::Entries, start, &end).rev())
+    }
+
     /// The rows from `start` on, up to but without `end`.
     pub(in crate::embedded) fn rows(
         &self,
@@ -218,10 +229,12 @@ impl<'a> Snapshot<'a> {
     }
 }
 
-impl Iterator for Rows<'_> {
-    type Item = Result<(Bytes, Bytes), StoreError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
+impl Rows<'_> {
+    /// Takes the next row, from the side that `take` says.
+    fn take_row(
+        &mut self,
+        take: impl FnOnce(&mut RowIter) -> Result<Option<(Bytes, Bytes)>, StoreError>,
+    ) -> Option<Result<(Bytes, Bytes), StoreError>> {
         self.taken = self.taken.wrapping_add(1);
         if self.taken.is_multiple_of(ROWS_BETWEEN_CHECKS)
             && self.database.retiring.load(Ordering::Relaxed)
@@ -233,7 +246,7 @@ impl Iterator for Rows<'_> {
             return Some(Err(self.database.located(self.table, &self.from, error)));
         }
         let rows = self.rows.as_mut()?;
-        match rows.next() {
+        match take(rows) {
             Ok(row) => row.map(Ok),
             Err(error) => {
                 // What comes behind a block that can't be read is not the next row.
@@ -241,6 +254,20 @@ impl Iterator for Rows<'_> {
                 Some(Err(self.database.located(self.table, &self.from, error)))
             }
         }
+    }
+}
+
+impl Iterator for Rows<'_> {
+    type Item = Result<(Bytes, Bytes), StoreError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.take_row(RowIter::next)
+    }
+}
+
+impl DoubleEndedIterator for Rows<'_> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        self.take_row(RowIter::next_back)
     }
 }
 

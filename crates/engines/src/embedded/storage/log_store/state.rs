@@ -94,4 +94,12 @@ impl RowIter {
             Ok(row.map(|(key, row)| (key.into(), row.into())))
         })
     }
+
+    /// The last row that was not given yet.
+    pub(in crate::embedded) fn next_back(&mut self) -> Result<Option<(Bytes, Bytes)>, StoreError> {
+        answer(|| {
+            let row = self.0.next_back().transpose()?;
+            Ok(row.map(|(key, row)| (key.into(), row.into())))
+        })
+    }
 }

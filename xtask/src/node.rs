@@ -4,12 +4,16 @@ use std::process::Command;
 
 use crate::sh;
 
-/// The folder of the OpenID provider, with the exact versions of its packages.
-const PROVIDER: &str = "tests/oidc";
+/// The folders with the exact versions of packages: an OpenID provider, and what tests the web page.
+const FOLDERS: [&str; 2] = ["tests/oidc", "tests/web"];
 
 /// Installs them where the versions are not there yet.
 pub(crate) fn install() -> anyhow::Result<()> {
-    let folder = sh::root().join(PROVIDER);
+    FOLDERS.into_iter().try_for_each(install_in)
+}
+
+fn install_in(folder: &str) -> anyhow::Result<()> {
+    let folder = sh::root().join(folder);
     let wanted = std::fs::read(folder.join("package-lock.json"))?;
     // Written at the end, so that an installation that was interrupted is done again.
     let done = folder.join("node_modules/.prominence-lock.json");
@@ -21,7 +25,7 @@ pub(crate) fn install() -> anyhow::Result<()> {
     }
     let mut npm = Command::new("npm");
     sh::run(
-        npm.args(["ci", "--no-audit", "--no-fund"])
+        npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"])
             .current_dir(&folder),
     )?;
     std::fs::write(&done, wanted)?;

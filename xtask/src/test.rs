@@ -41,6 +41,8 @@ const NEEDED: &[(&str, &[&str])] = &[
     // HTTP clients that have to see why a request is refused.
     ("wget", &["wget"]),
     ("node", &["nodejs"]),
+    // The web page is looked at.
+    ("chromium", &["chromium"]),
     ("go", &["golang-go"]),
     ("javac", &["default-jdk-headless"]),
 ];

@@ -1,5 +1,6 @@
 //! JSON bodies. Instants are RFC 3339 in UTC; what does not apply is left out.
 
+mod about;
 mod batch;
 mod claim;
 mod object;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::time::rfc3339;
 
+pub use about::{About, AboutLimits, OneTimeCode, SignIn, SignedIn};
 pub use batch::{
     Batch, BatchCondition, BatchDone, BatchOperation, BatchResult, BatchTtl, MAX_BATCH_BYTES,
 };

@@ -17,8 +17,8 @@ pub mod switch;
 pub mod time;
 
 pub use body::{
-    Added, Batch, BatchCondition, BatchDone, BatchOperation, BatchResult, BatchTtl, Cause, Changed,
-    Counted, Deleted, Described, Detail, Listed, Object, Released, Renewed, Reset, Set, Text,
-    Usage, UsageLimits, WhoAmI,
+    About, AboutLimits, Added, Batch, BatchCondition, BatchDone, BatchOperation, BatchResult,
+    BatchTtl, Cause, Changed, Counted, Deleted, Described, Detail, Listed, Object, OneTimeCode,
+    Released, Renewed, Reset, Set, SignIn, SignedIn, Text, Usage, UsageLimits, WhoAmI,
 };
 pub use error::{ErrorBody, ErrorCode};

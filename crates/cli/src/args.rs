@@ -3,6 +3,7 @@
 #[cfg(feature = "server")]
 pub(crate) mod admin;
 pub(crate) mod config;
+pub(crate) mod demo;
 pub(crate) mod help;
 pub(crate) mod kv;
 pub(crate) mod mistake;
@@ -93,6 +94,9 @@ pub(crate) enum Command {
     /// Run a command as a job would run, with a fresh token.
     #[cfg(feature = "server")]
     Exec(Exec),
+
+    /// Store example data that arrives as that of jobs does.
+    Demo(demo::Demo),
 
     /// Run the server.
     #[cfg(feature = "server")]

@@ -11,6 +11,7 @@ mod claims;
 pub(crate) mod complete;
 mod completions;
 mod delete;
+mod demo;
 mod duplicate;
 #[cfg(feature = "server")]
 mod exec;
@@ -84,6 +85,7 @@ pub(crate) fn run(arguments: Arguments, output: &mut Output) -> Result<(), Failu
             #[cfg(feature = "server")]
             TokenCommand::Create(options) => token_create::run(options, output),
         },
+        Command::Demo(options) => demo::run(&options, &config::client(&connection)?, output),
         #[cfg(feature = "server")]
         Command::Exec(options) => exec::run(options, &connection),
         #[cfg(feature = "server")]

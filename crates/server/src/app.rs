@@ -7,6 +7,7 @@ use prominence_core::{Gate, Quota};
 
 use crate::identity::cache::CachingVerifier;
 use crate::identity::issuer::Issuers;
+use crate::identity::one_time::OneTimeSignIn;
 use crate::identity::rate::RateLimit;
 use crate::identity::token::Verifier;
 use crate::metrics::Metrics;
@@ -31,6 +32,7 @@ pub struct Inner {
     pub(crate) long_polls: LongPolls,
     pub(crate) claim_queues: ClaimQueues,
     pub(crate) barriers: Barriers,
+    pub(crate) one_time: OneTimeSignIn,
     pub(crate) rate: Option<RateLimit>,
     pub(crate) metrics: Metrics,
 }
@@ -88,9 +90,16 @@ impl App {
             bounds,
             claim_queues: ClaimQueues::default(),
             barriers: Barriers::new(),
+            one_time: OneTimeSignIn::default(),
             rate: RateLimit::new(bounds.requests_per_second),
             metrics: Metrics::new(),
         }))
+    }
+
+    /// Offers a token to the page, for one minute and once; answers the code that the page exchanges for it.
+    #[must_use]
+    pub fn offer_sign_in(&self, token: String) -> Option<String> {
+        self.one_time.offer(token, self.clock.now()).ok()
     }
 
     /// The number of long polls.

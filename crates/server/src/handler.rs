@@ -9,6 +9,7 @@ mod compression;
 pub(crate) mod delete;
 pub(crate) mod kv;
 mod list;
+pub(crate) mod page;
 pub(crate) mod responses;
 pub(crate) mod service;
 mod waiting_read;

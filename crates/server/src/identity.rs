@@ -3,5 +3,6 @@
 pub(crate) mod auth;
 pub(crate) mod cache;
 pub mod issuer;
+pub(crate) mod one_time;
 pub(crate) mod rate;
 pub mod token;

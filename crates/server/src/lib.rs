@@ -37,6 +37,7 @@ mod wait;
 pub use app::{App, Bounds};
 pub use http::fast_path::Service;
 pub use http::openapi::document;
+pub use http::router::Page;
 pub use identity::{issuer, token};
 pub use net::listener::{Limits, run};
 pub use net::tls::Tls;

@@ -1,5 +1,6 @@
 //! Opens the engine, binds, listens, and stops in good order.
 
+use std::fmt;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::num::NonZero;
@@ -18,7 +19,7 @@ use crate::app::App;
 use crate::engine::Engine;
 pub use crate::engine::EngineError;
 use crate::http::fast_path::Service;
-use crate::http::router;
+use crate::http::router::{self, Page};
 use crate::identity::issuer::{IssuerError, Issuers};
 use crate::identity::token::{self, Secret, SecretError, SecretSource, Verifier};
 use crate::net::descriptors;
@@ -49,6 +50,30 @@ pub struct Started {
     pub secret: Secret,
     /// The secret's file, if it was made by this start.
     pub made_secret: Option<PathBuf>,
+    /// The page, if browsers of this machine alone can reach it.
+    pub page: Option<PageHere>,
+}
+
+/// The page of a server that only this machine can reach.
+#[derive(Clone)]
+pub struct PageHere {
+    origin: String,
+    app: App,
+}
+
+impl PageHere {
+    /// The address at which a browser is signed in with this token, for one minute and once.
+    #[must_use]
+    pub fn signed_in(&self, token: String) -> Option<String> {
+        let code = self.app.offer_sign_in(token)?;
+        Some(format!("{}/#sign-in={code}", self.origin))
+    }
+}
+
+impl fmt::Debug for PageHere {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("PageHere").field(&self.origin).finish()
+    }
 }
 
 /// Why the server can't start or go on.
@@ -187,9 +212,15 @@ async fn run(mut config: Config, announce: impl FnOnce(&Started)) -> Result<(), 
     app.metrics.add_engine(engine.operations());
     let administration = engine.administration(&config.data_dir).map(tokio::spawn);
     let monitoring = monitors.map(|listener| tokio::spawn(watch_over(listener, app.clone())));
+    let is_here = address.ip().to_canonical().is_loopback();
+    let page = (is_here && config.page == Page::Served).then(|| PageHere {
+        origin: format!("{scheme}://{}", reachable(address)),
+        app: app.clone(),
+    });
     announce(&Started {
         address,
         url,
+        page,
         data_dir: config.data_dir.clone(),
         secret,
         made_secret,
@@ -209,7 +240,14 @@ async fn run(mut config: Config, announce: impl FnOnce(&Started)) -> Result<(), 
             administration.abort();
         }
     };
-    listener::run(listener, Service::new(app), tls, config.limits, stop).await;
+    listener::run(
+        listener,
+        Service::with_page(app, config.page),
+        tls,
+        config.limits,
+        stop,
+    )
+    .await;
 
     upkeep.abort();
     if let Some(monitoring) = monitoring {

@@ -145,6 +145,11 @@ pub struct Settings {
           value_parser = parse_switch)]
     pub insecure: Option<bool>,
 
+    /// Leave out the web page at /.
+    #[arg(long, env = "PROMINENCE_SERVE_NO_WEB", num_args = 0..=1, default_missing_value = "true", require_equals = true,
+          value_parser = parse_switch)]
+    pub no_web: Option<bool>,
+
     /// Largest value [default: 16KiB; at most 1MiB].
     #[arg(long, value_name = "SIZE", env = "PROMINENCE_SERVE_VALUE_LIMIT",
           allow_negative_numbers = true, value_parser = parse::size)]

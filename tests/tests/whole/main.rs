@@ -22,6 +22,7 @@ mod migrate;
 mod newcomer;
 mod openapi;
 mod outage;
+mod page;
 mod privacy;
 mod proxies;
 mod pypi;

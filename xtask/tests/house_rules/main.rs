@@ -9,6 +9,7 @@
 
 mod names;
 mod offers;
+mod page;
 mod rooms;
 
 use std::path::{Path, PathBuf};

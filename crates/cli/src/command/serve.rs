@@ -124,6 +124,12 @@ fn announce_trial(started: &Started, token: &NewToken, output: &mut Output) -> i
          {}; Ctrl-C ends the server",
         started.data_dir.display()
     ));
+    let page = started.page.as_ref();
+    if let Some(address) = page.and_then(|page| page.signed_in(token)) {
+        output::say(format_args!(
+            "or open {address} in a browser within a minute; prominence demo stores example data to look at"
+        ));
+    }
     Ok(())
 }
 

@@ -39,6 +39,55 @@ fn a_trial_prints_two_lines_that_a_shell_can_take() {
 }
 
 #[test]
+fn a_trial_says_where_the_page_is_and_signs_in_there() {
+    let home = tempfile::tempdir().unwrap();
+    let mut serve = clean(PROGRAM, home.path());
+    serve.args(["serve", "--dev", "--listen", "127.0.0.1:0"]);
+    let mut server = serve
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let said = BufReader::new(server.stderr.take().unwrap());
+    let mut words = said
+        .lines()
+        .map(Result::unwrap)
+        .flat_map(|line| line.split(' ').map(str::to_owned).collect::<Vec<_>>());
+    let address = words.find(|word| word.contains("/#sign-in=")).unwrap();
+    let (origin, code) = address.split_once("/#sign-in=").unwrap();
+    let body = format!("{{\"code\": \"{code}\"}}");
+    let redeem = || {
+        let mut curl = Command::new("curl");
+        curl.args([
+            "-s",
+            "--data",
+            &body,
+            &format!("{origin}/prominence/v1/login/once"),
+        ]);
+        run(&mut curl).text()
+    };
+    assert!(redeem().starts_with("{\"access_token\":\"ey"));
+    assert!(redeem().contains("used already"));
+    server.kill().unwrap();
+    server.wait().unwrap();
+}
+
+#[test]
+fn example_data_arrives_and_a_worker_is_lost() {
+    let server = Server::start();
+    let alice = server.user("alice");
+    alice.run(&["demo", "/try/", "--for", "3s"]).text();
+    let count = |prefix: &str| alice.kv(&["list", "--count", prefix]).text();
+    assert_eq!(count("/try/sweep/in/"), "300\n");
+    assert_eq!(count("/try/sweep/out/"), "300\n");
+    assert_eq!(alice.kv(&["get", "/try/done"]).text(), "300");
+    let left: u32 = count("/try/queue/").trim().parse().unwrap();
+    assert!((1..24).contains(&left), "{left}");
+    let claims = alice.kv(&["claims", "/try/queue/"]).text();
+    assert_eq!(claims.lines().count(), 1, "{claims}");
+}
+
+#[test]
 fn settings_that_make_no_sense_are_2_and_a_folder_in_use_is_1() {
     let complaint = alone(&["serve", "--listen", "0.0.0.0:0"]).complaint(2);
     assert!(complaint.contains("--insecure"), "{complaint}");

@@ -25,6 +25,7 @@ pub(crate) struct OfDeletion;
 pub(crate) struct OfNamespaceDeletion;
 pub(crate) struct OfAccount;
 pub(crate) struct OfService;
+pub(crate) struct OfLogin;
 
 macro_rules! group {
     ($name:ident: $($statuses:expr),+) => {
@@ -47,6 +48,7 @@ group!(OfDeletion: ANY, WITH_TOKEN, [412]);
 group!(OfNamespaceDeletion: ANY, WITH_TOKEN);
 group!(OfAccount: ANY, WITH_TOKEN);
 group!(OfService: ANY);
+group!(OfLogin: ANY, [404, 408, 413]);
 
 /// One status, with the body of every error and the headers that go with it.
 fn error(status: u16) -> (String, RefOr<Response>) {

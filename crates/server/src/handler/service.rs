@@ -1,26 +1,47 @@
-//! The service itself and the caller: the page at `/`, health, metrics, `whoami`.
+//! The service itself and the caller: what is at `/` without the web page, `about`, health, metrics, `whoami`.
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::header;
+use axum::http::{HeaderMap, Uri, header};
 use axum::response::{Html, IntoResponse};
-use prominence_api::WhoAmI;
 use prominence_api::time::rfc3339;
+use prominence_api::{About, AboutLimits, SignIn, WhoAmI};
 
 use super::call::Call;
 use super::responses;
 use crate::app::App;
 use crate::failure::Failure;
 use crate::request::conditional;
-use crate::request::kinds::Account;
+use crate::request::kinds::{AboutServer, Account};
 
-/// The page at the bare address, for browsers.
-pub(crate) async fn index() -> impl IntoResponse {
-    let policy = "default-src 'none'; style-src 'unsafe-inline'";
-    (
-        [(header::CONTENT_SECURITY_POLICY, policy)],
-        Html(include_str!("service.html")),
-    )
+/// The document at the bare address of a server without the web page.
+pub(crate) async fn index() -> Html<&'static str> {
+    Html(include_str!("service.html"))
+}
+
+/// Describes the server to a client without a token.
+#[utoipa::path(get, path = "/prominence/v1/about", tag = "account",
+    responses(
+        (status = 200, description = "the version, the ways to sign in, and limits", body = About),
+        responses::OfService,
+    ))]
+pub(crate) async fn about(
+    State(app): State<App>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Json<About>, Failure> {
+    let AboutServer::DescribeServer(_) = AboutServer::parse(uri.query().unwrap_or_default())?;
+    conditional::refuse_all(
+        &headers,
+        "does not go with /about, whose answer has no ETag",
+    )?;
+    Ok(Json(About {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        sign_in: vec![SignIn::Token],
+        limits: AboutLimits {
+            value_bytes: app.bounds.value_bytes as u64,
+        },
+    }))
 }
 
 /// The metrics, in the text format of Prometheus. They name no user and no key, but tell when somebody writes, so

@@ -24,7 +24,7 @@ use tower_service::Service as _;
 use super::exchange::{Answering, Exchange, Framing, Returned};
 use super::framing;
 use super::middleware::{self, InFlight};
-use super::router::router;
+use super::router::{Page, router};
 use crate::app::App;
 use crate::handler::kv;
 use crate::handler::write::SetRequest;
@@ -48,7 +48,13 @@ impl Service {
     /// The service with this state.
     #[must_use]
     pub fn new(app: App) -> Self {
-        let router = router(app.clone());
+        Self::with_page(app, Page::Served)
+    }
+
+    /// The service with this state, with the web page or without it.
+    #[must_use]
+    pub fn with_page(app: App, page: Page) -> Self {
+        let router = router(app.clone(), page);
         Self { app, router }
     }
 

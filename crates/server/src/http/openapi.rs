@@ -7,6 +7,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{RefOr, Required};
 use utoipa::{Modify, OpenApi};
 
+use crate::handler::page::sign_in;
 use crate::handler::{batch, delete, kv, responses, service, write};
 
 #[derive(OpenApi)]
@@ -24,7 +25,9 @@ use crate::handler::{batch, delete, kv, responses, service, write};
         write::put,
         delete::delete_key,
         delete::delete_namespace,
+        service::about,
         service::whoami,
+        sign_in::once,
         service::healthz,
         service::metrics,
         service::readyz,

@@ -208,6 +208,16 @@ kind! {
     DescribeCaller, other, "/whoami" {}
 }
 
+kind! {
+    /// Describes the server.
+    DescribeServer, other, "/about" {}
+}
+
+kind! {
+    /// Exchanges a code for a token.
+    RedeemCode, other, "/login/once" {}
+}
+
 route! {
     /// `GET /kv/KEY`
     ReadKey { Watch, Count, List, ReadValue }, documented::read_headers()
@@ -248,8 +258,18 @@ route! {
     Account { DescribeCaller }, []
 }
 
+route! {
+    /// `GET /about`
+    AboutServer { DescribeServer }, []
+}
+
+route! {
+    /// `POST /login/once`
+    LoginOnce { RedeemCode }, []
+}
+
 /// The parameters of every route.
-const ROUTES: [&[&[&str]]; 8] = [
+const ROUTES: [&[&[&str]]; 10] = [
     ReadKey::NAMES,
     ReadNamespace::NAMES,
     PostKey::NAMES,
@@ -258,6 +278,8 @@ const ROUTES: [&[&[&str]]; 8] = [
     DeleteKey::NAMES,
     DeleteNamespace::NAMES,
     Account::NAMES,
+    AboutServer::NAMES,
+    LoginOnce::NAMES,
 ];
 
 /// True if any route has a parameter of this name.

@@ -19,6 +19,7 @@ use super::issuer::{self, IssuerSettings};
 use super::memory::MemoryShares;
 use super::{Settings, Span};
 use crate::app::Bounds;
+use crate::http::router::Page;
 use crate::identity::issuer::IssuerConfig;
 use crate::identity::token::{SecretSource, TokenLimits};
 use crate::net::listener::Limits;
@@ -63,6 +64,8 @@ pub struct Config {
     pub retention: Retention,
     /// Where the data is kept.
     pub engine: EngineConfig,
+    /// Whether the web page is served.
+    pub page: Page,
     /// Whether this is a trial: a token is printed.
     pub dev: bool,
 }
@@ -300,6 +303,10 @@ impl Settings {
             },
             retention,
             engine,
+            page: match self.no_web.unwrap_or(false) {
+                true => Page::LeftOut,
+                false => Page::Served,
+            },
             dev: self.dev,
         })
     }

@@ -13,7 +13,7 @@ use prominence_engines::embedded::{EmbeddedStore, Options};
 use prominence_server::issuer::{IssuerConfig, Issuers};
 use prominence_server::token::{NewToken, Secret, TokenLimits, Verifier, mint};
 use prominence_server::{
-    App, Bounds, Limits, LongPollLimits, Proxies, Service, Tls, run, wall_time,
+    App, Bounds, Limits, LongPollLimits, Page, Proxies, Service, Tls, run, wall_time,
 };
 use serde_json::Value;
 use tokio::runtime::Runtime;
@@ -50,6 +50,8 @@ pub(crate) struct Setup {
     pub(crate) retention: Retention,
     /// Instead of the embedded engine.
     pub(crate) store: Option<Arc<dyn Store>>,
+    /// Whether the web page is served.
+    pub(crate) page: Page,
 }
 
 impl Default for Setup {
@@ -81,6 +83,7 @@ impl Default for Setup {
             issuers: Vec::new(),
             retention: Retention::default(),
             store: None,
+            page: Page::Served,
         }
     }
 }
@@ -92,6 +95,13 @@ pub(crate) fn secret() -> Secret {
 impl Server {
     pub(crate) fn start() -> Self {
         Self::with(Setup::default())
+    }
+
+    pub(crate) fn without_page() -> Self {
+        Self::with(Setup {
+            page: Page::LeftOut,
+            ..Setup::default()
+        })
     }
 
     pub(crate) fn with(setup: Setup) -> Self {
@@ -119,7 +129,7 @@ impl Server {
         let accepted = (verifier, issuers);
         let app = App::with_issuers(Gate::new(store), accepted, clock.clone(), setup.bounds);
 
-        let front = Service::new(app.clone());
+        let front = Service::with_page(app.clone(), setup.page);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
@@ -220,6 +230,11 @@ impl Server {
             address: self.address,
             token: None,
         }
+    }
+
+    /// Offers a token to the page, and answers the code for it.
+    pub(crate) fn offer_sign_in(&self, token: &str) -> String {
+        self.app.offer_sign_in(token.to_owned()).unwrap()
     }
 
     /// The server's time in seconds.

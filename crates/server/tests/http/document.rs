@@ -25,7 +25,12 @@ fn the_document_is_openapi_3_1_and_names_every_route() {
         methods("/prominence/v1/kv"),
         ["delete", "get", "head", "post"]
     );
-    for path in ["/prominence/v1/whoami", "/healthz", "/readyz"] {
+    for path in [
+        "/prominence/v1/about",
+        "/prominence/v1/whoami",
+        "/healthz",
+        "/readyz",
+    ] {
         assert_eq!(methods(path), ["get", "head"]);
     }
 }
@@ -105,14 +110,6 @@ fn metrics_count_requests_and_tell_nothing_about_users() {
         !text.contains("alice") && !text.contains("bob") && !text.contains("secret"),
         "{text}"
     );
-}
-
-#[test]
-fn the_bare_address_leads_a_browser_on() {
-    let server = Server::start();
-    let page = server.anonymous().get("//");
-    assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
-    assert!(page.text().contains("href=\"/docs/\""));
 }
 
 #[test]

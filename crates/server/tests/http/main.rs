@@ -25,6 +25,7 @@ mod issuers;
 mod keys;
 mod listing;
 mod long_poll;
+mod page;
 mod provider;
 mod scopes;
 mod stalled;

@@ -1,4 +1,4 @@
-//! Deleting one key, or all that begin with a prefix.
+//! Deletions of one key, or of all keys with a prefix.
 
 use prominence_api::name::parameter;
 use prominence_api::{Deleted, path};
@@ -11,8 +11,8 @@ use crate::retry::Repeat;
 use crate::write::if_match;
 
 impl Client {
-    /// Deletes a key and says how many there were: 1 or 0. A deletion that had to be repeated may
-    /// answer 0 although its first try found the key.
+    /// Deletes a key, and returns the number of deleted keys: 1 or 0. A deletion that was repeated may return 0
+    /// although its first try found the key.
     ///
     /// # Errors
     /// See [`Error`].
@@ -20,10 +20,10 @@ impl Client {
         self.remove(removal(path::of_key(key), Repeat::Safe))
     }
 
-    /// Deletes a key where it still has this revision.
+    /// Deletes a key if it has this revision.
     ///
     /// # Errors
-    /// [`Error::PreconditionFailed`] where it has not; see [`Error`] for the others.
+    /// [`Error::PreconditionFailed`] if it has another one; see [`Error`] for the others.
     pub fn delete_revision(&self, key: &Key, revision: Revision) -> Result<u64, Error> {
         self.remove(Request {
             headers: vec![if_match(revision)],
@@ -31,7 +31,7 @@ impl Client {
         })
     }
 
-    /// Deletes every key that begins with a prefix, all at once, and says how many there were.
+    /// Deletes all keys with a prefix at once, and returns their number.
     ///
     /// # Errors
     /// See [`Error`].

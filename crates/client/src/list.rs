@@ -1,7 +1,7 @@
 //! Listing keys, page by page.
 //!
-//! Each page is one complete JSON array, so that an answer that broke off can't be mistaken for a
-//! shorter listing, and one page is all that is ever held in memory.
+//! Each page is a complete JSON array, so an answer that was cut off can't look like a shorter listing, and only one
+//! page is in memory.
 
 use std::fmt::Write as _;
 use std::num::NonZero;
@@ -17,8 +17,8 @@ use crate::error::{Error, Fate};
 use crate::reply::{MAX_SMALL, Reply};
 use crate::request::{Client, Request};
 
-/// Bytes of a page. The server ends one at about 8 MiB of keys and values, and JSON writes a
-/// control character in six bytes.
+/// The largest answer with a page. The server ends a page at about 8 MiB of keys and values, and JSON writes a control
+/// character in six bytes.
 const MAX_PAGE_ANSWER: u64 = 64 << 20;
 
 /// The options of a listing.
@@ -28,9 +28,9 @@ pub struct ListOptions {
     pub levels: Levels,
     /// The part of each entry.
     pub show: Show,
-    /// At most so many keys and folders; all of them where there is no limit.
+    /// The largest number of keys and folders; `None` for all of them.
     pub limit: Option<u64>,
-    /// Only what comes after this key or folder.
+    /// Only keys and folders that come after this one.
     pub after: Option<Prefix>,
     /// Byte order, or its reverse.
     pub order: Order,
@@ -41,7 +41,7 @@ pub struct ListOptions {
 pub enum Levels {
     /// Every key.
     All,
-    /// One level; deeper keys fold into one entry that ends in `/`.
+    /// One level, with one entry that ends in `/` for all deeper keys of a folder.
     One,
     /// The same with the number of keys in each folder, counted up to this number. With
     /// [`Show::Details`] and [`Show::Entries`]; 10,000 is the largest number.
@@ -61,7 +61,7 @@ pub enum Show {
     Entries,
 }
 
-/// The keys of a listing in their order, fetched as they are wanted. Ends after the first error.
+/// The keys of a listing in their order, fetched page by page. Ends after the first error.
 #[derive(Debug)]
 pub struct Items<'a> {
     client: &'a Client,
@@ -72,7 +72,8 @@ pub struct Items<'a> {
     pages: Pages,
 }
 
-/// Of which revisions the pages of a listing were, to tell what a watch repeats.
+/// The revisions of the pages of a listing, by which a reader recognizes events of a watch that the listing already
+/// shows.
 #[derive(Clone, Debug, Default)]
 pub struct Pages {
     order: Order,
@@ -82,7 +83,7 @@ pub struct Pages {
 }
 
 impl Client {
-    /// The keys that begin with a prefix. Each key that exists throughout comes exactly once.
+    /// The keys that begin with a prefix. Each key that exists during the whole listing is returned exactly once.
     pub fn list(&self, prefix: &Prefix, options: ListOptions) -> Items<'_> {
         Items {
             client: self,
@@ -102,8 +103,8 @@ impl Client {
         self.count_at(prefix).map(|(count, _)| count)
     }
 
-    /// The same with the revision of the snapshot that was counted; an earlier server doesn't say.
-    /// A watch from there is told of every change that is not counted, and of no other.
+    /// The same, with the revision of the counted snapshot; `None` from an earlier server. A watch after this revision
+    /// has every change that is not counted, and no other.
     ///
     /// # Errors
     /// See [`Error`].
@@ -145,8 +146,7 @@ impl Default for ListOptions {
 }
 
 impl Items<'_> {
-    /// The pages that were fetched. A watch continues the listing without a gap after
-    /// [`Pages::first`].
+    /// The fetched pages. A watch after [`Pages::first`] continues the listing without a gap.
     #[must_use]
     pub fn pages(&self) -> &Pages {
         &self.pages
@@ -163,7 +163,7 @@ impl Items<'_> {
                 next_page(link).ok_or_else(|| odd(format!("its next page is unclear: {link}")))?,
             ),
         };
-        // Going on where this page began would never end.
+        // A page that begins where this one did would repeat forever.
         if next.is_some() && !self.lies_ahead(next.as_ref()) {
             return Err(odd("its next page does not lie ahead".to_owned()));
         }
@@ -171,7 +171,7 @@ impl Items<'_> {
         self.pages.add(next.as_ref(), revision(&reply));
         self.more = next.is_some();
         if let Some(limit) = &mut self.options.limit {
-            // A page has no more than was asked for.
+            // A page has no more items than requested.
             *limit = limit.saturating_sub(page.len() as u64);
             self.more &= *limit > 0;
         }
@@ -231,7 +231,7 @@ impl Items<'_> {
 }
 
 impl Pages {
-    /// The revision of the first page; `None` before it is fetched, and of an earlier server.
+    /// The revision of the first page; `None` before it is fetched, and from an earlier server.
     #[must_use]
     pub fn first(&self) -> Option<Revision> {
         self.ended
@@ -240,8 +240,8 @@ impl Pages {
             .or(self.last)
     }
 
-    /// True if the listing already showed what a change of this revision did to this key: it did
-    /// where the page on which the key stands, or would stand, is of that revision or a later one.
+    /// True if the listing already shows the effect of a change with this revision on this key, that is if the page of
+    /// the key has this revision or a later one.
     #[must_use]
     pub fn show(&self, key: &str, revision: Revision) -> bool {
         let at = self.ended.partition_point(|(last, _)| match self.order {
@@ -261,7 +261,7 @@ impl Pages {
     }
 }
 
-/// The revision that an answer is of.
+/// The revision of an answer.
 fn revision(reply: &Reply) -> Option<Revision> {
     reply
         .header(name::REVISION)?
@@ -289,8 +289,8 @@ impl Iterator for Items<'_> {
     }
 }
 
-/// The start of the next page: the `after` of `<…>; rel="next"` (RFC 8288). The rest of the link
-/// is what was asked for already, and may name the server as only a proxy in front knows it.
+/// The start of the next page: the `after` of `<…>; rel="next"` (RFC 8288). The rest of the link repeats the request,
+/// and may have an address that only a proxy can reach.
 fn next_page(link: &str) -> Option<Prefix> {
     let target = link.split_once('<')?.1.split_once('>')?.0;
     let (_, query) = target.split_once('?')?;
@@ -328,7 +328,7 @@ mod tests {
                 .as_deref(),
             Some("/a/é &b")
         );
-        // A reference relative to the page, as the server sends it, and one that a proxy rewrote.
+        // A reference relative to the page, as the server sends it, and one that a proxy has rewritten.
         assert_eq!(
             next("<?list&limit=2&after=/a>; rel=\"next\"").as_deref(),
             Some("/a")

@@ -1,7 +1,7 @@
-//! Waiting for a key, or for a number of keys.
+//! Waits for a key, or for a number of keys.
 //!
-//! A wait is made of several requests, none of which is held for longer than proxies let through. One
-//! that breaks off, because the server is restarted, say, is sent again until the time is over.
+//! A wait consists of several requests, none of which is held for longer than proxies allow. A request that fails, for
+//! example because the server is restarted, is repeated until the time is over.
 
 use std::time::Duration;
 
@@ -17,28 +17,28 @@ use crate::read::Entry;
 use crate::reply::MAX_SMALL;
 use crate::request::{Client, Request};
 
-/// The event that a read waits for.
+/// The event for which a read waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Until {
-    /// That the key exists.
+    /// The key exists.
     Exists,
-    /// That the key has another revision, or is gone.
+    /// The key has another revision, or does not exist.
     Differs(Revision),
 }
 
 /// The result of a read that waited.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Awaited {
-    /// The key, as it was waited for.
+    /// The awaited entry.
     Entry(Entry),
-    /// No such key: it has been deleted or, where it was to appear, it has not in time.
+    /// The key does not exist: it was deleted, or it was not created in time.
     Absent,
-    /// The key still has the revision that was known.
+    /// The key still has the known revision.
     Unchanged,
 }
 
 impl Client {
-    /// The value of a key once it exists or differs, or how it is when the time is over.
+    /// The value of a key as soon as it exists or differs, or its state when the time is over.
     ///
     /// # Errors
     /// See [`Error`].
@@ -72,8 +72,7 @@ impl Client {
         })
     }
 
-    /// The number of keys that a listing of the prefix shows, once there are so many or when the time is
-    /// over.
+    /// The number of keys that a listing of the prefix shows, as soon as it is large enough or when the time is over.
     ///
     /// # Errors
     /// See [`Error`].
@@ -102,7 +101,7 @@ impl Client {
     }
 }
 
-/// Adds how long the server may hold the request; without a turn it answers at once.
+/// Adds the time for which the server may hold the request; with `None` it answers at once.
 pub(crate) fn with_wait(target: String, separator: char, turn: Option<Duration>) -> String {
     match turn {
         Some(turn) => format!("{target}{separator}{}={}", parameter::WAIT, turn.as_secs()),

@@ -1,4 +1,4 @@
-//! Commits: the changes that a caller asks for, and their outcomes.
+//! Commits: the operations that a caller requests, and their outcomes.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -11,19 +11,19 @@ use crate::time::Timestamp;
 use crate::value::Value;
 use crate::write_id::WriteId;
 
-/// Conditions and operations that happen all together or not at all.
+/// Conditions and operations that are executed all together or not at all.
 ///
-/// Every condition and every operation sees the state before the commit. No key stands in two
-/// operations, and an operation on a prefix stands alone, so their order doesn't matter.
+/// Every condition and every operation sees the state before the commit. No key is in two operations, and an operation
+/// on a prefix is the only one, so their order doesn't matter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Commit {
     conditions: Vec<Condition>,
     operations: Vec<Operation>,
-    /// Only with one set that stands alone and has a condition.
+    /// Only with a single operation, a set, and at least one condition.
     write_id: Option<WriteId>,
 }
 
-/// A condition on one key, which has to hold for a commit to be done.
+/// A condition on one key, which has to hold for a commit to be executed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Condition {
     /// The key.
@@ -39,16 +39,16 @@ pub enum Precondition {
     Absent,
     /// It exists.
     Present,
-    /// It exists and the last commit that touched it is this one.
+    /// It exists, and the last commit that wrote it is this one.
     Revision(Revision),
-    /// It exists and its value is exactly this.
+    /// It exists, and its value is equal to this one.
     Value(Value),
 }
 
 /// One change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Operation {
-    /// Stores a value; creates or replaces. Clears a claim.
+    /// Stores a value; creates or replaces the entry. Ends a claim.
     Set {
         /// The key.
         key: Key,
@@ -57,14 +57,14 @@ pub enum Operation {
         /// The lifetime.
         lifetime: Lifetime,
     },
-    /// Adds to a decimal integer; an absent key counts as 0. The lifetime is kept, a claim cleared.
+    /// Adds to a decimal integer; an absent key counts as 0. The lifetime is kept, and a claim is ended.
     Add {
         /// The key.
         key: Key,
         /// The number to add.
         by: i64,
     },
-    /// Removes one key; an absent one is no error.
+    /// Removes one key; no error if it is absent.
     Delete {
         /// The key.
         key: Key,
@@ -76,15 +76,14 @@ pub enum Operation {
         /// The number of keys that have to be there for any to be removed; `None` for any number.
         if_count: Option<u64>,
     },
-    /// Claims the first key that the prefix shows and that nobody holds a live claim on.
+    /// Claims the first key that a listing of the prefix shows and that has no live claim.
     Claim {
         /// The prefix.
         prefix: Prefix,
         /// The duration of the claim.
         hold: Duration,
     },
-    /// Makes a live claim last this long from now on. A claim that has run out, or a key that is
-    /// gone, is a failed precondition.
+    /// Sets the end of a live claim to this time from now. An expired claim or an absent key is a failed precondition.
     Renew {
         /// The key.
         key: Key,
@@ -101,18 +100,18 @@ pub enum Operation {
 /// The lifetime of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lifetime {
-    /// Until it is deleted.
+    /// Until the entry is deleted.
     Permanent,
-    /// This long after the commit.
+    /// For this time after the commit.
     For(Duration),
-    /// Until this instant.
+    /// Until this time.
     Until(Timestamp),
 }
 
 /// The result of a commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Committed {
-    /// The commit's revision; where nothing changed, the latest one of the namespace.
+    /// The commit's revision; if nothing changed, the latest one of the namespace.
     pub revision: Revision,
     /// One outcome for each operation, in their order.
     pub outcomes: Vec<Outcome>,
@@ -130,31 +129,31 @@ pub enum Outcome {
     AlreadySet {
         /// True if that commit demanded that the key did not exist.
         created: bool,
-        /// The entry's revision, which is later than that commit's where it was claimed since.
+        /// The entry's revision. It is greater than the commit's if the entry has been claimed since.
         revision: Revision,
     },
     /// The sum.
     Added(i64),
-    /// The number of keys that were removed.
+    /// The number of removed keys.
     Deleted(u64),
-    /// The key that is now claimed.
+    /// The key that is now claimed, and its entry.
     Claimed(Key, Entry),
-    /// There is nothing to take: until this instant, when the first of the claims under the
-    /// prefix runs out, or until somebody writes there.
+    /// No key under the prefix is free. One may become free at this time, when the first claim ends, or earlier when a
+    /// key is written.
     NoneFree {
-        /// `None` where nothing under the prefix is claimed.
+        /// `None` if no key under the prefix is claimed.
         until: Option<Timestamp>,
     },
-    /// The claim lasts until then.
+    /// The claim lasts until this time.
     Renewed(Timestamp),
-    /// Nobody holds the key any more.
+    /// The key is not claimed any more.
     Released,
 }
 
-/// Why conditions and operations do not make a commit.
+/// The reason why conditions and operations don't form a commit.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MalformedCommit {
-    /// No operation at all.
+    /// No operation.
     #[error("there is no operation; name at least one")]
     Empty,
     /// More operations than [`MAX_COMMIT_OPERATIONS`].
@@ -163,19 +162,19 @@ pub enum MalformedCommit {
     /// More conditions than [`MAX_COMMIT_OPERATIONS`].
     #[error("there are {0} conditions; the limit is {MAX_COMMIT_OPERATIONS}; name fewer")]
     TooManyConditions(usize),
-    /// A key in two operations.
+    /// The same key in two operations.
     #[error("the key {0} appears in more than one operation; keep one of them")]
     RepeatedKey(Key),
-    /// An operation on a prefix beside others.
+    /// An operation on a prefix together with others.
     #[error("an operation on a prefix must be the only one")]
     PrefixNotAlone,
-    /// A write id on anything but one set with a condition.
+    /// A write id on a commit other than one set with a condition.
     #[error("a write id belongs to a commit of one set and at least one condition")]
     WriteIdNotAllowed,
 }
 
 impl Commit {
-    /// Puts a commit together.
+    /// A commit of these conditions and operations.
     ///
     /// # Errors
     /// See [`MalformedCommit`].
@@ -208,7 +207,7 @@ impl Commit {
         })
     }
 
-    /// A commit of one operation, with no more than one condition.
+    /// A commit of one operation, with at most one condition.
     #[must_use]
     pub fn single(condition: Option<Condition>, operation: Operation) -> Self {
         Self {
@@ -218,13 +217,12 @@ impl Commit {
         }
     }
 
-    /// The same commit with an id by which a repetition is recognized: where the live entry of its
-    /// key was stored by a set with this id, it changes nothing and answers
-    /// [`Outcome::AlreadySet`], whether or not its conditions hold.
+    /// The same commit with an id, so that a repetition is recognized: if the live entry of its key was stored by a set
+    /// with this id, the commit changes nothing, and its outcome is [`Outcome::AlreadySet`], even if its conditions
+    /// don't hold.
     ///
-    /// Only a commit of one set with at least one condition may have one. A commit of several
-    /// operations would have to be recognized by all of its keys, of which others may have been
-    /// written since.
+    /// Only a commit of one set with at least one condition may have one. A commit of several operations would have to
+    /// be recognized by all of its keys, and some of these may have been written since.
     ///
     /// # Errors
     /// [`MalformedCommit::WriteIdNotAllowed`].
@@ -249,13 +247,13 @@ impl Commit {
         &self.operations
     }
 
-    /// The id of its one set, where it has one.
+    /// The id of its set, if it has one.
     #[must_use]
     pub fn write_id(&self) -> Option<&WriteId> {
         self.write_id.as_ref()
     }
 
-    /// Demands one thing more. Used by permits that allow creating but not replacing.
+    /// Adds a condition. Used by permits that allow creating but not replacing.
     pub(crate) fn demand(&mut self, condition: Condition) {
         self.conditions.push(condition);
     }
@@ -271,7 +269,7 @@ impl Operation {
         }
     }
 
-    /// The one key that it touches, or `None` where it names a prefix.
+    /// The key of the operation; `None` for an operation on a prefix.
     #[must_use]
     pub fn key(&self) -> Option<&Key> {
         match self {
@@ -284,7 +282,7 @@ impl Operation {
         }
     }
 
-    /// True if nothing is there afterwards that was not there before.
+    /// True if the operation can only remove keys.
     #[must_use]
     pub fn only_removes(&self) -> bool {
         matches!(self, Self::Delete { .. } | Self::DeletePrefix { .. })
@@ -292,7 +290,7 @@ impl Operation {
 }
 
 impl Lifetime {
-    /// The instant of expiry of an entry written at `now`.
+    /// The time at which an entry written at `now` expires.
     #[must_use]
     pub fn expires(self, now: Timestamp) -> Option<Timestamp> {
         match self {

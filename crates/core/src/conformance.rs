@@ -1,19 +1,15 @@
-//! The cases that every engine has to pass: the contract of [`Store`], executable.
+//! The conformance cases, which every engine has to pass: the contract of [`Store`], executable.
 //!
-//! An engine says how to make a [`Subject`] and calls [`conformance_suite!`](crate::conformance_suite),
-//! which turns each case into one named test. The list of cases stands there and nowhere else, so
-//! no engine can leave one out. What may differ between engines, such as the exact numbers of
-//! revisions or how much of the log is kept, is not asked for here.
+//! An engine has a function that makes a [`Subject`], and calls [`conformance_suite!`](crate::conformance_suite), which
+//! makes a named test of each case. The list of cases is only there, so no engine can leave one out. The cases don't
+//! test details that may differ between engines, such as the numbers of revisions and the extent of the log.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "a case says what went wrong by failing"
+    reason = "a case reports an error by a panic"
 )]
-#![allow(
-    missing_docs,
-    reason = "the name of a case is the sentence that it checks"
-)]
+#![allow(missing_docs, reason = "the name of a case describes what it checks")]
 
 pub mod changes;
 pub mod claims;
@@ -51,20 +47,20 @@ use crate::limits::Quota;
 use crate::store::Store;
 use crate::time::Timestamp;
 
-/// The start of a subject's clock: 2026-01-01T00:00:00Z.
+/// The time of a subject's clock at the start: 2026-01-01T00:00:00Z.
 pub const START: Timestamp = Timestamp::from_secs(1_767_225_600);
 
-/// The quota of the subjects of [`quota`]: small enough to be reached by hand.
+/// The quota of the subjects of [`quota`]: so small that a case can reach it.
 pub const SMALL: Quota = Quota {
     keys: 4,
     bytes: 100,
 };
 
-/// The time limit for one case, or one sequence of the model, after which it counts as stuck. Far above
-/// what the slowest engine needs on a busy machine.
+/// The time limit for one case, or for one sequence of the model, after which it counts as stuck. Far longer than the
+/// slowest engine needs on a busy machine.
 pub const DEADLINE: Duration = Duration::from_secs(60);
 
-/// One engine, empty, with a clock that the cases move.
+/// An empty engine, with a clock that the cases set.
 #[async_trait]
 pub trait Subject: Send + Sync {
     /// The engine.
@@ -73,22 +69,22 @@ pub trait Subject: Send + Sync {
     /// Its clock, which shows [`START`] at first.
     fn clock(&self) -> &ManualClock;
 
-    /// Removes what is due now, as the engine does by itself in time.
+    /// Removes the entries that have expired, as the engine does by itself at some time.
     async fn sweep(&self);
 }
 
-/// A piece of work that stands on its own.
+/// A task that runs by itself.
 pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// One subject and many who use it at once.
+/// One subject that many tasks use at the same time.
 pub struct Crowd {
     subject: Arc<dyn Subject>,
     spawn: fn(Task) -> Task,
 }
 
 impl Crowd {
-    /// A crowd around a subject. `spawn` starts a task and gives what waits for its end; core
-    /// itself knows no runtime.
+    /// A crowd with this subject. `spawn` starts a task, and returns a future that waits for its end, since core does
+    /// not depend on an async runtime.
     pub fn new(subject: impl Subject + 'static, spawn: fn(Task) -> Task) -> Self {
         Self {
             subject: Arc::new(subject),
@@ -96,12 +92,12 @@ impl Crowd {
         }
     }
 
-    /// The store that they use.
+    /// The subject that the tasks use.
     fn subject(&self) -> &dyn Subject {
         &*self.subject
     }
 
-    /// Starts a task, and gives what waits for its end.
+    /// Starts a task, and returns a future that waits for its end.
     fn start<F>(&self, task: impl FnOnce(Arc<dyn Subject>) -> F) -> Task
     where
         F: Future<Output = ()> + Send + 'static,
@@ -109,7 +105,7 @@ impl Crowd {
         (self.spawn)(Box::pin(task(Arc::clone(&self.subject))))
     }
 
-    /// Starts `tasks` tasks, numbered from 0, and gives what waits for all of them.
+    /// Starts `tasks` tasks, numbered from 0, and returns a future that waits for all of them.
     fn run<F>(&self, tasks: usize, task: impl Fn(usize, Arc<dyn Subject>) -> F) -> Task
     where
         F: Future<Output = ()> + Send + 'static,
@@ -125,7 +121,7 @@ impl Crowd {
     }
 }
 
-/// The result of a test's work, or a failure of the test if it was stuck or panicked.
+/// The result of a test, which fails if it was stuck or panicked.
 pub fn finish<T, E: Display>(outcome: Result<T, E>) -> T {
     match outcome {
         Ok(value) => value,
@@ -135,7 +131,7 @@ pub fn finish<T, E: Display>(outcome: Result<T, E>) -> T {
 
 #[cfg(test)]
 mod tests {
-    /// The files that hold cases.
+    /// The files with cases.
     const FILES: [&str; 16] = [
         include_str!("conformance/changes.rs"),
         include_str!("conformance/claims.rs"),

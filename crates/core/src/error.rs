@@ -1,4 +1,4 @@
-//! Why a store did not do what it was asked, in terms that a caller can act on.
+//! Errors of a store, in terms that a caller can act on.
 
 use std::time::Duration;
 
@@ -28,16 +28,16 @@ pub enum StoreError {
         /// The number of keys that begin with the prefix.
         found: u64,
     },
-    /// An addition to something that is no decimal integer in the signed 64-bit range, or whose
-    /// sum is none; nothing was changed.
+    /// An addition to a value that is not a decimal integer in the signed 64-bit range, or whose sum is outside it;
+    /// nothing was changed.
     #[error("{key}: {reason}")]
     NotANumber {
         /// The key.
         key: Key,
-        /// The fault.
+        /// A description of the error.
         reason: &'static str,
     },
-    /// The commit would leave the namespace with more than it may hold; nothing was changed.
+    /// The commit would exceed the quota of the namespace; nothing was changed.
     #[error("{keys} keys and {bytes} bytes would be stored; the limits are {} keys and {} bytes; delete \
              keys that are no longer needed, or have the server's operator raise the quota",
         .quota.keys, .quota.bytes)]
@@ -49,22 +49,22 @@ pub enum StoreError {
         /// The limits.
         quota: Quota,
     },
-    /// The log no longer reaches back to the cursor.
+    /// The changes after the cursor are no longer in the log.
     #[error(
         "changes are kept from revision {oldest} on; list the keys again, and watch from there"
     )]
     Compacted {
-        /// A reader can start just after this revision.
+        /// The earliest revision from which a reader can start.
         oldest: Revision,
     },
-    /// The engine can't answer now.
+    /// The engine can't answer at present.
     #[error("{reason}")]
     Unavailable {
         /// For the log and the caller, without paths or other users' data.
         reason: String,
-        /// The fate of a write with this answer.
+        /// The fate of a write with this error.
         fate: Fate,
-        /// When it may be worth trying again.
+        /// The time after which a retry may succeed.
         retry_after: Duration,
         /// The error of the engine.
         #[source]
@@ -73,7 +73,7 @@ pub enum StoreError {
     /// Stored data is damaged; it is reported rather than served.
     #[error("stored data is damaged: {what}")]
     Corrupt {
-        /// Which data and how it was noticed; for the log.
+        /// A description of the damaged data and of the check that found it, for the log.
         what: String,
     },
 }
@@ -81,25 +81,25 @@ pub enum StoreError {
 /// The state that was found where a condition did not hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Mismatch {
-    /// The key was to be absent.
+    /// The condition was that the key is absent.
     #[error("the key exists, with revision {0}")]
     Exists(Revision),
-    /// The key was to be there.
+    /// The condition was that the key exists.
     #[error("the key does not exist")]
     Missing,
-    /// Another commit touched the key.
+    /// Another commit has written the key.
     #[error("the key has revision {0}")]
     Revision(Revision),
-    /// The value is another.
+    /// The value is a different one.
     #[error("the key has another value, with revision {0}")]
     Value(Revision),
-    /// Nobody, or nobody any more, holds a claim on the key.
+    /// The key has no live claim.
     #[error("the key is not claimed (a claim that ran out is gone)")]
     NotClaimed,
 }
 
 impl Mismatch {
-    /// The revision that was found, where that is known.
+    /// The revision that was found, if it is known.
     #[must_use]
     pub fn revision(self) -> Option<Revision> {
         match self {
@@ -114,8 +114,8 @@ impl Mismatch {
 /// The fate of a write that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
-    /// It did not happen.
+    /// The write was not executed.
     NotApplied,
-    /// It may or may not have happened.
+    /// The write may or may not have been executed.
     Unknown,
 }

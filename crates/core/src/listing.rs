@@ -1,7 +1,7 @@
-//! The answers to readers: the items of a page, a count of keys, and the changes of a log.
+//! The answers of reads: the items of a page, a count of keys, and the changes of a log.
 //!
-//! An engine visits its stored keys in their order and goes on where the [`Step`] says, so that a
-//! folder of a one-level listing is passed with one seek, and so is what a listing hides.
+//! An engine visits its stored keys in their order and continues at the returned [`Step`], so that it skips a folder of
+//! a one-level listing, or keys that a listing hides, with one seek.
 
 use std::num::NonZero;
 use std::ops::ControlFlow;
@@ -12,18 +12,18 @@ use crate::limits::{MAX_CHANGES, MAX_PAGE_BYTES, MAX_PAGE_COUNTED};
 use crate::revision::Revision;
 use crate::scan::{Count, CountScan, Depth, FolderCount, Item, Order, Page, Scan, Visibility};
 
-/// Changes that one read of a log examines before other readers get a turn.
+/// The number of changes that one read of a log examines before other readers get a turn.
 const MAX_EXAMINED_CHANGES: usize = 10_000;
 
-/// The stored key to visit after another.
+/// The stored key to visit next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// The next one.
     Next,
-    /// The first one that sorts from this text on; in descending order, the last one that sorts
-    /// before it.
+    /// The first one that is equal to this text or sorts after it; in descending order, the last one that sorts before
+    /// it.
     Seek(String),
-    /// None.
+    /// No further key.
     Stop,
 }
 
@@ -49,10 +49,9 @@ impl<'a> PageBuilder<'a> {
         }
     }
 
-    /// Adds a stored key that begins with the scan's prefix and sorts after [`Scan::after`] or, in
-    /// descending order, before [`Scan::end`]. `live`
-    /// reads the entry as far as it has to, and returns `None` where it has expired; `item` makes
-    /// the item of it. Both are called only where the page depends on them.
+    /// Adds a stored key that begins with the scan's prefix and sorts after [`Scan::after`] or, in descending order,
+    /// before [`Scan::end`]. `live` reads as much of the entry as is needed, and returns `None` if it has expired;
+    /// `item` makes an item of it. They are called only if the page depends on them.
     ///
     /// # Errors
     /// Those of `live` and `item`.
@@ -147,14 +146,13 @@ pub struct KeyCounter {
 }
 
 impl KeyCounter {
-    /// A counter that has counted nothing.
+    /// A counter that starts at 0.
     #[must_use]
     pub fn new(scan: CountScan) -> Self {
         Self { scan, keys: 0 }
     }
 
-    /// Counts a stored key that begins with the prefix. `is_live` is called only where the count
-    /// depends on it.
+    /// Counts a stored key that begins with the prefix. `is_live` is called only if the count depends on it.
     ///
     /// # Errors
     /// Those of `is_live`.
@@ -177,7 +175,7 @@ impl KeyCounter {
         }
     }
 
-    /// The keys that were counted, of a snapshot with this revision.
+    /// The count, of a snapshot with this revision.
     #[must_use]
     pub fn count(&self, revision: Revision) -> Count {
         self.scan.result(self.keys, revision)
@@ -189,9 +187,9 @@ impl KeyCounter {
 pub enum LogRead {
     /// Changes that the prefix shows.
     Changes(Changes),
-    /// None up to this cursor, and there may be more after it.
+    /// No change up to this cursor; there may be more after it.
     Continue(Cursor),
-    /// None up to this cursor, which is the end of the log.
+    /// No change up to this cursor, which is the end of the log.
     CaughtUp(Cursor),
 }
 
@@ -200,13 +198,13 @@ pub enum LogRead {
 pub struct LogReader<'a> {
     prefix: &'a Prefix,
     changes: Vec<Change>,
-    /// Everything up to this cursor has been read.
+    /// The log has been read up to this cursor.
     next: Cursor,
     examined: usize,
 }
 
 impl<'a> LogReader<'a> {
-    /// A reader that has read nothing after this cursor.
+    /// A reader that starts after this cursor.
     #[must_use]
     pub fn new(prefix: &'a Prefix, after: Cursor) -> Self {
         Self {
@@ -217,8 +215,7 @@ impl<'a> LogReader<'a> {
         }
     }
 
-    /// Adds the next change of the log; one that was read before is passed over. The read is
-    /// complete where this breaks.
+    /// Adds the next change of the log; a change that was read before is skipped. After `Break` the read is complete.
     pub fn add(&mut self, change: Change) -> ControlFlow<()> {
         if change.at <= self.next {
             return ControlFlow::Continue(());
@@ -235,8 +232,8 @@ impl<'a> LogReader<'a> {
         }
     }
 
-    /// The result of the read; `is_end` where it added all changes that the log has. Commits are in
-    /// the log whole, so at its end nothing of the last one is left.
+    /// The result of the read; `is_end` if all changes of the log were added. The log has only whole commits, so at its
+    /// end the last one has been read completely.
     #[must_use]
     pub fn finish(self, is_end: bool) -> LogRead {
         let next = match is_end {
@@ -252,14 +249,14 @@ impl<'a> LogReader<'a> {
     }
 }
 
-/// The step after a stored key that listings of the prefix hide; `None` where they show it.
+/// The step after a stored key that listings of the prefix hide; `None` if they show it.
 fn past_hidden(prefix: &Prefix, key: &Key, order: Order) -> Option<Step> {
     let hidden = prefix.hidden_part(key);
     hidden.map(|length| past(key, length, order))
 }
 
-/// Past everything below the folder that is the first `length` bytes of `key`; the `/` that ends
-/// a folder's name comes after them. The key itself may be just these bytes.
+/// The step past all keys below the folder whose name, without its final `/`, is the first `length` bytes of `key`. The
+/// key itself may have this name.
 fn past(key: &Key, length: usize, order: Order) -> Step {
     let name = &key.as_str()[..length];
     if key.as_str() == name {

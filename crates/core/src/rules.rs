@@ -1,7 +1,7 @@
 //! The meaning of a commit, as pure functions over a view of the state.
 //!
-//! Every engine plans its commits here, so that they can't differ in meaning. A plan lists what
-//! to write; the engine's part is to write it atomically and durably.
+//! Every engine plans its commits here, so that the meaning of a commit is the same in all. A plan lists the changes;
+//! the engine writes them atomically and durably.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -19,43 +19,42 @@ use crate::time::Timestamp;
 use crate::value::Value;
 use crate::write_id::WriteId;
 
-/// One namespace as it is stored, entries that have expired but are not yet removed included.
+/// The stored entries of one namespace, including those that have expired and are not removed yet.
 pub trait View {
-    /// Why the view can't answer. A refusal of the commit is passed on in it.
+    /// The reason why the view can't answer, or the refusal of the commit.
     type Error: From<StoreError>;
 
     /// One stored entry.
     ///
     /// # Errors
-    /// When the view can't answer.
+    /// If the view can't answer.
     fn get(&self, key: &Key) -> Result<Option<Entry>, Self::Error>;
 
-    /// The metadata of one stored entry. An engine may know it where it would have to read the
-    /// value.
+    /// The metadata of one stored entry. An engine may have it in memory without the value.
     ///
     /// # Errors
-    /// When the view can't answer.
+    /// If the view can't answer.
     fn metadata(&self, key: &Key) -> Result<Option<Metadata>, Self::Error> {
         Ok(self.get(key)?.map(|entry| entry.metadata))
     }
 
-    /// The first entry, in byte order, that the prefix shows, that is live and that nobody holds
-    /// a live claim on. [`first_free`] finds it by visiting; an engine may know it faster.
+    /// The first live entry, in byte order, that the prefix shows and that has no live claim. [`first_free`] finds it
+    /// by visiting; an engine may have an index.
     ///
     /// # Errors
-    /// When the view can't answer.
+    /// If the view can't answer.
     fn first_free(&self, prefix: &Prefix, now: Timestamp) -> Result<FirstFree, Self::Error>;
 
     /// The usage, and the latest revision.
     fn usage(&self) -> Usage;
 }
 
-/// A view that can also visit all keys under a prefix, which deletions of prefixes need.
+/// A view that can also visit all keys under a prefix, as deletions of prefixes require.
 pub trait Visit: View {
-    /// Visits every stored key that begins with the prefix, in byte order, until told to stop.
+    /// Visits every stored key that begins with the prefix, in byte order, until the visitor stops it.
     ///
     /// # Errors
-    /// When the view can't answer.
+    /// If the view can't answer.
     fn visit(
         &self,
         prefix: &Prefix,
@@ -66,11 +65,11 @@ pub trait Visit: View {
 /// The result of a search for a key to claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FirstFree {
-    /// The key that it takes.
+    /// The key to claim.
     Key(Key),
-    /// There is none.
+    /// No key is free.
     None {
-        /// When the first claim under the prefix runs out, where there is one.
+        /// The time at which the first claim under the prefix ends, if there is one.
         until: Option<Timestamp>,
     },
 }
@@ -78,9 +77,9 @@ pub enum FirstFree {
 /// The circumstances of a commit.
 #[derive(Clone, Copy, Debug)]
 pub struct Circumstances<'a> {
-    /// When it happens.
+    /// The time of the commit.
     pub now: Timestamp,
-    /// Whose job asks for it.
+    /// The job of the caller.
     pub author: Option<&'a Job>,
     /// The limits of the namespace.
     pub quota: Quota,
@@ -89,7 +88,7 @@ pub struct Circumstances<'a> {
 /// The changes that a commit makes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
-    /// In the order in which they are logged. Empty where nothing changes.
+    /// In the order in which they are logged. Empty if nothing changes.
     pub effects: Vec<Effect>,
     /// One for each operation.
     pub outcomes: Vec<Outcome>,
@@ -97,7 +96,7 @@ pub struct Plan {
     pub usage: Usage,
 }
 
-/// One key's change.
+/// The change of one key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Effect {
     /// The key.
@@ -113,7 +112,7 @@ pub struct Effect {
 /// Plans a commit.
 ///
 /// # Errors
-/// Those of [`crate::Store::commit`]; then nothing is to be written.
+/// Those of [`crate::Store::commit`]; then nothing must be written.
 pub fn plan<V: Visit>(
     view: &V,
     commit: &Commit,
@@ -124,7 +123,7 @@ pub fn plan<V: Visit>(
     })
 }
 
-/// Plans a commit that deletes no prefix, which a view can answer without visiting keys.
+/// Plans a commit that deletes no prefix, so that a view that can't visit keys is enough.
 ///
 /// # Errors
 /// Those of [`plan`], and [`StoreError::Unavailable`] for a deletion of a prefix.
@@ -135,7 +134,7 @@ pub fn plan_without_visit<V: View>(
 ) -> Result<Plan, V::Error> {
     plan_with(view, commit, circumstances, |_, _| {
         let refused = StoreError::Unavailable {
-            reason: "a deletion of a prefix was planned like other commits".to_owned(),
+            reason: "a deletion of a prefix was planned without visiting keys".to_owned(),
             fate: Fate::NotApplied,
             retry_after: Duration::from_secs(1),
             cause: None,
@@ -188,10 +187,10 @@ fn plan_with<'a, V: View>(
     })
 }
 
-/// The plan of a set that an earlier commit with the same id has done: it changes nothing.
+/// The plan of a set that an earlier commit with the same id has executed: it changes nothing.
 ///
-/// This comes before the conditions, which the earlier commit made false in nearly every case.
-/// Where they still hold, setting the value once more would end a claim that was made since.
+/// This comes before the conditions, since the earlier commit usually has made them false. If they still hold, setting
+/// the value again would end a claim that was made since.
 fn already_set<V: View>(
     view: &V,
     commit: &Commit,
@@ -242,7 +241,7 @@ pub fn check_count(prefix: &Prefix, if_count: Option<u64>, found: u64) -> Result
     }
 }
 
-/// Plans the removal of entries whose time has come; the others among `due` are left alone.
+/// Plans the removal of those `due` entries that have expired.
 #[must_use]
 pub fn expire(
     usage: Usage,
@@ -267,10 +266,10 @@ pub fn expire(
     }
 }
 
-/// Finds what [`View::first_free`] answers by visiting keys from the first one on.
+/// Finds the result of [`View::first_free`] by visiting keys from the first one on.
 ///
 /// # Errors
-/// When the view can't answer.
+/// If the view can't answer.
 pub fn first_free<V: Visit>(
     view: &V,
     prefix: &Prefix,
@@ -322,7 +321,7 @@ fn check_one<V: View>(view: &V, condition: &Condition, now: Timestamp) -> Result
     Err(failed.into())
 }
 
-/// Usage after the effects; the revision grows only where there are any.
+/// The usage after the effects; the revision grows only if there are any.
 fn account(before: Usage, effects: &[Effect]) -> Usage {
     if effects.is_empty() {
         return before;
@@ -350,7 +349,7 @@ fn account(before: Usage, effects: &[Effect]) -> Usage {
 struct Planner<'a, V> {
     view: &'a V,
     circumstances: Circumstances<'a>,
-    /// The id of the one set that the commit consists of.
+    /// The id of the commit's set, which is then its only operation.
     write_id: Option<&'a WriteId>,
     revision: Revision,
     effects: Vec<Effect>,
@@ -411,7 +410,7 @@ impl<V: View> Planner<'_, V> {
             .filter(|entry| entry.metadata.is_live(now)))
     }
 
-    /// Stores a value over what is stored now, and says whether the key is new.
+    /// Stores a value over the stored entry, if any; returns true if the key is new.
     fn put(
         &mut self,
         key: &Key,
@@ -426,7 +425,7 @@ impl<V: View> Planner<'_, V> {
         let metadata = Metadata {
             revision: self.revision,
             created,
-            // The process that created it may have had a clock that was ahead of this one.
+            // The process that created the entry may have had a clock that is ahead of this one.
             modified: now.max(created),
             expires,
             job: self.circumstances.author.cloned(),
@@ -490,7 +489,7 @@ impl<V: View> Planner<'_, V> {
         let Some(entry) = self.live(&key)? else {
             return Ok(Outcome::NoneFree { until: None });
         };
-        // A view may remember what is free; what is stored decides.
+        // A view's index of free keys may be out of date; the stored entry decides.
         if let held @ Some(_) = entry.metadata.live_claim(self.circumstances.now) {
             return Ok(Outcome::NoneFree { until: held });
         }
@@ -530,7 +529,7 @@ impl<V: View> Planner<'_, V> {
                 metadata.claimed_by = self.circumstances.author.cloned();
             }
             Cause::Release => metadata.claimed_by = None,
-            // A renewal is by the holder, whichever token it has by now.
+            // A renewal keeps the job of the claim, even if the holder has another token by now.
             Cause::Renew | Cause::Set => {}
         }
         self.effects.push(Effect {

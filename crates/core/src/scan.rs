@@ -1,4 +1,4 @@
-//! Listings: the request of a caller, and a page of the answer.
+//! Listings: a request for a page, and the page.
 
 use std::num::NonZero;
 
@@ -7,7 +7,7 @@ use crate::key::{Key, Prefix};
 use crate::limits::MAX_PAGE_KEYS;
 use crate::revision::Revision;
 
-/// Which keys to list, and how much of each.
+/// The request for a listing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scan {
     /// The prefix of the keys.
@@ -15,17 +15,17 @@ pub struct Scan {
     /// Only keys, or folders, whose name comes after this one in the order. A folder's name ends in
     /// `/`.
     pub after: Option<Prefix>,
-    /// The most items on the page.
+    /// The largest number of items on the page.
     pub limit: PageLimit,
     /// The order of the items.
     pub order: Order,
     /// All keys, or one level of them.
     pub depth: Depth,
-    /// The part of each entry that is wanted.
+    /// The requested part of each entry.
     pub projection: Projection,
 }
 
-/// The most items on a page: 1 to [`MAX_PAGE_KEYS`].
+/// The largest number of items on a page: 1 to [`MAX_PAGE_KEYS`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PageLimit(usize);
 
@@ -44,8 +44,8 @@ pub enum Order {
 pub enum Depth {
     /// Every key.
     All,
-    /// Keys with no further `/` after the prefix; deeper ones fold into [`Item::Folder`]s. The
-    /// cost grows with the items returned, not with the keys folded.
+    /// Keys with no further `/` after the prefix, and one [`Item::Folder`] for all keys in a folder. The cost grows
+    /// with the number of items, not with that of the keys in folders.
     OneLevel,
     /// The same with the number of keys in each folder ([`Item::CountedFolder`]), up to so many. A
     /// page may end after [`crate::limits::MAX_PAGE_COUNTED`] keys that were counted.
@@ -59,7 +59,7 @@ pub enum Projection {
     Keys,
     /// Its name and metadata.
     Details,
-    /// All of it.
+    /// The whole entry.
     Entries,
 }
 
@@ -88,11 +88,10 @@ pub enum Visibility {
 pub struct Page {
     /// In the order that was asked for.
     pub items: Vec<Item>,
-    /// Where the next page starts; `None` at the end. A page may hold fewer items than its
-    /// limit and still have a next one.
+    /// The position after which the next page starts; `None` at the end. A page may have fewer items than its limit and
+    /// still have a next one.
     pub next: Option<Prefix>,
-    /// The namespace's latest revision in that snapshot: the changes after it are those that the
-    /// page does not show.
+    /// The namespace's latest revision in that snapshot: the later changes are those that the page does not show.
     pub revision: Revision,
 }
 
@@ -116,7 +115,7 @@ pub enum Item {
     Details(Key, Metadata),
     /// With [`Projection::Entries`].
     Entry(Key, Entry),
-    /// With [`Depth::OneLevel`]: keys that go on after this `/`.
+    /// With [`Depth::OneLevel`]: the keys that begin with this text, which ends in `/`.
     Folder(Prefix),
     /// With [`Depth::OneLevelCounted`]: the same, and the number of keys in it that the listing's
     /// prefix shows.
@@ -208,7 +207,7 @@ impl FolderCount {
 }
 
 impl Item {
-    /// The item of `key` with as much of `entry` as is wanted.
+    /// The item of `key`, with the requested part of `entry`.
     #[must_use]
     pub fn project(key: Key, entry: Entry, projection: Projection) -> Self {
         match projection {
@@ -218,7 +217,7 @@ impl Item {
         }
     }
 
-    /// The name that listings are ordered and continued by.
+    /// The name by which listings are ordered and continued.
     #[must_use]
     pub fn name(&self) -> &str {
         match self {
@@ -227,7 +226,7 @@ impl Item {
         }
     }
 
-    /// The place of this item, to go on after.
+    /// The position of this item, after which the next page starts.
     #[must_use]
     pub fn position(&self) -> Prefix {
         match self {

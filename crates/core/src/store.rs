@@ -1,4 +1,4 @@
-//! The contract between everything above and the engines below.
+//! The contract between the engines and the crates that use them.
 
 use async_trait::async_trait;
 
@@ -13,61 +13,58 @@ use crate::scan::{Count, CountScan, Page, Scan};
 
 /// A durable, strictly serializable map from (namespace, key) to entry.
 ///
-/// # What every method promises
-/// - **Per namespace, strictly serializable.** A read sees every commit that was acknowledged
-///   before the read began; a commit is seen whole or not at all.
-/// - **Namespaces are apart.** No call on one reads, changes, counts or wakes on another, whatever
-///   their names.
-/// - **Expiry.** An entry is absent from every answer from its instant of expiry on, whether or
-///   not the engine has removed it yet.
-/// - **Cancellation.** Dropping a future is safe. A commit whose future was dropped may or may not
-///   happen, but never by halves.
-/// - **Bounds.** Queues and buffers are bounded; a store that can't take more answers
-///   [`StoreError::Unavailable`] rather than waiting without end.
-/// - **Damage** is answered as [`StoreError::Corrupt`], never as another value or as absence.
+/// # Promises of every method
+/// - **Per namespace, strictly serializable.** A read sees every commit that was acknowledged before the read began; a
+/// commit is seen as a whole or not at all.
+/// - **Namespaces are separate.** No call for one reads, changes, counts or wakes on another, whatever their names.
+/// - **Expiry.** From its time of expiry on, an entry is absent from every answer, even if the engine has not removed
+/// it yet.
+/// - **Cancellation.** A future may be dropped at any time. The commit of a dropped future may or may not be executed,
+/// but never in part.
+/// - **Bounds.** Queues and buffers are bounded; a full store returns [`StoreError::Unavailable`] and does not wait
+/// without a limit.
+/// - **Damage** is returned as [`StoreError::Corrupt`], never as another value or as absence.
 ///
-/// Every method may answer [`StoreError::Unavailable`]; the other errors are named where they
-/// can happen.
+/// Every method may return [`StoreError::Unavailable`]; other errors are listed at the methods that return them.
 ///
-/// There are no default methods: each engine says itself how it does each thing.
+/// There are no default methods: every engine implements each method itself.
 #[async_trait]
 pub trait Store: Send + Sync {
     /// The entry of one key, or `None`.
     async fn get(&self, namespace: &Namespace, key: &Key) -> Result<Option<Entry>, StoreError>;
 
-    /// The entry of one key where it can be had without waiting for another thread or machine; a
-    /// block from a local disk at most. `None` says nothing about the key: then [`Store::get`] has
-    /// to be asked. What is answered keeps all of the promises.
+    /// The entry of one key if no other thread or machine has to be waited for, and at most one block is read from a
+    /// local disk. `None` says nothing about the key: call [`Store::get`] then. A returned entry fulfils all of the
+    /// promises.
     fn get_at_once(&self, namespace: &Namespace, key: &Key) -> Option<Entry>;
 
     /// One page of the keys that a prefix shows, in byte order or its reverse, from one consistent
     /// snapshot.
     ///
-    /// The page ends after [`Scan::limit`] items or about
-    /// [`crate::limits::MAX_PAGE_BYTES`] bytes, whichever comes first, and then names where the
-    /// next one starts. It holds at least one item unless nothing is left. Pages taken one after
-    /// another show each key that exists throughout exactly once.
+    /// The page ends after [`Scan::limit`] items or about [`crate::limits::MAX_PAGE_BYTES`] bytes, whichever comes
+    /// first, and then has the position at which the next page starts. It has at least one item unless none is left. A
+    /// sequence of pages shows each key that exists during all of it exactly once.
     ///
-    /// A reader of [`Store::changes`] that starts after [`Page::revision`] is told of every change
-    /// that the page does not show, and of none that it shows. The expiry of an entry that the
-    /// page leaves out may follow, since an engine logs it later than its instant.
+    /// A reader of [`Store::changes`] that starts after [`Page::revision`] receives every change that the page does not
+    /// show, and no other. It may also receive the expiry of an entry that is not on the page, since an engine logs an
+    /// expiry later than its time.
     async fn scan(&self, namespace: &Namespace, scan: &Scan) -> Result<Page, StoreError>;
 
     /// The number of keys that begin with a prefix, from one consistent snapshot, in constant memory.
     /// Where the count has a limit, it reads about so many keys.
     async fn count(&self, namespace: &Namespace, scan: &CountScan) -> Result<Count, StoreError>;
 
-    /// Checks the conditions and, where all hold, does the operations, atomically and durably:
-    /// the answer is given after the data is synced.
+    /// Checks the conditions and, if all hold, executes the operations, atomically and durably: the method returns
+    /// after the data is synced.
     ///
-    /// One commit that changes anything has one revision, greater than every earlier one of the
-    /// namespace, also after everything in it was deleted. `author` is the job that will stand
-    /// in the entries and in the log. What each operation does is in [`crate::rules`].
+    /// A commit that changes anything has one revision, greater than all earlier ones of the namespace, even after all
+    /// of its keys were deleted. `author` is the job that is stored in entries and in the log. [`crate::rules`] defines
+    /// the effect of each operation.
     ///
     /// # Errors
-    /// [`StoreError::PreconditionFailed`], [`StoreError::OtherCount`], [`StoreError::NotANumber`]
-    /// and [`StoreError::QuotaExceeded`], and then nothing was changed; or
-    /// [`StoreError::Unavailable`], whose [`crate::error::Fate`] says what is known.
+    /// [`StoreError::PreconditionFailed`], [`StoreError::OtherCount`], [`StoreError::NotANumber`] and
+    /// [`StoreError::QuotaExceeded`], after which nothing was changed; or [`StoreError::Unavailable`], whose
+    /// [`crate::error::Fate`] says if the commit may have been executed.
     async fn commit(
         &self,
         namespace: &Namespace,
@@ -79,12 +76,11 @@ pub trait Store: Send + Sync {
     /// [`crate::limits::MAX_CHANGES`] at once. Waits until there is one; drop the future to stop
     /// waiting.
     ///
-    /// A reader that goes on from [`Changes::next`] each time misses none and sees none twice.
-    /// An entry that expired and was overwritten before the engine removed it is logged as the
-    /// overwriting alone.
+    /// A reader that always continues from [`Changes::next`] misses no change and receives none twice. If an entry
+    /// expired and was overwritten before the engine removed it, only the overwriting is logged.
     ///
     /// # Errors
-    /// [`StoreError::Compacted`] where changes after the cursor are no longer kept.
+    /// [`StoreError::Compacted`] if changes after the cursor are no longer kept.
     async fn changes(
         &self,
         namespace: &Namespace,
@@ -92,25 +88,25 @@ pub trait Store: Send + Sync {
         after: Cursor,
     ) -> Result<Changes, StoreError>;
 
-    /// The extent of the log now, as [`Store::changes`] would find it without waiting.
+    /// The present extent of the log, without waiting for a change.
     async fn extent(&self, namespace: &Namespace) -> Result<Extent, StoreError>;
 
-    /// Starts to listen for changes: the signal comes after a later commit has changed what the
-    /// listener is interested in, and can be seen.
+    /// Starts to listen for changes: the signal comes after a later commit has changed something that the listener
+    /// waits for, and readers can see it.
     ///
-    /// Look at the store after this and before waiting for the signal; then no change is missed.
-    /// A signal comes once, and may come although nothing changed. An expiry gives one when the
-    /// store removes the entry, which is later than its instant. Drop it to stop listening.
+    /// Read the store after this call and before waiting for the signal; then no change is missed. A signal comes once,
+    /// and may come without a change. For an expiry it comes when the store removes the entry, which is later than the
+    /// time of expiry. Drop it to stop listening.
     async fn listen(
         &self,
         namespace: &Namespace,
         interest: &Interest,
     ) -> Result<Signal, StoreError>;
 
-    /// The usage of a namespace; zero for one that was never written to.
+    /// The usage of a namespace; zero for one without a write.
     async fn usage(&self, namespace: &Namespace) -> Result<Usage, StoreError>;
 
-    /// Succeeds if the store could answer a read and accept a write now.
+    /// Succeeds if the store can answer a read and accept a write at present.
     async fn ready(&self) -> Result<(), StoreError>;
 }
 

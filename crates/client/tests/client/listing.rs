@@ -1,4 +1,4 @@
-//! Listings that span pages, and pages that do not arrive.
+//! Listings over several pages, and pages that are cut off.
 
 use prominence_api::Listed;
 use prominence_client::{Error, Levels, ListOptions, Show};
@@ -45,7 +45,7 @@ fn a_page_that_breaks_off_is_an_error_and_never_a_shorter_listing() {
     let cut_off = whole[..whole.len() - 9].to_owned();
     let first = page("[\"/in/0\"]", Some("/in/0"));
     let mut script = vec![first];
-    // Asked for again until the time is over; nobody listens after these.
+    // Requested again until the time is over; after these the server has ended.
     script.extend(vec![cut_off; 3]);
     let script = Script::new(&script);
     let names = names(&script);

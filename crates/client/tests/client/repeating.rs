@@ -1,4 +1,4 @@
-//! What is sent again, and what is not.
+//! The requests that are repeated, and those that are not.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -56,7 +56,7 @@ fn an_answer_that_breaks_off_is_asked_for_again() {
 
 #[test]
 fn tries_go_on_for_as_long_as_is_configured_and_the_last_error_comes_out() {
-    // The script ends after these answers and nobody listens any more.
+    // After these answers, the server has ended.
     let script = Script::new(&[unavailable(), unavailable()]);
     let error = script.client().get(&key()).unwrap_err();
     assert!(matches!(error, Error::Unreachable { .. }), "{error:?}");
@@ -305,7 +305,7 @@ fn a_token_that_is_refused_is_replaced_by_the_one_that_its_file_has_by_then() {
     std::fs::write(&file, "two").unwrap();
     let entry = client.get(&key()).unwrap().unwrap();
     assert_eq!(entry.value, b"42");
-    // The file has nothing new.
+    // The file still has the same token.
     let error = client.get(&key()).unwrap_err();
     assert!(matches!(error, Error::Unauthenticated(_)), "{error:?}");
     let sent: Vec<_> = script

@@ -1,4 +1,4 @@
-//! The log: in order, nothing twice, nothing missing.
+//! The log: changes are in order, and none is missing or repeated.
 
 use std::collections::BTreeSet;
 use std::task::Poll;
@@ -193,7 +193,7 @@ pub async fn other_prefixes_and_namespaces_give_a_reader_nothing(subject: &dyn S
     alice.delete("/a/b").await;
     assert!(poll_once(&mut waiting).await.is_pending());
     alice.set("/a/c", "1").await;
-    // Had it been given anything else, that would be what it answers.
+    // If an earlier change had woken the reader, it would have returned that change.
     assert_eq!(told(&waiting.await.0), ["put /a/c"]);
 }
 
@@ -226,7 +226,7 @@ pub async fn the_log_replayed_is_the_state(subject: &dyn Subject) {
         let name = |n: usize| format!("/{}", (round * 7 + n) % 12);
         let lent = set_for(&name(1), "1", Lifetime::For(seconds(3)));
         let batch = vec![set(&name(0), "1"), lent, delete(&name(2)), add(&name(3), 0)];
-        // Every value here is a number, so that the addition is never refused.
+        // Every value here is a number, so that no addition is refused.
         alice.commit(batch).await;
         subject.clock().advance(seconds(1));
         subject.sweep().await;
@@ -261,7 +261,10 @@ pub async fn the_end_of_the_log_stands_behind_the_whole_commit(subject: &dyn Sub
     let before = crate::revision::Revision::new(filled.get() - 1);
     let (changes, next) = alice.changes("/c/", Cursor::after(before)).await;
     assert_eq!(changes.len(), MAX_CHANGES.get());
-    assert!(!next.is_past(filled), "one of the commit is left: {next:?}");
+    assert!(
+        !next.is_past(filled),
+        "a change of the commit is left: {next:?}"
+    );
     let (changes, next) = alice.changes("/c/", next).await;
     assert_eq!(changes.len(), 1);
     assert!(next.is_past(filled));

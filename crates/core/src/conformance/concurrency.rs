@@ -1,4 +1,4 @@
-//! Many writers at once: nothing is lost, and nobody is first twice.
+//! Many concurrent writers: no write is lost, and only one of them is the first.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,7 +12,7 @@ use crate::error::{Mismatch, StoreError};
 use crate::revision::Revision;
 use crate::scan::{Item, Projection, Scan};
 
-/// Tasks that work at the same time: far more than a machine has cores.
+/// The number of concurrent tasks: far more than a machine has cores.
 const TASKS: usize = 50;
 
 /// The findings of all tasks.
@@ -64,7 +64,7 @@ pub async fn exactly_one_creates_a_key(crowd: &Crowd) {
         .await;
     let entry = alice(crowd.subject()).entry("/lock").await;
     let [(winner, revision)] = winners.lock().unwrap()[..] else {
-        panic!("{winners:?} is not one winner");
+        panic!("{winners:?} instead of one winner");
     };
     assert_eq!(entry.value.as_bytes(), &winner.to_string());
     assert_eq!(entry.metadata.revision, revision);

@@ -1,4 +1,4 @@
-//! Commits that happen only where something holds, and then wholly.
+//! Conditional commits: executed as a whole, or not at all.
 
 use super::Subject;
 use super::shorthand::{
@@ -11,7 +11,7 @@ use crate::entry::Entry;
 use crate::error::Mismatch;
 use crate::store::Usage;
 
-/// All that can be seen of a small namespace.
+/// The whole state of a small namespace, as readers see it.
 async fn picture(space: &Space<'_>) -> (Vec<(String, Entry)>, Usage) {
     let mut entries = Vec::new();
     for name in space.list("/").await {
@@ -95,7 +95,10 @@ pub async fn a_condition_may_stand_on_a_key_that_the_commit_leaves_alone(subject
     let committed = alice.attempt(fenced(), vec![set("/data", "1")]).await;
     committed.unwrap();
     let entry = alice.entry("/lock").await;
-    assert_eq!(entry.metadata.revision, lock, "it was only looked at");
+    assert_eq!(
+        entry.metadata.revision, lock,
+        "a condition does not write its key"
+    );
     let stolen = alice.set("/lock", "another's").await;
     let refused = alice.attempt(fenced(), vec![set("/data", "2")]).await;
     assert_mismatch(refused, "/lock", Mismatch::Revision(stolen));
@@ -146,7 +149,7 @@ pub async fn one_value_that_is_no_number_leaves_everything_as_it_was(subject: &d
     assert_no_number(refused, "/text");
     assert_eq!(picture(&alice).await, before);
     let history = alice.history("/", Cursor::START).await;
-    assert_eq!(history.len(), 2, "what did not happen is not in the log");
+    assert_eq!(history.len(), 2, "the log has no refused commit");
 }
 
 pub async fn conditions_see_the_state_before_the_commit(subject: &dyn Subject) {

@@ -1,4 +1,4 @@
-//! Removing one key, or all that begin with a prefix.
+//! Deletions of one key, or of all keys with a prefix.
 
 use super::Subject;
 use super::shorthand::{assert_other_count, delete, prefix, seconds, told};
@@ -33,7 +33,7 @@ pub async fn deleting_nothing_is_no_error_and_uses_no_revision(subject: &dyn Sub
         let wanted = vec![Outcome::Deleted(0); operations.len()];
         let none = alice.commit(operations).await;
         assert_eq!(none.outcomes, wanted);
-        assert_eq!(none.revision, latest, "where nothing changed");
+        assert_eq!(none.revision, latest, "nothing changed");
     }
     assert_eq!(alice.usage().await.revision, latest);
     assert_eq!(told(&alice.history("/", Cursor::START).await), ["put /a/b"]);

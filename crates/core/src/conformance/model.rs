@@ -1,8 +1,7 @@
-//! Random sequences of steps, done on an engine and on a plain model, with every answer compared.
+//! Random sequences of steps, executed on an engine and on a simple model, and every answer is compared.
 //!
-//! `PROMINENCE_MODEL_CASES` sets how many sequences are run. A failure prints the shortest
-//! sequence that was found to fail, and the seed with which `PROPTEST_RNG_SEED` plays the same
-//! sequences again.
+//! `PROMINENCE_MODEL_CASES` sets the number of sequences. A failure prints the shortest failing sequence that was
+//! found, and the seed with which `PROPTEST_RNG_SEED` repeats the run.
 
 mod draft;
 mod replay;
@@ -29,18 +28,18 @@ use crate::namespace::{Job, Namespace};
 use crate::revision::Revision;
 use crate::store::Usage;
 
-/// Sequences in one run: thousands of operations, in a moment on the reference engine. An engine on
-/// disk makes a new store for each, synced with all its folders, and takes minutes.
+/// The number of sequences in one run: thousands of operations, which take a moment on the reference engine. An engine
+/// on disk makes a new store for each, synced with all its folders, and takes minutes.
 pub const SEQUENCES: u32 = 1_024;
 
-/// Attempts at making a failing sequence shorter: enough to drop nearly every step that does not
-/// matter, and an end for an engine that fails at everything.
+/// The number of attempts to make a failing sequence shorter: enough to drop nearly every step that does not matter,
+/// and a limit if an engine fails in every sequence.
 const MAX_SHRINK_STEPS: u32 = 4_096;
 
-/// Prefixes whose logs are compared at the end: what is shown, and what is hidden otherwise.
+/// Prefixes whose logs are compared at the end: keys that listings show, and keys that they hide otherwise.
 const LOGS: [&str; 3] = ["/", "/_internal_/", "/b/_internal_/"];
 
-/// One sequence being done.
+/// A sequence in execution.
 pub type Sequence<'a> = Pin<Box<dyn Future<Output = TestCaseResult> + Send + 'a>>;
 
 pub fn every_answer_is_the_models(
@@ -64,7 +63,7 @@ pub fn every_answer_is_the_models(
     }
 }
 
-/// The settings of a run and its seed, which is a new one unless the environment gives one.
+/// The settings of a run and its seed, which is random unless the environment has one.
 fn config(sequences: u32) -> (Config, u64) {
     let cases = match std::env::var("PROMINENCE_MODEL_CASES") {
         Ok(number) => number
@@ -87,7 +86,7 @@ fn config(sequences: u32) -> (Config, u64) {
     (config, seed)
 }
 
-/// Does all steps on a new subject and a new model, and compares what is left at the end.
+/// Executes all steps on a new subject and a new model, and compares their states at the end.
 async fn play(subject: &dyn Subject, steps: Vec<Step>) -> TestCaseResult {
     let mut state = State::new(START, NAMESPACES.len());
     let listings = (0..NAMESPACES.len())
@@ -111,7 +110,7 @@ fn in_step(error: TestCaseError, step: &Step) -> TestCaseError {
 }
 
 fn broken(error: StoreError) -> TestCaseError {
-    TestCaseError::fail(format!("the engine answered {error:?}"))
+    TestCaseError::fail(format!("the engine returned {error:?}"))
 }
 
 async fn do_step(subject: &dyn Subject, state: &mut State, step: &Step) -> TestCaseResult {
@@ -183,7 +182,7 @@ async fn do_commit(
         .commit(&namespace(number), author, commit.clone())
         .await;
     let (latest, exact) = state.latest(number);
-    // The model is told the number of the revision, which an engine is free to choose.
+    // The model gets the revision from the engine, which may choose the number.
     let revision = answer.as_ref().map_or(latest, |done| done.revision);
     let wanted = state.commit(number, author, &commit, revision);
     match (answer, wanted) {
@@ -192,7 +191,7 @@ async fn do_commit(
             if changed {
                 prop_assert!(revision > latest, "{revision} does not follow {latest}");
             } else {
-                prop_assert!(revision >= latest, "{revision} lies before {latest}");
+                prop_assert!(revision >= latest, "{revision} is before {latest}");
                 prop_assert!(!exact || revision == latest, "{revision} for no change");
             }
         }
@@ -200,7 +199,7 @@ async fn do_commit(
             let told = Refusal::of(&error).ok_or_else(|| broken(error))?;
             prop_assert_eq!(told, refusal);
         }
-        (answer, wanted) => prop_assert!(false, "{answer:?} where {wanted:?} was due"),
+        (answer, wanted) => prop_assert!(false, "{answer:?} instead of {wanted:?}"),
     }
     Ok(())
 }
@@ -212,15 +211,15 @@ fn compare_usage(state: &State, number: usize, usage: Usage) -> TestCaseResult {
 
 fn compare_revision(state: &State, number: usize, revision: Revision) -> TestCaseResult {
     let (latest, exact) = state.latest(number);
-    prop_assert!(revision >= latest, "{revision} lies before {latest}");
+    prop_assert!(revision >= latest, "{revision} is before {latest}");
     prop_assert!(!exact || revision == latest, "{revision} is not {latest}");
     Ok(())
 }
 
-/// Compares the log with what the model did, and, replayed, with the keys that are left.
+/// Compares the log with the model's changes, and the state after them with the remaining keys.
 ///
-/// When an engine removes what expired is its own affair, so expiries are checked by themselves:
-/// each is of a key that was there and was due.
+/// An engine may remove expired entries at any time, so expiries are checked separately: the key of each must exist and
+/// must have expired.
 async fn compare_logs(subject: &dyn Subject, state: &State, number: usize) -> TestCaseResult {
     for text in LOGS {
         let history = space(subject, NAMESPACES[number])
@@ -229,15 +228,15 @@ async fn compare_logs(subject: &dyn Subject, state: &State, number: usize) -> Te
         let mut replay = state.replay(number, text);
         for change in by_key_within_commits(history) {
             let told = replay.follow(&change);
-            prop_assert!(told.is_ok(), "{change:?} but {told:?}");
+            prop_assert!(told.is_ok(), "{change:?} and {told:?}");
         }
         let ended = replay.end();
-        prop_assert!(ended.is_ok(), "the log of {text} ends, but {ended:?}");
+        prop_assert!(ended.is_ok(), "at the end of the log of {text}: {ended:?}");
     }
     Ok(())
 }
 
-/// The order of changes within one commit is the engine's own.
+/// An engine may choose the order of changes within one commit.
 fn by_key_within_commits(mut history: Vec<Change>) -> Vec<Change> {
     let order = |change: &Change| (change.at.revision, change.key.clone());
     history.sort_by_key(order);

@@ -1,4 +1,4 @@
-//! Short ways to say what the cases say again and again.
+//! Short forms that most cases use.
 
 use std::future::Future;
 use std::pin::pin;
@@ -81,7 +81,7 @@ pub(super) fn when(name: &str, expect: Precondition) -> Condition {
     }
 }
 
-/// A scan of everything that the prefix shows, by name, on pages as large as they can be.
+/// A scan of all keys that the prefix shows, by name, on pages of the largest size.
 pub(super) fn scan(text: &str) -> Scan {
     Scan {
         prefix: prefix(text),
@@ -114,13 +114,13 @@ pub(super) fn told(changes: &[Change]) -> Vec<String> {
     changes.iter().map(tell).collect()
 }
 
-/// Looks at a future once, without waiting for it.
+/// Polls a future once, without waiting for it.
 pub(super) async fn poll_once<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
     let mut future = pin!(future);
     std::future::poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await
 }
 
-/// Lets other tasks go on. An engine that never waits would keep its thread to itself in a loop.
+/// Lets other tasks run. With an engine that never waits, a loop would otherwise block its thread.
 pub(super) async fn yield_now() {
     let mut yielded = false;
     std::future::poll_fn(|context| {
@@ -141,7 +141,7 @@ pub(super) fn assert_mismatch(answer: Result<Committed, StoreError>, name: &str,
         Err(StoreError::PreconditionFailed { key, reason }) => {
             assert_eq!((key.as_str(), reason), (name, found));
         }
-        other => panic!("{name} should have failed with {found:?}, not {other:?}"),
+        other => panic!("{name}: {other:?} instead of the failure {found:?}"),
     }
 }
 
@@ -156,11 +156,11 @@ pub(super) fn assert_other_count(answer: Result<Committed, StoreError>, text: &s
     }
 }
 
-/// Asserts that a commit was refused because a value is no number.
+/// Asserts that a commit was refused because a value is not a number.
 #[track_caller]
 pub(super) fn assert_no_number(answer: Result<Committed, StoreError>, name: &str) {
     match answer {
         Err(StoreError::NotANumber { key, .. }) => assert_eq!(key.as_str(), name),
-        other => panic!("{name} should have been no number, not {other:?}"),
+        other => panic!("{name}: {other:?} instead of a refused number"),
     }
 }

@@ -1,7 +1,7 @@
 //! One namespace of a store, as the cases use it.
 //!
-//! The methods of a [`Space`] take text and fail the test where the store answers an error;
-//! [`Space::attempt`] gives the error.
+//! The methods of a [`Space`] take text, and fail the test if the store returns an error; [`Space::attempt`] returns
+//! the error.
 
 use std::num::NonZero;
 use std::time::Duration;
@@ -20,10 +20,10 @@ use crate::revision::Revision;
 use crate::scan::{Count, CountScan, Depth, Order, Page, Scan, Visibility};
 use crate::store::{Store, Usage};
 
-/// The key that [`Space::history`] writes to know the end of the log.
+/// The key that [`Space::history`] writes to recognize the end of the log.
 const END_MARK: &str = "~end";
 
-/// One namespace of a store, and who writes to it.
+/// One namespace of a store, and the job that writes to it.
 pub(super) struct Space<'a> {
     store: &'a dyn Store,
     namespace: Namespace,
@@ -64,7 +64,7 @@ impl Space<'_> {
             .await
     }
 
-    /// Sets a value under a condition, with a write id.
+    /// Sets a value with a condition and a write id.
     pub(super) async fn set_once(
         &self,
         id: &str,
@@ -83,7 +83,7 @@ impl Space<'_> {
         self.attempt(vec![], operations).await.unwrap()
     }
 
-    /// Does one operation and gives its outcome.
+    /// Executes one operation, and returns its outcome.
     pub(super) async fn apply(&self, operation: Operation) -> Outcome {
         let committed = self.commit(vec![operation]).await;
         let [outcome] = committed.outcomes.try_into().unwrap();
@@ -94,12 +94,12 @@ impl Space<'_> {
         self.commit(vec![set(name, bytes)]).await.revision
     }
 
-    /// Sets a value that is gone after a while.
+    /// Sets a value that expires after this time.
     pub(super) async fn lend(&self, name: &str, bytes: impl Into<Bytes>, ttl: Duration) {
         self.apply(set_for(name, bytes, Lifetime::For(ttl))).await;
     }
 
-    /// Sets each key to its own name, a hundred keys a commit.
+    /// Sets each key to its own name, a hundred keys in a commit.
     pub(super) async fn fill(&self, keys: &[String]) {
         for some in keys.chunks(MAX_COMMIT_OPERATIONS) {
             let operations = some.iter().map(|name| set(name, name.clone())).collect();
@@ -110,14 +110,14 @@ impl Space<'_> {
     pub(super) async fn add(&self, name: &str, by: i64) -> i64 {
         match self.apply(add(name, by)).await {
             Outcome::Added(sum) => sum,
-            other => panic!("an addition answered {other:?}"),
+            other => panic!("an addition returned {other:?}"),
         }
     }
 
     pub(super) async fn delete(&self, name: &str) -> u64 {
         match self.apply(delete(name)).await {
             Outcome::Deleted(keys) => keys,
-            other => panic!("a deletion answered {other:?}"),
+            other => panic!("a deletion returned {other:?}"),
         }
     }
 
@@ -125,7 +125,7 @@ impl Space<'_> {
         let prefix = prefix(text);
         match self.apply(Operation::delete_prefix(prefix)).await {
             Outcome::Deleted(keys) => keys,
-            other => panic!("a deletion of a prefix answered {other:?}"),
+            other => panic!("a deletion of a prefix returned {other:?}"),
         }
     }
 
@@ -134,11 +134,11 @@ impl Space<'_> {
         match self.apply(Operation::Claim { prefix, hold }).await {
             Outcome::Claimed(key, entry) => Some((key.to_string(), entry)),
             Outcome::NoneFree { .. } => None,
-            other => panic!("a claim answered {other:?}"),
+            other => panic!("a claim returned {other:?}"),
         }
     }
 
-    /// The key that a claim took.
+    /// Claims a key, and returns its name.
     pub(super) async fn claim_name(&self, text: &str, hold: Duration) -> Option<String> {
         self.claim(text, hold).await.map(|(name, _)| name)
     }
@@ -146,7 +146,7 @@ impl Space<'_> {
     pub(super) async fn get(&self, name: &str) -> Option<Entry> {
         let (namespace, key) = (&self.namespace, key(name));
         let found = self.store.get(namespace, &key).await.unwrap();
-        // An entry that is answered at once is the same, or newer if others write meanwhile.
+        // An entry that is returned at once is the same, or a newer one if others write meanwhile.
         if let Some(at_once) = self.store.get_at_once(namespace, &key) {
             let revision = at_once.metadata.revision;
             let before = found.as_ref().map(|entry| entry.metadata.revision);
@@ -161,7 +161,7 @@ impl Space<'_> {
         found
     }
 
-    /// An entry that must be there.
+    /// An entry that must exist.
     pub(super) async fn entry(&self, name: &str) -> Entry {
         let found = self.get(name).await;
         found.unwrap_or_else(|| panic!("{name} is absent"))
@@ -180,7 +180,7 @@ impl Space<'_> {
         self.store.listen(&self.namespace, interest).await.unwrap()
     }
 
-    /// Every page of a scan, one after another.
+    /// All pages of a scan, in order.
     pub(super) async fn pages(&self, mut scan: Scan) -> Vec<Page> {
         let mut pages = Vec::new();
         loop {
@@ -227,7 +227,7 @@ impl Space<'_> {
         count.unwrap().keys
     }
 
-    /// The number of keys that a prefix shows, and of which revision it is.
+    /// The number of keys that a prefix shows, with the revision of the count.
     pub(super) async fn counted(&self, text: &str) -> Count {
         let scan = CountScan::whole(prefix(text), Visibility::Listed);
         self.store.count(&self.namespace, &scan).await.unwrap()
@@ -253,7 +253,7 @@ impl Space<'_> {
         self.store.usage(&self.namespace).await.unwrap()
     }
 
-    /// The next part of the log, checked for what is promised of every part.
+    /// The next part of the log, checked against the promises for every part.
     pub(super) async fn changes(&self, text: &str, after: Cursor) -> (Vec<Change>, Cursor) {
         let part = self
             .store
@@ -268,13 +268,13 @@ impl Space<'_> {
             assert!(prefix(text).shows(&change.key), "{text} hides {change:?}");
             last = change.at;
         }
-        assert!(part.next >= last, "{:?} lies before {last:?}", part.next);
+        assert!(part.next >= last, "{:?} is before {last:?}", part.next);
         (part.changes, part.next)
     }
 
-    /// Everything that is in the log now, after a cursor and under a prefix.
+    /// All changes in the log after a cursor and under a prefix.
     ///
-    /// Reading waits at the end of the log, so a mark is written first to know the end by.
+    /// Reading waits at the end of the log, so a key is written first that marks the end.
     pub(super) async fn history(&self, text: &str, after: Cursor) -> Vec<Change> {
         let mark = key(&format!("{text}{END_MARK}"));
         let marked = self.set(mark.as_str(), "").await;

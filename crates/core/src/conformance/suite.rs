@@ -1,19 +1,19 @@
-//! The list of cases, and how each becomes a test.
+//! The list of cases, and a macro that makes a test of each.
 
-/// Turns every conformance case into a test of the engine that `$make` makes.
+/// Turns every conformance case into a test of the engine that `$make` creates.
 ///
 /// `$make` is the path of a `fn(Quota) -> impl Subject` in scope where the macro is called. The
 /// calling crate needs tokio, with its features `macros`, `rt-multi-thread` and `time`.
 ///
-/// An engine that takes long for each says how many sequences of the model are done; with
-/// `PROMINENCE_MODEL_CASES` it can be any number.
+/// An engine whose stores take long to create sets a smaller number of sequences of the model; `PROMINENCE_MODEL_CASES`
+/// overrides it.
 #[macro_export]
 macro_rules! conformance_suite {
     ($make:path) => {
         $crate::conformance_suite! { $make, sequences: $crate::conformance::model::SEQUENCES }
     };
     ($make:path, sequences: $sequences:expr) => {
-        /// Sequences of the model that are done where nothing else is said.
+        /// The number of sequences of the model by default.
         const SEQUENCES: u32 = $sequences;
 
         $crate::conformance_cases! { $make, alone, entries: [
@@ -237,19 +237,19 @@ macro_rules! conformance_cases {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! conformance_case {
-    // One subject, whose quota can't be reached, used by one caller.
+    // One subject with a quota that can't be reached, used by one caller.
     (alone, $make:path, $group:ident, $case:ident) => {
         let subject = $make($crate::Quota::UNLIMITED);
         let case = $crate::conformance::$group::$case(&subject);
         $crate::conformance::finish(tokio::time::timeout($crate::conformance::DEADLINE, case).await)
     };
-    // The same with a quota that can.
+    // The same with a small quota.
     (limited, $make:path, $group:ident, $case:ident) => {
         let subject = $make($crate::conformance::SMALL);
         let case = $crate::conformance::$group::$case(&subject);
         $crate::conformance::finish(tokio::time::timeout($crate::conformance::DEADLINE, case).await)
     };
-    // One subject, used by many tasks at once.
+    // One subject, used by many tasks at the same time.
     (crowd, $make:path, $group:ident, $case:ident) => {
         let subject = $make($crate::Quota::UNLIMITED);
         let crowd = $crate::conformance::Crowd::new(subject, |task| {
@@ -259,7 +259,7 @@ macro_rules! conformance_case {
         let case = $crate::conformance::$group::$case(&crowd);
         $crate::conformance::finish(tokio::time::timeout($crate::conformance::DEADLINE, case).await)
     };
-    // A fresh subject for each of many sequences.
+    // A new subject for each of many sequences.
     (sequences, $make:path, $group:ident, $case:ident) => {
         $crate::conformance::$group::$case(
             SEQUENCES,

@@ -1,4 +1,4 @@
-//! The permits themselves: each is one allowed action, and reaches the store for nothing else.
+//! The permits: each allows one action, and gives no other access to the store.
 
 use std::num::NonZero;
 use std::sync::Arc;
@@ -21,14 +21,14 @@ pub struct ReadPermit {
     pub(super) key: Key,
 }
 
-/// May list, count and watch what begins with one prefix.
+/// May list, count and watch the keys with one prefix.
 pub struct ListPermit {
     pub(super) store: Arc<dyn Store>,
     pub(super) namespace: Namespace,
     pub(super) prefix: Prefix,
 }
 
-/// May do one commit.
+/// May execute one commit.
 pub struct CommitPermit {
     pub(super) store: Arc<dyn Store>,
     pub(super) namespace: Namespace,
@@ -45,7 +45,7 @@ pub struct DryRunPermit {
     pub(super) prefix: Prefix,
 }
 
-/// May see what the namespace holds in all.
+/// May read the usage of the namespace.
 pub struct UsagePermit {
     pub(super) store: Arc<dyn Store>,
     pub(super) namespace: Namespace,
@@ -94,7 +94,7 @@ impl ListPermit {
         self.store.scan(&self.namespace, &scan).await
     }
 
-    /// How many keys a listing shows, up to a limit if there is one; see [`Store::count`].
+    /// The number of keys that a listing shows, up to a limit if there is one; see [`Store::count`].
     ///
     /// # Errors
     /// The store's.
@@ -126,7 +126,7 @@ impl ListPermit {
         self.store.listen(&self.namespace, &interest).await
     }
 
-    /// The entry of one of the keys that the prefix shows, or `None`; see [`Store::get`].
+    /// The entry of a key that the prefix shows, or `None`; see [`Store::get`].
     ///
     /// # Errors
     /// The store's.
@@ -137,7 +137,7 @@ impl ListPermit {
         self.store.get(&self.namespace, key).await
     }
 
-    /// How far the log reaches; see [`Store::extent`].
+    /// The extent of the log; see [`Store::extent`].
     ///
     /// # Errors
     /// The store's.
@@ -150,8 +150,7 @@ impl CommitPermit {
     /// See [`Store::commit`].
     ///
     /// # Errors
-    /// The store's, and [`CommitError::Forbidden`] where a token that may only create met a key
-    /// that exists.
+    /// The store's, and [`CommitError::Forbidden`] if a token that may only create tried to replace an existing key.
     pub async fn apply(self) -> Result<Committed, CommitError> {
         let answer = self
             .store
@@ -167,7 +166,7 @@ impl CommitPermit {
 }
 
 impl DryRunPermit {
-    /// How many keys would be removed; see [`Store::count`].
+    /// The number of keys that would be removed; see [`Store::count`].
     ///
     /// # Errors
     /// The store's.

@@ -1,4 +1,4 @@
-//! What scopes an operation or a condition needs.
+//! The scopes that an operation or a condition needs.
 
 use super::scopes::word;
 use super::{Access, Forbidden, Scopes};
@@ -22,7 +22,7 @@ pub(super) fn beyond(action: &'static str, access: Access, prefix: &Prefix) -> F
     } else {
         " (a scope's path ends at a \"/\")"
     };
-    // A scope for a part of a name does not exist: the nearest is that of the folder.
+    // No scope covers a part of a name, so the error names the scope of the folder.
     let folder = path.rfind('/').map_or("/", |slash| &path[..=slash]);
     Forbidden {
         action,
@@ -31,9 +31,10 @@ pub(super) fn beyond(action: &'static str, access: Access, prefix: &Prefix) -> F
     }
 }
 
-/// Checks every condition and operation of a commit. Answers the keys that the scopes allow creating but not replacing.
+/// Checks every condition and operation of a commit. Returns the keys that the scopes allow to create but not to
+/// replace.
 ///
-/// The first that is not allowed is the error. It names a scope that would be enough only if no other is missing.
+/// The error is the first one that is not allowed. It names a scope that is enough only if no other is missing.
 pub(super) fn check_commit(scopes: &Scopes, commit: &Commit) -> Result<Vec<Key>, Forbidden> {
     let mut refused: Option<Forbidden> = None;
     let mut refuse = |forbidden: Forbidden| {
@@ -65,8 +66,8 @@ pub(super) fn check_commit(scopes: &Scopes, commit: &Commit) -> Result<Vec<Key>,
     }
 }
 
-/// A condition tells something about its key, so it needs the right to read it; one that a key
-/// be absent tells no more than creating it would.
+/// The result of a condition tells something about its key, so it needs the right to read it; for the condition that a
+/// key is absent, the right to create it is enough, since creating it tells the same.
 fn check_condition(scopes: &Scopes, condition: &Condition) -> Result<(), Forbidden> {
     let key = &condition.key;
     let enough: &[Access] = match condition.expect {
@@ -80,7 +81,7 @@ fn check_condition(scopes: &Scopes, condition: &Condition) -> Result<(), Forbidd
     Err(outside("a condition on", Access::Read, key))
 }
 
-/// Answers the key where the scopes allow creating it but not replacing it.
+/// Returns the key if the scopes allow creating it but not replacing it.
 fn check_operation<'a>(
     scopes: &Scopes,
     operation: &'a Operation,
@@ -113,7 +114,7 @@ fn check_operation<'a>(
     }
 }
 
-/// Claiming answers the value, so it needs both rights.
+/// The outcome of a claim has the value, so it needs both rights.
 fn check_claim<'a>(scopes: &Scopes, prefix: &Prefix) -> Result<Option<&'a Key>, Forbidden> {
     let missing = |access| !scopes.allow_prefix(access, prefix);
     let refused = |access| beyond("claiming from", access, prefix);

@@ -1,4 +1,4 @@
-//! The meaning of a commit in the plain model.
+//! The meaning of a commit in the simple model.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::time::Timestamp;
 use crate::value::Value;
 use crate::write_id::WriteId;
 
-/// A namespace in the middle of a commit.
+/// A namespace during a commit.
 pub(super) struct Draft<'a> {
     pub(super) space: Space,
     pub(super) now: u64,

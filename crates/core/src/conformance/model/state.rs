@@ -1,6 +1,6 @@
-//! The plain model: what a store is, said as simply as can be and without [`crate::rules`].
+//! The simple model: the meaning of a store in the simplest code, without [`crate::rules`].
 //!
-//! Expired entries are dropped at once, there is no log to trim, and everything is copied freely.
+//! Expired entries are removed at once, the log is never trimmed, and everything may be copied.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZero;
@@ -19,7 +19,7 @@ use crate::revision::Revision;
 use crate::scan::{CountScan, Depth, FolderCount, Item, Order, Page, Projection, Scan, Visibility};
 use crate::time::Timestamp;
 
-/// All namespaces at one instant, in milliseconds since the epoch.
+/// All namespaces at one time, in milliseconds since the epoch.
 pub(super) struct State {
     now: u64,
     spaces: Vec<Space>,
@@ -31,11 +31,11 @@ pub(super) struct Space {
     pub(super) entries: BTreeMap<String, Entry>,
     pub(super) log: Vec<Logged>,
     pub(super) latest: Revision,
-    /// Keys that ended and that the engine may or may not have removed since.
+    /// Keys that have expired, and that the engine may or may not have removed since.
     pub(super) lapsed: BTreeSet<String>,
 }
 
-/// Why a commit did not happen.
+/// The reason why a commit was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Refusal {
     Precondition(Key, Mismatch),
@@ -45,7 +45,7 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
-    /// A store's refusal, or `None` where it is an error of another kind.
+    /// The refusal in a store's error, or `None` for an error of another kind.
     pub(super) fn of(error: &StoreError) -> Option<Self> {
         match error {
             StoreError::PreconditionFailed { key, reason } => {
@@ -81,14 +81,14 @@ impl State {
         }
     }
 
-    /// The latest revision that is known, and whether it must still be the latest one: an engine
-    /// that removes what expired uses revisions for it when it likes.
+    /// The latest known revision, and true if it must still be the latest one: an engine may use revisions for the
+    /// removal of expired entries at any time.
     pub(super) fn latest(&self, space: usize) -> (Revision, bool) {
         let space = &self.spaces[space];
         (space.latest, space.lapsed.is_empty())
     }
 
-    /// Nothing that expired is left in the engine.
+    /// The engine has removed all expired entries.
     pub(super) fn swept(&mut self, space: usize, latest: Revision) {
         self.spaces[space].latest = latest;
         self.spaces[space].lapsed.clear();
@@ -110,7 +110,7 @@ impl State {
         limited(counted.count(), at_most)
     }
 
-    /// Keys and bytes.
+    /// The number of keys, and their bytes.
     pub(super) fn usage(&self, space: usize) -> (u64, u64) {
         let entries = &self.spaces[space].entries;
         let bytes: usize = entries
@@ -120,7 +120,7 @@ impl State {
         (entries.len() as u64, bytes as u64)
     }
 
-    /// Without a revision, of which [`Self::latest`] tells more.
+    /// The page without its revision; see [`Self::latest`].
     pub(super) fn page(&self, space: usize, scan: &Scan) -> Page {
         let prefix = scan.prefix.as_str();
         let mut lines = BTreeMap::new();
@@ -179,7 +179,7 @@ impl State {
         Item::CountedFolder(path, FolderCount { keys, more })
     }
 
-    /// Conditions on revisions, with the numbers that they have by now.
+    /// The conditions, with the present revisions of their keys.
     pub(super) fn resolve(&self, space: usize, demands: &[(Key, Demand)]) -> Vec<Condition> {
         let resolve = |(key, demand): &(Key, Demand)| {
             let entry = self.spaces[space].entries.get(key.as_str());
@@ -199,7 +199,7 @@ impl State {
         demands.iter().map(resolve).collect()
     }
 
-    /// The answer to a commit that gets this revision, and whether it changes anything.
+    /// The outcomes of a commit with this revision, and true if it changes anything.
     pub(super) fn commit(
         &mut self,
         space: usize,
@@ -233,7 +233,7 @@ impl State {
         Ok((outcomes, changed))
     }
 
-    /// The changes that the log under a prefix has to have.
+    /// The changes that the log of a prefix has to have.
     pub(super) fn replay(&self, space: usize, prefix: &str) -> Replay {
         let space = &self.spaces[space];
         let due = space.log.iter().filter(|told| shown(prefix, &told.key));
@@ -243,7 +243,7 @@ impl State {
 }
 
 impl Space {
-    /// Drops what ends at this instant or ended before.
+    /// Removes the entries that have expired at this time.
     fn lapse(&mut self, now: u64) {
         let lapsed = &mut self.lapsed;
         self.entries.retain(|name, entry| {
@@ -258,7 +258,7 @@ impl Space {
         });
     }
 
-    /// The answer to a set whose write id its key has already.
+    /// The outcome of a set whose key already has its write id.
     fn already_set(&self, commit: &Commit) -> Option<Outcome> {
         let [Operation::Set { key, .. }] = commit.operations() else {
             return None;

@@ -1,4 +1,4 @@
-//! The steps of a random sequence: few names, so that steps meet each other.
+//! The steps of a random sequence: few names, so that many steps use the same key.
 
 use std::collections::HashSet;
 use std::num::NonZero;
@@ -17,10 +17,10 @@ use crate::time::Timestamp;
 use crate::value::Value;
 use crate::write_id::WriteId;
 
-/// One is a prefix of the other.
+/// One name is a prefix of the other.
 pub(super) const NAMESPACES: [&str; 2] = ["alice", "alice2"];
 
-/// Steps of the longest sequence.
+/// The number of steps in the longest sequence.
 const MAX_STEPS: usize = 60;
 
 const KEYS: [&str; 11] = [
@@ -50,7 +50,7 @@ const PREFIXES: [&str; 10] = [
     "/z",
 ];
 
-/// Numbers, things that look like numbers, and others.
+/// Numbers, texts that look like numbers, and others.
 const VALUES: [&[u8]; 9] = [
     b"0",
     b"1",
@@ -63,7 +63,7 @@ const VALUES: [&[u8]; 9] = [
     b"9223372036854775807",
 ];
 
-/// One thing that is done to a store, its clock or both. Namespaces are given by their number.
+/// One operation on a store, its clock or both. Namespaces are given by their number.
 #[derive(Clone, Debug)]
 pub(super) enum Step {
     Commit {
@@ -71,7 +71,7 @@ pub(super) enum Step {
         job: Option<Job>,
         conditions: Vec<(Key, Demand)>,
         operations: Vec<Operation>,
-        /// Sent where the commit may have one.
+        /// Used only if the commit may have one.
         write_id: Option<WriteId>,
     },
     Get(usize, Key),
@@ -82,14 +82,14 @@ pub(super) enum Step {
     Sweep,
 }
 
-/// A condition before it is known which revision the key will have.
+/// A condition, before the revision of its key is known.
 #[derive(Clone, Debug)]
 pub(super) enum Demand {
     Absent,
     Present,
-    /// The revision that the key has, or one that none has where it is absent.
+    /// The revision of the key; one that no commit has if the key is absent.
     ItsRevision,
-    /// Another revision than the key has.
+    /// A revision that is not the key's.
     AnotherRevision,
     Value(Value),
 }
@@ -126,7 +126,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 fn commit() -> impl Strategy<Value = Step> {
     let job = option::of(sample::select(vec![job("job-1"), job("job-2")]));
-    // Most commits are free of conditions, since most that carry one fail.
+    // Most commits have no conditions, since most commits with conditions fail.
     let conditions = prop_oneof![
         3 => Just(vec![]),
         1 => collection::vec((keys(), demand()), 1..=2),
@@ -145,8 +145,7 @@ fn commit() -> impl Strategy<Value = Step> {
     )
 }
 
-/// A set of one of two keys that carries one of two ids, so that repetitions are frequent. Its
-/// condition is often one that holds.
+/// A set of one of two keys with one of two ids, so that repetitions are frequent. Its condition often holds.
 fn identified() -> impl Strategy<Value = (Vec<(Key, Demand)>, Vec<Operation>, Option<WriteId>)> {
     let keys = sample::select(&["/a", "/b"][..]).prop_map(key);
     let ids = sample::select(&["1", "2"][..]).prop_map(|id| Some(write_id(id)));
@@ -289,7 +288,7 @@ fn values() -> impl Strategy<Value = Value> {
     sample::select(&VALUES).prop_map(value)
 }
 
-/// A short time, in whole milliseconds so that lifetimes and claims often end exactly now.
+/// A short time in whole milliseconds, so that lifetimes and claims often end exactly at the present time.
 fn moments(least: u64) -> impl Strategy<Value = Duration> {
     (least..20).prop_map(Duration::from_millis)
 }

@@ -7,7 +7,7 @@ use crate::sh;
 /// The folders with the exact versions of packages: an OpenID provider, and what tests the web page.
 const FOLDERS: [&str; 2] = ["tests/oidc", "tests/web"];
 
-/// Installs them where the versions are not there yet.
+/// Installs them unless these versions are installed.
 pub(crate) fn install() -> anyhow::Result<()> {
     FOLDERS.into_iter().try_for_each(install_in)
 }
@@ -15,7 +15,7 @@ pub(crate) fn install() -> anyhow::Result<()> {
 fn install_in(folder: &str) -> anyhow::Result<()> {
     let folder = sh::root().join(folder);
     let wanted = std::fs::read(folder.join("package-lock.json"))?;
-    // Written at the end, so that an installation that was interrupted is done again.
+    // npm writes this file last, so an installation that was interrupted is repeated.
     let done = folder.join("node_modules/.prominence-lock.json");
     if std::fs::read(&done).is_ok_and(|found| found == wanted) {
         return Ok(());

@@ -1,4 +1,4 @@
-//! Every test, after installing what they need.
+//! Runs every test, after installing the packages that they need.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -7,21 +7,21 @@ use crate::{node, python, sh};
 
 /// Programs that building and testing need, each with its Debian packages.
 const NEEDED: &[(&str, &[&str])] = &[
-    // The client of etcd is built from etcd's own definitions, and those from Google's.
+    // The etcd client is generated from etcd's protocol definitions, which import Google's.
     ("protoc", &["protobuf-compiler", "libprotobuf-dev"]),
     // The README's examples and the job scripts use it.
     ("curl", &["curl"]),
-    // Keys are completed in the shells that people use; bash is there.
+    // Key completion is tested in zsh and bash; bash is always installed.
     ("zsh", &["zsh"]),
     ("fish", &["fish"]),
-    // It records what the embedded engine does to its disk, and makes disks fail.
+    // Records the system calls of the embedded engine, and injects disk errors.
     ("strace", &["strace"]),
-    // What the other engine keeps its data in, and what asks it how it is.
+    // The etcd engine stores its data in it; its tests also need its command-line client.
     ("etcd", &["etcd-server"]),
     ("etcdctl", &["etcd-client"]),
-    // It makes networks, from which nodes of a cluster are cut off.
+    // Makes the networks from which nodes of a cluster are cut off.
     ("ip", &["iproute2"]),
-    // A batch system of one node. Daemons are where not every user's shell looks for them.
+    // A batch system of one node. Daemons are in a folder that is not on every user's search path.
     ("/usr/sbin/munged", &["munge"]),
     ("/usr/sbin/slurmctld", &["slurmctld"]),
     ("/usr/sbin/slurmd", &["slurmd"]),
@@ -30,15 +30,15 @@ const NEEDED: &[(&str, &[&str])] = &[
     ("systemd-analyze", &["systemd"]),
     // A proxy in front of the server.
     ("/usr/sbin/nginx", &["nginx-light"]),
-    // It lets servers run on clocks that disagree.
+    // Lets servers run with clocks that differ.
     ("faketime", &["faketime"]),
-    // It makes the certificates of servers that the Python library has to believe or not.
+    // Makes certificates of servers that the Python library has to accept or to refuse.
     ("openssl", &["openssl"]),
-    // The page for users of R is run.
+    // Runs the examples of the page for users of R.
     ("Rscript", &["r-base-core"]),
     // GNU parallel runs many tasks. Another program has the same name; this one comes with it alone.
     ("parcat", &["parallel"]),
-    // HTTP clients that have to see why a request is refused.
+    // HTTP clients that have to show the reason of a refused request.
     ("wget", &["wget"]),
     ("node", &["nodejs"]),
     // The web page is looked at.
@@ -50,31 +50,31 @@ const NEEDED: &[(&str, &[&str])] = &[
 /// Options of `cargo xtask test`.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Kills in each of the crash tests (a longer run: 1000).
+    /// Number of kills in each of the crash tests (a longer run: 1000).
     #[arg(long, default_value_t = 20)]
     kills: u32,
 
-    /// How long many clients are recorded at a server that is killed (a longer run: 1h).
+    /// Time for which requests of many clients are recorded while their server is killed (a longer run: 1h).
     #[arg(long, default_value = "20s")]
     history: String,
 
-    /// Waits beyond the limit that one user asks for (a longer run: 100000).
+    /// Number of waits that one user requests beyond the limit (a longer run: 100000).
     #[arg(long, default_value_t = 5_000)]
     waits: u32,
 
-    /// Passed on to `cargo test`, such as a package (-p NAME) or a test's name.
+    /// Arguments for `cargo test`, such as a package (-p NAME) or a test's name.
     #[arg(last = true)]
     rest: Vec<String>,
 }
 
-/// Installs what is missing of it; answers the Python that has the existing client.
+/// Installs the missing ones of these packages; returns the Python that has the existing client.
 pub(crate) fn install() -> anyhow::Result<PathBuf> {
     for &(program, packages) in NEEDED {
         if !sh::has(program) {
             sh::apt_install(packages)?;
         }
     }
-    // Two of its packages, which are no programs.
+    // Two Debian packages that contain no program.
     let library = ["--vanilla", "-e", "library(httr2); library(jsonlite)"];
     if sh::output(Command::new("Rscript").args(library)).is_err() {
         sh::apt_install(&["r-cran-httr2", "r-cran-jsonlite"])?;
@@ -85,7 +85,7 @@ pub(crate) fn install() -> anyhow::Result<PathBuf> {
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let python = install()?;
-    // Cargo would otherwise leave the choice of a package aside.
+    // With `--workspace`, cargo would ignore the choice of a package.
     let chosen = |word: &String| word == "-p" || word.starts_with("--package");
     let everything = (!options.rest.iter().any(chosen)).then_some("--workspace");
     sh::run(

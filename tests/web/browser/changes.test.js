@@ -133,6 +133,26 @@ test("a number is added to, a key is renamed and deleted", async () => {
   await close();
 });
 
+test("a folder is deleted only with its number, and no other that begins like it", async () => {
+  const entries = Array.from({ length: 120 }, (_, at) => /** @type {[string, string]} */ ([`/del/test/${at}`, "1"]));
+  await server.setAll("alice", [...entries, ["/del/test2/x", "1"]]);
+  const { page, close } = await open(browser, server, { token, at: "#/del/test/" });
+  await page.locator(".row").first().waitFor();
+  await page.getByRole("button", { name: "Folder actions" }).click();
+  await page.getByRole("button", { name: "Delete this folder" }).click();
+  await page.getByText("everything below it: 120 keys.").waitFor();
+  await shot(page, "delete-folder");
+  await accessible(page, "deleting a folder");
+  const confirm = page.getByRole("button", { name: "Delete 120 keys" });
+  await confirm.click();
+  await page.getByText("The number is 120.").waitFor();
+  await page.getByLabel("Type the number of keys").fill("120");
+  await confirm.click();
+  await page.getByText("No keys yet").waitFor();
+  assert.equal(await stored("/del/test2/x"), "1");
+  await close();
+});
+
 test("files become keys, those that exist are asked for, and what can't be stored is said", async () => {
   await server.set("alice", "/up/a.txt", "was there");
   const { page, close } = await open(browser, server, { token, at: "#/up/", tolerated: /status of 412/ });

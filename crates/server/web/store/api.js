@@ -30,7 +30,7 @@ export class Api {
     this.base = base;
     this.token = token;
     /** Parameters that this server does not know. @type {Set<string>} */
-    this.unknown = new Set(["counts", "at_most"]);
+    this.unknown = new Set();
   }
 
   /**

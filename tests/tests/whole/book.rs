@@ -297,10 +297,14 @@ fn the_book_is_built_with_a_search_and_loads_nothing_from_elsewhere() {
 }
 
 #[test]
-fn pictures_have_their_content_as_text() {
+fn drawings_have_their_content_as_text() {
     let mut seen = 0;
     for picture in std::fs::read_dir(docs().join("pictures")).unwrap() {
         let path = picture.unwrap().path();
+        // A screenshot can have no text inside; the page that shows it describes it.
+        if path.extension().is_none_or(|extension| extension != "svg") {
+            continue;
+        }
         let drawn = std::fs::read_to_string(&path).unwrap();
         for part in ["<title id=\"title\">", "<desc id=\"desc\">", "role=\"img\""] {
             assert!(drawn.contains(part), "{} lacks {part}", path.display());

@@ -227,7 +227,7 @@ fn systemd_is_told_when_the_server_is_ready_and_when_it_stops() {
             .to_owned()
     };
     assert_eq!(told(), "READY=1");
-    // Whoever was started after it finds it ready.
+    // A service that systemd starts after this one can use it at once.
     let url = std::fs::read_to_string(data.join("listening")).unwrap();
     let ready = url.replace("/prominence/v1", "/readyz");
     assert_eq!(ureq::get(ready.trim()).call().unwrap().status(), 200);

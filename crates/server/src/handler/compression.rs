@@ -142,8 +142,9 @@ pub(super) fn whole(coding: Option<Coding>, bytes: Bytes) -> io::Result<(Body, O
 /// A coding with its weight, such as `gzip;q=0.5`. A weight that is not a number is none.
 fn weighted(text: &str) -> (&str, f32) {
     let (name, parameters) = text.split_once(';').unwrap_or((text, ""));
-    let weight = parameters.trim().strip_prefix("q=");
-    let weight = weight.map_or(1.0, |weight| weight.trim().parse().unwrap_or_default());
+    let weight = parameters.split_once('=');
+    let weight = weight.filter(|(name, _)| name.trim().eq_ignore_ascii_case("q"));
+    let weight = weight.map_or(1.0, |(_, weight)| weight.trim().parse().unwrap_or_default());
     (name.trim(), weight)
 }
 
@@ -175,6 +176,7 @@ mod tests {
             ("gzip;q=0", None),
             ("gzip ; q=0.000", None),
             ("gzip;q=x", None),
+            ("gzip;Q=0", None),
             ("identity, gzip;q=0.5", None),
             ("identity;q=0.5, gzip", Some(Coding::Gzip)),
             ("deflate, br", None),

@@ -5,12 +5,12 @@
 
 use prominence_core::listing::Step;
 
-use super::walk::{Listed, MAX_ENTRIES, ScanError, Walk};
+use super::walk::{FIRST_ROWS, Listed, MAX_ENTRIES, QUERY_BYTES, ScanError, Walk};
 use crate::etcd::keys::Range;
 use crate::etcd::query::RangeQuery;
 
-/// Keys of a range that is read whole: with the largest values that are usual it is some MiB.
-const FEW: u64 = 500;
+/// The most keys of a range that is read whole. Where rows are large it is fewer: see [`QUERY_BYTES`].
+const MAX_FEW: usize = 500;
 
 /// A range with no more keys than this number.
 struct CountedRange {
@@ -30,8 +30,10 @@ impl Walk<'_> {
         let mut end = end.map_or(entries.end.clone(), |end| {
             keys.entries_from(end.as_bytes()).min(entries.end.clone())
         });
+        // The largest number of keys of a range that is read whole, until the size of rows is known.
+        let mut few = FIRST_ROWS;
         // The last of these is the next one.
-        let mut left = self.count_ranges(vec![entries]).await?;
+        let mut left = self.count_ranges(vec![entries], few).await?;
         while let Some(CountedRange {
             mut range,
             keys: most,
@@ -42,8 +44,8 @@ impl Walk<'_> {
             if range.start >= range.end {
                 continue;
             }
-            if most > FEW {
-                left.extend(self.count_ranges(divide(&range)).await?);
+            if most > few as u64 {
+                left.extend(self.count_ranges(divide(&range), few).await?);
                 continue;
             }
             let mut query = RangeQuery::range(&range);
@@ -51,6 +53,9 @@ impl Walk<'_> {
                 query = query.keys_only();
             }
             let found = self.read(vec![query]).await?.next();
+            if !found.rows.is_empty() {
+                few = found.next_limit(few, QUERY_BYTES, MAX_FEW);
+            }
             for row in found.rows.into_iter().rev() {
                 if row.key() >= end.as_slice() {
                     continue;
@@ -65,9 +70,13 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// Counts the keys of ranges that are in order. Those without keys are left out, and neighbours
-    /// with few keys are joined.
-    async fn count_ranges(&mut self, ranges: Vec<Range>) -> Result<Vec<CountedRange>, ScanError> {
+    /// Counts the keys of ranges that are in order. Those without keys are left out, and neighbours that
+    /// together have no more than `few` are joined.
+    async fn count_ranges(
+        &mut self,
+        ranges: Vec<Range>,
+        few: usize,
+    ) -> Result<Vec<CountedRange>, ScanError> {
         let counts = ranges
             .iter()
             .map(|range| RangeQuery::range(range).count_only());
@@ -77,7 +86,7 @@ impl Walk<'_> {
             let keys = counted.next().count;
             match found.last_mut() {
                 _ if keys == 0 => {}
-                Some(last) if last.keys + keys <= FEW => {
+                Some(last) if last.keys + keys <= few as u64 => {
                     last.range.end = range.end;
                     last.keys += keys;
                 }

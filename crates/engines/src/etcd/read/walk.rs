@@ -17,10 +17,10 @@ use crate::etcd::records::{self, Head, decode_entry};
 pub(super) const MAX_ROWS: usize = 10_000;
 
 /// Bytes of rows that one query should bring, so that a page takes few of them.
-const QUERY_BYTES: usize = 2 << 20;
+pub(super) const QUERY_BYTES: usize = 2 << 20;
 
 /// Rows of the first query, when their size is not known.
-const FIRST_ROWS: usize = 64;
+pub(super) const FIRST_ROWS: usize = 64;
 
 /// Hints that are read at once.
 const MAX_HINTS: usize = 64;

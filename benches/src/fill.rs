@@ -50,7 +50,7 @@ pub(crate) async fn run(
     settle_seconds: u64,
 ) -> anyhow::Result<()> {
     let mut options = Options::new(&load.data);
-    options.quota = Quota::UNLIMITED;
+    options.quotas = Quota::UNLIMITED.into();
     let filled = Arc::new(Filled {
         store: EmbeddedStore::open(options, Arc::new(SteadyClock::start()))?,
         load: load.clone(),

@@ -6,6 +6,7 @@
 //! | `ask` | single requests whose time or answer matters, and the command line |
 //! | `held` | waits, watches and claims on thousands of connections at once |
 //! | `long_run`, `plot` | mixed requests for an hour, and the plot of them |
+//! | `revoke` | a list of revoked tokens |
 //! | `fill` | stores that are filled without a server |
 //! | `client`, `measure`, `names` | connections, figures; users, keys and values |
 //!
@@ -24,6 +25,7 @@ mod long_run;
 mod measure;
 mod names;
 mod plot;
+mod revoke;
 
 use std::path::{Path, PathBuf};
 
@@ -99,6 +101,7 @@ impl Load {
             ["stream", path, lines] => ask::stream(self, path, number(lines)?).await,
             ["delete", prefix, keys] => ask::delete(self, prefix, keys).await,
             ["batches"] => ask::batches(self).await,
+            ["revoke", tokens] => revoke::run(self, tokens.parse()?).await,
             ["kv-get"] => ask::kv_get(self),
             ["kv-load", rows] => ask::kv_load(self, number(rows)?).await,
             ["waits", requests, sets] => {

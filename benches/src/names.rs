@@ -59,12 +59,21 @@ pub(crate) fn token(folder: &Path, user: &str) -> anyhow::Result<String> {
     sign(&load_or_create(folder)?.0, user)
 }
 
+/// The same, limited to these scopes.
+pub(crate) fn token_for(folder: &Path, user: &str, scopes: Scopes) -> anyhow::Result<String> {
+    sign_for(&load_or_create(folder)?.0, user, scopes)
+}
+
 fn sign(secret: &Secret, user: &str) -> anyhow::Result<String> {
+    sign_for(secret, user, Scopes::Unrestricted)
+}
+
+fn sign_for(secret: &Secret, user: &str, scopes: Scopes) -> anyhow::Result<String> {
     let token = NewToken {
         user: Namespace::parse(user)?,
         job: None,
         groups: Vec::new(),
-        scopes: Scopes::Unrestricted,
+        scopes,
         lifetime: LIFETIME,
     };
     Ok(mint(secret, &token, wall_time())?)

@@ -8,6 +8,10 @@
 set -euo pipefail
 n=$SLURM_ARRAY_TASK_ID
 
+# A token of this task's own, so that what it writes carries its id; it lasts about as long as the task may.
+PROMINENCE_TOKEN=$(prominence token create --from-login --job "$SLURM_JOB_ID" --for "${LIFETIME:-10m}")
+export PROMINENCE_TOKEN
+
 # Where each task runs, for whoever looks on: gone when the job's token ends, whatever became of the job.
 prominence kv set "/circles/running/$n" --string "$SLURMD_NODENAME" --ttl job
 

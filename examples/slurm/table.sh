@@ -6,3 +6,4 @@
 # Runs when every task of the array has succeeded, and puts their rows into one table.
 set -euo pipefail
 prominence kv gather /circles/output/ --output circles.csv
+rm -f "$PROMINENCE_TOKEN_FILE"

@@ -125,9 +125,11 @@ const AUDIENCES = {
   'https://opaque.example.org': undefined,
 };
 const SCOPES = 'storage.read:/ storage.modify:/ storage.create:/ storage.read:/in storage.modify:/out compute.create';
+// A server of a test has a port of its own.
+const isLocal = (audience) => audience.startsWith('http://127.0.0.1:');
 const resourceServer = (audience) => {
-  if (!(audience in AUDIENCES)) throw new Error(`unknown audience ${audience}`);
-  const alg = AUDIENCES[audience];
+  if (!(audience in AUDIENCES) && !isLocal(audience)) throw new Error(`unknown audience ${audience}`);
+  const alg = isLocal(audience) ? 'RS256' : AUDIENCES[audience];
   const format = alg ? { accessTokenFormat: 'jwt', jwt: { sign: { alg } } } : { accessTokenFormat: 'opaque' };
   return { scope: SCOPES, audience, accessTokenTTL: ACCESS_SECONDS, ...format };
 };
@@ -144,6 +146,22 @@ const configuration = () => ({
       grant_types: ['urn:ietf:params:oauth:grant-type:device_code', 'refresh_token', 'authorization_code'],
     },
     {
+      client_id: 'prominence-web',
+      token_endpoint_auth_method: 'none',
+      redirect_uris: ['https://kv.example.org/'],
+      response_types: ['code'],
+      grant_types: ['authorization_code'],
+    },
+    {
+      // As which the existing command line logs in, which asks for no audience.
+      client_id: 'prominence-pypi',
+      client_secret: 'the secret of prominence-pypi',
+      token_endpoint_auth_method: 'client_secret_basic',
+      redirect_uris: [],
+      response_types: [],
+      grant_types: ['urn:ietf:params:oauth:grant-type:device_code'],
+    },
+    {
       client_id: 'prominence-kv',
       client_secret: 'the secret of prominence-kv',
       token_endpoint_auth_method: 'client_secret_basic',
@@ -155,15 +173,20 @@ const configuration = () => ({
   claims: { openid: ['sub'], profile: ['preferred_username', 'eduperson_entitlement'] },
   scopes: ['openid', 'offline_access', ...SCOPES.split(' ')],
   jwks: { keys: ring.keys },
-  routes: { introspection: '/introspect', userinfo: '/userinfo', jwks: '/jwks', device_authorization: '/devicecode' },
+  routes: { introspection: '/introspect', userinfo: '/userinfo', jwks: '/jwks', device_authorization: '/devicecode', revocation: '/revoke' },
   enabledJWA: { idTokenSigningAlgValues: ['RS256', 'ES256', 'Ed25519'] },
   features: {
     devInteractions: { enabled: false },
     deviceFlow: { enabled: true },
+    registration: { enabled: true },
+    revocation: { enabled: true, allowedPolicy: (_, client, token) => token.clientId === client.clientId },
     introspection: { enabled: true, allowedPolicy: (_, client) => client.clientId === 'prominence-kv' },
     resourceIndicators: {
       enabled: true,
-      defaultResource: (_, client, oneOf) => oneOf,
+      defaultResource: (_, client, oneOf) => {
+        if (oneOf || client.clientId === 'prominence-cli') return oneOf;
+        return 'https://kv.example.org';
+      },
       useGrantedResource: () => true,
       getResourceServerInfo: (_, audience) => resourceServer(audience),
     },
@@ -184,7 +207,7 @@ const makeProvider = () => {
 
 const grant = (accountId, clientId, audience) => {
   const made = new provider.Grant({ accountId, clientId });
-  made.addOIDCScope('openid profile');
+  made.addOIDCScope('openid profile offline_access');
   if (audience) made.addResourceScope(audience, SCOPES);
   return made.save();
 };
@@ -208,6 +231,17 @@ const control = {
     Object.assign(code, { accountId: user, authTime: now(), grantId, scope, resource, claims: undefined });
     await code.save();
     return {};
+  },
+  // A code of the page's login, as a browser would bring it back.
+  'POST /code': async ({ user = 'alice', challenge, redirect }) => {
+    const client = await provider.Client.find('prominence-web');
+    const resource = 'https://kv.example.org';
+    const grantId = await grant(user, client.clientId, resource);
+    const code = new provider.AuthorizationCode({
+      accountId: user, client, grantId, resource, redirectUri: redirect, scope: 'openid profile', authTime: now(),
+      gty: 'authorization_code', codeChallenge: challenge, codeChallengeMethod: 'S256',
+    });
+    return { code: await code.save() };
   },
   // An access token as the provider itself makes it; for the audience `none` one for userinfo.
   'POST /mint': async ({ user = 'alice', audience = 'https://kv.example.org', scope = 'openid profile' }) => {

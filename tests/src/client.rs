@@ -71,13 +71,35 @@ impl Client {
         path: &str,
         body: &[u8],
     ) -> Result<ureq::http::Response<ureq::Body>, Lost> {
-        let request = ureq::http::Request::builder()
+        self.exchange_as(None, method, path, body)
+    }
+
+    fn exchange_as(
+        &self,
+        media_type: Option<&str>,
+        method: &str,
+        path: &str,
+        body: &[u8],
+    ) -> Result<ureq::http::Response<ureq::Body>, Lost> {
+        let mut request = ureq::http::Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.url))
-            .header("authorization", format!("Bearer {}", self.token))
-            .body(body)
-            .unwrap();
+            .header("authorization", format!("Bearer {}", self.token));
+        if let Some(media_type) = media_type {
+            request = request.header("content-type", media_type);
+        }
+        let request = request.body(body).unwrap();
         self.agent.run(request).map_err(lost)
+    }
+
+    /// Sends JSON.
+    #[track_caller]
+    pub fn send_json(&self, method: &str, path: &str, body: &str) -> (u16, String) {
+        let response = self.exchange_as(Some("application/json"), method, path, body.as_bytes());
+        let response = response.unwrap();
+        let status = response.status().as_u16();
+        let body = whole(response).unwrap();
+        (status, String::from_utf8_lossy(&body).into_owned())
     }
 
     /// Sends a request that must be answered; returns the status, `Retry-After`, and the body.

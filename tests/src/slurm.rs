@@ -23,16 +23,6 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// The number of jobs that may run at once, whatever processors this machine has.
 const PLACES: u32 = 8;
 
-/// Programs that a site lets Slurm run around its jobs.
-pub struct Hooks {
-    /// `Prolog`: before a job, as the node's administrator.
-    pub prolog: PathBuf,
-    /// `TaskProlog`: before each task, as the job's user.
-    pub task_prolog: PathBuf,
-    /// `Epilog`: after a job, as the node's administrator.
-    pub epilog: PathBuf,
-}
-
 /// A running Slurm, which ends with the test.
 pub struct Slurm {
     folder: PathBuf,
@@ -42,7 +32,7 @@ pub struct Slurm {
 
 impl Slurm {
     /// Starts the daemons with their files in this folder, and waits until the node accepts jobs.
-    pub fn start(folder: &Path, hooks: &Hooks) -> Self {
+    pub fn start(folder: &Path) -> Self {
         let user = text(succeed(Command::new("id").arg("-un")));
         let mut slurm = Self {
             folder: folder.to_owned(),
@@ -52,7 +42,7 @@ impl Slurm {
         for name in ["state", "spool"] {
             std::fs::create_dir(folder.join(name)).unwrap();
         }
-        std::fs::write(slurm.configuration(), slurm.settings(hooks)).unwrap();
+        std::fs::write(slurm.configuration(), slurm.settings()).unwrap();
         // Debian 12's slurmd needs a kind of control groups even where nothing uses them, and finds none on some
         // machines. This setting is only read.
         std::fs::write(folder.join("cgroup.conf"), "CgroupPlugin=cgroup/v1\n").unwrap();
@@ -99,7 +89,7 @@ impl Slurm {
         self.folder.join("slurm.conf")
     }
 
-    fn settings(&self, hooks: &Hooks) -> String {
+    fn settings(&self) -> String {
         let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
         let host = host.trim().split('.').next().unwrap();
         let [controller, node] = free_ports();
@@ -130,15 +120,9 @@ SchedulerParameters=sched_interval=1,sched_min_interval=0,bf_interval=1
 SlurmdParameters=config_overrides
 MinJobAge=10
 ReturnToService=2
-Prolog={prolog}
-TaskProlog={task_prolog}
-Epilog={epilog}
 NodeName={host} NodeAddr=127.0.0.1 CPUs={PLACES} State=UNKNOWN
 PartitionName=main Nodes=ALL Default=YES MaxTime=10 State=UP
-",
-            prolog = hooks.prolog.display(),
-            task_prolog = hooks.task_prolog.display(),
-            epilog = hooks.epilog.display(),
+"
         )
     }
 

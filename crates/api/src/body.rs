@@ -3,7 +3,9 @@
 mod about;
 mod batch;
 mod claim;
+mod login;
 mod object;
+mod token;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -20,7 +22,9 @@ pub use batch::{
     Batch, BatchCondition, BatchDone, BatchOperation, BatchResult, BatchTtl, MAX_BATCH_BYTES,
 };
 pub use claim::{Released, Renewed};
+pub use login::{LoginAt, LoginCode, LoginToken, PageLogin, ProtectedResource};
 pub use object::{Described, Object};
+pub use token::{ListedToken, MadeToken, RevokeTokens, Revoked};
 pub use watch::{Cause, Changed, Reset};
 
 /// Answer to a value set.

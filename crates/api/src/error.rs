@@ -37,6 +37,8 @@ pub enum ErrorCode {
     BadKey,
     /// 400: a parameter, header or body is not well-formed.
     BadRequest,
+    /// 400: a token was asked for that allows more than the one that it is made from.
+    InvalidScope,
     /// 401: no token, or one that is not accepted.
     Unauthenticated,
     /// 403: the token's scopes don't cover this key or action.
@@ -76,7 +78,7 @@ impl ErrorCode {
     #[must_use]
     pub const fn status(self) -> u16 {
         match self {
-            Self::BadKey | Self::BadRequest => 400,
+            Self::BadKey | Self::BadRequest | Self::InvalidScope => 400,
             Self::Unauthenticated => 401,
             Self::Forbidden => 403,
             Self::NoSuchKey | Self::NotFound => 404,

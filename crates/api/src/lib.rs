@@ -18,7 +18,8 @@ pub mod time;
 
 pub use body::{
     About, AboutLimits, Added, Batch, BatchCondition, BatchDone, BatchOperation, BatchResult,
-    BatchTtl, Cause, Changed, Counted, Deleted, Described, Detail, Listed, Object, OneTimeCode,
-    Released, Renewed, Reset, Set, SignIn, SignedIn, Text, Usage, UsageLimits, WhoAmI,
+    BatchTtl, Cause, Changed, Counted, Deleted, Described, Detail, Listed, ListedToken, LoginAt,
+    LoginCode, LoginToken, MadeToken, Object, OneTimeCode, PageLogin, ProtectedResource, Released,
+    Renewed, Reset, RevokeTokens, Revoked, Set, SignIn, SignedIn, Text, Usage, UsageLimits, WhoAmI,
 };
 pub use error::{ErrorBody, ErrorCode};

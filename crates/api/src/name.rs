@@ -3,6 +3,9 @@
 /// The start of the interface's path; the version is part of it.
 pub const BASE: &str = "/prominence/v1";
 
+/// The path of the metadata that says where people log in (RFC 9728, section 3.1).
+pub const LOGIN_METADATA: &str = "/.well-known/oauth-protected-resource/prominence/v1";
+
 /// Response header: when the key came into being (RFC 3339).
 pub const CREATED: &str = "prominence-created";
 /// Response header: when the value was last set (RFC 3339, with milliseconds).

@@ -7,7 +7,6 @@ pub(crate) mod demo;
 pub(crate) mod help;
 pub(crate) mod kv;
 pub(crate) mod mistake;
-#[cfg(feature = "server")]
 pub(crate) mod run;
 pub(crate) mod token;
 pub(crate) mod typed;
@@ -17,7 +16,6 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::config::Connection;
-#[cfg(feature = "server")]
 pub(crate) use run::Exec;
 
 /// The command that prints the help of others.
@@ -85,6 +83,25 @@ pub(crate) enum Command {
   prominence whoami --json")]
     Whoami(WhoAmI),
 
+    /// Log in at your institution, and keep the token.
+    #[command(after_help = "Examples:
+  prominence login
+  prominence login --issuer campus
+
+The server says where people log in. You approve the login in a browser, which may be on another machine. The token is \
+kept in ~/.prominence/token, renewed by itself, and sent to this server alone.
+
+Environment:
+  PROMINENCE_OIDC_URL            the issuer, instead of the server's word
+  PROMINENCE_OIDC_CLIENT_ID      the client to log in as, with its secret
+  PROMINENCE_OIDC_CLIENT_SECRET")]
+    Login(Login),
+
+    /// End your login: at the issuer, at the server, and here.
+    #[command(after_help = "Examples:
+  prominence logout")]
+    Logout,
+
     /// Show the settings in effect, and where each comes from.
     Config(config::ConfigOptions),
 
@@ -92,7 +109,6 @@ pub(crate) enum Command {
     Token(token::Token),
 
     /// Run a command as a job would run, with a fresh token.
-    #[cfg(feature = "server")]
     Exec(Exec),
 
     /// Store example data that arrives as that of jobs does.
@@ -149,6 +165,26 @@ fpath=(~/.zfunc $fpath) before compinit in ~/.zshrc; fish reads the file by itse
 #[derive(Args)]
 pub(crate) struct WhoAmI {
     /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Options of `login`.
+#[derive(Args)]
+pub(crate) struct Login {
+    /// The issuer: its name, if the server knows several, or its URL.
+    #[arg(long, value_name = "NAME|URL")]
+    pub(crate) issuer: Option<String>,
+
+    /// The client to log in as.
+    #[arg(long, value_name = "ID", conflicts_with = "register")]
+    pub(crate) client_id: Option<String>,
+
+    /// Register a client of your own at the issuer; ~/.prominence/client keeps it.
+    #[arg(long)]
+    pub(crate) register: bool,
+
+    /// Print JSON: what the server says of the new token.
     #[arg(long)]
     pub(crate) json: bool,
 }

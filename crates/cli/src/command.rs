@@ -13,7 +13,6 @@ mod completions;
 mod delete;
 mod demo;
 mod duplicate;
-#[cfg(feature = "server")]
 mod exec;
 mod export;
 mod file_name;
@@ -28,6 +27,7 @@ mod issue;
 mod list;
 mod load;
 mod lock;
+mod login;
 mod man;
 mod missing;
 mod object;
@@ -41,8 +41,9 @@ mod siblings;
 mod swapped;
 mod table;
 mod time;
-#[cfg(feature = "server")]
 mod token_create;
+mod token_list;
+mod token_revoke;
 mod tree;
 mod usage;
 mod utf16;
@@ -79,14 +80,18 @@ pub(crate) fn run(arguments: Arguments, output: &mut Output) -> Result<(), Failu
     match command {
         Command::Kv(kv) => run_kv(&kv.command, &connection, output),
         Command::Whoami(options) => whoami::run(&options, &config::client(&connection)?, output),
+        Command::Login(options) => login::run(&options, &connection, output),
+        Command::Logout => login::end(&connection, output),
         Command::Config(options) => settings::run(&options, &connection, output),
         Command::Token(token) => match token.command {
             TokenCommand::Inspect(options) => inspect::run(&options, &connection, output),
-            #[cfg(feature = "server")]
-            TokenCommand::Create(options) => token_create::run(options, output),
+            TokenCommand::Create(options) => token_create::run(options, &connection, output),
+            TokenCommand::List(options) => {
+                token_list::run(&options, &config::client(&connection)?, output)
+            }
+            TokenCommand::Revoke(options) => token_revoke::run(&options, &connection, output),
         },
         Command::Demo(options) => demo::run(&options, &config::client(&connection)?, output),
-        #[cfg(feature = "server")]
         Command::Exec(options) => exec::run(options, &connection),
         #[cfg(feature = "server")]
         Command::Serve(settings) => serve::run(*settings, output),

@@ -12,17 +12,18 @@ mod profiles;
 mod sources;
 
 use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use prominence_api::time::format_duration;
-#[cfg(feature = "server")]
-use prominence_client::BaseUrl;
 use prominence_client::{
-    Client, Config, Credentials, Notice, OnNotice, Timeouts, Token, TokenFile, TokenFileError,
+    BaseUrl, Client, Config, Credentials, Notice, OnNotice, Timeouts, Token, TokenFile,
+    TokenFileError,
 };
 
 use crate::failure::Failure;
+use crate::login::{self, Renewer};
 use crate::output;
 
 pub(crate) use connection::Connection;
@@ -56,21 +57,77 @@ const OTHERS_READ: u32 = 0o044;
 /// A client, from everything that is known.
 pub(crate) fn client(connection: &Connection) -> Result<Client, Failure> {
     let sources = Sources::new(connection)?;
-    let url = sources.url()?.ok_or_else(|| {
+    let url = server(&sources)?;
+    let credentials = credentials_from(&sources)?.ok_or_else(|| {
+        Failure::Login(format!(
+            "there is no token to log in with{}; log in with prominence login, or set {TOKEN} or {TOKEN_FILE}",
+            sources.remark()
+        ))
+    })?;
+    connect(connection, &sources, url, credentials)
+}
+
+/// A client that sends this token, to this server if no setting names another.
+pub(crate) fn client_with(
+    connection: &Connection,
+    url: Option<&str>,
+    token: &str,
+) -> Result<Client, Failure> {
+    let sources = Sources::new(connection)?;
+    let url = match (sources.url()?, url) {
+        (None, Some(url)) => Found {
+            value: BaseUrl::parse(url).map_err(|error| Failure::Usage(error.to_string()))?,
+            origin: Origin::Default,
+        },
+        _ => server(&sources)?,
+    };
+    let credentials = parse(token, "the server's secret")?;
+    connect(connection, &sources, url, credentials)
+}
+
+/// Whether there are an address and a token.
+#[cfg(feature = "server")]
+pub(crate) fn can_log_in(connection: &Connection) -> bool {
+    let sources = Sources::new(connection);
+    sources.is_ok_and(|sources| matches!(sources.url(), Ok(Some(_))) && sources.token().is_some())
+}
+
+/// The address of the server, which has to be given.
+pub(crate) fn server_url(connection: &Connection) -> Result<BaseUrl, Failure> {
+    Ok(server(&Sources::new(connection)?)?.value)
+}
+
+/// The file of the login.
+pub(crate) fn saved_login() -> Option<PathBuf> {
+    Some(login::folder()?.join("token"))
+}
+
+/// The failure for a login at another server: its token is not sent to this one, which may be a false one.
+pub(crate) fn other_server(server: &str, url: &BaseUrl) -> Failure {
+    Failure::Login(format!(
+        "your login is for {server}, and PROMINENCE_URL is {url}; log in there with prominence login, or use \
+         another address"
+    ))
+}
+
+/// The address of the server.
+fn server(sources: &Sources<'_>) -> Result<Found<BaseUrl>, Failure> {
+    sources.url()?.ok_or_else(|| {
         Failure::Usage(format!(
             "the server's address is not known{}; set {URL}, as in export \
              {URL}=http://127.0.0.1:8080/prominence/v1, give it with --url, or save it in a profile \
              (see prominence config --help)",
             sources.remark()
         ))
-    })?;
-    let credentials = credentials_from(&sources)?.ok_or_else(|| {
-        Failure::Login(format!(
-            "there is no token to log in with{}; set {TOKEN} or {TOKEN_FILE}, or save one in \
-             ~/{SAVED_TOKEN}",
-            sources.remark()
-        ))
-    })?;
+    })
+}
+
+fn connect(
+    connection: &Connection,
+    sources: &Sources<'_>,
+    url: Found<BaseUrl>,
+    credentials: Credentials,
+) -> Result<Client, Failure> {
     if connection.ca_file.is_some() && !url.value.is_encrypted() {
         output::warn(format_args!(
             "--ca-file is not used, because {} has no TLS; write https:// where the server speaks it",
@@ -119,7 +176,10 @@ fn credentials_from(sources: &Sources<'_>) -> Result<Option<Credentials>, Failur
             if matches!(found.origin, Origin::Profile { .. } | Origin::SavedToken) {
                 warn_if_open(file);
             }
-            open(file)
+            match found.origin {
+                Origin::SavedToken => open_login(file, sources),
+                _ => open(file),
+            }
         }
     };
     credentials.map(Some)
@@ -146,6 +206,18 @@ fn tell(notice: &Notice<'_>) {
         notice.error,
         format_duration(left)
     ));
+}
+
+/// The saved login, which is renewed by itself; or what another program has saved there, which is not.
+fn open_login(file: &Path, sources: &Sources<'_>) -> Result<Credentials, Failure> {
+    let Some(login) = Renewer::open(file)? else {
+        return open(file);
+    };
+    let server = login.server();
+    match sources.url()? {
+        Some(url) if url.value.origin() != server => Err(other_server(&server, &url.value)),
+        _ => Ok(Credentials::Renewed(Arc::new(login))),
+    }
 }
 
 fn open(file: &Path) -> Result<Credentials, Failure> {

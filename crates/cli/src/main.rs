@@ -5,6 +5,7 @@
 //! | [`args`] | what can be typed; keys, durations and scopes are valid from here on |
 //! | [`config`] | what the environment and files add |
 //! | [`command`] | one file for each command |
+//! | [`login`] | the saved login: getting one, and renewing it |
 //! | [`lease`] | runs a command under a lease: a lock or a claim |
 //! | [`output`] | the only place that prints |
 //! | [`text`] | texts that arguments, the environment and the client file have in common |
@@ -16,6 +17,7 @@ mod command;
 mod config;
 mod failure;
 mod lease;
+mod login;
 mod output;
 mod text;
 

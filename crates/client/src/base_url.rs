@@ -120,6 +120,16 @@ impl BaseUrl {
         &self.host
     }
 
+    /// The scheme, the host and the port, without a path.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        let host = self.text.find("://").map_or(0, |at| at + "://".len());
+        let end = self.text[host..]
+            .find('/')
+            .map_or(self.text.len(), |at| host + at);
+        &self.text[..end]
+    }
+
     /// True if it is `https`.
     #[must_use]
     pub fn is_encrypted(&self) -> bool {

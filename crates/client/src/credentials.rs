@@ -1,5 +1,6 @@
 //! The source of the access token: given once, or kept in a file that another program renews.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -24,6 +25,20 @@ pub enum Credentials {
     Token(Token),
     /// A token in a file, which is read again before the token ends and after it was refused.
     File(TokenFile),
+    /// A token that is renewed by somebody else.
+    Renewed(Arc<dyn TokenSource>),
+}
+
+/// Has a token, and gets another one before it ends and after it was refused.
+pub trait TokenSource: fmt::Debug + Send + Sync {
+    /// The token to send now.
+    fn current(&self) -> Token;
+
+    /// Another token to send after this one was refused; `None` if there is none.
+    fn instead_of(&self, refused: &Token) -> Option<Token>;
+
+    /// The next step after a token was refused.
+    fn remark(&self) -> Option<String>;
 }
 
 /// A file with a token. Clones share what was read of it.
@@ -83,6 +98,7 @@ impl Credentials {
         match self {
             Self::Token(token) => token.clone(),
             Self::File(file) => file.current(now()),
+            Self::Renewed(source) => source.current(),
         }
     }
 
@@ -91,23 +107,29 @@ impl Credentials {
         match self {
             Self::Token(_) => None,
             Self::File(file) => file.instead_of(refused),
+            Self::Renewed(source) => source.instead_of(refused),
         }
     }
 
     /// The sentence for a token that was refused: its file and its end, if there are such, and the next
     /// step.
     pub(crate) fn remark(&self) -> Option<String> {
-        let expires = self.current().expires().filter(|ends| *ends <= now());
-        match (self, expires) {
-            (Self::Token(_), None) => None,
-            (Self::Token(_), Some(ended)) => Some(format!("it ended at {}", rfc3339(ended))),
-            (Self::File(file), Some(ended)) => Some(format!(
+        let ended = |token: &Token| token.expires().filter(|ends| *ends <= now());
+        let (source, expires) = match self {
+            Self::Renewed(source) => return source.remark(),
+            Self::Token(token) => (None, ended(token)),
+            Self::File(file) => (Some(file), ended(&file.current(now()))),
+        };
+        match (source, expires) {
+            (None, None) => None,
+            (None, Some(ended)) => Some(format!("it ended at {}", rfc3339(ended))),
+            (Some(file), Some(ended)) => Some(format!(
                 "the token in {} ended at {}; renew the file with the program that writes it, such as \
                  oidc-token or prominence token create",
                 file.path.display(),
                 rfc3339(ended)
             )),
-            (Self::File(file), None) => Some(format!(
+            (Some(file), None) => Some(format!(
                 "the token comes from {}; have another one written to it",
                 file.path.display()
             )),
@@ -118,7 +140,7 @@ impl Credentials {
     #[must_use]
     pub fn file(&self) -> Option<&Path> {
         match self {
-            Self::Token(_) => None,
+            Self::Token(_) | Self::Renewed(_) => None,
             Self::File(file) => Some(&file.path),
         }
     }

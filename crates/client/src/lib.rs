@@ -8,6 +8,7 @@
 //! | `request`, `reply` | one request, sent once; its answer, read whole |
 //! | `persist`, [`retry`] | sending it again: whether, until when, and after which pause |
 //! | `clock`, `notice` | the clock that deadlines are counted with; telling the caller of failures that are got over |
+//! | [`oauth`] | requests to issuers of tokens |
 //! | `agent`, `tls`, `proxy` | the HTTP library, configured; certificates, set up only for `https`; which proxy to go through |
 //!
 //! ```no_run
@@ -38,6 +39,7 @@ pub mod error;
 mod explain;
 mod list;
 mod notice;
+pub mod oauth;
 mod page;
 mod persist;
 mod proxy;
@@ -52,14 +54,16 @@ mod wait;
 mod watch;
 mod write;
 
+pub use account::TokenOptions;
 pub use base_url::{BaseUrl, BaseUrlError};
 pub use claim::{Claimed, Held};
 pub use clock::Clock;
 pub use config::{Certificates, Config, Timeouts};
-pub use credentials::{Credentials, TokenFile, TokenFileError};
+pub use credentials::{Credentials, TokenFile, TokenFileError, TokenSource};
 pub use error::{Error, Fate, Refusal};
 pub use list::{Items, Levels, ListOptions, Pages, Show};
 pub use notice::{Notice, OnNotice};
+pub use oauth::{OAuth, OAuthAnswer, OAuthClient, OAuthError};
 pub use persist::LONGEST_TURN;
 pub use proxy::Route;
 pub use read::{Entry, Metadata};

@@ -292,7 +292,9 @@ fn refuse(
         Some(ErrorCode::NotANumber) => Error::NotANumber(refusal),
         Some(ErrorCode::ValueTooLarge) => Error::TooLarge(refusal),
         Some(ErrorCode::QuotaExceeded) => Error::QuotaExceeded(refusal),
-        Some(ErrorCode::BadKey | ErrorCode::BadRequest) => Error::BadRequest(refusal),
+        Some(ErrorCode::BadKey | ErrorCode::BadRequest | ErrorCode::InvalidScope) => {
+            Error::BadRequest(refusal)
+        }
         Some(ErrorCode::Unauthenticated) => Error::Unauthenticated(refusal),
         Some(ErrorCode::Forbidden) => Error::Forbidden(refusal),
         Some(ErrorCode::RateLimited) => Error::RateLimited(refusal),

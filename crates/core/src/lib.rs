@@ -8,6 +8,7 @@
 //! | [`rules`] | what a commit does, as pure functions that every engine shares |
 //! | [`listing`] | what listings, counts and reads of a log show, for every engine |
 //! | [`permit`] | who may do what; the only way from a caller to a store |
+//! | [`registry`] | the service's own records, in a namespace that no token can name |
 //! | [`limits`] | every limit on data, in one place |
 //! | [`memory`] | the reference engine: the rules over a map |
 //! | `conformance` | the cases that every engine has to pass (feature `conformance`) |
@@ -27,6 +28,7 @@ pub mod listing;
 pub mod memory;
 pub mod namespace;
 pub mod permit;
+pub mod registry;
 pub mod revision;
 pub mod rules;
 pub mod scan;
@@ -43,9 +45,10 @@ pub use commit::{Commit, Committed, Condition, Lifetime, Operation, Outcome, Pre
 pub use entry::{Entry, Metadata};
 pub use error::StoreError;
 pub use key::{Key, Prefix};
-pub use limits::Quota;
+pub use limits::{Quota, Quotas};
 pub use namespace::{Job, Namespace};
 pub use permit::{Gate, Principal};
+pub use registry::Registry;
 pub use revision::Revision;
 pub use scan::{
     Count, CountScan, Depth, FolderCount, Item, Order, Page, PageLimit, Projection, Scan,

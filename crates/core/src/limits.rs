@@ -1,7 +1,11 @@
 //! Every limit on data, in one place, each with its reason.
 
+use std::collections::HashMap;
 use std::num::NonZeroUsize;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
+
+use crate::namespace::Namespace;
 
 /// Bytes of a key in canonical form (with its leading `/`). Long enough for deep paths, short
 /// enough for an index block to hold several.
@@ -65,6 +69,55 @@ impl Quota {
         keys: u64::MAX,
         bytes: u64::MAX,
     };
+}
+
+/// The quota of each namespace: one for all, and others for some. Clones share the others.
+#[derive(Clone, Debug, Default)]
+pub struct Quotas {
+    usual: Quota,
+    of_some: Arc<RwLock<HashMap<Namespace, Quota>>>,
+}
+
+impl Quotas {
+    /// The quota of a namespace. The service's own has none: its records have bounds of their own.
+    #[must_use]
+    pub fn of(&self, namespace: &Namespace) -> Quota {
+        if namespace.is_system() {
+            return Quota::UNLIMITED;
+        }
+        let of_some = self.of_some.read().unwrap_or_else(PoisonError::into_inner);
+        of_some.get(namespace).copied().unwrap_or(self.usual)
+    }
+
+    /// The quota of the namespaces that have none of their own.
+    #[must_use]
+    pub fn usual(&self) -> Quota {
+        self.usual
+    }
+
+    /// Gives these namespaces quotas of their own, and all others the usual one.
+    pub fn replace(&self, quotas: HashMap<Namespace, Quota>) {
+        let mut of_some = self.of_some.write().unwrap_or_else(PoisonError::into_inner);
+        *of_some = quotas;
+    }
+
+    /// Gives a namespace a quota of its own, or the usual one again.
+    pub fn set(&self, namespace: Namespace, quota: Option<Quota>) {
+        let mut of_some = self.of_some.write().unwrap_or_else(PoisonError::into_inner);
+        match quota {
+            Some(quota) => of_some.insert(namespace, quota),
+            None => of_some.remove(&namespace),
+        };
+    }
+}
+
+impl From<Quota> for Quotas {
+    fn from(usual: Quota) -> Self {
+        Self {
+            usual,
+            ..Self::default()
+        }
+    }
 }
 
 impl Default for Quota {

@@ -17,7 +17,7 @@ use crate::commit::{Commit, Committed};
 use crate::entry::{Entry, Metadata};
 use crate::error::StoreError;
 use crate::key::{Key, Prefix};
-use crate::limits::Quota;
+use crate::limits::Quotas;
 use crate::listing::{KeyCounter, LogRead, LogReader, PageBuilder, Step};
 use crate::namespace::{Job, Namespace};
 use crate::rules::{self, Circumstances, FirstFree, Plan, View, Visit};
@@ -31,7 +31,7 @@ const KEPT_CHANGES: usize = 100_000;
 /// A store in memory.
 pub struct MemoryStore {
     clock: Arc<dyn Clock>,
-    quota: Quota,
+    quotas: Quotas,
     spaces: Mutex<HashMap<Namespace, Space>>,
     /// Wakes everyone who waits for changes; they look again for themselves.
     changed: Event,
@@ -50,10 +50,10 @@ struct Space {
 impl MemoryStore {
     /// An empty store.
     #[must_use]
-    pub fn new(clock: Arc<dyn Clock>, quota: Quota) -> Self {
+    pub fn new(clock: Arc<dyn Clock>, quotas: impl Into<Quotas>) -> Self {
         Self {
             clock,
-            quota,
+            quotas: quotas.into(),
             spaces: Mutex::default(),
             changed: Event::new(),
         }
@@ -130,7 +130,7 @@ impl Store for MemoryStore {
             let circumstances = Circumstances {
                 now,
                 author,
-                quota: self.quota,
+                quota: self.quotas.of(namespace),
             };
             let plan = rules::plan(space, &commit, circumstances)?;
             space.write(&plan, author, now);
@@ -336,6 +336,7 @@ mod tests {
     use super::*;
     use crate::clock::ManualClock;
     use crate::conformance::{START, Subject};
+    use crate::limits::Quota;
 
     struct Reference {
         clock: Arc<ManualClock>,

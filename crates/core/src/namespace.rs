@@ -5,6 +5,9 @@ use std::sync::Arc;
 
 use crate::limits::{MAX_JOB_BYTES, MAX_NAMESPACE_BYTES};
 
+/// The name of [`Namespace::system`].
+const SYSTEM: &str = "\u{1}system";
+
 /// The name of a set of keys that one user, and nobody else, can reach.
 ///
 /// 1 to [`MAX_NAMESPACE_BYTES`] bytes of UTF-8 without control characters. Anything else is
@@ -49,6 +52,30 @@ impl Namespace {
     pub fn parse(name: &str) -> Result<Self, NameError> {
         check(name, MAX_NAMESPACE_BYTES)?;
         Ok(Self(name.into()))
+    }
+
+    /// The namespace of the service's own records. No user's name can be parsed to it, because it has a control
+    /// character; U+0000 still ends it in every encoding.
+    #[must_use]
+    pub fn system() -> Self {
+        Self(SYSTEM.into())
+    }
+
+    /// Reads a name that a store has written: a user's, or that of [`Namespace::system`].
+    ///
+    /// # Errors
+    /// As [`Namespace::parse`].
+    pub fn stored(name: &str) -> Result<Self, NameError> {
+        if name == SYSTEM {
+            return Ok(Self::system());
+        }
+        Self::parse(name)
+    }
+
+    /// True for [`Namespace::system`].
+    #[must_use]
+    pub fn is_system(&self) -> bool {
+        &*self.0 == SYSTEM
     }
 
     /// The name as it was given.
@@ -112,6 +139,18 @@ mod tests {
         for name in ["alice", "alice2", "a/b", "..", "tab-less name", "🦀", "é"] {
             assert_eq!(Namespace::parse(name).unwrap().as_str(), name);
         }
+    }
+
+    #[test]
+    fn no_user_is_named_like_the_namespace_of_the_service() {
+        let system = Namespace::system();
+        assert_eq!(Namespace::stored(system.as_str()), Ok(system.clone()));
+        assert_eq!(
+            Namespace::parse(system.as_str()),
+            Err(NameError::Control('\u{1}'))
+        );
+        assert!(!Namespace::parse("system").unwrap().is_system());
+        assert!(Namespace::stored("\u{1}other").is_err());
     }
 
     #[test]

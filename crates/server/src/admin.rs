@@ -15,6 +15,7 @@ mod ask;
 mod error;
 #[cfg(feature = "etcd")]
 pub mod migrate;
+mod records;
 mod remote;
 mod report;
 mod routes;
@@ -37,8 +38,12 @@ pub use prominence_engines::embedded::{
     BackupError as BackupFailure, BackupReadError, BackupSummary as Backup, OpenError,
     RestoreError, UpgradeError, Upgraded, restore, upgrade, verify,
 };
+pub(crate) use records::routes as record_routes;
+pub use records::{RecordRequest, SubjectReport, UserReport, records};
 pub use report::{CheckReport, Finding, NamespaceUsage, Ranking, UsageReport};
 pub(crate) use routes::router;
+#[cfg(feature = "etcd")]
+pub(crate) use routes::router_over_cluster;
 pub(crate) use socket::AdminSocket;
 
 /// The most namespaces that one answer lists: some 10 MiB of it.

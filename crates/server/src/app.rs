@@ -3,12 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use prominence_core::{Gate, Quota};
+use prominence_core::{Gate, Quota, Store};
 
 use crate::identity::cache::CachingVerifier;
 use crate::identity::issuer::Issuers;
+use crate::identity::login::Login;
+use crate::identity::minting::Minter;
 use crate::identity::one_time::OneTimeSignIn;
 use crate::identity::rate::RateLimit;
+use crate::identity::records::Records;
 use crate::identity::token::Verifier;
 use crate::metrics::Metrics;
 use crate::request::body::BodyLimits;
@@ -26,6 +29,12 @@ pub struct App(Arc<Inner>);
 pub struct Inner {
     pub(crate) gate: Gate,
     pub(crate) verifier: CachingVerifier,
+    /// What the service keeps of tokens and users.
+    pub(crate) records: Arc<Records>,
+    /// Makes tokens for callers, where the operator has not turned that off.
+    pub(crate) minter: Option<Minter>,
+    /// Where people log in, if the operator has said by which address they reach the service.
+    pub(crate) login: Option<Login>,
     pub(crate) clock: Arc<dyn Timer>,
     pub(crate) bounds: Bounds,
     pub(crate) memory: MemoryBudget,
@@ -66,24 +75,61 @@ impl Bounds {
     }
 }
 
-impl App {
-    /// Puts the service together, for tokens that are signed with a secret alone.
-    #[must_use]
-    pub fn new(gate: Gate, verifier: Verifier, clock: Arc<dyn Timer>, bounds: Bounds) -> Self {
-        Self::with_issuers(gate, (verifier, Issuers::default()), clock, bounds)
-    }
+/// Whose tokens are accepted, which are revoked, and which are made here.
+pub struct Identity {
+    /// For tokens that are signed with a secret.
+    pub verifier: Verifier,
+    /// For tokens of issuers.
+    pub issuers: Issuers,
+    /// What the service keeps of tokens and users.
+    pub records: Arc<Records>,
+    /// Makes tokens for callers.
+    pub minter: Option<Minter>,
+    /// Where people log in.
+    pub login: Option<Login>,
+}
 
-    /// Puts the service together, for these tokens and those of issuers.
+impl App {
+    /// Puts the service together, for tokens that are signed with a secret alone. It makes none.
     #[must_use]
-    pub fn with_issuers(
-        gate: Gate,
-        (verifier, issuers): (Verifier, Issuers),
+    pub fn new(
+        store: Arc<dyn Store>,
+        verifier: Verifier,
         clock: Arc<dyn Timer>,
         bounds: Bounds,
     ) -> Self {
+        let records = Records::new(Arc::clone(&store), bounds.quota.into(), clock.clone());
+        let identity = Identity {
+            verifier,
+            issuers: Issuers::default(),
+            records: Arc::new(records),
+            minter: None,
+            login: None,
+        };
+        Self::with_identity(store, identity, clock, bounds)
+    }
+
+    /// Puts the service together.
+    #[must_use]
+    pub fn with_identity(
+        store: Arc<dyn Store>,
+        identity: Identity,
+        clock: Arc<dyn Timer>,
+        bounds: Bounds,
+    ) -> Self {
+        let Identity {
+            verifier,
+            issuers,
+            records,
+            minter,
+            login,
+        } = identity;
         Self(Arc::new(Inner {
-            gate,
-            verifier: CachingVerifier::new(verifier, issuers),
+            gate: Gate::new(store),
+            verifier: CachingVerifier::new(verifier, issuers, Arc::clone(&records)),
+            records,
+            minter,
+            login,
             long_polls: LongPolls::new(bounds.long_polls, Arc::clone(&clock)),
             clock,
             memory: MemoryBudget::new(bounds.request_memory),

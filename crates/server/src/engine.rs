@@ -4,13 +4,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use prominence_core::{Clock, Store};
+use prominence_core::{Clock, Quotas, Store};
 use prominence_engines::embedded::{OpenError, UpgradeError, Upgraded};
 use prominence_engines::{EmbeddedStore, embedded};
 #[cfg(feature = "etcd")]
 use prominence_engines::{EtcdStore, etcd, private_folder};
 
 use crate::admin::{self, Admin, AdminSocket};
+use crate::identity::records::Records;
 use crate::metrics::Operations;
 use crate::settings::{Config, EngineConfig};
 
@@ -50,14 +51,18 @@ pub enum EngineError {
 
 impl Engine {
     /// Opens the store that the configuration asks for.
-    pub(crate) fn open(config: &Config, clock: Arc<dyn Clock>) -> Result<Self, EngineError> {
+    pub(crate) fn open(
+        config: &Config,
+        quotas: Quotas,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, EngineError> {
         match &config.engine {
             EngineConfig::Embedded(storage) => {
                 if storage.migrate {
                     upgrade(&config.data_dir)?;
                 }
                 let options = embedded::Options {
-                    quota: config.bounds.quota,
+                    quotas,
                     retention: config.retention,
                     cache_bytes: storage.cache_bytes,
                     min_free_disk: storage.min_free_disk,
@@ -67,9 +72,9 @@ impl Engine {
                 Ok(Self::Embedded(Arc::new(store)))
             }
             #[cfg(feature = "etcd")]
-            EngineConfig::Etcd(options) => {
-                Ok(Self::Etcd(Arc::new(open_etcd(config, options, clock)?)))
-            }
+            EngineConfig::Etcd(options) => Ok(Self::Etcd(Arc::new(open_etcd(
+                config, options, quotas, clock,
+            )?))),
         }
     }
 
@@ -82,18 +87,21 @@ impl Engine {
         }
     }
 
-    /// Serves administrators, if they need this process and the socket can be made. Users are served in any case.
-    pub(crate) fn administration(&self, folder: &Path) -> Option<impl Future<Output = ()> + use<>> {
-        let store = match self {
-            Self::Embedded(store) => store,
+    /// Serves administrators, if the socket can be made. Users are served in any case. A cluster is looked after with
+    /// tools of its own, except for the service's records.
+    pub(crate) fn administration(
+        &self,
+        folder: &Path,
+        records: Arc<Records>,
+    ) -> Option<impl Future<Output = ()> + use<>> {
+        let routes = admin::record_routes(records);
+        let routes = match self {
+            Self::Embedded(store) => routes.merge(admin::router(Admin::new(Arc::clone(store)))),
             #[cfg(feature = "etcd")]
-            Self::Etcd(_) => return None,
+            Self::Etcd(_) => routes.merge(admin::router_over_cluster()),
         };
         match AdminSocket::bind(folder) {
-            Ok(socket) => {
-                let routes = admin::router(Admin::new(Arc::clone(store)));
-                Some(socket.serve(routes))
-            }
+            Ok(socket) => Some(socket.serve(routes)),
             Err(error) => {
                 tracing::warn!(%error, "there is no socket for prominence admin");
                 None
@@ -174,6 +182,7 @@ fn upgrade(folder: &Path) -> Result<(), EngineError> {
 fn open_etcd(
     config: &Config,
     options: &etcd::Options,
+    quotas: Quotas,
     clock: Arc<dyn Clock>,
 ) -> Result<EtcdStore, EngineError> {
     use std::os::unix::fs::DirBuilderExt as _;
@@ -189,7 +198,7 @@ fn open_etcd(
     })?;
     private_folder::restrict(folder)?;
     let options = etcd::Options {
-        quota: config.bounds.quota,
+        quotas,
         retention: config.retention,
         ..options.clone()
     };

@@ -157,6 +157,11 @@ impl Failure {
         response
     }
 
+    /// Whether it has this code.
+    pub(crate) fn is(&self, code: ErrorCode) -> bool {
+        self.code == code
+    }
+
     /// The sentence for the client.
     pub(crate) fn message(&self) -> &str {
         &self.message

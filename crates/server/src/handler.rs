@@ -1,6 +1,6 @@
 //! The handlers: each parses its request, calls the store through a permit, and writes the answer.
 
-mod answers;
+pub(crate) mod account;
 pub(crate) mod batch;
 mod call;
 mod claim;

@@ -3,6 +3,9 @@
 pub(crate) mod auth;
 pub(crate) mod cache;
 pub mod issuer;
+pub(crate) mod login;
+pub(crate) mod minting;
 pub(crate) mod one_time;
 pub(crate) mod rate;
+pub(crate) mod records;
 pub mod token;

@@ -34,10 +34,13 @@ pub mod settings;
 mod testing;
 mod wait;
 
-pub use app::{App, Bounds};
+pub use app::{App, Bounds, Identity};
 pub use http::fast_path::Service;
 pub use http::openapi::document;
 pub use http::router::Page;
+pub use identity::login::Login;
+pub use identity::minting::Minter;
+pub use identity::records::Records;
 pub use identity::{issuer, token};
 pub use net::listener::{Limits, run};
 pub use net::tls::Tls;

@@ -12,6 +12,7 @@ use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder a
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
 use crate::identity::issuer::{Issuers, Outcome, Verdict};
+use crate::identity::records::Revocations;
 use crate::wait::budget::MemoryBudget;
 use crate::wait::clock::Timer;
 use crate::wait::long_poll::{LongPollKind, LongPolls};
@@ -24,6 +25,8 @@ const MEMORY: &str = "prominence_request_memory_bytes";
 const CLOCK: &str = "prominence_clock_ahead_seconds";
 const OPERATIONS: &str = "prominence_engine_operations_total";
 const VERIFICATIONS: &str = "prominence_token_verifications_total";
+const MADE_TOKENS: &str = "prominence_tokens_minted_total";
+const REVOCATIONS: &str = "prominence_revocations";
 const ISSUER_REQUESTS: &str = "prominence_issuer_requests_total";
 const ISSUER_KEYS: &str = "prominence_issuer_keys";
 const ISSUER_CONFIRMED: &str = "prominence_issuer_confirmed_seconds";
@@ -66,6 +69,10 @@ pub(crate) type Operations = Box<dyn Fn() -> Vec<(&'static str, u64)> + Send + S
 fn describe_issuers(recorder: &PrometheusRecorder) {
     let what = "Tokens of an issuer that were verified, without those remembered.";
     recorder.describe_counter(VERIFICATIONS.into(), None, what.into());
+    let what = "Tokens that were made from others, by the issuer of those.";
+    recorder.describe_counter(MADE_TOKENS.into(), None, what.into());
+    let what = "Revocations of tokens that are remembered.";
+    recorder.describe_gauge(REVOCATIONS.into(), None, what.into());
     let what = "Requests to an issuer.";
     recorder.describe_counter(ISSUER_REQUESTS.into(), None, what.into());
     let what = "Keys of an issuer that can be used.";
@@ -152,6 +159,13 @@ impl Metrics {
         Connected(self.connections.clone())
     }
 
+    /// Counts a token that was made from one of this issuer, or from a token that is signed with a secret.
+    pub(crate) fn made_token(&self, via: &str) {
+        let labels = vec![Label::new("issuer", via.to_owned())];
+        let key = Key::from_parts(MADE_TOKENS, labels);
+        self.recorder.register_counter(&key, &METADATA).increment(1);
+    }
+
     /// Adds the engine's own counters.
     pub(crate) fn add_engine(&self, engine: Operations) {
         // There is one engine, and it is added once.
@@ -165,6 +179,7 @@ impl Metrics {
         long_polls: &LongPolls,
         memory: &MemoryBudget,
         issuers: &Issuers,
+        revocations: &Revocations,
         clock: &dyn Timer,
     ) -> String {
         self.memory.set(memory.held() as f64);
@@ -183,6 +198,11 @@ impl Metrics {
                 .absolute(count);
         }
         self.show_issuers(issuers);
+        for (kind, count) in revocations.by_kind() {
+            let key = Key::from_parts(REVOCATIONS, vec![Label::from_static_parts("kind", kind)]);
+            let gauge = self.recorder.register_gauge(&key, &METADATA);
+            gauge.set(count as f64);
+        }
         self.handle.render()
     }
 

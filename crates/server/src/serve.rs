@@ -9,18 +9,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use prominence_api::name;
-use prominence_core::{Clock, Gate};
+use prominence_core::{Clock, Quotas, StoreError};
 use prominence_engines::private_folder;
 use sd_notify::NotifyState;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::app::App;
+use crate::app::{App, Identity};
 use crate::engine::Engine;
 pub use crate::engine::EngineError;
 use crate::http::fast_path::Service;
 use crate::http::router::{self, Page};
 use crate::identity::issuer::{IssuerError, Issuers};
+use crate::identity::login::Login;
+use crate::identity::minting::Minter;
+use crate::identity::records::Records;
 use crate::identity::token::{self, Secret, SecretError, SecretSource, Verifier};
 use crate::net::descriptors;
 use crate::net::few_clients;
@@ -88,6 +91,9 @@ pub enum ServeError {
     /// An issuer of tokens.
     #[error(transparent)]
     Issuer(#[from] IssuerError),
+    /// The service's own records.
+    #[error("cannot read which tokens are revoked: {0}")]
+    Records(StoreError),
     /// The certificate.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -174,13 +180,23 @@ async fn run(mut config: Config, announce: impl FnOnce(&Started)) -> Result<(), 
         Some((certificate, key)) => Some(Tls::load(certificate, key)?),
         None => None,
     };
+    let public_url = config.public_url.as_deref();
+    let login = public_url.map(|origin| Login::new(origin, &config.issuers));
     let issuers_clock: Arc<dyn Clock> = clock.clone();
     let issuers = Issuers::new(
         std::mem::take(&mut config.issuers),
         config.token_limits,
         &issuers_clock,
     )?;
-    let engine = Engine::open(&config, clock.clone())?;
+    let quotas = Quotas::from(config.bounds.quota);
+    let engine = Engine::open(&config, quotas.clone(), clock.clone())?;
+    let records = Records::new(engine.store(), quotas, clock.clone());
+    let records = Arc::new(records.with_max_revocations(config.max_revocations));
+    // A server that does not know which tokens are revoked must not accept any.
+    let follower = records
+        .load(config.engine.is_in_cluster())
+        .await
+        .map_err(ServeError::Records)?;
     let (secrets, made_secret) = secrets(&config)?;
     if let (true, Some(file)) = (config.engine.is_in_cluster(), &made_secret) {
         tracing::warn!(
@@ -207,10 +223,19 @@ async fn run(mut config: Config, announce: impl FnOnce(&Started)) -> Result<(), 
     // The last step that may fail: clients must not find the URL of a server that did not start.
     write_listening(&config.data_dir, &url)?;
     issuers.start();
-    let accepted = (verifier, issuers);
-    let app = App::with_issuers(Gate::new(engine.store()), accepted, clock, config.bounds);
+    let mint = |longest| Minter::new(secret.clone(), longest);
+    let identity = Identity {
+        verifier,
+        issuers,
+        records: Arc::clone(&records),
+        minter: config.mint_max_lifetime.map(mint),
+        login,
+    };
+    let app = App::with_identity(engine.store(), identity, clock, config.bounds);
+    let following = tokio::spawn(follower.run());
     app.metrics.add_engine(engine.operations());
-    let administration = engine.administration(&config.data_dir).map(tokio::spawn);
+    let administration = engine.administration(&config.data_dir, Arc::clone(&records));
+    let administration = administration.map(tokio::spawn);
     let monitoring = monitors.map(|listener| tokio::spawn(watch_over(listener, app.clone())));
     let is_here = address.ip().to_canonical().is_loopback();
     let page = (is_here && config.page == Page::Served).then(|| PageHere {
@@ -250,6 +275,7 @@ async fn run(mut config: Config, announce: impl FnOnce(&Started)) -> Result<(), 
     .await;
 
     upkeep.abort();
+    following.abort();
     if let Some(monitoring) = monitoring {
         monitoring.abort();
     }

@@ -103,6 +103,22 @@ pub struct Settings {
     )]
     pub token_max_lifetime: Option<Span>,
 
+    /// Longest lifetime of a token that the server makes from another one (POST /token), such as 7d; 0 for no such
+    /// tokens [default: 7d; at most token-max-lifetime].
+    #[arg(
+        long,
+        value_name = "DURATION",
+        env = "PROMINENCE_SERVE_MINT_MAX_LIFETIME",
+        allow_negative_numbers = true
+    )]
+    pub mint_max_lifetime: Option<SpanOrNone>,
+
+    /// Most revocations at once [default: 100000].
+    #[arg(long, value_name = "N", env = "PROMINENCE_SERVE_REVOCATIONS_MAX",
+          allow_negative_numbers = true, value_parser = parse::number::<usize>(u64::from(u32::MAX)))]
+    #[serde(deserialize_with = "parse::file_usize")]
+    pub revocations_max: Option<usize>,
+
     /// Proxies in front of the server, by address or network, as in 10.0.0.7 or 10.0.0.0/8; repeat it (or separate by
     /// commas) for several. The client that they name in Forwarded or X-Forwarded-For is the one in the log, and their
     /// connections are not limited by address.
@@ -114,6 +130,10 @@ pub struct Settings {
     )]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trusted_proxies: Option<Vec<Network>>,
+
+    /// The server's address for its users (such as https://kv.example.org), without a path; prominence login needs it.
+    #[arg(long, value_name = "URL", env = "PROMINENCE_SERVE_PUBLIC_URL")]
+    pub public_url: Option<String>,
 
     /// Accept tokens of the issuer in this TOML file; repeat it (or separate by commas) for several.
     /// An issuer is an OpenID provider, or a platform that publishes its keys. In the configuration
@@ -368,6 +388,35 @@ impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let parse = |text: &str| text.parse().map_err(|why: DurationError| why.to_string());
         parse::in_file(deserializer, parse)
+    }
+}
+
+/// A duration as [`Span`] has it, or `0` for none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(into = "String")]
+pub struct SpanOrNone(pub Option<Duration>);
+
+impl FromStr for SpanOrNone {
+    type Err = DurationError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "0" => Ok(Self(None)),
+            text => parse_duration(text).map(|duration| Self(Some(duration))),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for SpanOrNone {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let parse = |text: &str| text.parse().map_err(|why: DurationError| why.to_string());
+        parse::in_file(deserializer, parse)
+    }
+}
+
+impl From<SpanOrNone> for String {
+    fn from(span: SpanOrNone) -> Self {
+        span.0.map_or("0".to_owned(), format_duration)
     }
 }
 

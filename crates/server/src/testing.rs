@@ -7,8 +7,7 @@ use prominence_core::clock::ManualClock;
 use prominence_core::memory::MemoryStore;
 use prominence_core::permit::Scopes;
 use prominence_core::{
-    Commit, Entry, Gate, Key, Lifetime, Namespace, Operation, Principal, Quota, Store, Timestamp,
-    Value,
+    Commit, Entry, Key, Lifetime, Namespace, Operation, Principal, Quota, Store, Timestamp, Value,
 };
 
 use crate::app::{App, Bounds};
@@ -42,7 +41,7 @@ impl OneKey {
             },
         };
         let verifier = Verifier::new(&[], TokenLimits::default());
-        let app = App::new(Gate::new(store.clone()), verifier, clock, bounds);
+        let app = App::new(store.clone(), verifier, clock, bounds);
         let who = Principal {
             user: Namespace::parse("alice").unwrap(),
             job: None,
@@ -51,6 +50,7 @@ impl OneKey {
             issued: None,
             issuer: "test".to_owned(),
             id: [0; 32],
+            made_from: Vec::new(),
         };
         let key = Key::parse("/w/a").unwrap();
         let set = Operation::Set {

@@ -37,7 +37,7 @@ pub const LATER: Duration = Duration::from_secs(20);
 /// to trim logs, and to begin and collect segments.
 pub fn options(folder: &Path) -> Options {
     Options {
-        quota: Quota::UNLIMITED,
+        quotas: Quota::UNLIMITED.into(),
         retention: Retention {
             changes: 600,
             ..Retention::default()

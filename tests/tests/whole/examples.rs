@@ -63,6 +63,7 @@ fn a_task_of_an_array_reads_its_parameter_however_the_number_is_written() {
         let mut command = example_command(&server, "slurm/sweep.sh");
         command
             .env("SLURM_ARRAY_TASK_ID", task)
+            .env("SLURM_JOB_ID", "17")
             .env("SLURMD_NODENAME", "node1");
         succeed(&mut command);
         let output = client.ask("GET", &format!("/kv/circles/output/{task}"), "");

@@ -114,7 +114,7 @@ impl Stage {
 /// Fills a data folder as a server would, in few commits.
 fn fill(folder: &Path, keys: usize) {
     let options = embedded::Options {
-        quota: Quota::UNLIMITED,
+        quotas: Quota::UNLIMITED.into(),
         ..embedded::Options::new(folder)
     };
     let clock = Arc::new(ManualClock::new(Timestamp::from_secs(1_700_000_000)));

@@ -281,7 +281,7 @@ print(kv['/a'].text)";
 /// Fills a data folder as a server would, in large commits.
 fn fill(folder: &Path) {
     let options = embedded::Options {
-        quota: Quota::UNLIMITED,
+        quotas: Quota::UNLIMITED.into(),
         ..embedded::Options::new(folder)
     };
     let clock = Arc::new(ManualClock::new(Timestamp::from_secs(1_700_000_000)));

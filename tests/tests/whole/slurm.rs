@@ -7,42 +7,18 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use prominence_tests::slurm::{Hooks, Slurm};
+use prominence_tests::slurm::Slurm;
 use prominence_tests::{Server, program, root, succeed, text};
 use serde_json::Value;
 
 /// How long all the jobs may take.
 const JOBS_WITHIN: Duration = Duration::from_secs(40);
 
-/// How long a job's token lasts, in seconds: the jobs end well before, and the test soon after.
+/// How long a task's token lasts, in seconds: the tasks end well before, and the test soon after.
 const LIFETIME: u64 = 20;
 
 /// The tasks of the array.
 const TASKS: usize = 8;
-
-/// Installs the example as a site's administrator would, with this site's settings.
-fn install(folder: &Path, server: &Server) -> Hooks {
-    let site = folder.join("site");
-    std::fs::create_dir(&site).unwrap();
-    let examples = root().join("examples/slurm");
-    let script = |name: &str| {
-        std::fs::copy(examples.join(name), site.join(name)).unwrap();
-        site.join(name)
-    };
-    let settings = format!(
-        "PATH={}:/usr/bin:/bin\nexport PATH\nPROMINENCE_URL={}\nSECRET_FILE={}\nLIFETIME={LIFETIME}s\nTOKENS={}\n",
-        program().parent().unwrap().display(),
-        server.url,
-        server.data().join("job-token.secret").display(),
-        folder.join("tokens").display(),
-    );
-    std::fs::write(site.join("site.conf"), settings).unwrap();
-    Hooks {
-        prolog: script("prolog.sh"),
-        task_prolog: script("task-prolog.sh"),
-        epilog: script("epilog.sh"),
-    }
-}
 
 /// Somebody who is told which keys expire, until the test ends.
 struct Watch {
@@ -97,7 +73,7 @@ fn processes_of(folder: &Path) -> Vec<String> {
 fn tasks_of_an_array_find_their_parameters_and_one_job_collects_their_results() {
     let server = Server::start(&[]);
     let folder = tempfile::tempdir().unwrap();
-    let slurm = Slurm::start(folder.path(), &install(folder.path(), &server));
+    let slurm = Slurm::start(folder.path());
     let user = text(succeed(Command::new("id").arg("-un")));
     let user = user.trim();
     let watch = Watch::start(&server, user, "/circles/running/");
@@ -109,7 +85,8 @@ fn tasks_of_an_array_find_their_parameters_and_one_job_collects_their_results() 
     submit
         .current_dir(folder.path())
         .env("PATH", format!("{programs}:{path}"))
-        .env("HOME", folder.path());
+        .env("HOME", folder.path())
+        .env("LIFETIME", format!("{LIFETIME}s"));
     let submitted = text(succeed(slurm.reach(&mut submit)));
     let left = slurm.drain(JOBS_WITHIN);
     assert_eq!(left, "", "{}", slurm.logs());
@@ -117,8 +94,8 @@ fn tasks_of_an_array_find_their_parameters_and_one_job_collects_their_results() 
     let array = submitted.split([' ', ',']).nth(1).unwrap();
     check_table(&folder.path().join("circles.csv"), array);
     check_jobs(&server, user);
-    let left = std::fs::read_dir(folder.path().join("tokens")).unwrap();
-    assert_eq!(left.count(), 0, "an epilog left a token behind");
+    let token = folder.path().join("circles.token");
+    assert!(!token.exists(), "the last job left a token behind");
 
     let patience = Duration::from_secs(2 * LIFETIME);
     let gone: BTreeSet<_> = (0..TASKS)
@@ -142,7 +119,7 @@ fn tasks_of_an_array_find_their_parameters_and_one_job_collects_their_results() 
 fn the_page_about_slurm_does_what_it_says() {
     let server = Server::start(&[]);
     let folder = tempfile::tempdir().unwrap();
-    let slurm = Slurm::start(folder.path(), &install(folder.path(), &server));
+    let slurm = Slurm::start(folder.path());
     let user = text(succeed(Command::new("id").arg("-un")));
     super::book::run_page("slurm.md", &server, user.trim(), |shell| {
         slurm.reach(shell);

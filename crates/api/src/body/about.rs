@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::PageLogin;
+
 /// The description of the server for clients without a token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -21,6 +23,8 @@ pub struct About {
 pub enum SignIn {
     /// With a token that the user has.
     Token,
+    /// At an OpenID provider.
+    Oidc(PageLogin),
 }
 
 /// Limits that a client can check before it asks.

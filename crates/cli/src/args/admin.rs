@@ -44,9 +44,137 @@ pub(crate) enum AdminCommand {
     Check(Check),
     /// Show how much each user has stored.
     Usage(Usage),
+    /// Show or change whose a user's name is.
+    User(User),
+    /// Show or change the quotas of single users.
+    Quota(Quota),
     /// Bring a data folder of an earlier version to the latest format, or move everything to another
     /// engine or from the existing service (in programs built with the feature `etcd`).
     Migrate(Box<Migrate>),
+}
+
+/// Whose a user's name is: the first account of an issuer of tokens that came with it has it.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  prominence admin user show alice --data-dir /var/lib/prominence
+  prominence admin user unpin alice
+  prominence admin user pin alice --issuer https://sso.example.org --sub 7f3c
+
+The server has to run; it is asked through the file admin.sock in its data folder.")]
+pub(crate) struct User {
+    #[command(subcommand)]
+    pub(crate) command: UserCommand,
+}
+
+/// The commands for names.
+#[derive(Subcommand)]
+pub(crate) enum UserCommand {
+    /// Show the accounts that have the name, and the quota.
+    #[command(after_help = "Examples:
+  prominence admin user show alice")]
+    Show(Named),
+    /// Take the name from its accounts: the next one that comes with it has it.
+    #[command(after_help = "Examples:
+  prominence admin user unpin alice")]
+    Unpin(Named),
+    /// Give the name to an account.
+    #[command(after_help = "Examples:
+  prominence admin user pin alice --issuer https://sso.example.org --sub 7f3c")]
+    Pin(PinName),
+}
+
+/// A user.
+#[derive(Args)]
+pub(crate) struct Named {
+    /// The user.
+    #[arg(value_name = "USER")]
+    pub(crate) user: String,
+
+    #[command(flatten)]
+    pub(crate) folder: Folder,
+
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Options of `admin user pin`.
+#[derive(Args)]
+pub(crate) struct PinName {
+    #[command(flatten)]
+    pub(crate) named: Named,
+
+    /// The URL of the issuer, as its tokens have it in iss.
+    #[arg(long, value_name = "URL")]
+    pub(crate) issuer: String,
+
+    /// The account, as the issuer's tokens have it in sub.
+    #[arg(long, value_name = "SUB")]
+    pub(crate) sub: String,
+}
+
+/// Quotas of single users.
+#[derive(Args)]
+#[command(after_help = "Examples:
+  prominence admin quota set alice --keys 5000000 --bytes 20GiB
+  prominence admin quota unset alice
+  prominence admin quota show
+
+The server has to run; it is asked through the file admin.sock in its data folder. A quota is in force at once, \
+and within 5 seconds at servers that share the data. One below what a user has stored stops only what needs more \
+room.")]
+pub(crate) struct Quota {
+    #[command(subcommand)]
+    pub(crate) command: QuotaCommand,
+}
+
+/// The commands for quotas.
+#[derive(Subcommand)]
+pub(crate) enum QuotaCommand {
+    /// Give a user a quota; what is left out is as the server's settings say.
+    #[command(after_help = "Examples:
+  prominence admin quota set alice --keys 5000000 --bytes 20GiB")]
+    Set(SetQuota),
+    /// Give a user the quota of the server's settings again.
+    #[command(after_help = "Examples:
+  prominence admin quota unset alice")]
+    Unset(Named),
+    /// Show the users with a quota of their own, or one user.
+    #[command(after_help = "Examples:
+  prominence admin quota show
+  prominence admin quota show alice --json")]
+    Show(ShowQuota),
+}
+
+/// Options of `admin quota set`.
+#[derive(Args)]
+#[command(group(clap::ArgGroup::new("limits").required(true).multiple(true)))]
+pub(crate) struct SetQuota {
+    #[command(flatten)]
+    pub(crate) named: Named,
+
+    /// Most keys.
+    #[arg(long, value_name = "N", group = "limits")]
+    pub(crate) keys: Option<u64>,
+
+    /// Most bytes of keys and values, such as 20GiB.
+    #[arg(long, value_name = "SIZE", group = "limits")]
+    pub(crate) bytes: Option<bytesize::ByteSize>,
+}
+
+/// Options of `admin quota show`.
+#[derive(Args)]
+pub(crate) struct ShowQuota {
+    /// The user.
+    #[arg(value_name = "USER")]
+    pub(crate) user: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) folder: Folder,
+
+    /// Print JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// The data folder.

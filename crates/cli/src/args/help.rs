@@ -19,6 +19,44 @@ const MORE_EXAMPLES: usize = 3;
 /// The heading of the examples in the definitions.
 const HEADING: &str = "Examples:";
 
+/// The commands by their purpose, since one line for each leaves no room for examples.
+const OVERVIEW: &[(&[&str], &str)] = &[
+    (&["kv"], "Read and write keys"),
+    (
+        &["login", "logout"],
+        "Log in at your institution, end the login",
+    ),
+    (
+        &["whoami"],
+        "Show the user, the job and the scopes of the token",
+    ),
+    (&["token"], "Make, list, revoke and read access tokens"),
+    (
+        &["exec"],
+        "Run a command as a job would run, with a fresh token",
+    ),
+    (
+        &["demo"],
+        "Store example data that arrives as that of jobs does",
+    ),
+    #[cfg(feature = "server")]
+    (&["serve"], "Run the server"),
+    #[cfg(feature = "server")]
+    (&["admin"], "Look after a server's data"),
+    (
+        &["config"],
+        "Show the settings in effect, and where each comes from",
+    ),
+    (
+        &["version"],
+        "Print the version, the commit and the features built in",
+    ),
+    (
+        &["completions", "man"],
+        "Print a completion script for a shell, the manual",
+    ),
+];
+
 /// The commands of `prominence kv` by their purpose, since one line for each does not fit a screen.
 const KV_OVERVIEW: &[(&[&str], &str)] = &[
     (
@@ -68,8 +106,16 @@ pub(crate) fn short(words: &[&str]) -> StyledStr {
     let more_examples = examples(MORE_EXAMPLES);
     let mut command = command.clone().max_term_width(COLUMNS).mut_args(brief);
     command = brief_about(command).after_help(examples(EXAMPLES));
+    if path.is_empty() {
+        let command = command.mut_args(|one| {
+            let is_help = one.get_id() == "help";
+            one.hide_short_help(!is_help)
+        });
+        return overview(command, OVERVIEW, "\n\nOptions:\n{options}{after-help}").render_help();
+    }
     if path == "kv" {
-        return overview(command).render_help();
+        let foot = format!("{{after-help}}\n\n{KV_FOOT}");
+        return overview(command, KV_OVERVIEW, &foot).render_help();
     }
     let below: Vec<_> = command.get_subcommands().map(Command::get_name).collect();
     for name in below.into_iter().map(str::to_owned).collect::<Vec<_>>() {
@@ -106,15 +152,15 @@ pub(crate) fn short(words: &[&str]) -> StyledStr {
     command.render_help()
 }
 
-/// `prominence kv -h`.
-fn overview(command: Command) -> Command {
-    let rows = KV_OVERVIEW.iter().map(|(names, purpose)| {
+/// The short help of a command with many others below it: these by their purpose, and then the foot.
+fn overview(command: Command, rows: &[(&[&str], &str)], foot: &str) -> Command {
+    let rows = rows.iter().map(|(names, purpose)| {
         let names = names.join(", ");
         format!("\n  {names:<18}{purpose}")
     });
     let rows: String = rows.collect();
     command.help_template(format!(
-        "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\nCommands:{rows}{{after-help}}\n\n{KV_FOOT}"
+        "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\nCommands:{rows}{foot}"
     ))
 }
 

@@ -1,14 +1,19 @@
-//! The arguments of what signs tokens: `prominence token create` and `prominence exec`.
+//! The arguments of what makes tokens: `prominence token create` and `prominence exec`. The small client has those made by
+//! the server from the caller's own.
 
 use std::ffi::OsString;
+#[cfg(feature = "server")]
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use prominence_core::limits::{MAX_JOB_BYTES, MAX_NAMESPACE_BYTES};
+use prominence_core::Job;
+use prominence_core::limits::MAX_JOB_BYTES;
 use prominence_core::namespace::NameError;
 use prominence_core::permit::{Scope, ScopeError, Scopes};
-use prominence_core::{Job, Namespace};
+#[cfg(feature = "server")]
+use prominence_core::{Namespace, limits::MAX_NAMESPACE_BYTES};
+#[cfg(feature = "server")]
 use prominence_server::token::SecretSource;
 
 use super::values;
@@ -21,6 +26,7 @@ const DEFAULT_LIFETIME: &str = "12h";
 #[command(next_help_heading = "Token")]
 pub(crate) struct NewToken {
     /// The user whose keys the token opens [default: the user of $PROMINENCE_TOKEN, otherwise yourself].
+    #[cfg(feature = "server")]
     #[arg(long, value_name = "USER", value_parser = user)]
     pub(crate) user: Option<Namespace>,
 
@@ -39,11 +45,13 @@ pub(crate) struct NewToken {
     pub(crate) scopes: Vec<String>,
 
     /// The groups of the user, separated by commas.
+    #[cfg(feature = "server")]
     #[arg(long, value_name = "GROUP", value_delimiter = ',')]
     pub(crate) groups: Vec<String>,
 }
 
 /// The source of the secret that the server accepts.
+#[cfg(feature = "server")]
 #[derive(Args)]
 #[command(next_help_heading = "Server")]
 pub(crate) struct Place {
@@ -67,16 +75,43 @@ pub(crate) struct Place {
 
 /// Options of `token create`.
 #[derive(Args)]
-#[command(after_help = "Examples:
+#[cfg_attr(
+    not(feature = "server"),
+    command(after_help = "Examples:
+  prominence token create --job sweep-7 --for 24h
+  prominence token create --scope storage.read:/out/ --for 7d --note \"for Ada\"
+  eval \"$(prominence token create --export)\"
+
+The server makes the token from your own one: it allows no more than that, and prominence token list shows it.")
+)]
+#[cfg_attr(
+    feature = "server",
+    command(after_help = "Examples:
   prominence token create --user alice
   prominence token create --user alice --for 1h --scope storage.read:/input
-  eval \"$(prominence token create --user alice --export)\"")]
+  prominence token create --scope storage.read:/out/ --for 7d --note \"for Ada\"
+  eval \"$(prominence token create --user alice --export)\"
+
+The server's secret signs the token where it can be read here. Otherwise the server makes the token from your own
+one: it allows no more than that, and prominence token list shows it.")
+)]
 pub(crate) struct Create {
     #[command(flatten)]
     pub(crate) token: NewToken,
 
+    #[cfg(feature = "server")]
     #[command(flatten)]
     pub(crate) place: Place,
+
+    /// Have the server make the token from your own one, also where its secret can be read here.
+    #[cfg(feature = "server")]
+    #[arg(long, conflicts_with_all = ["user", "groups"], help_heading = None::<&'static str>)]
+    pub(crate) from_login: bool,
+
+    /// A few words that say what the token is for; prominence token list shows them. The server makes such a token.
+    #[cfg_attr(feature = "server", arg(conflicts_with_all = ["user", "groups"]))]
+    #[arg(long, value_name = "TEXT", help_heading = None::<&'static str>)]
+    pub(crate) note: Option<String>,
 
     /// Print a line for a shell: export PROMINENCE_TOKEN=….
     #[arg(long, help_heading = None::<&'static str>)]
@@ -89,18 +124,32 @@ pub(crate) struct Create {
 
 /// Options of `exec`.
 #[derive(Args)]
-#[command(after_help = "Examples:
+#[cfg_attr(
+    not(feature = "server"),
+    command(after_help = "Examples:
+  prominence exec -- ./job.sh
+  prominence exec --job 17 --scope storage.modify:/output/17 -- ./job.sh
+
+The command finds PROMINENCE_URL and PROMINENCE_TOKEN in its environment.
+
+Exit status: that of CMD; 127 if CMD does not exist; 126 if it can't be run.")
+)]
+#[cfg_attr(
+    feature = "server",
+    command(after_help = "Examples:
   prominence exec -- ./job.sh
   prominence exec --job 17 --scope storage.modify:/output/17 -- ./job.sh
   prominence exec --user alice -- prominence kv list
 
 The command finds PROMINENCE_URL and PROMINENCE_TOKEN in its environment.
 
-Exit status: that of CMD; 127 if CMD does not exist; 126 if it can't be run.")]
+Exit status: that of CMD; 127 if CMD does not exist; 126 if it can't be run.")
+)]
 pub(crate) struct Exec {
     #[command(flatten)]
     pub(crate) token: NewToken,
 
+    #[cfg(feature = "server")]
     #[command(flatten)]
     pub(crate) place: Place,
 
@@ -109,6 +158,7 @@ pub(crate) struct Exec {
     pub(crate) command: Vec<OsString>,
 }
 
+#[cfg(feature = "server")]
 fn user(text: &str) -> Result<Namespace, String> {
     Namespace::parse(text).map_err(|error| name(error, MAX_NAMESPACE_BYTES))
 }

@@ -4,6 +4,7 @@ mod backup;
 mod check;
 #[cfg(feature = "etcd")]
 mod migrate;
+mod records;
 mod restore;
 mod upgrade;
 mod usage;
@@ -35,6 +36,8 @@ pub(super) fn run(command: &AdminCommand, output: &mut Output) -> Result<(), Fai
         AdminCommand::Restore(options) => restore::run(options, output),
         AdminCommand::Check(options) => check::run(options, output),
         AdminCommand::Usage(options) => usage::run(options, output),
+        AdminCommand::User(options) => records::user(&options.command, output),
+        AdminCommand::Quota(options) => records::quota(&options.command, output),
         AdminCommand::Migrate(options) => match &options.data_dir {
             Some(folder) => upgrade::run(folder, options.json, output),
             None => move_elsewhere(options, output),
@@ -55,8 +58,17 @@ fn move_elsewhere(options: &Migrate, _: &mut Output) -> Result<(), Failure> {
     }))
 }
 
-/// The data folder that is meant.
+/// The data folder that is meant, which has to hold the data.
 fn folder(given: &Folder) -> Result<PathBuf, Failure> {
+    find_folder(given, false)
+}
+
+/// The data folder that is meant, also of a server whose data is in a cluster.
+fn any_folder(given: &Folder) -> Result<PathBuf, Failure> {
+    find_folder(given, true)
+}
+
+fn find_folder(given: &Folder, may_be_in_cluster: bool) -> Result<PathBuf, Failure> {
     if given.config.is_some() {
         let settings = Settings {
             config: given.config.clone(),
@@ -69,7 +81,7 @@ fn folder(given: &Folder) -> Result<PathBuf, Failure> {
             .resolve()
             .map_err(|error| Failure::Usage(error.to_string()))?;
         let folder = config.data_dir;
-        if config.engine.is_in_cluster() {
+        if config.engine.is_in_cluster() && !may_be_in_cluster {
             return Err(AdminError::InCluster { folder }.into());
         }
         return Ok(folder);
@@ -144,7 +156,9 @@ fn contents(backup: &Backup) -> String {
 impl From<AdminError> for Failure {
     fn from(error: AdminError) -> Self {
         match error {
-            AdminError::Failed(_) | AdminError::Garbled(_) => Self::No(error.to_string()),
+            AdminError::Failed(_) | AdminError::Garbled(_) | AdminError::Refused(_) => {
+                Self::No(error.to_string())
+            }
             error => Self::Store(error.to_string()),
         }
     }

@@ -1,13 +1,17 @@
 //! `prominence exec`: a command in the environment that a job has.
 
+use std::ffi::OsString;
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
+#[cfg(feature = "server")]
 use super::issue::Signer;
+use super::token_create;
 use crate::args::Exec;
 use crate::config::{self, Connection};
 use crate::failure::Failure;
 
+#[cfg(feature = "server")]
 pub(super) fn run(options: Exec, connection: &Connection) -> Result<(), Failure> {
     // A server on the data folder, whose secret signs the token, comes before a profile that nobody
     // named.
@@ -15,7 +19,13 @@ pub(super) fn run(options: Exec, connection: &Connection) -> Result<(), Failure>
         Some(found) if found.origin.is_default_profile() => (None, Some(found.value)),
         found => (found.map(|found| found.value), None),
     };
-    let signer = Signer::find(&options.place, named.as_ref())?;
+    let signer = match Signer::find(&options.place, named.as_ref()) {
+        Ok(signer) => signer,
+        Err(_) if token_create::can_use_login(&options.token, &options.place, connection) => {
+            return run_from_own(options, connection);
+        }
+        Err(failure) => return Err(failure),
+    };
     let url = named
         .map(|url| url.to_string())
         .or_else(|| signer.url.clone())
@@ -28,7 +38,24 @@ pub(super) fn run(options: Exec, connection: &Connection) -> Result<(), Failure>
             ))
         })?;
     let token = signer.sign(options.token)?;
-    let mut words = options.command.into_iter();
+    start(options.command, &url, &token)
+}
+
+#[cfg(not(feature = "server"))]
+pub(super) fn run(options: Exec, connection: &Connection) -> Result<(), Failure> {
+    run_from_own(options, connection)
+}
+
+/// Runs the command with a token that the server makes from the caller's own.
+fn run_from_own(options: Exec, connection: &Connection) -> Result<(), Failure> {
+    let url = config::server_url(connection)?;
+    let token = token_create::from_own(options.token, None, connection)?;
+    start(options.command, url.as_str(), &token)
+}
+
+/// Starts the command in the place of this process.
+fn start(command: Vec<OsString>, url: &str, token: &str) -> Result<(), Failure> {
+    let mut words = command.into_iter();
     // The parser demands at least one word.
     let program = words.next().unwrap_or_default();
     // The command takes this process's place: signals, terminal and exit status are its own, as

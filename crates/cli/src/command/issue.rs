@@ -22,6 +22,9 @@ use crate::output;
 /// The user on a system without user names, such as a bare container.
 const NOBODY: &str = "dev";
 
+/// The scope of a token with which the tokens of any user can be revoked.
+const MAY_REVOKE: &str = "prominence.revoke";
+
 /// The signing secret, and the URL of its server.
 pub(super) struct Signer {
     secret: Secret,
@@ -90,6 +93,20 @@ impl Signer {
             groups: token.groups,
             scopes,
             lifetime: token.lifetime,
+        };
+        sign(&self.secret, &token)
+    }
+}
+
+impl Signer {
+    /// Signs a token of a minute with which the tokens of any user can be revoked, and nothing else can be done.
+    pub(super) fn sign_to_revoke(&self) -> Result<String, Failure> {
+        let token = token::NewToken {
+            user: default_user()?,
+            job: None,
+            groups: Vec::new(),
+            scopes: Scopes::parse(MAY_REVOKE).map_err(|error: ScopeError| usage(error))?,
+            lifetime: Duration::from_secs(60),
         };
         sign(&self.secret, &token)
     }

@@ -1,14 +1,19 @@
-//! `prominence token create`: a token as the batch platform would make it.
+//! `prominence token create`: a token as the batch platform would make it, or one that the server makes from the
+//! caller's own.
 
 use std::io::Write as _;
 
 use prominence_api::time::rfc3339;
+use prominence_client::TokenOptions;
 use serde::Serialize;
 
+#[cfg(feature = "server")]
 use super::issue::Signer;
-use crate::args::run::Create;
+#[cfg(feature = "server")]
+use crate::args::run::Place;
+use crate::args::run::{Create, NewToken};
 use crate::claims::Claims;
-use crate::config;
+use crate::config::{self, Connection};
 use crate::failure::Failure;
 use crate::output::Output;
 
@@ -23,16 +28,73 @@ struct Shown<'a> {
     expires: Option<String>,
 }
 
-pub(super) fn run(options: Create, output: &mut Output) -> Result<(), Failure> {
-    let token = Signer::find(&options.place, None)?.sign(options.token)?;
-    if options.json {
+pub(super) fn run(
+    options: Create,
+    connection: &Connection,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    let (is_json, is_export) = (options.json, options.export);
+    let token = make(options, connection)?;
+    if is_json {
         output.json(&shown(&token)?)?;
-    } else if options.export {
+    } else if is_export {
         writeln!(output, "export {}={token}", config::TOKEN)?;
     } else {
         writeln!(output, "{token}")?;
     }
     Ok(())
+}
+
+/// A token signed with the server's secret, where that is at hand, or made from the caller's own.
+#[cfg(feature = "server")]
+fn make(options: Create, connection: &Connection) -> Result<String, Failure> {
+    let Create {
+        token, place, note, ..
+    } = options;
+    if options.from_login || note.is_some() {
+        return from_own(token, note, connection);
+    }
+    match Signer::find(&place, None) {
+        Ok(signer) => signer.sign(token),
+        Err(_) if can_use_login(&token, &place, connection) => from_own(token, None, connection),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// A token made from the caller's own: this program can sign none.
+#[cfg(not(feature = "server"))]
+fn make(options: Create, connection: &Connection) -> Result<String, Failure> {
+    from_own(options.token, options.note, connection)
+}
+
+/// Whether a login does as well: nobody has named a secret or a user.
+#[cfg(feature = "server")]
+pub(super) fn can_use_login(token: &NewToken, place: &Place, connection: &Connection) -> bool {
+    let is_named =
+        place.config.is_some() || place.data_dir.is_some() || !place.secret_file.is_empty();
+    let is_own = token.user.is_none() && token.groups.is_empty();
+    is_own && !is_named && config::can_log_in(connection)
+}
+
+/// Has the server make a token.
+pub(super) fn from_own(
+    token: NewToken,
+    note: Option<String>,
+    connection: &Connection,
+) -> Result<String, Failure> {
+    let made = config::client(connection)?.make_token(&TokenOptions {
+        scopes: token.scopes,
+        job: token.job.map(|job| job.to_string()),
+        lifetime: Some(token.lifetime),
+        note,
+    })?;
+    if made.expires_in < token.lifetime.as_secs() {
+        crate::output::warn(format_args!(
+            "the token lasts {} and not longer, because the one that it is made from ends then",
+            prominence_api::time::format_duration(std::time::Duration::from_secs(made.expires_in))
+        ));
+    }
+    Ok(made.access_token)
 }
 
 /// The claims of the token, read from the token itself.

@@ -31,12 +31,14 @@ impl Environment {
             variables.set(URL, url.value.to_string());
         }
         // A token that a variable holds would win over one that a file holds.
-        match sources.token().map(|found| found.value) {
-            Some(TokenPlace::Text(text)) => {
+        match sources.token().map(|found| (found.value, found.origin)) {
+            // The command finds it in the same place, and renews it by itself.
+            Some((_, Origin::SavedToken)) => {}
+            Some((TokenPlace::Text(text), _)) => {
                 variables.set(TOKEN, text);
                 variables.remove(TOKEN_FILE);
             }
-            Some(TokenPlace::File(file)) => {
+            Some((TokenPlace::File(file), _)) => {
                 variables.set(TOKEN_FILE, absolute(&file));
                 variables.remove(TOKEN);
             }

@@ -106,6 +106,41 @@ impl Scopes {
         self.any(|scope| scope.covers_all(access, prefix))
     }
 
+    /// Whether everything that other scopes allow is allowed by these, so that a token with those has no more rights.
+    /// Capabilities for other services count as well: they have to be among these.
+    #[must_use]
+    pub fn include(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Unrestricted, Self::Unrestricted) => true,
+            // The holder of a token without limits may limit it to keys. But a capability that it does not have could
+            // mean something to whoever else is shown the new token.
+            (Self::Unrestricted, Self::Only(others)) => others.iter().all(Scope::allows_something),
+            // A token that names no scope has everything.
+            (Self::Only(_), Self::Unrestricted) => false,
+            (Self::Only(own), Self::Only(others)) => others
+                .iter()
+                .all(|other| own.iter().any(|scope| scope.includes(other))),
+        }
+    }
+
+    /// Whether they allow nothing at all.
+    #[must_use]
+    pub fn allow_nothing(&self) -> bool {
+        match self {
+            Self::Unrestricted => false,
+            Self::Only(scopes) => !scopes.iter().any(Scope::allows_something),
+        }
+    }
+
+    /// Whether this is one of the words.
+    #[must_use]
+    pub fn has_word(&self, word: &str) -> bool {
+        match self {
+            Self::Unrestricted => false,
+            Self::Only(scopes) => scopes.iter().any(|scope| scope.word() == word),
+        }
+    }
+
     /// The scopes as words; empty for [`Scopes::Unrestricted`] alone.
     #[must_use]
     pub fn words(&self) -> Vec<String> {
@@ -258,6 +293,42 @@ mod tests {
             assert!(scopes.allow(Access::Create, &key("/a")));
             assert!(scopes.allow(Access::Modify, &key("/a")));
             assert!(!scopes.allow(Access::Read, &key("/a")));
+        }
+    }
+
+    #[test]
+    fn scopes_include_what_allows_no_more() {
+        let include = |own: &str, other: &str| {
+            Scopes::parse(own)
+                .unwrap()
+                .include(&Scopes::parse(other).unwrap())
+        };
+        for (own, other) in [
+            ("", ""),
+            ("", "storage.read:/a storage.modify:/"),
+            ("storage.read:/", "storage.read:/a storage.read:/a/"),
+            ("storage.read:/a", "storage.read:/a storage.read:/a/b"),
+            ("storage.read:/a/", "storage.read:/a/ storage.read:/a/b"),
+            ("storage.modify:/a", "storage.create:/a/b"),
+            ("compute.create storage.read:/a", "compute.create"),
+        ] {
+            assert!(include(own, other), "{own} for {other}");
+        }
+        for (own, other) in [
+            ("storage.read:/a", ""),
+            ("storage.read:/a", "openid"),
+            ("storage.read:/a", "storage.read:/"),
+            ("storage.read:/a", "storage.read:/ab"),
+            ("storage.read:/a/", "storage.read:/a"),
+            ("storage.read:/a", "storage.create:/a"),
+            ("storage.create:/a", "storage.modify:/a"),
+            ("storage.modify:/a", "storage.read:/a"),
+            ("storage.read:/a", "storage.read:/a compute.create"),
+            ("", "prominence.revoke"),
+            ("", "storage.read:/a compute.create"),
+            ("storage.read:/", "prominence.revoke"),
+        ] {
+            assert!(!include(own, other), "{own} for {other}");
         }
     }
 

@@ -25,6 +25,7 @@ fn principal(scopes: &str) -> Principal {
         issued: None,
         issuer: "test".into(),
         id: [0; 32],
+        made_from: Vec::new(),
     }
 }
 

@@ -86,7 +86,7 @@ fn decode_space(mut body: Body<'_>) -> Option<Space> {
     let log_floor = read_cursor(&mut body)?;
     let name = std::str::from_utf8(body.0).ok()?;
     Some(Space {
-        namespace: Namespace::parse(name).ok()?,
+        namespace: Namespace::stored(name).ok()?,
         revision,
         log_floor,
     })

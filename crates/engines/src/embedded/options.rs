@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use prominence_core::Quota;
+use prominence_core::Quotas;
 
 use crate::Retention;
 
@@ -13,7 +13,7 @@ pub struct Options {
     /// The folder that holds everything; made where it is missing.
     pub folder: PathBuf,
     /// How much each namespace may hold.
-    pub quota: Quota,
+    pub quotas: Quotas,
     /// How long changes are kept.
     pub retention: Retention,
     /// Commits that may wait for the committer before more are refused.
@@ -42,7 +42,7 @@ impl Options {
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         Self {
             folder: folder.into(),
-            quota: Quota::default(),
+            quotas: Quotas::default(),
             retention: Retention::default(),
             queue: 4_096,
             cache_bytes: 64 << 20,

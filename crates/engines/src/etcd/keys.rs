@@ -252,7 +252,7 @@ pub(super) fn next(mut key: Vec<u8>) -> Vec<u8> {
 /// The namespace of a name with its end.
 fn read_namespace(ended: &[u8]) -> Option<Namespace> {
     let name = ended.strip_suffix(&[END])?;
-    Namespace::parse(std::str::from_utf8(name).ok()?).ok()
+    Namespace::stored(std::str::from_utf8(name).ok()?).ok()
 }
 
 #[cfg(test)]

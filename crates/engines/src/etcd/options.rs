@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use prominence_core::Quota;
+use prominence_core::Quotas;
 
 use crate::Retention;
 
@@ -23,7 +23,7 @@ pub struct Options {
     /// The time limit for one call of the store, retries included.
     pub request_timeout: Duration,
     /// The limit of each namespace.
-    pub quota: Quota,
+    pub quotas: Quotas,
     /// The limits of each log.
     pub retention: Retention,
     /// Commits that may wait before more are refused.
@@ -43,7 +43,7 @@ impl Options {
             tls: Tls::default(),
             connect_timeout: Duration::from_secs(2),
             request_timeout: Duration::from_secs(10),
-            quota: Quota::default(),
+            quotas: Quotas::default(),
             retention: Retention::default(),
             queue: 4_096,
             upkeep_every: Duration::from_secs(1),

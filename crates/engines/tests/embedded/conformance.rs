@@ -36,7 +36,7 @@ fn embedded(quota: Quota) -> Embedded {
     let folder = tempfile::tempdir().unwrap();
     let clock = Arc::new(ManualClock::new(START));
     let options = Options {
-        quota,
+        quotas: quota.into(),
         ..layout::small(folder.path())
     };
     Embedded {

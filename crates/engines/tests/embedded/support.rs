@@ -27,7 +27,7 @@ pub(crate) fn clock() -> Arc<ManualClock> {
 /// Options for a test: no upkeep but what the test asks for, and no demands on the disk.
 pub(crate) fn options(folder: &Path) -> Options {
     Options {
-        quota: Quota::UNLIMITED,
+        quotas: Quota::UNLIMITED.into(),
         min_free_disk: 0,
         upkeep_every: Duration::from_hours(1),
         // Small, so that few keys make several pieces.

@@ -37,7 +37,7 @@ fn over_etcd(quota: Quota) -> OverEtcd {
     let cluster = cluster();
     let clock = Arc::new(ManualClock::new(START));
     let options = Options {
-        quota,
+        quotas: quota.into(),
         ..options(&cluster)
     };
     OverEtcd {

@@ -64,7 +64,7 @@ impl Stage {
     /// Works on the embedded store of this name.
     fn embedded(&self, name: &str, retention: Retention, work: impl AsyncFnOnce(&EmbeddedStore)) {
         let options = embedded::Options {
-            quota: Quota::UNLIMITED,
+            quotas: Quota::UNLIMITED.into(),
             min_free_disk: 0,
             upkeep_every: Duration::from_hours(1),
             retention,

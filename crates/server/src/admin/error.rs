@@ -31,6 +31,16 @@ pub enum AdminError {
         /// The other process, if the lock names it.
         pid: Option<u32>,
     },
+    /// No server answers, and only a server can do what is asked.
+    #[error("no server runs with the data folder {}; start it, or name another folder with --data-dir",
+        .folder.display())]
+    NoServer {
+        /// The data folder.
+        folder: PathBuf,
+    },
+    /// Something that is asked for can't be done.
+    #[error("{0}")]
+    Refused(String),
     /// Another user owns the socket.
     #[error("this user may not use {}; run the command as the user that runs the server",
         .socket.display())]

@@ -2,13 +2,14 @@
 
 use std::future::Future;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use axum::body::{Body, Bytes};
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
+use prominence_api::name;
 use tokio::runtime::Runtime;
 
 use super::error::AdminError;
@@ -22,6 +23,7 @@ const MAX_REFUSAL_BYTES: usize = 16 << 10;
 
 /// A server that was reached.
 pub(super) struct Remote {
+    folder: PathBuf,
     runtime: Runtime,
     requests: SendRequest<Body>,
 }
@@ -54,15 +56,37 @@ impl Remote {
             .map_err(|error| failed(io::Error::other(error)))?;
         // Its errors are those of the request as well.
         runtime.spawn(connection);
-        Ok(Some(Self { runtime, requests }))
+        Ok(Some(Self {
+            folder: folder.to_owned(),
+            runtime,
+            requests,
+        }))
     }
 
     /// An answer in JSON.
-    pub(super) fn ask<T: serde::de::DeserializeOwned>(
-        mut self,
+    pub(super) fn ask<T: serde::de::DeserializeOwned>(self, path: &str) -> Result<T, AdminError> {
+        let request = hyper::Request::get(path).body(Body::empty());
+        self.read(request)
+    }
+
+    /// Sends JSON, and answers JSON.
+    pub(super) fn tell<T: serde::de::DeserializeOwned>(
+        self,
         path: &str,
+        content: &impl serde::Serialize,
     ) -> Result<T, AdminError> {
-        let body = self.send(path)?;
+        let body = serde_json::to_vec(content).map_err(|_| AdminError::OtherVersion)?;
+        let request = hyper::Request::post(path)
+            .header(hyper::header::CONTENT_TYPE, name::JSON)
+            .body(Body::from(body));
+        self.read(request)
+    }
+
+    fn read<T: serde::de::DeserializeOwned>(
+        mut self,
+        request: hyper::http::Result<hyper::Request<Body>>,
+    ) -> Result<T, AdminError> {
+        let body = self.send(request)?;
         let whole = Limited::new(body, MAX_ANSWER_BYTES).collect();
         let bytes = self
             .run(whole)
@@ -73,7 +97,7 @@ impl Remote {
 
     /// An answer that is too long to be kept.
     pub(super) fn stream(mut self, path: &str) -> Result<Stream, AdminError> {
-        let body = self.send(path)?;
+        let body = self.send(hyper::Request::get(path).body(Body::empty()))?;
         Ok(Stream {
             remote: self,
             body,
@@ -81,11 +105,13 @@ impl Remote {
         })
     }
 
-    fn send(&mut self, path: &str) -> Result<Incoming, AdminError> {
-        let request = hyper::Request::get(path)
-            .header(hyper::header::HOST, "admin")
-            .body(Body::empty())
-            .map_err(|_| AdminError::OtherVersion)?;
+    fn send(
+        &mut self,
+        request: hyper::http::Result<hyper::Request<Body>>,
+    ) -> Result<Incoming, AdminError> {
+        let mut request = request.map_err(|_| AdminError::OtherVersion)?;
+        let host = hyper::header::HeaderValue::from_static("admin");
+        request.headers_mut().insert(hyper::header::HOST, host);
         let answered = self.requests.send_request(request);
         let answer = self.run(answered).map_err(|_| AdminError::BrokenOff)?;
         let status = answer.status();
@@ -93,14 +119,22 @@ impl Remote {
         if status.is_success() {
             return Ok(body);
         }
-        if status == hyper::StatusCode::NOT_FOUND {
-            return Err(AdminError::OtherVersion);
+        match status {
+            hyper::StatusCode::NOT_FOUND => return Err(AdminError::OtherVersion),
+            hyper::StatusCode::NOT_IMPLEMENTED => {
+                let folder = self.folder.clone();
+                return Err(AdminError::InCluster { folder });
+            }
+            _ => {}
         }
         let reason = self.run(Limited::new(body, MAX_REFUSAL_BYTES).collect());
         let reason = reason.map_err(|_| AdminError::BrokenOff)?.to_bytes();
         let reason = String::from_utf8_lossy(&reason).into_owned();
         Err(match status {
             hyper::StatusCode::SERVICE_UNAVAILABLE => AdminError::Busy(reason),
+            hyper::StatusCode::UNPROCESSABLE_ENTITY | hyper::StatusCode::INSUFFICIENT_STORAGE => {
+                AdminError::Refused(reason)
+            }
             _ => AdminError::Failed(reason),
         })
     }

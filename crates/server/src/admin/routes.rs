@@ -43,6 +43,16 @@ pub(crate) fn router(admin: Admin) -> Router {
         .with_state(admin)
 }
 
+/// The same routes at a server whose data is in a cluster: none of them can be answered.
+#[cfg(feature = "etcd")]
+pub(crate) fn router_over_cluster() -> Router {
+    let refuse = || get(async || StatusCode::NOT_IMPLEMENTED);
+    Router::new()
+        .route("/backup", refuse())
+        .route("/check", refuse())
+        .route("/usage/{ranking}/{limit}", refuse())
+}
+
 async fn usage(
     State(admin): State<Admin>,
     Path((ranking, limit)): Path<(Ranking, NonZeroUsize)>,
@@ -155,7 +165,7 @@ impl Write for Chunks {
 }
 
 /// An answer that is an error: a status and a sentence.
-pub(super) struct Refusal(StatusCode, String);
+pub(super) struct Refusal(pub(super) StatusCode, pub(super) String);
 
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {

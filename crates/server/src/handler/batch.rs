@@ -17,8 +17,8 @@ use prominence_core::{
     Commit, Condition, Key, Lifetime, Operation, Outcome, Precondition, Revision, Timestamp, Value,
 };
 
-use super::answers::AnyBytes;
 use super::call::{Call, end_of_job};
+use super::responses::answers::AnyBytes;
 use super::{claim, responses};
 use crate::failure::Failure;
 use crate::request::body::{self, BodyLimits};

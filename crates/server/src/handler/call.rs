@@ -1,5 +1,6 @@
 //! The context of a call: what every handler is given of a request.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
@@ -24,6 +25,8 @@ pub(crate) struct Call {
     pub(super) who: Arc<Principal>,
     pub(super) target: Target,
     pub(super) headers: HeaderMap,
+    /// The address of the client.
+    pub(super) from: Option<IpAddr>,
     deadline: RequestDeadline,
 }
 
@@ -48,6 +51,7 @@ impl FromRequestParts<App> for Call {
             who,
             target: Target::of(&parts.uri),
             headers: own_headers(parts),
+            from,
             deadline: deadline.cloned().unwrap_or_default(),
             app: app.clone(),
         })
@@ -61,7 +65,7 @@ impl Call {
     /// When there are too many long polls, or the server stops.
     pub(super) fn long_poll(&self, kind: LongPollKind, wait: Wait) -> Result<LongPoll, Failure> {
         let polls = &self.app.long_polls;
-        polls.start(kind, &self.caller(), wait, self.deadline.clone())
+        polls.start(kind, self.caller(), wait, self.deadline.clone())
     }
 
     /// Starts a watch for this call.
@@ -69,13 +73,14 @@ impl Call {
     /// # Errors
     /// As [`Call::long_poll`].
     pub(super) fn start_watch(&self) -> Result<LongPoll, Failure> {
-        self.app.long_polls.start_watch(&self.caller())
+        self.app.long_polls.start_watch(self.caller())
     }
 
     fn caller(&self) -> LongPollCaller<'_> {
         LongPollCaller {
             user: &self.who.user,
             token_ends: self.app.verifier.end_of(&self.who),
+            revocation: self.app.verifier.revocation_of(&self.who),
         }
     }
 }

@@ -10,8 +10,8 @@ use prominence_api::{ErrorCode, Usage, UsageLimits};
 use prominence_core::limits::MAX_KEY_BYTES;
 use prominence_core::{Entry, Timestamp, Value};
 
-use super::answers::{AnyBytes, ListingCountOrUsage, ListingOrCount};
 use super::call::Call;
+use super::responses::answers::{AnyBytes, ListingCountOrUsage, ListingOrCount};
 use super::{list, responses, waiting_read, watch};
 use crate::failure::Failure;
 use crate::request::conditional::{self, ReadConditions};
@@ -127,12 +127,12 @@ async fn usage(call: &Call) -> Result<Response, Failure> {
         "does not go with ?usage, whose answer has no ETag",
     )?;
     let usage = call.app.gate.usage(&call.who)?.usage().await?;
-    let bounds = &call.app.bounds;
+    let quota = call.app.records.quota_of(&call.who.user);
     let limits = UsageLimits {
-        keys: bounds.quota.keys,
-        bytes: bounds.quota.bytes,
+        keys: quota.keys,
+        bytes: quota.bytes,
         key_bytes: MAX_KEY_BYTES as u64,
-        value_bytes: bounds.value_bytes as u64,
+        value_bytes: call.app.bounds.value_bytes as u64,
     };
     Ok(Json(Usage {
         keys: usage.keys,

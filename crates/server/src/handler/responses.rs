@@ -1,5 +1,7 @@
 //! The answers that are errors, by request, and the headers of a value.
 
+pub(super) mod answers;
+
 use std::collections::BTreeMap;
 
 use prominence_api::ErrorBody;
@@ -24,8 +26,10 @@ pub(crate) struct OfBatch;
 pub(crate) struct OfDeletion;
 pub(crate) struct OfNamespaceDeletion;
 pub(crate) struct OfAccount;
-pub(crate) struct OfService;
 pub(crate) struct OfLogin;
+pub(crate) struct OfMakingToken;
+pub(crate) struct OfRevocation;
+pub(crate) struct OfService;
 
 macro_rules! group {
     ($name:ident: $($statuses:expr),+) => {
@@ -47,8 +51,10 @@ group!(OfBatch: ANY, WITH_TOKEN, [408, 409, 412, 413, 507]);
 group!(OfDeletion: ANY, WITH_TOKEN, [412]);
 group!(OfNamespaceDeletion: ANY, WITH_TOKEN);
 group!(OfAccount: ANY, WITH_TOKEN);
+group!(OfLogin: ANY, [404, 408, 413, 429]);
+group!(OfMakingToken: ANY, WITH_TOKEN, [404, 408, 413, 507]);
+group!(OfRevocation: ANY, WITH_TOKEN, [408, 413, 507]);
 group!(OfService: ANY);
-group!(OfLogin: ANY, [404, 408, 413]);
 
 /// One status, with the body of every error and the headers that go with it.
 fn error(status: u16) -> (String, RefOr<Response>) {
@@ -65,7 +71,10 @@ fn error(status: u16) -> (String, RefOr<Response>) {
             "the token's scopes do not cover this key or action, or its user may not use this service",
             Some("WWW-Authenticate"),
         ),
-        404 => ("the key does not exist", None),
+        404 => (
+            "the key does not exist, or the service does not offer this",
+            None,
+        ),
         408 => ("the body did not arrive in time; nothing was changed", None),
         409 => (
             "the value is not a decimal integer, or the sum is out of range; nothing was changed",

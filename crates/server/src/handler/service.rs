@@ -11,6 +11,7 @@ use super::call::Call;
 use super::responses;
 use crate::app::App;
 use crate::failure::Failure;
+use crate::identity::token::hexadecimal;
 use crate::request::conditional;
 use crate::request::kinds::{AboutServer, Account};
 
@@ -35,9 +36,14 @@ pub(crate) async fn about(
         &headers,
         "does not go with /about, whose answer has no ETag",
     )?;
+    let mut sign_in = vec![SignIn::Token];
+    if let Some(login) = &app.login {
+        let logins = app.verifier.issuers().page_logins(login.page()).await;
+        sign_in.extend(logins.into_iter().map(SignIn::Oidc));
+    }
     Ok(Json(About {
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        sign_in: vec![SignIn::Token],
+        sign_in,
         limits: AboutLimits {
             value_bytes: app.bounds.value_bytes as u64,
         },
@@ -71,6 +77,7 @@ fn render_metrics(app: &App) -> impl IntoResponse + use<> {
         &app.long_polls,
         &app.memory,
         app.verifier.issuers(),
+        app.records.revocations(),
         &*app.clock,
     );
     ([(header::CONTENT_TYPE, media_type)], text)
@@ -114,9 +121,4 @@ pub(crate) async fn whoami(call: Call) -> Result<Json<WhoAmI>, Failure> {
         issuer: who.issuer.clone(),
         id: Some(hexadecimal(&who.id)),
     }))
-}
-
-/// Bytes as lowercase digits.
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

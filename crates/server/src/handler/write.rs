@@ -10,9 +10,9 @@ use prominence_core::{
     Committed, Key, Lifetime, Operation, Outcome, Precondition, Principal, Revision, Value,
 };
 
-use super::answers::{AddedRenewedOrReleased, AnyBytes};
 use super::call::{Call, end_of_job};
 use super::commit::{self, Expected};
+use super::responses::answers::{AddedRenewedOrReleased, AnyBytes};
 use super::{claim, responses};
 use crate::app::App;
 use crate::failure::Failure;

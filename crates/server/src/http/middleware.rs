@@ -84,6 +84,11 @@ impl InFlight {
         if self.is_private {
             keep_private(&mut response);
         }
+        if let Some(login) = &app.login
+            && response.status() == StatusCode::UNAUTHORIZED
+        {
+            login.add_to_challenge(response.headers_mut());
+        }
         // The time that a caller chose to wait says nothing about how fast the server is.
         let took = self.started.elapsed().saturating_sub(paused_for);
         app.metrics.answered(&self.method, response.status(), took);
@@ -249,6 +254,8 @@ fn keep_private(response: &mut Response) {
     let status = response.status();
     if status.is_success() || status == StatusCode::NOT_MODIFIED {
         let value = HeaderValue::from_static("private, no-cache");
-        response.headers_mut().insert(header::CACHE_CONTROL, value);
+        let headers = response.headers_mut();
+        // An answer with a token says no-store by itself.
+        headers.entry(header::CACHE_CONTROL).or_insert(value);
     }
 }

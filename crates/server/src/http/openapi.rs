@@ -7,6 +7,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{RefOr, Required};
 use utoipa::{Modify, OpenApi};
 
+use crate::handler::account::{login, token};
 use crate::handler::page::sign_in;
 use crate::handler::{batch, delete, kv, responses, service, write};
 
@@ -28,6 +29,11 @@ use crate::handler::{batch, delete, kv, responses, service, write};
         service::about,
         service::whoami,
         sign_in::once,
+        login::metadata,
+        login::exchange,
+        token::list,
+        token::make,
+        token::revoke::revoke,
         service::healthz,
         service::metrics,
         service::readyz,
@@ -138,7 +144,7 @@ impl Modify for RequestIds {
     }
 }
 
-/// A value may be empty, and a claim has no body.
+/// A value may be empty, and a claim has no body; a token is made without one as well.
 struct OptionalBodies;
 
 impl Modify for OptionalBodies {

@@ -3,10 +3,12 @@
 use axum::Router;
 use axum::middleware::map_response;
 use axum::routing::{get, post};
+use prominence_api::name;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use super::{middleware, openapi};
 use crate::app::App;
+use crate::handler::account::{login, token};
 #[cfg(feature = "web")]
 use crate::handler::page::files;
 use crate::handler::page::{confine, sign_in};
@@ -36,13 +38,17 @@ pub(crate) fn router(app: App, page: Page) -> Router {
         .route("/prominence/v1/kv/", namespace)
         .route("/prominence/v1/kv/{*key}", key)
         .route("/prominence/v1/whoami", get(service::whoami))
+        .route("/prominence/v1/login/code", post(login::exchange))
+        .route("/prominence/v1/token", get(token::list).post(token::make))
+        .route("/prominence/v1/token/revoke", post(token::revoke::revoke))
         .route("/metrics", get(service::metrics));
 
     let public = Router::new()
         .route("/prominence/v1/about", get(service::about))
         .route("/prominence/v1/login/once", post(sign_in::once))
         .route("/healthz", get(service::healthz))
-        .route("/readyz", get(service::readyz));
+        .route("/readyz", get(service::readyz))
+        .route(name::LOGIN_METADATA, get(login::metadata));
 
     Router::new()
         .merge(private)

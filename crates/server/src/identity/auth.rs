@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
@@ -11,6 +12,9 @@ use prominence_core::{Principal, Timestamp};
 use crate::failure::Failure;
 use crate::identity::cache::CachingVerifier;
 use crate::identity::token::Rejected;
+
+/// `Retry-After` while the records of the service can't be read. They are asked for every two seconds.
+const ASK_AGAIN: Duration = Duration::from_secs(2);
 
 /// The principal of a token that a client at this address has sent.
 ///
@@ -24,15 +28,27 @@ pub(crate) async fn verify(
     now: Timestamp,
 ) -> Result<Arc<Principal>, Failure> {
     let verified = verifier.verify(token, from, now).await;
-    verified.map_err(|rejected| match rejected {
+    verified.map_err(failure)
+}
+
+/// The answer to a token that is not accepted.
+pub(crate) fn failure(rejected: Rejected) -> Failure {
+    match rejected {
         // The person is known; to sign in again would not help.
-        Rejected::NotAdmitted(_) => Failure::new(ErrorCode::Forbidden, rejected.to_string()),
+        Rejected::NotAdmitted(_) | Rejected::Pinned(_) => {
+            Failure::new(ErrorCode::Forbidden, rejected.to_string())
+        }
+        Rejected::Full => Failure::new(ErrorCode::QuotaExceeded, rejected.to_string()),
+        Rejected::Unconfirmed => {
+            let message = format!("{rejected}; nothing was changed");
+            Failure::new(ErrorCode::Unavailable, message).retry_after(ASK_AGAIN)
+        }
         Rejected::Unavailable(wait) => {
             let message = format!("{rejected}; nothing was changed");
             Failure::new(ErrorCode::Unavailable, message).retry_after(wait)
         }
         rejected => Failure::unauthenticated(&format!("{rejected}; get a new one"), true),
-    })
+    }
 }
 
 /// The token of `Authorization: Bearer TOKEN` (RFC 6750, section 2.1).

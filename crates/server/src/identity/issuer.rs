@@ -4,6 +4,7 @@ mod admission;
 mod algorithm;
 mod ask;
 mod circuit;
+mod code;
 mod config;
 mod counters;
 mod discovery;
@@ -26,12 +27,14 @@ use self::ask::AuthoritiesError;
 use self::jwk::{Fit, KeySet};
 use self::names::{NamesError, Owners};
 use self::verification::Issuer;
+use super::records::Pin;
 use super::token::{Claims, Parts, Rejected, TokenLimits};
 
 pub use algorithm::Alg;
+pub(crate) use code::{Code, CodeError};
 pub use config::{
-    Audience, ClaimPath, ClaimsFrom, Freshness as IssuerFreshness, IssuerConfig, Opaque,
-    Requirement, Unnamed, Unscoped,
+    Audience, ClaimPath, ClaimsFrom, Freshness as IssuerFreshness, IssuerConfig, LoginConfig,
+    Opaque, Requirement, Unnamed, Unscoped, WebClient,
 };
 pub(crate) use counters::{Counters, Endpoint, Outcome, Verdict};
 pub(crate) use discovery::is_protected;
@@ -51,6 +54,8 @@ pub(crate) struct Accepted {
     /// Until when it is used while its issuer does not answer.
     pub(crate) stale_until: Timestamp,
     pub(crate) origin: Origin,
+    /// The subject that has the name, where it is to be compared with the one that had it before.
+    pub(crate) pin: Option<Pin>,
 }
 
 /// Which keys a token was accepted by.
@@ -177,11 +182,8 @@ impl Issuers {
         let iss = claims.text("iss")?.unwrap_or_default();
         let issuer = self.all.iter().find(|known| known.config.issuer == iss);
         let issuer = issuer.ok_or_else(|| Rejected::unknown_issuer(iss))?;
-        let verified = issuer
-            .verify_signed((token, &parts, &claims), from, now)
-            .await;
-        issuer.count(&verified);
-        verified
+        let verified = issuer.verify_signed((token, &parts, &claims), from, now);
+        issuer.count_rejection(verified.await)
     }
 
     /// Verifies a token that is not a JSON Web Token, by the one issuer that has such.
@@ -194,9 +196,23 @@ impl Issuers {
         let mut all = self.all.iter();
         let issuer = all.find(|issuer| !matches!(issuer.config.opaque, Opaque::Refuse));
         let issuer = issuer.ok_or(Rejected::Malformed)?;
-        let verified = issuer.verify_opaque(token, from, now).await;
-        issuer.count(&verified);
-        verified
+        issuer.count_rejection(issuer.verify_opaque(token, from, now).await)
+    }
+
+    /// Counts what became of an accepted token when it was compared with the records of the service.
+    pub(in crate::identity) fn count<T>(&self, origin: Origin, result: &Result<T, Rejected>) {
+        if let Some(issuer) = origin.issuer.and_then(|index| self.all.get(index)) {
+            issuer.count(result);
+        }
+    }
+
+    /// The name of the issuer with this URL, and whether tokens may be made from its tokens.
+    pub(crate) fn minting_of(&self, issuer: &str) -> Option<(&str, bool)> {
+        let issuer = self
+            .all
+            .iter()
+            .find(|known| known.config.issuer == issuer)?;
+        Some((&issuer.config.name, issuer.config.may_mint))
     }
 
     /// The name of each, its counters, its keys with the age of their confirmation, and its open circuits.

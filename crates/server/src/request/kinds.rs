@@ -218,6 +218,26 @@ kind! {
     RedeemCode, other, "/login/once" {}
 }
 
+kind! {
+    /// Makes a token. What it is to be is in the body.
+    MakeToken, other, "POST /token" {}
+}
+
+kind! {
+    /// Lists the tokens that were made for the caller.
+    ListTokens, other, "GET /token" {}
+}
+
+kind! {
+    /// Revokes tokens. Which ones is in the body.
+    RevokeToken, other, "/token/revoke" {}
+}
+
+kind! {
+    /// Exchanges a code for a token. The code is in the body.
+    ExchangeCode, other, "/login/code" {}
+}
+
 route! {
     /// `GET /kv/KEY`
     ReadKey { Watch, Count, List, ReadValue }, documented::read_headers()
@@ -268,8 +288,28 @@ route! {
     LoginOnce { RedeemCode }, []
 }
 
+route! {
+    /// `POST /token`
+    PostToken { MakeToken }, []
+}
+
+route! {
+    /// `GET /token`
+    GetToken { ListTokens }, []
+}
+
+route! {
+    /// `POST /token/revoke`
+    PostRevocation { RevokeToken }, []
+}
+
+route! {
+    /// `POST /login/code`
+    PostCode { ExchangeCode }, []
+}
+
 /// The parameters of every route.
-const ROUTES: [&[&[&str]]; 10] = [
+const ROUTES: [&[&[&str]]; 14] = [
     ReadKey::NAMES,
     ReadNamespace::NAMES,
     PostKey::NAMES,
@@ -280,6 +320,10 @@ const ROUTES: [&[&[&str]]; 10] = [
     Account::NAMES,
     AboutServer::NAMES,
     LoginOnce::NAMES,
+    PostToken::NAMES,
+    GetToken::NAMES,
+    PostRevocation::NAMES,
+    PostCode::NAMES,
 ];
 
 /// True if any route has a parameter of this name.

@@ -2,6 +2,7 @@
 
 mod check;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -17,6 +18,9 @@ pub(super) use check::check;
 pub struct IssuerSettings {
     /// The label in metrics, in the log and in messages.
     pub name: String,
+    /// What people call it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
     /// `iss` of its tokens.
     pub issuer: String,
     /// The claim with the user's name.
@@ -63,6 +67,9 @@ pub struct IssuerSettings {
     /// The claim with the job's name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub job_claim: Option<ClaimPath>,
+    /// Whether its users may have tokens made for jobs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub may_mint: Option<bool>,
     /// A file with its keys.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jwks_file: Option<PathBuf>,
@@ -75,6 +82,29 @@ pub struct IssuerSettings {
     /// How tokens are introspected, and how long answers are used.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub introspection: Option<IntrospectionSettings>,
+    /// How people log in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub login: Option<LoginSettings>,
+}
+
+/// How people log in at an issuer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct LoginSettings {
+    /// The client of the command line: a public one with the device grant.
+    pub client_id: String,
+    /// The scopes that it asks for.
+    #[serde(default)]
+    pub scopes: Vec<String>,
+    /// Parameters that it adds to requests.
+    #[serde(default)]
+    pub parameters: BTreeMap<String, String>,
+    /// The client of the page, with the authorization code grant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub web_client_id: Option<String>,
+    /// A file with its secret, where the issuer demands one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub web_client_secret_file: Option<PathBuf>,
 }
 
 /// What is done with tokens that are not JSON Web Tokens.

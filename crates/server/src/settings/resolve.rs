@@ -17,10 +17,10 @@ use serde::de::DeserializeOwned;
 
 use super::issuer::{self, IssuerSettings};
 use super::memory::MemoryShares;
-use super::{Settings, Span};
+use super::{Settings, Span, SpanOrNone};
 use crate::app::Bounds;
 use crate::http::router::Page;
-use crate::identity::issuer::IssuerConfig;
+use crate::identity::issuer::{IssuerConfig, is_protected};
 use crate::identity::token::{SecretSource, TokenLimits};
 use crate::net::listener::Limits;
 use crate::wait::long_poll::LongPollLimits;
@@ -32,6 +32,12 @@ pub const WITHOUT_ETCD: &str = "this program was built without the etcd engine; 
 /// What `token-max-lifetime` can be. A revoked token has to be remembered for as long as it could last.
 const SHORTEST_TOKEN_LIMIT: Duration = Duration::from_secs(3_600);
 const LONGEST_TOKEN_LIMIT: Duration = Duration::from_secs(400 * 86_400);
+
+/// The longest life of a token that is made for a caller, where it is not set.
+const USUAL_MINT_LIFETIME: Duration = Duration::from_secs(7 * 86_400);
+
+/// Most revocations of tokens, where it is not set. Each takes at most 200 bytes of memory.
+const USUAL_REVOCATIONS: usize = 100_000;
 
 /// The prefix of the environment variables that are settings of the server.
 const ENV_PREFIX: &str = "PROMINENCE_SERVE_";
@@ -52,6 +58,12 @@ pub struct Config {
     pub secrets: Vec<SecretSource>,
     /// Limits on the times of a token.
     pub token_limits: TokenLimits,
+    /// The longest life of a token that is made for a caller; `None` where none are made.
+    pub mint_max_lifetime: Option<Duration>,
+    /// Most records of revoked tokens.
+    pub max_revocations: usize,
+    /// The origin that users see, without a `/` at its end.
+    pub public_url: Option<String>,
     /// Issuers whose tokens are accepted.
     pub issuers: Vec<IssuerConfig>,
     /// Certificate chain and private key, both PEM files.
@@ -268,6 +280,7 @@ impl Settings {
             age: span(self.log_age, 86_400),
         };
         let connections = connections(self.max_connections)?;
+        let token_max_lifetime = token_max_lifetime(self.token_max_lifetime)?;
         Ok(Config {
             listen,
             metrics_listen: self.metrics_listen,
@@ -275,9 +288,12 @@ impl Settings {
             secrets: self.secret_file.unwrap_or_default(),
             token_limits: TokenLimits {
                 leeway: span(self.token_leeway, 0),
-                max_lifetime: token_max_lifetime(self.token_max_lifetime)?,
+                max_lifetime: token_max_lifetime,
             },
-            issuers: issuers(self.issuer, self.issuer_file)?,
+            mint_max_lifetime: mint_max_lifetime(self.mint_max_lifetime, token_max_lifetime)?,
+            max_revocations: self.revocations_max.unwrap_or(USUAL_REVOCATIONS),
+            issuers: issuers(self.issuer, self.issuer_file, self.public_url.is_some())?,
+            public_url: self.public_url.map(public_url).transpose()?,
             tls,
             bounds: Bounds {
                 value_bytes: value_limit(self.value_limit)?,
@@ -340,12 +356,13 @@ pub fn default_data_dir(dev: bool) -> Option<PathBuf> {
 fn issuers(
     tables: Option<Vec<IssuerSettings>>,
     files: Option<Vec<PathBuf>>,
+    has_public_url: bool,
 ) -> Result<Vec<IssuerConfig>, ConfigError> {
     let mut all = tables.unwrap_or_default();
     for file in files.unwrap_or_default() {
         all.push(read(&file)?);
     }
-    issuer::check(all)
+    issuer::check(all, has_public_url)
 }
 
 fn read<T: DeserializeOwned>(path: &Path) -> Result<T, ConfigError> {
@@ -404,6 +421,36 @@ fn token_max_lifetime(given: Option<Span>) -> Result<Duration, ConfigError> {
         given: format_duration(given),
         allowed: "it can be 1h to 400d",
     })
+}
+
+/// An origin: what users see has to be encrypted, unless it is this machine alone.
+fn public_url(given: String) -> Result<String, ConfigError> {
+    let origin = given.strip_suffix('/').unwrap_or(&given);
+    let host = origin.split_once("://").map_or("", |(_, host)| host);
+    let is_host = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte);
+    if !host.is_empty() && host.bytes().all(is_host) && is_protected(origin) {
+        return Ok(origin.to_owned());
+    }
+    Err(ConfigError::Range {
+        setting: "public-url",
+        given,
+        allowed: "it can be https:// and a host, or http:// and a loopback address such as 127.0.0.1, without a path",
+    })
+}
+
+fn mint_max_lifetime(
+    given: Option<SpanOrNone>,
+    longest: Duration,
+) -> Result<Option<Duration>, ConfigError> {
+    match given {
+        None => Ok(Some(USUAL_MINT_LIFETIME.min(longest))),
+        Some(SpanOrNone(Some(given))) if given > longest => Err(ConfigError::Range {
+            setting: "mint-max-lifetime",
+            given: format_duration(given),
+            allowed: "it can be at most token-max-lifetime, or 0 for no tokens",
+        }),
+        Some(SpanOrNone(given)) => Ok(given),
+    }
 }
 
 fn value_limit(given: Option<ByteSize>) -> Result<usize, ConfigError> {

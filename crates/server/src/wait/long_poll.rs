@@ -2,7 +2,7 @@
 //! a claim, and watches.
 //!
 //! A long poll keeps a connection, so their number is limited, for each user and in all. It ends when its
-//! event has happened, when its time is over, when its token ends, when the server stops, or when the client
+//! event has happened, when its time is over, when its token ends or is revoked, when the server stops, or when the client
 //! closes the connection, which drops the handler with everything that it holds.
 //!
 //! A handler takes a [`LongPoll`] and then repeats these steps:
@@ -29,6 +29,7 @@ use prominence_api::ErrorCode;
 use prominence_core::{Namespace, Signal, Timestamp};
 
 use crate::failure::Failure;
+use crate::identity::cache::Revocation;
 use crate::request::parameters::Wait;
 use crate::wait::clock::{Timer, from_wall};
 use deadline::Paused;
@@ -56,6 +57,8 @@ pub(crate) struct LongPollCaller<'a> {
     pub(crate) user: &'a Namespace,
     /// When the token ends, by the machine's own clock.
     pub(crate) token_ends: Timestamp,
+    /// Comes when the token is revoked.
+    pub(crate) revocation: Revocation,
 }
 
 /// A long poll. Dropping it frees its slot.
@@ -65,6 +68,7 @@ pub(crate) struct LongPoll {
     deadline: Timestamp,
     /// When the caller's token ends, by the server's own clock.
     token_ends: Timestamp,
+    revocation: Revocation,
     /// Pauses the request's own deadline until it is dropped.
     _paused: Option<Paused>,
 }
@@ -93,7 +97,7 @@ impl LongPolls {
     pub(crate) fn start(
         &self,
         kind: LongPollKind,
-        caller: &LongPollCaller<'_>,
+        caller: LongPollCaller<'_>,
         wait: Wait,
         request: RequestDeadline,
     ) -> Result<LongPoll, Failure> {
@@ -109,11 +113,11 @@ impl LongPolls {
     ///
     /// # Errors
     /// When there are too many long polls, or the server stops.
-    pub(crate) fn start_watch(&self, caller: &LongPollCaller<'_>) -> Result<LongPoll, Failure> {
+    pub(crate) fn start_watch(&self, caller: LongPollCaller<'_>) -> Result<LongPoll, Failure> {
         self.take(LongPollKind::Watch, caller)
     }
 
-    fn take(&self, kind: LongPollKind, caller: &LongPollCaller<'_>) -> Result<LongPoll, Failure> {
+    fn take(&self, kind: LongPollKind, caller: LongPollCaller<'_>) -> Result<LongPoll, Failure> {
         let slot = self.slots.take(caller.user, kind)?;
         // A slot that is taken after the stop was announced would not hear of it again.
         if slot.is_stopping() {
@@ -124,6 +128,7 @@ impl LongPolls {
             clock: Arc::clone(&self.clock),
             deadline: Timestamp::MAX,
             token_ends: from_wall(&*self.clock, caller.token_ends),
+            revocation: caller.revocation,
             _paused: None,
         })
     }
@@ -148,7 +153,7 @@ impl LongPoll {
     /// Sleeps until the signal comes, or this instant, or the end of the time.
     ///
     /// # Errors
-    /// When the server stops (503) or the token ends (401) meanwhile.
+    /// When the server stops (503), or the token ends or is revoked (401) meanwhile.
     pub(crate) async fn sleep(
         &mut self,
         signal: Signal,
@@ -181,10 +186,14 @@ impl LongPoll {
     ) -> Result<First<T>, Failure> {
         let end = self.deadline.min(self.token_ends);
         let instant = wake_at.map_or(end, |at| at.min(end));
-        // In this order: after a stop or the end of a token nothing is answered as if it were still valid.
+        // In this order: after a stop, a revocation or the end of a token nothing is answered as if it were still valid.
         tokio::select! {
             biased;
             () = self.slot.stopped() => return Err(stopping()),
+            () = self.revocation.revoked() => {
+                let message = "the token was revoked while the request was waiting";
+                return Err(Failure::unauthenticated(message, true));
+            }
             () = self.clock.reach(instant) => {}
             done = work => return Ok(First::Work(done)),
         }

@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use prominence_core::clock::ManualClock;
 use prominence_core::permit::Scopes;
-use prominence_core::{Clock, Commit, Gate, Job, Namespace, Operation, Quota, Store, Timestamp};
+use prominence_core::{Clock, Commit, Job, Namespace, Operation, Quota, Store, Timestamp};
 use prominence_engines::Retention;
 use prominence_engines::embedded::{EmbeddedStore, Options};
 use prominence_server::issuer::{IssuerConfig, Issuers};
 use prominence_server::token::{NewToken, Secret, TokenLimits, Verifier, mint};
 use prominence_server::{
-    App, Bounds, Limits, LongPollLimits, Page, Proxies, Service, Tls, run, wall_time,
+    App, Bounds, Identity, Limits, Login, LongPollLimits, Minter, Page, Proxies, Records, Service,
+    Tls, run, wall_time,
 };
 use serde_json::Value;
 use tokio::runtime::Runtime;
@@ -46,6 +47,10 @@ pub(crate) struct Setup {
     pub(crate) tokens: TokenLimits,
     /// Issuers whose tokens are accepted. With any, the server's clock begins at the machine's time, as theirs does.
     pub(crate) issuers: Vec<IssuerConfig>,
+    /// The address that users see.
+    pub(crate) public_url: Option<String>,
+    /// The longest life of a token that the server makes, if it makes any.
+    pub(crate) minting: Option<Duration>,
     /// How long the embedded engine keeps changes.
     pub(crate) retention: Retention,
     /// Instead of the embedded engine.
@@ -81,6 +86,8 @@ impl Default for Setup {
             tls: None,
             tokens: TokenLimits::default(),
             issuers: Vec::new(),
+            public_url: None,
+            minting: Some(Duration::from_secs(7 * 86_400)),
             retention: Retention::default(),
             store: None,
             page: Page::Served,
@@ -114,7 +121,7 @@ impl Server {
         let store = setup.store.unwrap_or_else(|| {
             let place = tempfile::tempdir().unwrap();
             let options = Options {
-                quota: setup.bounds.quota,
+                quotas: setup.bounds.quota.into(),
                 retention: setup.retention,
                 ..Options::new(place.path().join("data"))
             };
@@ -124,10 +131,19 @@ impl Server {
             opened
         });
         let verifier = Verifier::new(&[secret()], setup.tokens);
+        let login = setup.public_url.as_deref();
+        let login = login.map(|origin| Login::new(origin, &setup.issuers));
         let issuers_clock: Arc<dyn Clock> = clock.clone();
         let issuers = Issuers::new(setup.issuers, setup.tokens, &issuers_clock).unwrap();
-        let accepted = (verifier, issuers);
-        let app = App::with_issuers(Gate::new(store), accepted, clock.clone(), setup.bounds);
+        let quotas = setup.bounds.quota.into();
+        let identity = Identity {
+            verifier,
+            issuers,
+            records: Arc::new(Records::new(Arc::clone(&store), quotas, clock.clone())),
+            minter: setup.minting.map(|longest| Minter::new(secret(), longest)),
+            login,
+        };
+        let app = App::with_identity(store, identity, clock.clone(), setup.bounds);
 
         let front = Service::with_page(app.clone(), setup.page);
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();

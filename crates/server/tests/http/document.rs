@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::common::{Client, Server};
+use crate::common::{Client, Server, Setup};
 
 #[test]
 fn the_document_is_openapi_3_1_and_names_every_route() {
@@ -37,7 +37,10 @@ fn the_document_is_openapi_3_1_and_names_every_route() {
 
 #[test]
 fn every_documented_path_is_served_and_every_reference_resolves() {
-    let server = Server::start();
+    let server = Server::with(Setup {
+        public_url: Some("https://kv.example.org".to_owned()),
+        ..Setup::default()
+    });
     let alice = server.user("alice");
     alice.set("/kv/x", "1");
     let document = server.anonymous().get("//openapi.json").json();

@@ -1,8 +1,10 @@
 //! Tokens of a real OpenID provider.
 
 mod admission;
+mod jobs;
 mod keys;
 mod outages;
+mod page;
 
 use prominence_server::issuer::IssuerConfig;
 use prominence_server::{Limits, Settings};

@@ -26,12 +26,26 @@ impl LongPoll {
         path: &str,
         headers: &[(&'static str, &str)],
     ) -> Self {
+        Self::send(caller, server, ("GET", path), headers)
+    }
+
+    /// The same for a claim.
+    pub(crate) fn begin_claim(server: &Server, path: &str) -> Self {
+        Self::send(server.user("alice"), server, ("POST", path), &[])
+    }
+
+    fn send(
+        caller: Client,
+        server: &Server,
+        (method, path): (&'static str, &str),
+        headers: &[(&'static str, &str)],
+    ) -> Self {
         let before = server.long_polls();
         let (path, headers) = (path.to_owned(), owned(headers));
         let (send, answer) = channel();
         std::thread::spawn(move || {
             let headers: Vec<_> = headers.iter().map(|(n, v)| (*n, v.as_str())).collect();
-            let _ = send.send(caller.send("GET", &path, &headers, b""));
+            let _ = send.send(caller.send(method, &path, &headers, b""));
         });
         eventually("the long poll has begun", || server.long_polls() > before);
         Self(answer)

@@ -18,8 +18,12 @@ pub(crate) struct Provider {
     state: TempDir,
 }
 
+/// The folder of the provider, from any package of the workspace.
 fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/oidc")
+    let above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+    let mut folders = above.map(|folder| folder.join("tests/oidc"));
+    let found = folders.find(|folder| folder.join("provider.mjs").exists());
+    found.expect("tests/oidc is missing")
 }
 
 /// Starts it and reads its addresses. The folder of its state makes it the same provider again.
@@ -128,19 +132,25 @@ impl Provider {
     pub(crate) fn log_in(&self, user: &str) -> Value {
         let client = format!("client_id=prominence-cli&scope=openid%20profile&resource={AUDIENCE}");
         let begun = self.post("/devicecode", &client);
-        let code = text(&begun["user_code"]);
-        self.ask(
-            "POST",
-            "/approve",
-            &[("user_code", &code), ("user", user)],
-            "",
-        );
+        self.approve(&text(&begun["user_code"]), user);
         let grant = "grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Adevice_code";
         let device = text(&begun["device_code"]);
         self.post(
             "/token",
             &format!("client_id=prominence-cli&{grant}&device_code={device}"),
         )
+    }
+
+    /// Approves the login with this code, as a user in a browser.
+    pub(crate) fn approve(&self, code: &str, user: &str) {
+        let parameters = [("user_code", code), ("user", user)];
+        self.ask("POST", "/approve", &parameters, "");
+    }
+
+    /// A code as a browser gets it that was sent with this challenge, for this address.
+    pub(crate) fn code(&self, challenge: &str, redirect: &str) -> String {
+        let parameters = [("challenge", challenge), ("redirect", redirect)];
+        text(&self.ask("POST", "/code", &parameters, "")["code"])
     }
 
     fn post(&self, path: &str, form: &str) -> Value {

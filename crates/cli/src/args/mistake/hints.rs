@@ -183,7 +183,7 @@ mod tests {
                 continue;
             }
             match argument.get_long() {
-                Some(long) => rest.insert_str(0, &format!(" --{long} a")),
+                Some(long) => rest.insert_str(0, &format!(" --{long} 1")),
                 None if argument.is_last_set() => rest.push_str(" -- CMD"),
                 None => {
                     let choices = argument.get_possible_values();
@@ -192,11 +192,22 @@ mod tests {
                 }
             }
         }
-        // The value of a set is one of three arguments.
-        let is_set = command.get_name() == "set" && !named(write).any(|one| one == "file");
+        // One option of each group of which one has to be given.
+        for group in command.get_groups().filter(|group| group.is_required_set()) {
+            let of_group = || {
+                group.get_args().filter_map(|id| {
+                    let argument = command.get_arguments().find(|one| one.get_id() == id)?;
+                    argument.get_long()
+                })
+            };
+            let given = of_group().any(|long| named(write).any(|one| one == long));
+            // The last one, because the first of a revocation is also an option of the connection.
+            if let (Some(long), false) = (of_group().last(), given) {
+                rest.insert_str(0, &format!(" --{long} 1"));
+            }
+        }
         // A migration needs a folder, or a source and a destination.
         let more = match command.get_name() {
-            _ if is_set => " VALUE",
             "migrate" if !named(write).any(|one| one == "data-dir") => " --data-dir a",
             _ => "",
         };

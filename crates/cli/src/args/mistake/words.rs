@@ -109,9 +109,10 @@ pub(super) const WORDS: &[WordHint] = &[
     // Around the keys.
     hint(&["ping", "health", "status", "info", "endpoint"], "whoami",
          "check the connection and the token"),
-    hint(&["login", "auth", "signin", "user", "who", "id", "me"], "whoami",
+    hint(&["auth", "signin", "sign-in", "authenticate"], "login", "log in at your institution"),
+    hint(&["user", "who", "id", "me"], "whoami",
          "see whose token is used: that of --token-file, PROMINENCE_TOKEN or ~/.prominence/token"),
-    hint(&["logout"], "config", "see where the token comes from; delete that file to log out"),
+    hint(&["signout", "sign-out"], "logout", "end your login"),
     hint(&["settings", "configure", "context", "profile", "profiles", "env"], "config",
          "see the settings and where they come from"),
     hint(&["run"], "exec -- CMD", "run a command with a fresh token"),

@@ -113,6 +113,16 @@ impl Scope {
         })
     }
 
+    /// Whether it allows everything that another one allows.
+    pub(super) fn includes(&self, other: &Self) -> bool {
+        match &other.0 {
+            Kind::Nothing(_) => self == other,
+            Kind::Grant { access, subtree } => self
+                .granting(*access)
+                .is_some_and(|own| own.includes(subtree)),
+        }
+    }
+
     /// The subtree in which it grants an access.
     fn granting(&self, wanted: Access) -> Option<&Subtree> {
         match &self.0 {
@@ -163,6 +173,13 @@ impl Subtree {
         Ok(Self {
             path: bare.unwrap_or(path).into(),
             only_below: bare.is_some(),
+        })
+    }
+
+    /// Whether every key that another subtree covers is covered by this one.
+    fn includes(&self, other: &Self) -> bool {
+        self.rest(&other.path).is_some_and(|rest| {
+            rest.starts_with('/') || (rest.is_empty() && (!self.only_below || other.only_below))
         })
     }
 

@@ -134,7 +134,7 @@ fn check(
     let mut next = NextName::default();
     while let Some(name) = next.find(&mut walker)? {
         let text = std::str::from_utf8(&name).ok();
-        match text.and_then(|name| Namespace::parse(name).ok()) {
+        match text.and_then(|name| Namespace::stored(name).ok()) {
             Some(namespace) => space::check(&mut walker, &namespace)?,
             None => {
                 let at = At::new(Table::Entries, None);

@@ -51,6 +51,10 @@ pub(in crate::embedded) fn list(
         let namespace = keys::read_namespace(&key)
             .ok_or_else(|| format::damaged(Kind::Namespace, &key, "has no legal name"))?;
         let usage = format::decode_namespace(&key, &row)?.usage;
+        // The service's own records are nobody's usage.
+        if namespace.is_system() {
+            continue;
+        }
         all.count += 1;
         all.keys += usage.keys;
         all.bytes += usage.bytes;

@@ -152,7 +152,7 @@ pub(in crate::embedded) fn decode_progress(row: &[u8]) -> Result<Progress, Store
     let mut body = Body::open(Kind::Deletion, keys::DELETION, row)?;
     readable(Kind::Deletion, keys::DELETION, || {
         let progress = Progress {
-            namespace: Namespace::parse(std::str::from_utf8(body.text()?).ok()?).ok()?,
+            namespace: Namespace::stored(std::str::from_utf8(body.text()?).ok()?).ok()?,
             prefix: Prefix::from_bytes(body.text()?).ok()?,
             author: body.optional_job()?,
             time: body.instant()?,

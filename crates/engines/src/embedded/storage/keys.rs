@@ -95,7 +95,7 @@ pub(in crate::embedded) fn read_expiry(row: &[u8]) -> Option<(Timestamp, Namespa
 /// The namespace in a namespace's row.
 pub(in crate::embedded) fn read_namespace(row: &[u8]) -> Option<Namespace> {
     let name = std::str::from_utf8(row.strip_suffix(&[END])?).ok()?;
-    Namespace::parse(name).ok()
+    Namespace::stored(name).ok()
 }
 
 /// The bytes in the place of a namespace's name in a row of any table but the expiry index.

@@ -238,7 +238,7 @@ impl Committer {
         let claims = self.shared.claim_index.clone();
         Group::new(
             database.snapshot(),
-            options.quota,
+            options.quotas.clone(),
             options.retention,
             claims,
         )

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use prominence_core::entry::Metadata;
 use prominence_core::rules::{self, Circumstances};
-use prominence_core::{Change, Commit, Committed, Key, Namespace, Quota, StoreError, Timestamp};
+use prominence_core::{Change, Commit, Committed, Key, Namespace, Quotas, StoreError, Timestamp};
 
 use crate::Retention;
 use crate::claim_index::ClaimIndex;
@@ -26,7 +26,7 @@ const MAX_CHANGES_IN_A_ROW: usize = 128;
 /// Commits that will be written together.
 pub(in crate::embedded) struct Group<'a> {
     snapshot: Snapshot<'a>,
-    quota: Quota,
+    quotas: Quotas,
     retention: Retention,
     claim_index: ClaimIndex,
     spaces: HashMap<Namespace, Space>,
@@ -57,13 +57,13 @@ pub(in crate::embedded) struct Planned {
 impl<'a> Group<'a> {
     pub(in crate::embedded) fn new(
         snapshot: Snapshot<'a>,
-        quota: Quota,
+        quotas: Quotas,
         retention: Retention,
         claim_index: ClaimIndex,
     ) -> Self {
         Self {
             snapshot,
-            quota,
+            quotas,
             retention,
             claim_index,
             spaces: HashMap::new(),
@@ -88,7 +88,7 @@ impl<'a> Group<'a> {
         let circumstances = Circumstances {
             now: author.now,
             author: author.job,
-            quota: self.quota,
+            quota: self.quotas.of(namespace),
         };
         let space = load(&mut self.spaces, &self.snapshot, namespace)?;
         space.forget_read();

@@ -112,7 +112,7 @@ impl Writer {
             cache: &self.cache,
             head,
             now: self.now(head),
-            quota: self.cluster.options.quota,
+            quota: self.cluster.options.quotas.of(&self.namespace),
             ticket: self.cluster.ticket(),
         }
     }

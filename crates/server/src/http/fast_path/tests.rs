@@ -5,7 +5,7 @@ use http_body_util::Full;
 use prominence_core::clock::ManualClock;
 use prominence_core::memory::MemoryStore;
 use prominence_core::permit::Scopes;
-use prominence_core::{Gate, Namespace, Quota};
+use prominence_core::{Namespace, Quota};
 
 use super::*;
 use crate::app::Bounds;
@@ -44,7 +44,7 @@ fn start() -> (Service, String) {
         },
     };
     let verifier = Verifier::new(std::slice::from_ref(&secret), TokenLimits::default());
-    let service = Service::new(App::new(Gate::new(store), verifier, clock, bounds));
+    let service = Service::new(App::new(store, verifier, clock, bounds));
     let verifying = service.app.verifier.verify(&token, None, NOW);
     // A token that is signed with a secret is verified at once.
     verifying.now_or_never().unwrap().unwrap();

@@ -23,6 +23,11 @@ pub(super) fn check_audience(claims: &Members, wanted: &Audience) -> Result<(), 
         if !parties.iter().any(|own| own == party) {
             return Err(Rejected::Audience);
         }
+        // An ID token is for its client (OpenID Connect Core, section 2), and not every issuer marks it otherwise.
+        let is_for_client = texts(claims.get("aud")).is_some_and(|named| named.contains(&party));
+        if audiences.is_empty() && is_for_client {
+            return Err(Rejected::NotAccessToken);
+        }
     }
     Ok(())
 }
@@ -69,6 +74,26 @@ fn texts(value: Option<&Value>) -> Option<Vec<&str>> {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn an_id_token_without_marks_is_not_taken_for_an_access_token_of_its_client() {
+        let wanted = Audience {
+            audiences: Vec::new(),
+            parties: vec!["cli".to_owned()],
+        };
+        let check = |claims: Value| check_audience(&members(&claims), &wanted);
+        for aud in [json!("cli"), json!(["cli", "other"])] {
+            let id_token = json!({"azp": "cli", "aud": aud});
+            assert_eq!(check(id_token), Err(Rejected::NotAccessToken));
+        }
+        for access_token in [
+            json!({"azp": "cli"}),
+            json!({"azp": "cli", "aud": "account"}),
+            json!({"client_id": "cli", "aud": []}),
+        ] {
+            assert_eq!(check(access_token), Ok(()));
+        }
+    }
 
     fn members(claims: &Value) -> Members {
         Members::parse(claims.to_string().as_bytes()).unwrap()

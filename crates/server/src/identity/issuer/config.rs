@@ -1,5 +1,6 @@
 //! The valid configuration of an issuer.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -15,6 +16,8 @@ use crate::identity::token::Members;
 pub struct IssuerConfig {
     /// The label in metrics, in the log and in messages.
     pub name: String,
+    /// What people call it.
+    pub title: String,
     /// `iss`, compared byte for byte.
     pub issuer: String,
     /// Where the user's name is.
@@ -47,6 +50,42 @@ pub struct IssuerConfig {
     pub opaque: Opaque,
     /// How long an answer about a token is used.
     pub freshness: Freshness,
+    /// Whether a name belongs to the first subject that has it.
+    pub pin_subject: bool,
+    /// Whether its users may have tokens made for jobs.
+    pub may_mint: bool,
+    /// How people log in, where that is offered.
+    pub login: Option<LoginConfig>,
+}
+
+/// How people log in at an issuer.
+#[derive(Clone, Debug)]
+pub struct LoginConfig {
+    /// The client of the command line.
+    pub client_id: String,
+    /// The scopes that it asks for.
+    pub scopes: Vec<String>,
+    /// Parameters that it adds to requests.
+    pub parameters: BTreeMap<String, String>,
+    /// The client of the page, where people can log in on it.
+    pub web: Option<WebClient>,
+}
+
+/// The client of the page at an issuer.
+#[derive(Clone)]
+pub struct WebClient {
+    /// Its id.
+    pub id: String,
+    /// Its secret, where the issuer demands one.
+    pub secret: Option<String>,
+}
+
+/// Shows the client, and never its secret.
+impl fmt::Debug for WebClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("WebClient");
+        shown.field("id", &self.id).finish_non_exhaustive()
+    }
 }
 
 /// Which tokens are meant for this service. What is given has to hold.

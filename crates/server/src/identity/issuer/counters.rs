@@ -9,6 +9,7 @@ pub(crate) enum Endpoint {
     Jwks,
     Introspection,
     Userinfo,
+    Token,
 }
 
 /// The outcome of a request to an issuer.
@@ -36,6 +37,8 @@ pub(crate) enum Verdict {
     Claims,
     Name,
     Admission,
+    Pin,
+    Revoked,
     Unavailable,
 }
 
@@ -47,11 +50,12 @@ pub(crate) struct Counters {
 }
 
 impl Endpoint {
-    pub(crate) const ALL: [Self; 4] = [
+    pub(crate) const ALL: [Self; 5] = [
         Self::Discovery,
         Self::Jwks,
         Self::Introspection,
         Self::Userinfo,
+        Self::Token,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -60,6 +64,7 @@ impl Endpoint {
             Self::Jwks => "jwks",
             Self::Introspection => "introspection",
             Self::Userinfo => "userinfo",
+            Self::Token => "token",
         }
     }
 }
@@ -83,7 +88,7 @@ impl Outcome {
 }
 
 impl Verdict {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Accepted,
         Self::Malformed,
         Self::Algorithm,
@@ -95,6 +100,8 @@ impl Verdict {
         Self::Claims,
         Self::Name,
         Self::Admission,
+        Self::Pin,
+        Self::Revoked,
         Self::Unavailable,
     ];
 
@@ -111,6 +118,8 @@ impl Verdict {
             Self::Claims => "claims",
             Self::Name => "name",
             Self::Admission => "admission",
+            Self::Pin => "pin",
+            Self::Revoked => "revoked",
             Self::Unavailable => "unavailable",
         }
     }

@@ -14,6 +14,8 @@ pub(super) struct Endpoints {
     pub(super) jwks: Option<String>,
     pub(super) introspection: Option<String>,
     pub(super) userinfo: Option<String>,
+    pub(super) token: Option<String>,
+    pub(super) authorization: Option<String>,
 }
 
 /// Asks an issuer for its endpoints.
@@ -80,6 +82,8 @@ fn endpoints(issuer: &str, document: &Value) -> Result<Endpoints, String> {
         jwks: endpoint("jwks_uri")?,
         introspection: endpoint("introspection_endpoint")?,
         userinfo: endpoint("userinfo_endpoint")?,
+        token: endpoint("token_endpoint")?,
+        authorization: endpoint("authorization_endpoint")?,
     })
 }
 

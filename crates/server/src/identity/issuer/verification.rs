@@ -17,6 +17,7 @@ use super::names::{Names, Owners};
 use super::opaque::{Oracle, check_subject};
 use super::shared::Shared;
 use super::{Accepted, IssuerError, Origin, admission};
+use crate::identity::records::Pin;
 use crate::identity::token::{
     Claims, Members, Parts, Rejected, TokenLimits, Window, digest_of, unusable,
 };
@@ -294,6 +295,7 @@ impl Issuer {
             issued,
             issuer: self.config.issuer.clone(),
             id,
+            made_from: Vec::new(),
         };
         let end = expires.after(self.config.leeway);
         let Freshness { fresh, stale } = self.config.freshness;
@@ -308,6 +310,7 @@ impl Issuer {
             fresh_until,
             stale_until,
             origin,
+            pin: self.pin(claims, user)?,
         })
     }
 
@@ -322,6 +325,19 @@ impl Issuer {
         self.names
             .namespace((&self.owners, self.index), name, now)
             .await
+    }
+
+    /// The subject that the name is to belong to, where names can be given to somebody else.
+    fn pin(&self, claims: &Claims, user: &Members) -> Result<Option<Pin>, Rejected> {
+        if !self.config.pin_subject {
+            return Ok(None);
+        }
+        let subject = match claims.text("sub")? {
+            Some(subject) => Some(subject),
+            None => user.get("sub").and_then(Value::as_str),
+        };
+        let subject = subject.ok_or_else(|| unusable("sub is missing"))?;
+        Ok(Some(Pin::new(&self.config.issuer, subject)))
     }
 
     fn job(&self, claims: &Claims) -> Result<Option<Job>, Rejected> {
@@ -342,8 +358,19 @@ impl Issuer {
         Ok(Some(job))
     }
 
+    /// Counts a token that is refused here. One that is not may still have been revoked.
+    pub(super) fn count_rejection(
+        &self,
+        verified: Result<Accepted, Rejected>,
+    ) -> Result<Accepted, Rejected> {
+        if verified.is_err() {
+            self.count(&verified);
+        }
+        verified
+    }
+
     /// Counts the outcome of a verification.
-    pub(super) fn count(&self, verified: &Result<Accepted, Rejected>) {
+    pub(super) fn count<T>(&self, verified: &Result<T, Rejected>) {
         self.counters.verified(match verified {
             Ok(_) => Verdict::Accepted,
             Err(rejected) => verdict(rejected),
@@ -366,6 +393,8 @@ fn verdict(rejected: &Rejected) -> Verdict {
         Rejected::Claims(_) | Rejected::NotAccessToken | Rejected::Bound => Verdict::Claims,
         Rejected::Name(_) => Verdict::Name,
         Rejected::NotAdmitted(_) => Verdict::Admission,
-        Rejected::Unavailable(_) => Verdict::Unavailable,
+        Rejected::Pinned(_) | Rejected::Full => Verdict::Pin,
+        Rejected::Revoked => Verdict::Revoked,
+        Rejected::Unavailable(_) | Rejected::Unconfirmed => Verdict::Unavailable,
     }
 }

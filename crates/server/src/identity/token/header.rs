@@ -11,7 +11,7 @@ use super::Rejected;
 use super::members::{Members, NotMembers};
 
 /// The longest token. Tokens that name hundreds of groups have 10 KiB and more.
-pub(super) const MAX_BYTES: usize = 32 * 1_024;
+pub(crate) const MAX_BYTES: usize = 32 * 1_024;
 
 /// The longest name of a key.
 const MAX_KID_BYTES: usize = 256;

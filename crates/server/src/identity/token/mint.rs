@@ -35,6 +35,22 @@ struct Claims<'a> {
     scope: String,
     iat: u64,
     exp: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jti: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    via: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    from: &'a [String],
+}
+
+/// What a token says that the service makes for a caller.
+pub(in crate::identity) struct MadeFor<'a> {
+    /// Random, so that no two tokens are the same.
+    pub(in crate::identity) id: String,
+    /// The name of the issuer that the caller has logged in at.
+    pub(in crate::identity) via: &'a str,
+    /// The names of the tokens that it is made from.
+    pub(in crate::identity) from: Vec<String>,
 }
 
 /// Signs a token.
@@ -44,6 +60,25 @@ struct Claims<'a> {
 pub fn mint(
     secret: &Secret,
     token: &NewToken,
+    now: Timestamp,
+) -> Result<String, jsonwebtoken::errors::Error> {
+    sign(secret, token, None, now)
+}
+
+/// Signs a token that the service makes for a caller.
+pub(in crate::identity) fn mint_for(
+    secret: &Secret,
+    token: &NewToken,
+    made: &MadeFor<'_>,
+    now: Timestamp,
+) -> Result<String, jsonwebtoken::errors::Error> {
+    sign(secret, token, Some(made), now)
+}
+
+fn sign(
+    secret: &Secret,
+    token: &NewToken,
+    made: Option<&MadeFor<'_>>,
     now: Timestamp,
 ) -> Result<String, jsonwebtoken::errors::Error> {
     let header = Header {
@@ -58,6 +93,9 @@ pub fn mint(
         scope: token.scopes.words().join(" "),
         iat: now.as_secs(),
         exp: now.after(token.lifetime).as_secs(),
+        jti: made.map(|made| made.id.as_str()),
+        via: made.map(|made| made.via),
+        from: made.map_or(&[][..], |made| &made.from[..]),
     };
     jsonwebtoken::encode(&header, &claims, &EncodingKey::from_secret(&secret.key)?)
 }

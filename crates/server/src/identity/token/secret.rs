@@ -3,7 +3,7 @@
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -18,6 +18,9 @@ const MIN_BYTES: usize = 32;
 
 /// The permissions of users other than the owner to read a file or to change it.
 const OTHERS: u32 = 0o066;
+
+/// The bit that lets the group of a file read it.
+const GROUP_READS: u32 = 0o040;
 
 /// Larger than any secret; keeps a wrong path from being read whole.
 const MAX_BYTES: u64 = 64 * 1_024;
@@ -178,7 +181,8 @@ fn read_protected(path: &Path) -> Result<Vec<u8>, SecretError> {
     let mut file = File::open(path).map_err(read)?;
     let opened = file.metadata().map_err(read)?;
     let mode = opened.permissions().mode() & 0o777;
-    if mode & OTHERS != 0 {
+    let is_roots = opened.uid() == 0 && !rustix::process::geteuid().is_root();
+    if is_exposed(mode, is_roots) {
         let path = path.to_owned();
         return Err(SecretError::Exposed { path, mode });
     }
@@ -191,6 +195,13 @@ fn read_protected(path: &Path) -> Result<Vec<u8>, SecretError> {
         bytes.pop();
     }
     Ok(bytes)
+}
+
+/// Whether others than those that are meant to can read or change a file with a secret. Where root gives a secret to a process
+/// of another user, it has to be by the file's group: Kubernetes does so for pods with `fsGroup` (mode 0440).
+fn is_exposed(mode: u32, is_given_by_root: bool) -> bool {
+    let allowed = if is_given_by_root { GROUP_READS } else { 0 };
+    mode & OTHERS & !allowed != 0
 }
 
 impl FromStr for SecretSource {
@@ -293,6 +304,20 @@ fn create(path: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_group_may_read_a_secret_that_root_gives_to_another_user_alone() {
+        for (mode, own, given) in [
+            (0o400, false, false),
+            (0o440, true, false),
+            (0o640, true, false),
+            (0o460, true, true),
+            (0o444, true, true),
+        ] {
+            assert_eq!(is_exposed(mode, false), own, "{mode:o}");
+            assert_eq!(is_exposed(mode, true), given, "{mode:o}");
+        }
+    }
 
     #[test]
     fn a_secret_is_made_once_and_only_its_owner_reads_it() {

@@ -26,6 +26,9 @@ const MAX_SHOWN: usize = 100;
 /// that signed it, and the clocks of two machines are never quite the same.
 const ISSUED_AHEAD: Duration = Duration::from_secs(30);
 
+/// The most tokens that a token was made from, one after the other.
+pub(in crate::identity) const MAX_MADE_FROM: usize = 8;
+
 /// Limits on the times of a token.
 #[derive(Clone, Copy, Debug)]
 pub struct TokenLimits {
@@ -111,6 +114,18 @@ pub enum Rejected {
     /// Its user is known and may not use this service.
     #[error("you may not use this service: {0}")]
     NotAdmitted(String),
+    /// Its name belongs to another subject of its issuer.
+    #[error("you may not use this service: {0}")]
+    Pinned(String),
+    /// No more names can be given to subjects.
+    #[error("the service has as many users as it can keep the names of; ask the operator")]
+    Full,
+    /// It was revoked.
+    #[error("the token was revoked")]
+    Revoked,
+    /// The records of the service can't be read.
+    #[error("it can't be told just now whether the token was revoked")]
+    Unconfirmed,
     /// Its issuer can't be asked.
     #[error("the issuer of the token can't be asked just now")]
     Unavailable(Duration),
@@ -143,17 +158,18 @@ impl Verifier {
     /// # Errors
     /// See [`Rejected`].
     pub fn verify(&self, token: &str, now: Timestamp) -> Result<Principal, Rejected> {
-        self.verify_parts(&Parts::of(token)?, |_| false, now)
+        let (principal, _) = self.verify_parts(&Parts::of(token)?, |_| false, now)?;
+        Ok(principal)
     }
 
-    /// The principal of a token that was taken apart. One that names an issuer whose tokens are signed with its own
-    /// keys is refused.
+    /// The principal of a token that was taken apart, and whether the service made it for a caller. One that names an
+    /// issuer whose tokens are signed with its own keys is refused.
     pub(in crate::identity) fn verify_parts(
         &self,
         parts: &Parts<'_>,
         is_issuer: impl Fn(&str) -> bool,
         now: Timestamp,
-    ) -> Result<Principal, Rejected> {
+    ) -> Result<(Principal, bool), Rejected> {
         self.check_signature(parts)?;
         let claims = Claims::parse(&parts.payload)?;
         let window = Window {
@@ -171,7 +187,8 @@ impl Verifier {
         let user = user.ok_or_else(|| unusable("username is missing"))?;
         let user =
             Namespace::parse(user).map_err(|error| unusable(format_args!("username: {error}")))?;
-        Ok(Principal {
+        let is_own = claims.get("via").is_some();
+        let principal = Principal {
             user,
             job: job(&claims)?,
             scopes: claims.scopes()?,
@@ -179,7 +196,18 @@ impl Verifier {
             issued,
             issuer: ISSUER.to_owned(),
             id: digest_of(parts.signed),
-        })
+            made_from: if is_own {
+                made_from(&claims)?
+            } else {
+                Vec::new()
+            },
+        };
+        Ok((principal, is_own))
+    }
+
+    /// The longest life of a token.
+    pub(crate) fn max_lifetime(&self) -> Duration {
+        self.limits.max_lifetime
     }
 
     /// From when on a principal's token is not accepted any more.
@@ -206,6 +234,24 @@ impl Verifier {
     }
 }
 
+/// The digest in a token's name, which has 64 hexadecimal digits.
+pub(crate) fn parse_id(text: &str) -> Option<[u8; 32]> {
+    let digits = text.as_bytes();
+    if digits.len() != 64 || !digits.iter().all(u8::is_ascii_hexdigit) {
+        return None;
+    }
+    let mut id = [0; 32];
+    for (byte, pair) in id.iter_mut().zip(digits.chunks(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(id)
+}
+
+/// Bytes as lowercase digits, as a token is named.
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// The job of a token. Batch systems name jobs by numbers as well as by words.
 fn job(claims: &Claims) -> Result<Option<Job>, Rejected> {
     let id = match claims.get("job") {
@@ -217,6 +263,19 @@ fn job(claims: &Claims) -> Result<Option<Job>, Rejected> {
     };
     let job = Job::parse(&id).map_err(|error| unusable(format_args!("job: {error}")))?;
     Ok(Some(job))
+}
+
+/// The tokens that a token of this service was made from.
+fn made_from(claims: &Claims) -> Result<Vec<[u8; 32]>, Rejected> {
+    let unusable = || unusable("from is not a list of the names of tokens");
+    match claims.get("from") {
+        None => Ok(Vec::new()),
+        Some(Value::Array(names)) if names.len() <= MAX_MADE_FROM => names
+            .iter()
+            .map(|name| name.as_str().and_then(parse_id).ok_or_else(unusable))
+            .collect(),
+        Some(_) => Err(unusable()),
+    }
 }
 
 /// The digest by which a token is named: of the signed text, because a signature can have a second valid form.

@@ -6,7 +6,8 @@ use prominence_api::time::format_duration;
 
 use super::{IssuerSettings, OpaqueSetting};
 use crate::identity::issuer::{
-    Alg, Audience, ClaimsFrom, IssuerConfig, IssuerFreshness, Opaque, has_usable_key, is_protected,
+    Alg, Audience, ClaimsFrom, IssuerConfig, IssuerFreshness, LoginConfig, Opaque, WebClient,
+    has_usable_key, is_protected,
 };
 use crate::identity::token::read_secret;
 use crate::settings::resolve::ConfigError;
@@ -16,6 +17,9 @@ const MAX_ISSUERS: usize = 16;
 
 /// The longest prefix of namespaces, in bytes.
 const MAX_PREFIX_BYTES: usize = 64;
+
+/// The longest URL of an issuer. It is a part of the keys of records.
+const MAX_URL_BYTES: usize = 256;
 
 /// The longest name of an issuer.
 const MAX_NAME_BYTES: usize = 32;
@@ -32,6 +36,7 @@ const MAX_STALE: Duration = Duration::from_secs(86_400);
 /// Checks all issuers, each alone and together.
 pub(in crate::settings) fn check(
     all: Vec<IssuerSettings>,
+    has_public_url: bool,
 ) -> Result<Vec<IssuerConfig>, ConfigError> {
     if all.len() > MAX_ISSUERS {
         return Err(ConfigError::Range {
@@ -41,6 +46,10 @@ pub(in crate::settings) fn check(
         });
     }
     check_together(&all)?;
+    if !has_public_url && let Some(issuer) = all.iter().find(|issuer| issuer.login.is_some()) {
+        let why = "needs public-url, by which programs know that this is the service to log in for";
+        return Err(wrong(issuer, "login", why));
+    }
     all.into_iter().map(check_one).collect()
 }
 
@@ -120,12 +129,6 @@ fn check_one(issuer: IssuerSettings) -> Result<IssuerConfig, ConfigError> {
     check_audience(&issuer)?;
     let opaque = opaque(&issuer)?;
     let freshness = freshness(&issuer)?;
-    let is_pinned = issuer.pin_subject.unwrap_or(!issuer.user_claim.is("sub"));
-    if is_pinned {
-        let why = "can't be true in this version, which does not keep the subjects of names; write \
-                   pin-subject = false where the issuer never gives a name to somebody else";
-        return Err(wrong(&issuer, "pin-subject", why));
-    }
     if let Some(file) = &issuer.jwks_file {
         match has_usable_key(file, &algorithms) {
             Ok(true) => {}
@@ -138,9 +141,16 @@ fn check_one(issuer: IssuerSettings) -> Result<IssuerConfig, ConfigError> {
         let why = "is for issuers that are not asked; leave out opaque and claims-from";
         return Err(wrong(&issuer, "jwks-file", why));
     }
+    let login = login(&issuer)?;
     let names = issuer.names_file.clone();
     Ok(IssuerConfig {
+        // A subject is never given to somebody else, so it needs no comparison with itself.
+        pin_subject: issuer.pin_subject.unwrap_or(!issuer.user_claim.is("sub")),
+        // The token of a job can't be used to make others unless the operator wants that.
+        may_mint: issuer.may_mint.unwrap_or(issuer.job_claim.is_none()),
         names: names.map(|file| (file, issuer.unnamed.unwrap_or_default())),
+        login,
+        title: issuer.title.unwrap_or_else(|| issuer.name.clone()),
         name: issuer.name,
         issuer: issuer.issuer,
         user_claim: issuer.user_claim,
@@ -173,6 +183,9 @@ fn check_identity(issuer: &IssuerSettings) -> Result<(), ConfigError> {
         return Err(wrong(issuer, "name", why));
     }
     let url = &issuer.issuer;
+    if url.len() > MAX_URL_BYTES {
+        return Err(wrong(issuer, "issuer", "has more than 256 bytes"));
+    }
     if url.contains(['?', '#']) {
         return Err(wrong(issuer, "issuer", "has a query or a fragment"));
     }
@@ -211,6 +224,11 @@ fn algorithms(issuer: &IssuerSettings) -> Result<Vec<Alg>, ConfigError> {
 
 fn check_audience(issuer: &IssuerSettings) -> Result<(), ConfigError> {
     let is_bound = !issuer.audience.is_empty() || !issuer.authorized_parties.is_empty();
+    let client = issuer.login.as_ref().map(|login| &login.client_id);
+    if client.is_some_and(|client| issuer.audience.contains(client)) {
+        let why = "has the client-id of [issuer.login], which is the audience of ID tokens; name the service alone";
+        return Err(wrong(issuer, "audience", why));
+    }
     if issuer.any_audience && is_bound {
         let why = "does not go with audience or authorized-parties";
         return Err(wrong(issuer, "any-audience", why));
@@ -248,6 +266,25 @@ fn opaque(issuer: &IssuerSettings) -> Result<Opaque, ConfigError> {
             })
         }
     }
+}
+
+fn login(issuer: &IssuerSettings) -> Result<Option<LoginConfig>, ConfigError> {
+    let Some(login) = issuer.login.clone() else {
+        return Ok(None);
+    };
+    let secret = login.web_client_secret_file.as_deref().map(read_secret);
+    let secret = secret.transpose();
+    let secret = secret.map_err(|why| wrong(issuer, "web-client-secret-file", why.to_string()))?;
+    if login.web_client_id.is_none() && secret.is_some() {
+        let why = "is the secret of web-client-id, and there is none";
+        return Err(wrong(issuer, "web-client-secret-file", why));
+    }
+    Ok(Some(LoginConfig {
+        client_id: login.client_id,
+        scopes: login.scopes,
+        parameters: login.parameters,
+        web: login.web_client_id.map(|id| WebClient { id, secret }),
+    }))
 }
 
 fn freshness(issuer: &IssuerSettings) -> Result<IssuerFreshness, ConfigError> {

@@ -141,7 +141,7 @@ impl Damaged {
 
 fn open(folder: &Path) -> EmbeddedStore {
     let options = Options {
-        quota: Quota::UNLIMITED,
+        quotas: Quota::UNLIMITED.into(),
         min_free_disk: 0,
         upkeep_every: Duration::from_hours(1),
         ..Options::new(folder)

@@ -1,0 +1,104 @@
+//! `prominence token revoke`: ends tokens.
+
+use std::io::{Read as _, Write as _};
+
+use prominence_api::RevokeTokens;
+use prominence_client::Client;
+
+use super::input::{STDIN, read_stdin};
+use crate::args::token::Revoke;
+use crate::config::{self, Connection};
+use crate::failure::Failure;
+use crate::output::Output;
+
+/// Longest token that is read. A server takes no longer one.
+const MAX_TOKEN_BYTES: u64 = 32 * 1_024;
+
+/// The digits of a whole name.
+const ID_DIGITS: usize = 64;
+
+/// The fewest digits by which a token is named: fewer could be those of a token that nobody meant.
+const FEWEST_DIGITS: usize = 8;
+
+pub(super) fn run(
+    options: &Revoke,
+    connection: &Connection,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    let client = client(options, connection)?;
+    let id = match &options.id {
+        Some(id) => Some(whole_id(id, &client)?),
+        None => None,
+    };
+    let revoked = client.revoke(&RevokeTokens {
+        token: options.token.as_deref().map(token).transpose()?,
+        id,
+        job: options.job.clone(),
+        user: options.user.clone(),
+        before: options.before.clone(),
+    })?;
+    if options.json {
+        output.json(&revoked)?;
+        return Ok(());
+    }
+    match (&revoked.before, &revoked.until) {
+        (Some(before), _) => writeln!(output, "tokens issued before {before} are revoked")?,
+        (None, Some(_)) => writeln!(output, "the token is revoked")?,
+        (None, None) => writeln!(output, "the token was not accepted anyway")?,
+    }
+    Ok(())
+}
+
+/// The client: for the operator where the server's secret is named, and otherwise for the user who is logged in.
+#[cfg(feature = "server")]
+fn client(options: &Revoke, connection: &Connection) -> Result<Client, Failure> {
+    use super::issue::Signer;
+
+    let place = &options.place;
+    if place.config.is_none() && place.data_dir.is_none() && place.secret_file.is_empty() {
+        return config::client(connection);
+    }
+    let signer = Signer::find(place, None)?;
+    config::client_with(connection, signer.url.as_deref(), &signer.sign_to_revoke()?)
+}
+
+#[cfg(not(feature = "server"))]
+fn client(_: &Revoke, connection: &Connection) -> Result<Client, Failure> {
+    config::client(connection)
+}
+
+/// The token of `--token`.
+fn token(text: &str) -> Result<String, Failure> {
+    if text != STDIN {
+        return Ok(text.to_owned());
+    }
+    let mut text = String::new();
+    let read = read_stdin("a token")
+        .take(MAX_TOKEN_BYTES)
+        .read_to_string(&mut text);
+    read.map_err(|error| Failure::Usage(format!("cannot read standard input: {error}")))?;
+    Ok(text.trim().to_owned())
+}
+
+/// The name of a token of which only the beginning was typed, as the list shows it.
+fn whole_id(text: &str, client: &Client) -> Result<String, Failure> {
+    if text.len() >= ID_DIGITS {
+        return Ok(text.to_owned());
+    }
+    if text.len() < FEWEST_DIGITS {
+        return Err(Failure::Usage(format!(
+            "\"{text}\" is too short for the name of a token; type at least {FEWEST_DIGITS} of its digits"
+        )));
+    }
+    let tokens = client.tokens()?;
+    let mut found = tokens.iter().filter(|token| token.id.starts_with(text));
+    match (found.next(), found.next()) {
+        (Some(token), None) => Ok(token.id.clone()),
+        (Some(_), Some(_)) => Err(Failure::Usage(format!(
+            "the names of several tokens begin with {text}; type more digits"
+        ))),
+        (None, _) => Err(Failure::No(format!(
+            "no token in your list has a name that begins with {text}; prominence token list shows them"
+        ))),
+    }
+}

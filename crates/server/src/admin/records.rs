@@ -1,0 +1,199 @@
+//! What operators see and change of the service's records: whose a name is, and quotas of single users.
+//!
+//! The server alone does this, because it has to know at once; so it is asked through its socket, with any engine.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::post;
+use axum::{Json, Router};
+use prominence_core::Namespace;
+use serde::{Deserialize, Serialize};
+
+use super::error::AdminError;
+use super::remote::Remote;
+use super::routes::Refusal;
+use crate::failure::Failure;
+use crate::identity::records::{OwnQuota, Pin, Records};
+
+/// The path on the socket.
+const PATH: &str = "/records";
+
+/// What an operator asks of the records.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum RecordRequest {
+    /// The subjects and the quota of a user.
+    Show {
+        /// The user.
+        user: String,
+    },
+    /// The users with a quota of their own.
+    ShowQuotas,
+    /// Gives a name to a subject of an issuer.
+    Pin {
+        /// The name.
+        user: String,
+        /// The issuer's URL.
+        issuer: String,
+        /// `sub` in its tokens.
+        subject: String,
+    },
+    /// Takes a name from its subjects.
+    Unpin {
+        /// The name.
+        user: String,
+    },
+    /// Gives a user a quota; what is left out is as usual.
+    SetQuota {
+        /// The user.
+        user: String,
+        /// Number of keys.
+        keys: Option<u64>,
+        /// Bytes of all keys and values.
+        bytes: Option<u64>,
+    },
+    /// Gives a user the usual quota.
+    UnsetQuota {
+        /// The user.
+        user: String,
+    },
+}
+
+/// What the records say of a user.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserReport {
+    /// The user.
+    pub user: String,
+    /// The subjects that have the name.
+    pub subjects: Vec<SubjectReport>,
+    /// The most keys of the user.
+    pub quota_keys: u64,
+    /// The most bytes of the user's keys and values.
+    pub quota_bytes: u64,
+}
+
+/// A subject that has a name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubjectReport {
+    /// The issuer's URL.
+    pub issuer: String,
+    /// `sub` in its tokens.
+    pub subject: String,
+}
+
+/// Asks the server that has a data folder. Answers what the records say afterwards of the users that were named.
+///
+/// # Errors
+/// See [`AdminError`].
+pub fn records(folder: &Path, request: &RecordRequest) -> Result<Vec<UserReport>, AdminError> {
+    match Remote::connect(folder)? {
+        Some(remote) => remote.tell(PATH, request),
+        None => Err(AdminError::NoServer {
+            folder: folder.to_owned(),
+        }),
+    }
+}
+
+/// The route of the socket.
+pub(crate) fn routes(records: Arc<Records>) -> Router {
+    Router::new().route(PATH, post(answer)).with_state(records)
+}
+
+async fn answer(
+    State(records): State<Arc<Records>>,
+    Json(request): Json<RecordRequest>,
+) -> Result<Json<Vec<UserReport>>, Refusal> {
+    Ok(Json(work(&records, request).await?))
+}
+
+async fn work(records: &Records, request: RecordRequest) -> Result<Vec<UserReport>, RecordsError> {
+    let user = match request {
+        RecordRequest::ShowQuotas => {
+            let mut reports = Vec::new();
+            for (user, _) in records.own_quotas().await? {
+                reports.push(report(records, &user).await?);
+            }
+            return Ok(reports);
+        }
+        RecordRequest::Show { user } => named(&user)?,
+        RecordRequest::Pin {
+            user,
+            issuer,
+            subject,
+        } => {
+            let user = named(&user)?;
+            let pin = Pin::new(&issuer, &subject);
+            records.give_name(&user, &pin).await?;
+            tracing::info!(%user, issuer, "a name was given to a subject");
+            user
+        }
+        RecordRequest::Unpin { user } => {
+            let user = named(&user)?;
+            if !records.unpin(&user).await? {
+                return Err(RecordsError::Named(format!("nobody has the name {user}")));
+            }
+            tracing::info!(%user, "a name was taken from its subject");
+            user
+        }
+        RecordRequest::SetQuota { user, keys, bytes } => {
+            let user = named(&user)?;
+            let own = OwnQuota { keys, bytes };
+            records.set_quota(user.clone(), Some(own)).await?;
+            tracing::info!(%user, keys, bytes, "a quota was set");
+            user
+        }
+        RecordRequest::UnsetQuota { user } => {
+            let user = named(&user)?;
+            records.set_quota(user.clone(), None).await?;
+            tracing::info!(%user, "a quota was taken back");
+            user
+        }
+    };
+    Ok(vec![report(records, &user).await?])
+}
+
+async fn report(records: &Records, user: &Namespace) -> Result<UserReport, Failure> {
+    let quota = records.quota_of(user);
+    let subjects = records.pins_of(user).await?.into_iter();
+    Ok(UserReport {
+        user: user.to_string(),
+        subjects: subjects
+            .map(|pin| SubjectReport {
+                issuer: pin.issuer,
+                subject: pin.subject,
+            })
+            .collect(),
+        quota_keys: quota.keys,
+        quota_bytes: quota.bytes,
+    })
+}
+
+/// Why a request can't be done.
+enum RecordsError {
+    /// A name in it can't be used.
+    Named(String),
+    Failed(Failure),
+}
+
+impl From<Failure> for RecordsError {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+impl From<RecordsError> for Refusal {
+    fn from(error: RecordsError) -> Self {
+        match error {
+            RecordsError::Named(why) => Self(StatusCode::UNPROCESSABLE_ENTITY, why),
+            RecordsError::Failed(failure) => Self(failure.status(), failure.message().to_owned()),
+        }
+    }
+}
+
+fn named(user: &str) -> Result<Namespace, RecordsError> {
+    Namespace::parse(user)
+        .map_err(|why| RecordsError::Named(format!("{user:?} can't be a user's name: {why}")))
+}

@@ -1,0 +1,216 @@
+//! The records of revoked tokens, and of tokens that were made here.
+
+use std::cmp::Reverse;
+use std::time::Duration;
+
+use prominence_api::ErrorCode;
+use prominence_core::{
+    Condition, Item, Job, Key, Lifetime, Namespace, Operation, PageLimit, Precondition, Timestamp,
+};
+use serde::{Deserialize, Serialize};
+
+use super::{Records, Subject, Target, below, encode, key, lasting, parse, set};
+use crate::failure::Failure;
+use crate::identity::token::{hexadecimal, parse_id};
+
+/// The folder of the records of tokens that were made here.
+const MADE: &str = "/tokens";
+
+/// The most records of tokens made for one user. They are listed on one page.
+const MAX_MADE: u64 = 1_000;
+
+/// The most revocations of single tokens and jobs of one user. A revocation of all tokens of the user is possible
+/// beyond that.
+const MAX_REVOKED_OF_USER: usize = 1_000;
+
+/// The record of a revocation.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Revocation {
+    version: u8,
+    /// Tokens issued before this second, since 1970; every one where it is left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    before: Option<u64>,
+}
+
+impl Revocation {
+    /// The instant before which its tokens were issued.
+    pub(super) fn before(&self) -> Timestamp {
+        self.before.map_or(Timestamp::MAX, Timestamp::from_secs)
+    }
+}
+
+/// A token that was made here.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct TokenRecord {
+    pub(crate) version: u8,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) job: Option<String>,
+    pub(crate) scopes: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) note: Option<String>,
+    /// Seconds since 1970.
+    pub(crate) made: u64,
+    pub(crate) ends: u64,
+    /// The day on which it was last used, as its first second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) used: Option<u64>,
+}
+
+/// A use of a token that was made here.
+#[derive(Clone, Debug)]
+pub(crate) struct Used {
+    pub(crate) user: Namespace,
+    pub(crate) id: [u8; 32],
+    /// The first second of its day.
+    pub(crate) day: u64,
+}
+
+impl Records {
+    /// Revokes tokens. When this returns, the revocation is durable, this server refuses them, and requests of theirs that
+    /// wait are told.
+    ///
+    /// # Errors
+    /// 507 if there are too many revocations, and the store's.
+    pub(crate) async fn revoke(
+        &self,
+        target: Target,
+        before: Option<Timestamp>,
+        remembered_for: Duration,
+    ) -> Result<(), Failure> {
+        self.check_bounds(&target)?;
+        let key = target.key()?;
+        let before_secs = before.map(Timestamp::as_secs);
+        if let Some(known) = self.read::<Revocation>(&key).await?
+            && known.before >= before_secs
+        {
+            // One for an earlier instant must not let tokens in again.
+            self.revocations.add(target, known.before());
+            return Ok(());
+        }
+        let record = Revocation {
+            version: 1,
+            before: before_secs,
+        };
+        let mut operations = vec![set(key, &record, lasting(remembered_for))?];
+        if let Target::Token { id, of: Some(user) } = &target {
+            operations.push(Operation::Delete {
+                key: made_key(user, id)?,
+            });
+        }
+        self.write(operations).await?;
+        // At once, and not when the follower comes to it.
+        self.revocations
+            .add(target, before.unwrap_or(Timestamp::MAX));
+        Ok(())
+    }
+
+    /// A revocation that is there already, and one of all tokens of a user, is always possible.
+    fn check_bounds(&self, target: &Target) -> Result<(), Failure> {
+        if matches!(target, Target::User(_)) || self.revocations.has(target) {
+            return Ok(());
+        }
+        let (all, of_user) = self.revocations.counts(target.counts_for());
+        if all < self.max_revocations && of_user < MAX_REVOKED_OF_USER {
+            return Ok(());
+        }
+        Err(Failure::new(
+            ErrorCode::QuotaExceeded,
+            "there are as many revocations as can be remembered; revoke all tokens of the user, or wait until \
+             revoked tokens have ended",
+        ))
+    }
+
+    /// Whether another token made here can be listed for a user.
+    pub(crate) async fn has_room_for_token(&self, user: &Namespace) -> Result<bool, Failure> {
+        let made = below(&[MADE, &encode(user.as_str())])?;
+        Ok(self.registry.count(&made).await?.keys < MAX_MADE)
+    }
+
+    /// Adds a token that was made here to those that its user can list, until it ends.
+    pub(crate) async fn add_token(
+        &self,
+        user: &Namespace,
+        id: &[u8; 32],
+        record: &TokenRecord,
+    ) -> Result<(), Failure> {
+        let lasts = Duration::from_secs(record.ends.saturating_sub(record.made));
+        let operation = set(made_key(user, id)?, record, lasting(lasts))?;
+        self.write(vec![operation]).await
+    }
+
+    /// The tokens that were made here for a user and are good, the newest first.
+    pub(crate) async fn tokens_of(
+        &self,
+        user: &Namespace,
+    ) -> Result<Vec<(String, TokenRecord)>, Failure> {
+        let prefix = below(&[MADE, &encode(user.as_str())])?;
+        let page = self.registry.page(&prefix, None, PageLimit::MAX).await?;
+        let mut tokens = Vec::new();
+        for item in page.items {
+            let Item::Entry(key, entry) = item else {
+                continue;
+            };
+            let name = key.as_str().rsplit('/').next().unwrap_or_default();
+            let Some(id) = parse_id(name) else {
+                continue;
+            };
+            let record: TokenRecord = parse(&key, &entry)?;
+            if !self.is_revoked(user, id, &record) {
+                tokens.push((name.to_owned(), record));
+            }
+        }
+        tokens.sort_by_key(|(_, token)| Reverse(token.made));
+        Ok(tokens)
+    }
+
+    fn is_revoked(&self, user: &Namespace, id: [u8; 32], record: &TokenRecord) -> bool {
+        let job = record.job.as_deref();
+        let job = job.and_then(|job| Job::parse(job).ok());
+        let token = Subject {
+            user,
+            job: job.as_ref(),
+            id,
+            made_from: &[],
+            issued: Some(Timestamp::from_secs(record.made)),
+        };
+        self.revocations.is_revoked(token, Duration::ZERO)
+    }
+
+    /// Has the use of a token written down soon. It is left out if too many wait.
+    pub(crate) fn note_use(&self, used: Used) {
+        if let Some(uses) = self.uses.get() {
+            let _ = uses.try_send(used);
+        }
+    }
+
+    /// Writes the day of a use into the record of a token, if there is one.
+    pub(super) async fn write_down(&self, used: Used) -> Result<(), Failure> {
+        let key = made_key(&used.user, &used.id)?;
+        let Some(entry) = self.registry.get(&key).await? else {
+            return Ok(());
+        };
+        let mut record: TokenRecord = parse(&key, &entry)?;
+        if record.used.is_some_and(|known| known >= used.day) {
+            return Ok(());
+        }
+        record.used = Some(used.day);
+        let lifetime = match entry.metadata.expires {
+            Some(end) => Lifetime::Until(end),
+            None => Lifetime::Permanent,
+        };
+        // Not if the token was revoked meanwhile, or noted by another server.
+        let unchanged = Condition {
+            key: key.clone(),
+            expect: Precondition::Revision(entry.metadata.revision),
+        };
+        let operation = set(key, &record, lifetime)?;
+        match self.write_if(vec![unchanged], vec![operation]).await {
+            Err(failure) if failure.is(ErrorCode::PreconditionFailed) => Ok(()),
+            written => written,
+        }
+    }
+}
+
+fn made_key(user: &Namespace, id: &[u8; 32]) -> Result<Key, Failure> {
+    key(&[MADE, &encode(user.as_str()), &hexadecimal(id)])
+}

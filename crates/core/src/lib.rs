@@ -45,7 +45,7 @@ pub use commit::{Commit, Committed, Condition, Lifetime, Operation, Outcome, Pre
 pub use entry::{Entry, Metadata};
 pub use error::StoreError;
 pub use key::{Key, Prefix};
-pub use limits::{Quota, Quotas};
+pub use limits::{PartialQuota, Quota, Quotas};
 pub use namespace::{Job, Namespace};
 pub use permit::{Gate, Principal};
 pub use registry::Registry;

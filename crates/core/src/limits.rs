@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 use std::time::Duration;
 
 use crate::namespace::Namespace;
@@ -71,11 +71,33 @@ impl Quota {
     };
 }
 
-/// The quota of each namespace: one for all, and others for some. Clones share the others.
+/// A quota of one namespace; what is left out is as usual.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PartialQuota {
+    /// Number of keys.
+    pub keys: Option<u64>,
+    /// Total bytes of keys and values.
+    pub bytes: Option<u64>,
+}
+
+impl PartialQuota {
+    fn over(self, usual: Quota) -> Quota {
+        Quota {
+            keys: self.keys.unwrap_or(usual.keys),
+            bytes: self.bytes.unwrap_or(usual.bytes),
+        }
+    }
+}
+
+/// The quota of each namespace: the usual one, and others for some. Clones share them, so that a change counts for every
+/// commit that is planned after it.
 #[derive(Clone, Debug, Default)]
-pub struct Quotas {
+pub struct Quotas(Arc<RwLock<QuotaTable>>);
+
+#[derive(Debug, Default)]
+struct QuotaTable {
     usual: Quota,
-    of_some: Arc<RwLock<HashMap<Namespace, Quota>>>,
+    of_some: HashMap<Namespace, PartialQuota>,
 }
 
 impl Quotas {
@@ -85,38 +107,44 @@ impl Quotas {
         if namespace.is_system() {
             return Quota::UNLIMITED;
         }
-        let of_some = self.of_some.read().unwrap_or_else(PoisonError::into_inner);
-        of_some.get(namespace).copied().unwrap_or(self.usual)
+        let table = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        match table.of_some.get(namespace) {
+            Some(own) => own.over(table.usual),
+            None => table.usual,
+        }
     }
 
-    /// The quota of the namespaces that have none of their own.
-    #[must_use]
-    pub fn usual(&self) -> Quota {
-        self.usual
+    /// Gives this quota to namespaces as far as they have none of their own.
+    pub fn set_usual(&self, usual: Quota) {
+        self.table().usual = usual;
     }
 
     /// Gives these namespaces quotas of their own, and all others the usual one.
-    pub fn replace(&self, quotas: HashMap<Namespace, Quota>) {
-        let mut of_some = self.of_some.write().unwrap_or_else(PoisonError::into_inner);
-        *of_some = quotas;
+    pub fn replace(&self, quotas: HashMap<Namespace, PartialQuota>) {
+        self.table().of_some = quotas;
     }
 
     /// Gives a namespace a quota of its own, or the usual one again.
-    pub fn set(&self, namespace: Namespace, quota: Option<Quota>) {
-        let mut of_some = self.of_some.write().unwrap_or_else(PoisonError::into_inner);
+    pub fn set(&self, namespace: Namespace, quota: Option<PartialQuota>) {
+        let mut table = self.table();
         match quota {
-            Some(quota) => of_some.insert(namespace, quota),
-            None => of_some.remove(&namespace),
+            Some(quota) => table.of_some.insert(namespace, quota),
+            None => table.of_some.remove(&namespace),
         };
+    }
+
+    fn table(&self) -> RwLockWriteGuard<'_, QuotaTable> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl From<Quota> for Quotas {
     fn from(usual: Quota) -> Self {
-        Self {
+        let table = QuotaTable {
             usual,
-            ..Self::default()
-        }
+            of_some: HashMap::new(),
+        };
+        Self(Arc::new(RwLock::new(table)))
     }
 }
 

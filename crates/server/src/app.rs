@@ -1,8 +1,9 @@
 //! The state that all handlers share.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use arc_swap::{ArcSwap, ArcSwapOption};
 use prominence_core::{Gate, Quota, Store};
 
 use crate::identity::cache::CachingVerifier;
@@ -15,6 +16,7 @@ use crate::identity::records::Records;
 use crate::identity::token::Verifier;
 use crate::metrics::Metrics;
 use crate::request::body::BodyLimits;
+use crate::request::log::RequestLog;
 use crate::wait::barrier::Barriers;
 use crate::wait::budget::MemoryBudget;
 use crate::wait::claim_queue::ClaimQueues;
@@ -28,26 +30,29 @@ pub struct App(Arc<Inner>);
 /// Fields of [`App`].
 pub struct Inner {
     pub(crate) gate: Gate,
-    pub(crate) verifier: CachingVerifier,
     /// What the service keeps of tokens and users.
     pub(crate) records: Arc<Records>,
+    /// Replaced as a whole on a reload, as are the two below and the limits.
+    pub(crate) verifier: ArcSwap<CachingVerifier>,
     /// Makes tokens for callers, where the operator has not turned that off.
-    pub(crate) minter: Option<Minter>,
+    pub(crate) minter: ArcSwapOption<Minter>,
     /// Where people log in, if the operator has said by which address they reach the service.
-    pub(crate) login: Option<Login>,
+    pub(crate) login: ArcSwapOption<Login>,
     pub(crate) clock: Arc<dyn Timer>,
-    pub(crate) bounds: Bounds,
+    bounds: ArcSwap<Bounds>,
     pub(crate) memory: MemoryBudget,
     pub(crate) long_polls: LongPolls,
     pub(crate) claim_queues: ClaimQueues,
     pub(crate) barriers: Barriers,
     pub(crate) one_time: OneTimeSignIn,
-    pub(crate) rate: Option<RateLimit>,
+    pub(crate) rate: ArcSwapOption<RateLimit>,
     pub(crate) metrics: Metrics,
+    /// Set once, before the first request.
+    pub(crate) request_log: OnceLock<Arc<RequestLog>>,
 }
 
 /// Limits on one request.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
     /// Bytes of a value.
     pub value_bytes: usize,
@@ -59,7 +64,7 @@ pub struct Bounds {
     pub answer_within: Duration,
     /// Bytes of bodies that are read and answers that are made, of all users.
     pub request_memory: usize,
-    /// Requests a second that one user may make, with bursts of as many; 0 for no limit.
+    /// Requests a second that one user may make, with bursts of as many; large ones count as several. 0 for no limit.
     pub requests_per_second: u32,
     /// Long polls at once.
     pub long_polls: LongPollLimits,
@@ -126,19 +131,24 @@ impl App {
         } = identity;
         Self(Arc::new(Inner {
             gate: Gate::new(store),
-            verifier: CachingVerifier::new(verifier, issuers, Arc::clone(&records)),
+            verifier: ArcSwap::from_pointee(CachingVerifier::new(
+                verifier,
+                Arc::new(issuers),
+                Arc::clone(&records),
+            )),
             records,
-            minter,
-            login,
+            minter: ArcSwapOption::new(minter.map(Arc::new)),
+            login: ArcSwapOption::new(login.map(Arc::new)),
             long_polls: LongPolls::new(bounds.long_polls, Arc::clone(&clock)),
             clock,
             memory: MemoryBudget::new(bounds.request_memory),
-            bounds,
+            bounds: ArcSwap::from_pointee(bounds),
             claim_queues: ClaimQueues::default(),
             barriers: Barriers::new(),
             one_time: OneTimeSignIn::default(),
-            rate: RateLimit::new(bounds.requests_per_second),
+            rate: ArcSwapOption::new(RateLimit::new(bounds.requests_per_second).map(Arc::new)),
             metrics: Metrics::new(),
+            request_log: OnceLock::new(),
         }))
     }
 
@@ -146,6 +156,49 @@ impl App {
     #[must_use]
     pub fn offer_sign_in(&self, token: String) -> Option<String> {
         self.one_time.offer(token, self.clock.now()).ok()
+    }
+
+    /// Has requests logged from the first one on.
+    pub(crate) fn log_requests(&self, log: Option<RequestLog>) {
+        if let Some(log) = log {
+            // Nothing has set it before.
+            let _ = self.request_log.set(Arc::new(log));
+        }
+    }
+
+    /// The limits on a request.
+    pub(crate) fn bounds(&self) -> Bounds {
+        **self.bounds.load()
+    }
+
+    /// Verifies tokens with these secrets from now on, and with these issuers if there are new ones. Tokens that were
+    /// accepted before are verified again.
+    pub(crate) fn replace_verifier(&self, verifier: Verifier, issuers: Option<Arc<Issuers>>) {
+        let issuers = issuers.unwrap_or_else(|| Arc::clone(self.verifier.load().issuers()));
+        let verifier = CachingVerifier::new(verifier, issuers, Arc::clone(&self.records));
+        self.verifier.store(Arc::new(verifier));
+    }
+
+    /// Makes tokens so from now on.
+    pub(crate) fn replace_minter(&self, minter: Option<Minter>) {
+        self.minter.store(minter.map(Arc::new));
+    }
+
+    /// Says from now on that people log in here.
+    pub(crate) fn replace_login(&self, login: Option<Login>) {
+        self.login.store(login.map(Arc::new));
+    }
+
+    /// Uses these limits for the requests to come, except for the memory, of which requests hold parts.
+    pub(crate) fn replace_bounds(&self, bounds: Bounds) {
+        let former = self.bounds.swap(Arc::new(bounds));
+        self.records.replace_usual_quota(bounds.quota);
+        self.long_polls.set_limits(bounds.long_polls);
+        // A new table has a full bucket for each user.
+        if former.requests_per_second != bounds.requests_per_second {
+            let rate = RateLimit::new(bounds.requests_per_second);
+            self.rate.store(rate.map(Arc::new));
+        }
     }
 
     /// The number of long polls.

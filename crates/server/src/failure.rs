@@ -1,5 +1,7 @@
 //! Errors as answers: a status, a JSON body and headers.
 
+mod sampling;
+
 use std::fmt;
 use std::time::Duration;
 
@@ -10,6 +12,8 @@ use prominence_core::error::Fate;
 use prominence_core::permit::{CommitError, Forbidden};
 use prominence_core::value::TOO_LARGE_ADVICE;
 use prominence_core::{Key, Revision, StoreError};
+
+pub(crate) use sampling::Sampler;
 
 /// Response header of 410: the oldest revision that a watch can start after.
 const OLDEST_REVISION: HeaderName = HeaderName::from_static("prominence-oldest-revision");
@@ -171,11 +175,14 @@ impl Failure {
     pub(crate) fn log(&self) {
         let (status, error) = (self.status().as_u16(), self.message());
         let cause = self.more.as_ref().and_then(|more| more.cause.as_deref());
-        if self.code == ErrorCode::Internal {
-            tracing::error!(status, error, cause, "the request failed");
-        } else {
-            tracing::warn!(status, error, cause, "the request failed");
-        }
+        static LINES: Sampler = Sampler::new();
+        LINES.write(|left_out| {
+            if self.code == ErrorCode::Internal {
+                tracing::error!(status, error, cause, left_out, "the request failed");
+            } else {
+                tracing::warn!(status, error, cause, left_out, "the request failed");
+            }
+        });
     }
 }
 

@@ -44,6 +44,7 @@ pub use identity::records::Records;
 pub use identity::{issuer, token};
 pub use net::listener::{Limits, run};
 pub use net::tls::Tls;
+pub use request::log::{LineFormat, LogTarget, RequestLogs};
 pub use serve::{ServeError, Started, serve};
 pub use settings::{Config, ConfigError, Settings};
 pub use wait::clock::{SteadyClock, Timer, wall_time};

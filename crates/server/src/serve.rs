@@ -1,5 +1,7 @@
 //! Opens the engine, binds, listens, and stops in good order.
 
+mod reload;
+
 use std::fmt;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
@@ -13,8 +15,10 @@ use prominence_core::{Clock, Quotas, StoreError};
 use prominence_engines::private_folder;
 use sd_notify::NotifyState;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinHandle;
 
+use self::reload::{FileStamps, Reloader};
 use crate::app::{App, Identity};
 use crate::engine::Engine;
 pub use crate::engine::EngineError;
@@ -29,7 +33,8 @@ use crate::net::descriptors;
 use crate::net::few_clients;
 use crate::net::listener;
 use crate::net::tls::{Tls, TlsError};
-use crate::settings::{Config, LISTENING};
+use crate::request::log::{LogTarget, RequestLog};
+use crate::settings::{Config, LISTENING, Settings};
 use crate::wait::clock::SteadyClock;
 use crate::wait::connection;
 
@@ -107,6 +112,14 @@ pub enum ServeError {
         /// Why not.
         cause: io::Error,
     },
+    /// The access log or the audit log.
+    #[error("cannot write the log {target}: {cause}")]
+    RequestLog {
+        /// Where it was to go.
+        target: LogTarget,
+        /// Why not.
+        cause: io::Error,
+    },
     /// The data folder.
     #[error("cannot write {}: {cause}", .path.display())]
     Write {
@@ -120,16 +133,21 @@ pub enum ServeError {
     System(#[from] io::Error),
 }
 
-/// Runs the server until the process gets SIGTERM or SIGINT. Calls `announce` once it listens.
+/// Runs the server until the process gets SIGTERM or SIGINT. Calls `announce` once it listens. The configuration is what
+/// the settings mean; they are read again on SIGHUP.
 ///
 /// # Errors
 /// See [`ServeError`]; a stop by a signal is not an error.
-pub fn serve(config: Config, announce: impl FnOnce(&Started)) -> Result<(), ServeError> {
+pub fn serve(
+    settings: Settings,
+    config: Config,
+    announce: impl FnOnce(&Started),
+) -> Result<(), ServeError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(workers())
         .enable_all()
         .build()?;
-    runtime.block_on(run(config, announce))
+    runtime.block_on(run(settings, config, announce))
 }
 
 /// What [`check`] found.
@@ -169,25 +187,20 @@ fn workers() -> usize {
     (WORKERS_PER_PROCESSOR * processors).max(MIN_WORKERS)
 }
 
-async fn run(mut config: Config, announce: impl FnOnce(&Started)) -> Result<(), ServeError> {
-    // Before anything is opened, so that a signal during the start is not lost.
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-
+async fn run(
+    settings: Settings,
+    mut config: Config,
+    announce: impl FnOnce(&Started),
+) -> Result<(), ServeError> {
+    let signals = Signals::listen()?;
+    let files = FileStamps::of(config.files());
     fit_open_files(&mut config);
     let clock = Arc::new(SteadyClock::start());
-    let tls = match &config.tls {
-        Some((certificate, key)) => Some(Tls::load(certificate, key)?),
-        None => None,
-    };
-    let public_url = config.public_url.as_deref();
-    let login = public_url.map(|origin| Login::new(origin, &config.issuers));
-    let issuers_clock: Arc<dyn Clock> = clock.clone();
-    let issuers = Issuers::new(
-        std::mem::take(&mut config.issuers),
-        config.token_limits,
-        &issuers_clock,
-    )?;
+    let tls = config.tls.as_ref();
+    let tls = tls.map(|(certificate, key)| Tls::load(certificate, key));
+    let tls = tls.transpose()?;
+    let store_clock: Arc<dyn Clock> = clock.clone();
+    let issuers = Issuers::new(config.issuers.clone(), config.token_limits, &store_clock)?;
     let quotas = Quotas::from(config.bounds.quota);
     let engine = Engine::open(&config, quotas.clone(), clock.clone())?;
     let records = Records::new(engine.store(), quotas, clock.clone());
@@ -198,13 +211,8 @@ async fn run(mut config: Config, announce: impl FnOnce(&Started)) -> Result<(), 
         .await
         .map_err(ServeError::Records)?;
     let (secrets, made_secret) = secrets(&config)?;
-    if let (true, Some(file)) = (config.engine.is_in_cluster(), &made_secret) {
-        tracing::warn!(
-            file = %file.display(),
-            "made a secret of this server's own; servers that share a cluster need the same one: \
-             give it to all of them with --secret-file"
-        );
-    }
+    let request_log = RequestLog::open(config.request_logs.clone())
+        .map_err(|(target, cause)| ServeError::RequestLog { target, cause })?;
     let listener = bind(config.listen, "--listen").await?;
     let monitors = match config.metrics_listen {
         Some(address) => Some(bind(address, "--metrics-listen").await?),
@@ -223,25 +231,29 @@ async fn run(mut config: Config, announce: impl FnOnce(&Started)) -> Result<(), 
     // The last step that may fail: clients must not find the URL of a server that did not start.
     write_listening(&config.data_dir, &url)?;
     issuers.start();
-    let mint = |longest| Minter::new(secret.clone(), longest);
     let identity = Identity {
         verifier,
         issuers,
         records: Arc::clone(&records),
-        minter: config.mint_max_lifetime.map(mint),
-        login,
+        minter: minter(&config, &secrets),
+        login: login(&config),
     };
     let app = App::with_identity(engine.store(), identity, clock, config.bounds);
-    let following = tokio::spawn(follower.run());
     app.metrics.add_engine(engine.operations());
-    let administration = engine.administration(&config.data_dir, Arc::clone(&records));
-    let administration = administration.map(tokio::spawn);
-    let monitoring = monitors.map(|listener| tokio::spawn(watch_over(listener, app.clone())));
+    app.log_requests(request_log);
+    let administration = engine.administration(&config.data_dir, records);
     let is_here = address.ip().to_canonical().is_loopback();
     let page = (is_here && config.page == Page::Served).then(|| PageHere {
         origin: format!("{scheme}://{}", reachable(address)),
         app: app.clone(),
     });
+    let listening = Listening {
+        listener,
+        engine,
+        following: tokio::spawn(follower.run()),
+        administration: administration.map(tokio::spawn),
+        monitoring: monitors.map(|listener| tokio::spawn(watch_over(listener, app.clone()))),
+    };
     announce(&Started {
         address,
         url,
@@ -251,28 +263,97 @@ async fn run(mut config: Config, announce: impl FnOnce(&Started)) -> Result<(), 
         made_secret,
     });
     tell_systemd(NotifyState::Ready);
+    let reloader = Reloader {
+        written: settings,
+        config,
+        secrets,
+        tls,
+        app,
+        clock: store_clock,
+        files,
+    };
+    answer(listening, reloader, signals).await;
+    Ok(())
+}
 
+/// The signals that the server acts on.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    /// Listens from now on: before anything is opened, so that a signal during the start is not lost.
+    fn listen() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+}
+
+/// Makes tokens for callers with the first secret, unless the operator has turned that off.
+fn minter(config: &Config, secrets: &[Secret]) -> Option<Minter> {
+    let secret = secrets.first()?.clone();
+    let longest = config.mint_max_lifetime?;
+    Some(Minter::new(secret, longest))
+}
+
+/// Where people log in, if their address of the server is known.
+fn login(config: &Config) -> Option<Login> {
+    let origin = config.public_url.as_deref()?;
+    Some(Login::new(origin, &config.issuers))
+}
+
+/// The listener of clients, the store, and the tasks beside.
+struct Listening {
+    listener: TcpListener,
+    engine: Engine,
+    following: JoinHandle<()>,
+    administration: Option<JoinHandle<()>>,
+    monitoring: Option<JoinHandle<()>>,
+}
+
+/// Answers clients until a signal stops the server, and reloads on another.
+async fn answer(listening: Listening, reloader: Reloader, signals: Signals) {
+    let Signals {
+        mut terminate,
+        mut interrupt,
+        hangup,
+    } = signals;
+    let Listening {
+        listener,
+        engine,
+        following,
+        administration,
+        monitoring,
+    } = listening;
+    let app = reloader.app.clone();
+    let page = reloader.config.page;
+    let tls = reloader.tls.clone();
+    let limits = reloader.config.limits.clone();
+    let folder = reloader.config.data_dir.clone();
+    let request_log = app.request_log.get().cloned();
     let upkeep = tokio::spawn(app.metrics.upkeep());
-    let stop = async {
+    let reloading = tokio::spawn(reloader.run(hangup));
+    let stop = async move {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
         tracing::info!("stopping; requests in flight are finished first");
         tell_systemd(NotifyState::Stopping);
+        // A reload would change what is stopping.
+        reloading.abort();
         if let Some(administration) = administration {
             // A backup in flight ends here, and its receiver sees that it is incomplete.
             administration.abort();
         }
     };
-    listener::run(
-        listener,
-        Service::with_page(app, config.page),
-        tls,
-        config.limits,
-        stop,
-    )
-    .await;
+    let service = Service::with_page(app, page);
+    listener::run(listener, service, tls, limits, stop).await;
 
     upkeep.abort();
     following.abort();
@@ -280,9 +361,11 @@ async fn run(mut config: Config, announce: impl FnOnce(&Started)) -> Result<(), 
         monitoring.abort();
     }
     // The file would lead clients to the next program that listens on the port.
-    let _ = std::fs::remove_file(config.data_dir.join(LISTENING));
+    let _ = std::fs::remove_file(folder.join(LISTENING));
     engine.close().await;
-    Ok(())
+    if let Some(log) = request_log {
+        log.close();
+    }
 }
 
 /// Tells systemd how the service is, where it is one: `Type=notify` waits for it.
@@ -333,6 +416,13 @@ fn secrets(config: &Config) -> Result<(Vec<Secret>, Option<PathBuf>), SecretErro
     if config.secrets.is_empty() {
         let (secret, made) = token::load_or_create(&config.data_dir)?;
         let file = SecretSource::in_folder(&config.data_dir).path().to_owned();
+        if made && config.engine.is_in_cluster() {
+            tracing::warn!(
+                file = %file.display(),
+                "made a secret of this server's own; servers that share a cluster need the same one: \
+                 give it to all of them with --secret-file"
+            );
+        }
         return Ok((vec![secret], made.then_some(file)));
     }
     let secrets = config

@@ -7,6 +7,7 @@ mod etcd;
 mod issuer;
 mod memory;
 mod parse;
+mod reload;
 mod resolve;
 
 use std::net::SocketAddr;
@@ -24,7 +25,10 @@ pub use resolve::{
     Config, ConfigError, EngineConfig, Storage, WITHOUT_ETCD, data_folders, default_data_dir,
 };
 
+pub(crate) use reload::Reread;
+
 use crate::identity::token::SecretSource;
+use crate::request::log::{LineFormat, LogTarget};
 use crate::wait::connection::Network;
 
 /// The file in the data folder with the URL of the server, while it listens.
@@ -194,7 +198,8 @@ pub struct Settings {
     )]
     pub quota_bytes: Option<ByteSize>,
 
-    /// Most requests a second of one user [default: 0, no limit].
+    /// Most requests a second of one user, of which large ones count as several; 0 is no limit [default: 100000 for each
+    /// processor].
     #[arg(long, value_name = "N", env = "PROMINENCE_SERVE_RATE_LIMIT",
           allow_negative_numbers = true, value_parser = parse::number::<u32>(u32::MAX.into()))]
     #[serde(deserialize_with = "parse::file_u32")]
@@ -255,6 +260,19 @@ pub struct Settings {
         allow_negative_numbers = true
     )]
     pub stop_timeout: Option<Span>,
+
+    /// Write a line for each request to this file, or to stdout or stderr: who, from where, what, and how it ended
+    /// [default: none].
+    #[arg(long, value_name = "FILE", env = "PROMINENCE_SERVE_ACCESS_LOG")]
+    pub access_log: Option<LogTarget>,
+
+    /// The same for requests that change something and for those that are refused with 401 or 403 [default: none].
+    #[arg(long, value_name = "FILE", env = "PROMINENCE_SERVE_AUDIT_LOG")]
+    pub audit_log: Option<LogTarget>,
+
+    /// Form of the lines of both logs [default: json].
+    #[arg(long, value_name = "FORM", env = "PROMINENCE_SERVE_REQUEST_LOG_FORMAT")]
+    pub request_log_format: Option<LineFormat>,
 
     /// Changes kept for each user's watches [default: 100000].
     #[arg(long, value_name = "N", env = "PROMINENCE_SERVE_LOG_CHANGES",

@@ -30,6 +30,7 @@ pub(super) fn run(settings: Settings, output: &mut Output) -> Result<(), Failure
     use_small_pages();
     let checks = settings.check;
     let config = settings
+        .clone()
         .resolve()
         .map_err(|error| Failure::Usage(error.to_string()))?;
     if checks {
@@ -56,7 +57,8 @@ pub(super) fn run(settings: Settings, output: &mut Output) -> Result<(), Failure
             }
         };
     };
-    prominence_server::serve(config, announce).map_err(|error| Failure::Serve(error.to_string()))
+    prominence_server::serve(settings, config, announce)
+        .map_err(|error| Failure::Serve(error.to_string()))
 }
 
 /// Says of each issuer what it answered, and that everything else can be used.

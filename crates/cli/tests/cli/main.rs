@@ -31,6 +31,8 @@ mod patience;
 mod profiles;
 mod proxies;
 mod queues;
+mod reloading;
+mod request_logs;
 mod results;
 mod running;
 mod screens;

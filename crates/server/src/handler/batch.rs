@@ -68,12 +68,13 @@ async fn batch(call: &Call, body: Body) -> Result<Response, Failure> {
     conditional::refuse_all(headers, why)?;
     let limits = BodyLimits {
         bytes: MAX_BATCH_BYTES,
-        within: app.bounds.body_within,
+        within: app.bounds().body_within,
     };
     let held = BATCH_GROWTH * body::expected(headers, limits);
     let _held = app.memory.take(&who.user, held).await?;
     let bytes = body::read(headers, body, limits, "batch").await?;
-    let commit = parse(&bytes, end_of_job(app, who), app.bounds.value_bytes)?;
+    let commit = parse(&bytes, end_of_job(app, who), app.bounds().value_bytes)?;
+    call.meter().items(commit.operations().len(), bytes.len());
     let keys = commit.operations().iter().filter_map(Operation::key);
     let keys: Vec<_> = keys.map(Key::to_string).collect();
     let committed = app.gate.commit(who, commit)?.apply().await?;

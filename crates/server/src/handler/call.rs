@@ -11,6 +11,8 @@ use prominence_core::{Principal, Timestamp};
 use crate::app::App;
 use crate::failure::Failure;
 use crate::identity::auth;
+use crate::identity::rate::Meter;
+use crate::request::log::Caller;
 use crate::request::parameters::Wait;
 use crate::request::target::{Target, own_headers};
 use crate::wait::clock::from_wall;
@@ -39,11 +41,15 @@ impl FromRequestParts<App> for Call {
         let from = standing
             .as_ref()
             .map(|standing| standing.client(&parts.headers));
-        let who = auth::verify(&app.verifier, token, from, app.clock.wall()).await?;
+        let verifier = app.verifier.load_full();
+        let who = auth::verify(&verifier, token, from, app.clock.wall()).await?;
+        if let Some(caller) = parts.extensions.get::<Caller>() {
+            caller.is(&who);
+        }
         if let Some(standing) = standing {
             standing.admit(&who.user)?;
         }
-        if let Some(rate) = &app.rate {
+        if let Some(rate) = app.rate.load().as_ref() {
             rate.admit(&who.user)?;
         }
         let deadline = parts.extensions.get::<RequestDeadline>();
@@ -59,6 +65,14 @@ impl FromRequestParts<App> for Call {
 }
 
 impl Call {
+    /// Charges the caller for what the request costs beyond a small one.
+    pub(super) fn meter(&self) -> Meter {
+        Meter {
+            rate: self.app.rate.load_full(),
+            user: self.who.user.clone(),
+        }
+    }
+
     /// Starts a long poll for this call.
     ///
     /// # Errors
@@ -77,10 +91,11 @@ impl Call {
     }
 
     fn caller(&self) -> LongPollCaller<'_> {
+        let verifier = self.app.verifier.load();
         LongPollCaller {
             user: &self.who.user,
-            token_ends: self.app.verifier.end_of(&self.who),
-            revocation: self.app.verifier.revocation_of(&self.who),
+            token_ends: verifier.end_of(&self.who),
+            revocation: verifier.revocation_of(&self.who),
         }
     }
 }

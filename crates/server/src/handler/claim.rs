@@ -36,7 +36,7 @@ pub(super) async fn take(call: &Call, claim: Claim, body: Body) -> Result<Respon
         headers,
         "does not go with ?claim, which takes whatever is free",
     )?;
-    body::none(headers, body, app.bounds.body_within, "?claim").await?;
+    body::none(headers, body, app.bounds().body_within, "?claim").await?;
     let taken = match wait {
         None => match attempt(app, &call.who, &prefix, duration).await? {
             Found::Work(taken) => Some(taken),
@@ -107,7 +107,7 @@ async fn change(
             "{request} needs If-Match with the ETag that the claim, or its last renewal, answered"
         )));
     }
-    body::none(headers, body, call.app.bounds.body_within, request).await?;
+    body::none(headers, body, call.app.bounds().body_within, request).await?;
     let expected = Expected {
         headers: condition,
         ..Expected::default()

@@ -132,7 +132,7 @@ async fn usage(call: &Call) -> Result<Response, Failure> {
         keys: quota.keys,
         bytes: quota.bytes,
         key_bytes: MAX_KEY_BYTES as u64,
-        value_bytes: call.app.bounds.value_bytes as u64,
+        value_bytes: call.app.bounds().value_bytes as u64,
     };
     Ok(Json(Usage {
         keys: usage.keys,

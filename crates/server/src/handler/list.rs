@@ -23,9 +23,12 @@ use parts::{Pages, Parts};
 use super::call::Call;
 use super::compression::{self, Coding, Encoder};
 use super::waiting_read;
-use crate::failure::Failure;
+use crate::failure::{Failure, Sampler};
 use crate::request::conditional;
 use crate::request::kinds::{Count, List};
+
+/// Lines of the log about listings.
+static BROKEN_OFF: Sampler = Sampler::new();
 
 /// Names in each page of a listing without a limit: few, so that the request takes little memory, and enough for
 /// the reads to cost little.
@@ -62,9 +65,10 @@ pub(super) async fn list(call: &Call, list: List) -> Result<Response, Failure> {
         depth,
         form,
         framing: framing(headers),
+        meter: call.meter(),
     };
     let lines = Lines::new(form, pages.framing, call.app.clock.now());
-    let value_bytes = call.app.bounds.value_bytes;
+    let value_bytes = call.app.bounds().value_bytes;
     let coding = Coding::accepted(headers);
     let for_coding = coding.map_or(0, Coding::memory);
     let most = pages.most_memory(value_bytes) + for_coding;
@@ -123,7 +127,11 @@ async fn body_of(
             let part = encoded.next().await;
             // The client sees a closed connection; the reason is only in the log.
             let part = part.inspect_err(|error| {
-                span.in_scope(|| tracing::warn!(%error, "a listing was broken off"));
+                span.in_scope(|| {
+                    BROKEN_OFF.write(
+                        |left_out| tracing::warn!(%error, left_out, "a listing was broken off"),
+                    );
+                });
             })?;
             Ok::<_, BoxError>(part.map(|part| (part, encoded)))
         }
@@ -180,6 +188,7 @@ pub(super) async fn count(call: &Call, count: Count) -> Result<Response, Failure
             ));
         }
     };
+    call.meter().counted(count.keys);
     let body = Json(Counted {
         count: count.keys,
         more: count.more,

@@ -1,5 +1,7 @@
 //! The service itself and the caller: what is at `/` without the web page, `about`, health, metrics, `whoami`.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri, header};
@@ -37,15 +39,16 @@ pub(crate) async fn about(
         "does not go with /about, whose answer has no ETag",
     )?;
     let mut sign_in = vec![SignIn::Token];
-    if let Some(login) = &app.login {
-        let logins = app.verifier.issuers().page_logins(login.page()).await;
+    if let Some(login) = app.login.load_full() {
+        let issuers = Arc::clone(app.verifier.load().issuers());
+        let logins = issuers.page_logins(login.page()).await;
         sign_in.extend(logins.into_iter().map(SignIn::Oidc));
     }
     Ok(Json(About {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         sign_in,
         limits: AboutLimits {
-            value_bytes: app.bounds.value_bytes as u64,
+            value_bytes: app.bounds().value_bytes as u64,
         },
     }))
 }
@@ -76,7 +79,7 @@ fn render_metrics(app: &App) -> impl IntoResponse + use<> {
     let text = app.metrics.render(
         &app.long_polls,
         &app.memory,
-        app.verifier.issuers(),
+        app.verifier.load().issuers(),
         app.records.revocations(),
         &*app.clock,
     );

@@ -23,12 +23,16 @@ use prominence_core::{Changes, Cursor, Namespace, StoreError, Timestamp};
 use tracing::Span;
 
 use super::call::Call;
-use crate::failure::Failure;
+use crate::failure::{Failure, Sampler};
+use crate::identity::rate::Meter;
 use crate::request::{conditional, cursor, kinds};
 use crate::wait::budget::{Held, MemoryBudget};
 use crate::wait::clock::Timer;
 use crate::wait::long_poll::LongPoll;
 use event::Events;
+
+/// Lines of the log about watches.
+static BROKEN_OFF: Sampler = Sampler::new();
 
 /// A comment line is sent after this time without an event: proxies close connections that are silent for a
 /// minute, and a client can tell a dead connection from a prefix without changes.
@@ -67,11 +71,12 @@ pub(super) async fn answer(call: &Call, asked: kinds::Watch) -> Result<Response,
         Values::LeftOut
     };
     let value_bytes = match values {
-        Values::Sent => call.app.bounds.value_bytes,
+        Values::Sent => call.app.bounds().value_bytes,
         Values::LeftOut => 0,
     };
     let watch = Watch {
         memory: call.app.memory.clone(),
+        meter: call.meter(),
         user: call.who.user.clone(),
         part_memory: PART_BYTES + JSON_GROWTH * (EVENT_BYTES + MAX_KEY_BYTES + value_bytes),
         held: None,
@@ -122,6 +127,7 @@ enum Values {
 /// A watch that is being answered.
 struct Watch {
     memory: MemoryBudget,
+    meter: Meter,
     user: Namespace,
     /// The most memory that the making of a part takes.
     part_memory: usize,
@@ -174,9 +180,12 @@ impl Watch {
                 let events = self.events(found).await;
                 if let Err(error) = &events {
                     let _entered = self.span.enter();
-                    tracing::warn!(%error, "a watch was broken off");
+                    BROKEN_OFF.write(
+                        |left_out| tracing::warn!(%error, left_out, "a watch was broken off"),
+                    );
                 }
                 let part = events.ok()?.into_part();
+                self.meter.items(part.len() / EVENT_BYTES, part.len());
                 held.shrink(part.len());
                 held.of(part)
             }

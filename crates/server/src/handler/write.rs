@@ -125,9 +125,11 @@ impl SetRequest {
         let previous = match set.prev {
             None => None,
             // The current value can't be one that is too large to be stored; an error says so.
-            Some(bytes) => Some(Value::new(bytes, app.bounds.value_bytes).map_err(|error| {
-                Failure::bad_request(format!("the parameter \"prev\" is not valid: {error}"))
-            })?),
+            Some(bytes) => Some(
+                Value::new(bytes, app.bounds().value_bytes).map_err(|error| {
+                    Failure::bad_request(format!("the parameter \"prev\" is not valid: {error}"))
+                })?,
+            ),
         };
         let expected = Expected {
             headers: WriteCondition::of(headers)?,
@@ -163,7 +165,7 @@ impl SetRequest {
             expected,
             lifetime,
         } = self;
-        let limits = app.bounds.value();
+        let limits = app.bounds().value();
         if unread::awaits_continue(headers) && !body::is_too_large(headers, limits) {
             let empty = Operation::Set {
                 key: key.clone(),
@@ -219,7 +221,7 @@ async fn add_to_number(call: &Call, add: Add, body: Body) -> Result<Response, Fa
         headers: WriteCondition::of(&call.headers)?,
         ..Expected::default()
     };
-    body::none(&call.headers, body, call.app.bounds.body_within, "?add").await?;
+    body::none(&call.headers, body, call.app.bounds().body_within, "?add").await?;
     let add = Operation::Add {
         key: key.clone(),
         by,

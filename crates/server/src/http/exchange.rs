@@ -9,8 +9,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use axum::body::Body;
+use axum::http::Response;
 use bytes::Bytes;
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
+
+use crate::request::id::REQUEST_ID;
+use crate::request::log::LoggedRequest;
 
 /// The state of one connection.
 #[derive(Default)]
@@ -148,11 +152,27 @@ impl Drop for Returned {
 pub(crate) struct Answering {
     body: Body,
     exchange: Arc<Exchange>,
+    /// The line of the request, if it is logged.
+    logged: Option<LoggedRequest>,
 }
 
 impl Answering {
-    pub(crate) fn new(body: Body, exchange: Arc<Exchange>) -> Self {
-        Self { body, exchange }
+    /// The answer, with the end of its body noted.
+    pub(crate) fn of(
+        mut response: Response<Body>,
+        exchange: Arc<Exchange>,
+        mut logged: Option<LoggedRequest>,
+    ) -> Response<Self> {
+        if let Some(logged) = &mut logged {
+            let reason = response.extensions_mut().remove();
+            let id = response.headers().get(REQUEST_ID).cloned();
+            logged.answered(response.status(), id, reason);
+        }
+        response.map(|body| Self {
+            body,
+            exchange,
+            logged,
+        })
     }
 }
 
@@ -164,7 +184,11 @@ impl HttpBody for Answering {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
+        let frame = Pin::new(&mut self.body).poll_frame(context);
+        if let (Poll::Ready(Some(Ok(frame))), Some(logged)) = (&frame, &mut self.logged) {
+            logged.sent(frame.data_ref().map_or(0, Bytes::len));
+        }
+        frame
     }
 
     fn is_end_stream(&self) -> bool {

@@ -32,6 +32,7 @@ use crate::identity::auth;
 use crate::metrics::Connected;
 use crate::request::conditional::ReadConditions;
 use crate::request::kinds::SetValue;
+use crate::request::log::LoggedRequest;
 use crate::request::target::Target;
 use crate::request::unread;
 use crate::wait::budget::SMALL_BYTES;
@@ -65,7 +66,7 @@ impl Service {
 
     /// The limit on the bytes of a value.
     pub(crate) fn value_limit(&self) -> usize {
-        self.app.bounds.value_bytes
+        self.app.bounds().value_bytes
     }
 
     /// Counts a connection until the returned value is dropped.
@@ -79,6 +80,7 @@ impl Service {
         started: Instant,
         request: &Request<Incoming>,
         standing: &Standing,
+        logged: Option<&LoggedRequest>,
     ) -> Option<Response<Body>> {
         if request.method() != Method::GET || !request.body().is_end_stream() {
             return None;
@@ -100,6 +102,9 @@ impl Service {
         standing.admit(&who.user).ok()?;
         // The last step that may fail: the router would take from the rate once more.
         self.admit(&who)?;
+        if let Some(logged) = logged {
+            logged.caller().is(&who);
+        }
         let in_flight = InFlight::since(started, request, standing);
         Some(in_flight.complete(&self.app, Ok(response), Duration::ZERO))
     }
@@ -115,7 +120,7 @@ impl Service {
             return None;
         }
         let length = request.body().size_hint().exact()?;
-        if length > self.app.bounds.value_bytes as u64 {
+        if length > self.app.bounds().value_bytes as u64 {
             return None;
         }
         let headers = request.headers();
@@ -134,17 +139,33 @@ impl Service {
         Some(PlainSet { who, request })
     }
 
+    /// Begins the line of a request, if requests are logged.
+    fn begin_line(
+        &self,
+        started: Instant,
+        request: &Request<Incoming>,
+        standing: &Standing,
+    ) -> Option<LoggedRequest> {
+        let log = self.app.request_log.get()?;
+        let headers = request.headers();
+        let started = (started, self.app.clock.wall());
+        let received = request.body().size_hint().exact();
+        let line = (request.method(), request.uri());
+        Some(log.begin((started, standing.client(headers)), line, received))
+    }
+
     /// Takes one request from the rate of the caller.
     fn admit(&self, who: &Principal) -> Option<()> {
-        let rate = self.app.rate.as_ref();
-        rate.is_none_or(|rate| rate.admit(&who.user).is_ok())
+        let rate = self.app.rate.load();
+        rate.as_ref()
+            .is_none_or(|rate| rate.admit(&who.user).is_ok())
             .then_some(())
     }
 
     /// The caller, if its token was verified lately and has not ended.
     fn known_caller(&self, headers: &HeaderMap, wall: Timestamp) -> Option<Arc<Principal>> {
         let token = auth::bearer(headers).ok()?;
-        self.app.verifier.remembered(token, wall)
+        self.app.verifier.load().remembered(token, wall)
     }
 }
 
@@ -187,9 +208,14 @@ impl hyper::service::Service<Request<Incoming>> for ConnectionService {
         let is_last = self.standing.is_over(started);
         let standing = &self.standing;
         // Once in the life of a connection the router closes it.
-        let read = (!is_last).then(|| self.service.answer_read(started, &request, standing));
-        if let Some(response) = read.flatten() {
-            let response = response.map(|body| Answering::new(body, exchange));
+        let logged = self.service.begin_line(started, &request, standing);
+        let read = || {
+            let logged = logged.as_ref();
+            self.service
+                .answer_read(started, &request, standing, logged)
+        };
+        if let Some(response) = (!is_last).then(read).flatten() {
+            let response = Answering::of(response, exchange, logged);
             return Either::Left(ready(Ok(response)));
         }
         let plain = (!is_last).then(|| self.service.parse_set(&request, framing, standing));
@@ -197,12 +223,16 @@ impl hyper::service::Service<Request<Incoming>> for ConnectionService {
             Some(plain) => {
                 let in_flight = InFlight::since(started, &request, standing);
                 let app = self.service.app.clone();
-                let answer = set(app, plain, in_flight, request, exchange);
+                if let Some(logged) = &logged {
+                    logged.caller().is(&plain.who);
+                }
+                let answer = set(app, plain, in_flight, request, (exchange, logged));
                 answer.map(Ok).boxed()
             }
             None => {
                 let (service, standing) = (self.service.clone(), Arc::clone(standing));
-                let answer = answer(service, request, exchange, (framing, standing));
+                let connection = (exchange, logged);
+                let answer = answer(service, request, connection, (framing, standing));
                 answer.map(Ok).boxed()
             }
         })
@@ -215,7 +245,7 @@ async fn set(
     plain: PlainSet,
     in_flight: InFlight,
     request: Request<Incoming>,
-    exchange: Arc<Exchange>,
+    (exchange, logged): (Arc<Exchange>, Option<LoggedRequest>),
 ) -> Response<Answering> {
     let (parts, body) = request.into_parts();
     let PlainSet { who, request } = plain;
@@ -223,14 +253,14 @@ async fn set(
     let head = (&parts.method, &parts.headers);
     let answer = request.answer(&app, &who, head, body);
     let response = middleware::answer_at_once(&app, in_flight, answer).await;
-    finish(response, exchange, AfterAnswer::default()).await
+    finish(response, (exchange, logged), AfterAnswer::default()).await
 }
 
 /// The router's answer.
 async fn answer(
     service: Service,
     request: Request<Incoming>,
-    exchange: Arc<Exchange>,
+    (exchange, logged): (Arc<Exchange>, Option<LoggedRequest>),
     (framing, standing): (Framing, Arc<Standing>),
 ) -> Response<Answering> {
     let Service { app, mut router } = service;
@@ -247,12 +277,15 @@ async fn answer(
         }
     });
     request.extensions_mut().insert(Arc::clone(&standing));
+    if let Some(logged) = &logged {
+        request.extensions_mut().insert(logged.caller().clone());
+    }
     let response = middleware::answer(app, request, &standing, async move |request| match clear {
         Ok(()) => router.call(request).await,
         Err(failure) => Ok(failure.into_response()),
     })
     .await;
-    finish(response, exchange, after).await
+    finish(response, (exchange, logged), after).await
 }
 
 /// The state of a connection after an answer, as the head of the request determines it.
@@ -267,7 +300,7 @@ struct AfterAnswer {
 /// Reads the rest of a body that no handler read, or closes the connection after the answer.
 async fn finish(
     mut response: Response<Body>,
-    exchange: Arc<Exchange>,
+    (exchange, logged): (Arc<Exchange>, Option<LoggedRequest>),
     after: AfterAnswer,
 ) -> Response<Answering> {
     let mut ends = after.ends;
@@ -281,7 +314,7 @@ async fn finish(
         let close = HeaderValue::from_static("close");
         response.headers_mut().insert(header::CONNECTION, close);
     }
-    response.map(|body| Answering::new(body, exchange))
+    Answering::of(response, exchange, logged)
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ use tracing::{Instrument as _, Level, Span};
 use crate::app::App;
 use crate::failure::Failure;
 use crate::request::id::{REQUEST_ID, request_id};
+use crate::request::log::RefusalReason;
 use crate::wait::connection::Standing;
 use crate::wait::long_poll::RequestDeadline;
 
@@ -84,8 +85,8 @@ impl InFlight {
         if self.is_private {
             keep_private(&mut response);
         }
-        if let Some(login) = &app.login
-            && response.status() == StatusCode::UNAUTHORIZED
+        if response.status() == StatusCode::UNAUTHORIZED
+            && let Some(login) = app.login.load().as_ref()
         {
             login.add_to_challenge(response.headers_mut());
         }
@@ -104,7 +105,15 @@ impl InFlight {
         if failure.status().is_server_error() {
             self.in_span(|| failure.log());
         }
+        let is_of_caller = matches!(
+            failure.status(),
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
+        );
+        let reason = is_of_caller.then(|| RefusalReason(failure.message().to_owned()));
         let mut response = failure.render(&self.method, self.id());
+        if let Some(reason) = reason {
+            response.extensions_mut().insert(reason);
+        }
         if self.method == Method::HEAD {
             *response.body_mut() = Body::empty();
         }
@@ -149,7 +158,7 @@ where
     let deadline = RequestDeadline::default();
     request.extensions_mut().insert(deadline.clone());
     let answered = async {
-        let within = app.bounds.answer_within;
+        let within = app.bounds().answer_within;
         let handled = handle(request).map(|Ok(response)| Ok(response));
         let handled = in_time(handled, within, || deadline.ends(within)).await;
         in_flight.complete(&app, handled, deadline.paused_for())
@@ -163,7 +172,7 @@ pub(super) async fn answer_at_once(
     in_flight: InFlight,
     answer: impl Future<Output = Result<Response, Failure>>,
 ) -> Response {
-    let within = app.bounds.answer_within;
+    let within = app.bounds().answer_within;
     let end = tokio::time::Instant::now() + within;
     let handled = in_time(answer, within, || end).await;
     in_flight.complete(app, handled, Duration::ZERO)

@@ -35,7 +35,7 @@ const USUAL_BYTES: usize = 400;
 /// A verifier that remembers.
 pub(crate) struct CachingVerifier {
     verifier: Verifier,
-    issuers: Issuers,
+    issuers: Arc<Issuers>,
     records: Arc<Records>,
     accepted: Cache<Box<str>, Arc<Remembered>, ByBytes>,
 }
@@ -61,7 +61,7 @@ impl Weighter<Box<str>, Arc<Remembered>> for ByBytes {
 impl CachingVerifier {
     /// Puts a memory in front of what verifies tokens: those that are signed with a secret, and those of issuers.
     #[must_use]
-    pub(crate) fn new(verifier: Verifier, issuers: Issuers, records: Arc<Records>) -> Self {
+    pub(crate) fn new(verifier: Verifier, issuers: Arc<Issuers>, records: Arc<Records>) -> Self {
         let usual = (USUAL_BYTES + OVERHEAD) as u64;
         let entries = usize::try_from(MAX_BYTES / usual).unwrap_or(usize::MAX);
         Self {
@@ -145,7 +145,7 @@ impl CachingVerifier {
     }
 
     /// The issuers.
-    pub(crate) fn issuers(&self) -> &Issuers {
+    pub(crate) fn issuers(&self) -> &Arc<Issuers> {
         &self.issuers
     }
 
@@ -332,7 +332,7 @@ mod tests {
         let records = Records::new(store, Quota::UNLIMITED.into(), clock);
         CachingVerifier::new(
             Verifier::new(std::slice::from_ref(secret), limits),
-            Issuers::default(),
+            Arc::default(),
             Arc::new(records),
         )
     }

@@ -114,10 +114,23 @@ impl Issuers {
         limits: TokenLimits,
         clock: &Arc<dyn Clock>,
     ) -> Result<Self, IssuerError> {
+        Self::default().succeeded_by(configs, limits, clock)
+    }
+
+    /// Prepares the issuers that follow these, and go on with the counters of those with the same name.
+    pub(crate) fn succeeded_by(
+        &self,
+        configs: Vec<IssuerConfig>,
+        limits: TokenLimits,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Self, IssuerError> {
         let owners = Arc::new(Owners::of(&configs));
         let all = configs.into_iter().enumerate().map(|(index, config)| {
+            let mut former = self.all.iter();
+            let former = former.find(|former| former.config.name == config.name);
+            let counters = former.map_or_else(Arc::default, |former| Arc::clone(&former.counters));
             let issuer = Issuer::new(
-                (index, config),
+                (index, config, counters),
                 limits,
                 Arc::clone(&owners),
                 Arc::clone(clock),

@@ -1,61 +1,241 @@
-//! The limit on the request rate of each user.
+//! The limit on the rate of each user's requests, by their cost.
+//!
+//! The unit is a small request, such as a get. Each request takes one unit before it is done, and afterwards what it has
+//! cost beyond that. So a user can be in debt, and the next request is refused until the debt is paid (the generic cell
+//! rate algorithm, with debts).
 
-use std::num::NonZeroU32;
+use std::collections::HashMap;
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
-use governor::clock::{Clock as _, DefaultClock};
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use prominence_api::ErrorCode;
 use prominence_core::Namespace;
 
 use crate::failure::Failure;
 
-/// After this many requests users whose buckets are full again are removed from the table, so that it holds
-/// only users of the last moments.
+/// The units that a user can use at once are those of this time.
+const BURST: Duration = Duration::from_secs(1);
+
+/// The most debt: a user never has to wait for longer.
+const MOST_DEBT: Duration = Duration::from_secs(60);
+
+/// Entries that are listed, or operations of a batch, for each unit. They have no parsing of a head and no wake-up of a task,
+/// which is most of the time of a small request.
+const ITEMS_PER_UNIT: usize = 50;
+
+/// Bytes for each unit: about the time of a small request to copy and send them.
+const BYTES_PER_UNIT: usize = 64 << 10;
+
+/// Keys that are counted for each unit.
+const COUNTED_PER_UNIT: u64 = 256;
+
+/// Locks of the table, so that users seldom wait for each other.
+const SHARDS: usize = 16;
+
+/// After this many requests users whose units are all back are removed from the table, so that it holds only users of the
+/// last moments.
 const REQUESTS_BETWEEN_CLEANINGS: u32 = 100_000;
 
-/// A token bucket for each user.
+/// The rates of all users.
 pub(crate) struct RateLimit {
-    limiter: DefaultKeyedRateLimiter<Namespace>,
-    clock: DefaultClock,
+    per_second: u32,
+    began: Instant,
+    hasher: RandomState,
+    /// The time since `began` at which all units of a user are back.
+    shards: [Mutex<HashMap<Namespace, Duration>>; SHARDS],
     until_cleaning: AtomicU32,
-    requests_per_second: u32,
+}
+
+/// Charges one user for what a request has cost.
+#[derive(Clone)]
+pub(crate) struct Meter {
+    pub(crate) rate: Option<Arc<RateLimit>>,
+    pub(crate) user: Namespace,
 }
 
 impl RateLimit {
-    /// That many requests a second, and as many at once; `None` for 0.
-    pub(crate) fn new(requests_per_second: u32) -> Option<Self> {
-        let quota = Quota::per_second(NonZeroU32::new(requests_per_second)?);
-        Some(Self {
-            limiter: RateLimiter::keyed(quota),
-            clock: DefaultClock::default(),
+    /// That many units a second, and as many at once; `None` for 0.
+    pub(crate) fn new(per_second: u32) -> Option<Self> {
+        (per_second > 0).then(|| Self {
+            per_second,
+            began: Instant::now(),
+            hasher: RandomState::new(),
+            shards: Default::default(),
             until_cleaning: AtomicU32::new(REQUESTS_BETWEEN_CLEANINGS),
-            requests_per_second,
         })
     }
 
-    /// Takes one request from the user's bucket.
+    /// Takes a unit of the user's for a request.
     ///
     /// # Errors
-    /// 429 if the bucket is empty.
+    /// 429 if the user has none, with the time until there is one.
     pub(crate) fn admit(&self, user: &Namespace) -> Result<(), Failure> {
-        self.take(user).map_err(|wait| {
-            let limit = self.requests_per_second;
-            let message = format!("more than {limit} requests a second");
+        self.take(user, self.began.elapsed()).map_err(|wait| {
+            let limit = self.per_second;
+            let message = format!(
+                "more than {limit} requests a second; large listings, counts, batches and watches count as several"
+            );
             Failure::new(ErrorCode::RateLimited, message).retry_after(wait)
         })
     }
 
-    /// The same; an error says how long to wait.
-    fn take(&self, user: &Namespace) -> Result<(), Duration> {
+    /// The same at this time; an error says how long to wait.
+    fn take(&self, user: &Namespace, now: Duration) -> Result<(), Duration> {
         if self.until_cleaning.fetch_sub(1, Ordering::Relaxed) == 1 {
-            self.until_cleaning
-                .store(REQUESTS_BETWEEN_CLEANINGS, Ordering::Relaxed);
-            self.limiter.retain_recent();
+            self.clean(now);
         }
-        self.limiter
-            .check_key(user)
-            .map_err(|early| early.wait_time_from(self.clock.now()))
+        let mut shard = self.shard(user);
+        let one = self.time_of(1);
+        match shard.get_mut(user) {
+            Some(back) => {
+                let used = back.saturating_sub(now) + one;
+                if used > BURST {
+                    return Err(used - BURST);
+                }
+                *back = now + used;
+            }
+            None => _ = shard.insert(user.clone(), now + one),
+        }
+        Ok(())
+    }
+
+    /// Charges a user for units that a request has used.
+    fn charge(&self, user: &Namespace, units: u64, now: Duration) {
+        let mut shard = self.shard(user);
+        let back = shard.entry(user.clone()).or_default();
+        let used = back.saturating_sub(now) + self.time_of(units);
+        *back = now + used.min(BURST + MOST_DEBT);
+    }
+
+    /// The time in which so many units come back.
+    fn time_of(&self, units: u64) -> Duration {
+        let nanos = u128::from(units) * 1_000_000_000 / u128::from(self.per_second);
+        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    }
+
+    fn clean(&self, now: Duration) {
+        self.until_cleaning
+            .store(REQUESTS_BETWEEN_CLEANINGS, Ordering::Relaxed);
+        for shard in &self.shards {
+            lock(shard).retain(|_, back| *back > now);
+        }
+    }
+
+    fn shard(&self, user: &Namespace) -> MutexGuard<'_, HashMap<Namespace, Duration>> {
+        let shard = self.hasher.hash_one(user) % SHARDS as u64;
+        lock(&self.shards[usize::try_from(shard).unwrap_or_default()])
+    }
+}
+
+/// No step under the lock can fail halfway.
+fn lock<T>(shard: &Mutex<T>) -> MutexGuard<'_, T> {
+    shard.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The units of entries and their bytes, beyond that of their request.
+fn units_of(items: usize, bytes: usize) -> u64 {
+    (items / ITEMS_PER_UNIT + bytes / BYTES_PER_UNIT) as u64
+}
+
+impl Meter {
+    /// Charges for entries that were read or written together, and their bytes.
+    pub(crate) fn items(&self, items: usize, bytes: usize) {
+        self.charge(units_of(items, bytes));
+    }
+
+    /// Charges for keys that were counted.
+    pub(crate) fn counted(&self, keys: u64) {
+        self.charge(keys / COUNTED_PER_UNIT);
+    }
+
+    fn charge(&self, units: u64) {
+        if let Some(rate) = self.rate.as_ref().filter(|_| units > 0) {
+            rate.charge(&self.user, units, rate.began.elapsed());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn user(name: &str) -> Namespace {
+        Namespace::parse(name).unwrap()
+    }
+
+    #[test]
+    fn a_request_is_admitted_again_after_the_time_that_was_told_and_not_before() {
+        let rate = RateLimit::new(5).unwrap();
+        let (alice, bob) = (user("alice"), user("bob"));
+        let now = Duration::from_secs(100);
+        for _ in 0..5 {
+            assert_eq!(rate.take(&alice, now), Ok(()));
+        }
+        let wait = rate.take(&alice, now).unwrap_err();
+        assert_eq!(wait, Duration::from_millis(200));
+        assert_eq!(
+            rate.take(&bob, now),
+            Ok(()),
+            "each user has units of their own"
+        );
+        let early = now + wait - Duration::from_nanos(1);
+        assert_eq!(rate.take(&alice, early), Err(Duration::from_nanos(1)));
+        assert_eq!(rate.take(&alice, now + wait), Ok(()));
+        assert!(rate.take(&alice, now + wait).is_err());
+    }
+
+    #[test]
+    fn what_a_request_has_cost_is_paid_before_the_next_one() {
+        let rate = RateLimit::new(100).unwrap();
+        let alice = user("alice");
+        let now = Duration::from_secs(100);
+        assert_eq!(rate.take(&alice, now), Ok(()));
+        rate.charge(&alice, 299, now);
+        let wait = rate.take(&alice, now).unwrap_err();
+        assert_eq!(wait, Duration::from_millis(2_010));
+        assert_eq!(rate.take(&alice, now + wait), Ok(()));
+        rate.charge(&alice, u64::MAX, now + wait);
+        let wait = rate.take(&alice, now + wait).unwrap_err();
+        assert!(wait <= MOST_DEBT + Duration::from_millis(10), "{wait:?}");
+    }
+
+    #[test]
+    fn users_whose_units_are_back_take_no_memory() {
+        let rate = RateLimit::new(10).unwrap();
+        let now = Duration::from_secs(100);
+        for number in 0..1_000 {
+            let name = format!("user{number}");
+            rate.take(&user(&name), now).unwrap();
+        }
+        let known = || {
+            rate.shards
+                .iter()
+                .map(|shard| lock(shard).len())
+                .sum::<usize>()
+        };
+        assert_eq!(known(), 1_000);
+        rate.clean(now);
+        assert_eq!(known(), 1_000, "their units are not back yet");
+        rate.clean(now + BURST);
+        assert_eq!(known(), 0);
+    }
+
+    #[test]
+    fn large_requests_cost_more_and_small_ones_no_more_than_their_unit() {
+        assert_eq!(units_of(49, 65_535), 0);
+        assert_eq!(units_of(1_000, 1 << 20), 20 + 16);
+        let rate = Arc::new(RateLimit::new(1).unwrap());
+        let meter = Meter {
+            rate: Some(Arc::clone(&rate)),
+            user: user("alice"),
+        };
+        let is_charged = || rate.shard(&meter.user).contains_key(&meter.user);
+        meter.items(49, 65_535);
+        meter.counted(255);
+        assert!(!is_charged());
+        meter.counted(256);
+        assert!(is_charged());
     }
 }

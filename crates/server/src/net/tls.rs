@@ -4,6 +4,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
@@ -11,9 +12,14 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{self, ServerConfig};
 use tokio_rustls::server::TlsStream;
 
-/// A certificate and its key, ready to use.
+/// A certificate and its key, ready to use. Clones have the same one, also after it was replaced.
 #[derive(Clone)]
-pub struct Tls(TlsAcceptor);
+pub struct Tls(Arc<ArcSwap<Pair>>);
+
+struct Pair {
+    chain: Vec<CertificateDer<'static>>,
+    acceptor: TlsAcceptor,
+}
 
 /// Why a certificate can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -59,9 +65,20 @@ impl Tls {
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
             .with_no_client_auth()
-            .with_single_cert(chain, key)?;
+            .with_single_cert(chain.clone(), key)?;
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Self(TlsAcceptor::from(Arc::new(config))))
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        Ok(Self(Arc::new(ArcSwap::from_pointee(Pair {
+            chain,
+            acceptor,
+        }))))
+    }
+
+    /// Uses the certificate of another for the handshakes to come. Answers whether it differs from the former one.
+    pub(crate) fn replace_by(&self, other: &Self) -> bool {
+        let pair = other.0.load_full();
+        let former = self.0.swap(Arc::clone(&pair));
+        former.chain != pair.chain
     }
 
     /// Does the handshake of a connection.
@@ -69,6 +86,7 @@ impl Tls {
         &self,
         stream: S,
     ) -> io::Result<TlsStream<S>> {
-        self.0.accept(stream).await
+        let acceptor = self.0.load().acceptor.clone();
+        acceptor.accept(stream).await
     }
 }

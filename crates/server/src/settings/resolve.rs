@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -23,6 +24,7 @@ use crate::http::router::Page;
 use crate::identity::issuer::{IssuerConfig, is_protected};
 use crate::identity::token::{SecretSource, TokenLimits};
 use crate::net::listener::Limits;
+use crate::request::log::RequestLogs;
 use crate::wait::long_poll::LongPollLimits;
 
 /// Where `--engine etcd` or `admin migrate` is asked of a program that can't talk to etcd.
@@ -41,6 +43,9 @@ const USUAL_REVOCATIONS: usize = 100_000;
 
 /// The prefix of the environment variables that are settings of the server.
 const ENV_PREFIX: &str = "PROMINENCE_SERVE_";
+
+/// Requests a second of one user for each processor, unless they are set. A processor answers some 30,000 gets a second.
+const REQUESTS_PER_PROCESSOR: u32 = 100_000;
 
 /// The lifetime of a connection.
 const CONNECTION_LIFETIME: Duration = Duration::from_secs(3_600);
@@ -66,12 +71,16 @@ pub struct Config {
     pub public_url: Option<String>,
     /// Issuers whose tokens are accepted.
     pub issuers: Vec<IssuerConfig>,
+    /// The files that their settings name.
+    pub issuer_files: Vec<PathBuf>,
     /// Certificate chain and private key, both PEM files.
     pub tls: Option<(PathBuf, PathBuf)>,
     /// Limits on a request.
     pub bounds: Bounds,
     /// Limits on connections.
     pub limits: Limits,
+    /// The access log and the audit log.
+    pub request_logs: RequestLogs,
     /// How long changes are kept.
     pub retention: Retention,
     /// Where the data is kept.
@@ -80,6 +89,8 @@ pub struct Config {
     pub page: Page,
     /// Whether this is a trial: a token is printed.
     pub dev: bool,
+    /// What it was made of: the settings that were written and those of the file.
+    pub settings: Settings,
 }
 
 /// Where the data is kept, and how.
@@ -220,11 +231,21 @@ impl Settings {
     /// See [`ConfigError`].
     pub fn resolve(self) -> Result<Config, ConfigError> {
         check_environment(std::env::vars_os().map(|(name, _)| name))?;
-        let settings = match self.config.clone() {
-            None => self,
-            Some(file) => self.over(read(&file)?, &file)?,
-        };
-        settings.check()
+        self.with_file()?.check()
+    }
+
+    /// These settings, and for the others those of the file.
+    pub(super) fn with_file(self) -> Result<Self, ConfigError> {
+        match self.config.clone() {
+            None => Ok(self),
+            Some(file) => self.over(read(&file)?, &file),
+        }
+    }
+
+    /// The file of settings, for messages.
+    pub(super) fn file_name(&self) -> String {
+        let file = self.config.as_ref();
+        file.map_or_else(String::new, |file| file.display().to_string())
     }
 
     /// These settings, and those of the file for the others.
@@ -249,16 +270,12 @@ impl Settings {
         })
     }
 
-    fn check(self) -> Result<Config, ConfigError> {
+    pub(super) fn check(self) -> Result<Config, ConfigError> {
+        let settings = self.clone();
         let memory = MemoryShares::of(self.memory_limit)?;
         let engine = self.engine_config(memory)?;
         let listen = self.listen.unwrap_or((Ipv4Addr::LOCALHOST, 8080).into());
-        let tls = match (self.tls_cert, self.tls_key) {
-            (None, None) => None,
-            (Some(certificate), Some(key)) => Some((certificate, key)),
-            (None, Some(_)) => return Err(ConfigError::HalfTls("--tls-cert")),
-            (Some(_), None) => return Err(ConfigError::HalfTls("--tls-key")),
-        };
+        let tls = certificate_and_key(self.tls_cert, self.tls_key)?;
         if tls.is_none() && !is_loopback(listen.ip()) && !self.insecure.unwrap_or(false) {
             return Err(ConfigError::Insecure(listen));
         }
@@ -281,6 +298,8 @@ impl Settings {
         };
         let connections = connections(self.max_connections)?;
         let token_max_lifetime = token_max_lifetime(self.token_max_lifetime)?;
+        let (issuers, issuer_files) =
+            issuers(self.issuer, self.issuer_file, self.public_url.is_some())?;
         Ok(Config {
             listen,
             metrics_listen: self.metrics_listen,
@@ -292,7 +311,8 @@ impl Settings {
             },
             mint_max_lifetime: mint_max_lifetime(self.mint_max_lifetime, token_max_lifetime)?,
             max_revocations: self.revocations_max.unwrap_or(USUAL_REVOCATIONS),
-            issuers: issuers(self.issuer, self.issuer_file, self.public_url.is_some())?,
+            issuers,
+            issuer_files,
             public_url: self.public_url.map(public_url).transpose()?,
             tls,
             bounds: Bounds {
@@ -301,7 +321,7 @@ impl Settings {
                 body_within: span(self.read_timeout, 20),
                 answer_within: span(self.answer_timeout, 30),
                 request_memory: memory.requests,
-                requests_per_second: self.rate_limit.unwrap_or(0),
+                requests_per_second: self.rate_limit.unwrap_or_else(usual_rate),
                 long_polls: long_poll_limits(connections, self.max_held, self.max_held_per_user),
             },
             limits: Limits {
@@ -317,6 +337,11 @@ impl Settings {
                 write_within: span(self.write_timeout, 60),
                 stop_within: span(self.stop_timeout, 30),
             },
+            request_logs: RequestLogs {
+                access: self.access_log,
+                audit: self.audit_log,
+                format: self.request_log_format.unwrap_or_default(),
+            },
             retention,
             engine,
             page: match self.no_web.unwrap_or(false) {
@@ -324,6 +349,7 @@ impl Settings {
                 false => Page::Served,
             },
             dev: self.dev,
+            settings,
         })
     }
 }
@@ -352,17 +378,18 @@ pub fn default_data_dir(dev: bool) -> Option<PathBuf> {
     Some(base.join("prominence").join(if dev { "dev" } else { "kv" }))
 }
 
-/// The issuers of the configuration file, and of the files that are named.
+/// The issuers of the configuration file, and of the files that are named; with the files that these name in turn.
 fn issuers(
     tables: Option<Vec<IssuerSettings>>,
     files: Option<Vec<PathBuf>>,
     has_public_url: bool,
-) -> Result<Vec<IssuerConfig>, ConfigError> {
+) -> Result<(Vec<IssuerConfig>, Vec<PathBuf>), ConfigError> {
     let mut all = tables.unwrap_or_default();
     for file in files.unwrap_or_default() {
         all.push(read(&file)?);
     }
-    issuer::check(all, has_public_url)
+    let named = all.iter().flat_map(IssuerSettings::files).collect();
+    Ok((issuer::check(all, has_public_url)?, named))
 }
 
 fn read<T: DeserializeOwned>(path: &Path) -> Result<T, ConfigError> {
@@ -403,6 +430,26 @@ fn check_environment(names: impl Iterator<Item = OsString>) -> Result<(), Config
         }
     }
     Ok(())
+}
+
+fn certificate_and_key(
+    certificate: Option<PathBuf>,
+    key: Option<PathBuf>,
+) -> Result<Option<(PathBuf, PathBuf)>, ConfigError> {
+    match (certificate, key) {
+        (None, None) => Ok(None),
+        (Some(certificate), Some(key)) => Ok(Some((certificate, key))),
+        (None, Some(_)) => Err(ConfigError::HalfTls("--tls-cert")),
+        (Some(_), None) => Err(ConfigError::HalfTls("--tls-key")),
+    }
+}
+
+/// More requests than a machine with so many processors can answer, so that a user alone is not limited.
+fn usual_rate() -> u32 {
+    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
+    u32::try_from(processors).map_or(u32::MAX, |processors| {
+        processors.saturating_mul(REQUESTS_PER_PROCESSOR)
+    })
 }
 
 fn is_loopback(address: IpAddr) -> bool {

@@ -90,6 +90,11 @@ impl LongPolls {
         }
     }
 
+    /// Uses these limits for the long polls to come; none that has begun ends.
+    pub(crate) fn set_limits(&self, limits: LongPollLimits) {
+        self.slots.set_limits(limits);
+    }
+
     /// Starts a long poll whose answer begins when it ends. Meanwhile the deadline of its request is paused.
     ///
     /// # Errors

@@ -53,7 +53,7 @@ pub(crate) async fn exchange(
     demand_type(name::JSON, &parts.headers)?;
     let limits = BodyLimits {
         bytes: MAX_BODY_BYTES,
-        within: app.bounds.body_within,
+        within: app.bounds().body_within,
     };
     let bytes = body::read(&parts.headers, body, limits, "body").await?;
     // The parser's own message could repeat a part of the code.
@@ -64,7 +64,7 @@ pub(crate) async fn exchange(
         verifier: &asked.code_verifier,
         redirect_uri: login.page(),
     };
-    let issuers = app.verifier.issuers();
+    let issuers = Arc::clone(app.verifier.load().issuers());
     let answer = issuers.exchange(&asked.issuer, &code, from).await;
     let answer = answer.map_err(failure)?;
     let Some(token) = answer.get("access_token").and_then(Value::as_str) else {
@@ -79,8 +79,8 @@ pub(crate) async fn exchange(
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(token)))
 }
 
-fn known(app: &App) -> Result<&Login, Failure> {
-    app.login.as_ref().ok_or_else(|| {
+fn known(app: &App) -> Result<Arc<Login>, Failure> {
+    app.login.load_full().ok_or_else(|| {
         let message = "the operator has not said where people log in (public-url)";
         Failure::new(ErrorCode::NotFound, message)
     })

@@ -43,14 +43,14 @@ const SHOWN_DIGITS: usize = 16;
 pub(crate) async fn make(call: Call, body: Body) -> Result<Response, Failure> {
     let PostToken::MakeToken(_) = PostToken::parse(call.target.query())?;
     conditional::refuse_all(&call.headers, "does not go with POST /token")?;
-    let Some(minter) = &call.app.minter else {
+    let Some(minter) = call.app.minter.load_full() else {
         let message = "this service makes no tokens; ask the operator for one";
         return Err(Failure::new(ErrorCode::NotFound, message));
     };
     let bytes = read(&call.app, &call.headers, body).await?;
     let form = Form::parse(&call.headers, &bytes)?;
     let wall = call.app.clock.wall();
-    let verifier = &call.app.verifier;
+    let verifier = call.app.verifier.load_full();
     let subject = match &form.subject {
         Some(token) => token.as_str(),
         None => auth::bearer(&call.headers)?,
@@ -156,7 +156,7 @@ fn demand_everything(who: &Principal) -> Result<(), Failure> {
 async fn read(app: &App, headers: &HeaderMap, body: Body) -> Result<Bytes, Failure> {
     let limits = BodyLimits {
         bytes: MAX_BODY_BYTES,
-        within: app.bounds.body_within,
+        within: app.bounds().body_within,
     };
     body::read(headers, body, limits, "body").await
 }

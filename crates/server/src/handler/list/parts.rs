@@ -8,6 +8,7 @@ use prominence_core::permit::ListPermit;
 use prominence_core::{Depth, Item, Order, Page, PageLimit, Prefix, StoreError};
 
 use super::form::{Form, Framing, Lines};
+use crate::identity::rate::Meter;
 use crate::wait::budget::Held;
 
 /// Bytes of a part. It is what a connection's buffer takes at once.
@@ -30,6 +31,7 @@ pub(super) struct Pages {
     pub(super) depth: Depth,
     pub(super) form: Form,
     pub(super) framing: Framing,
+    pub(super) meter: Meter,
 }
 
 /// An answer that is being made.
@@ -49,12 +51,16 @@ pub(super) struct Parts {
 }
 
 impl Pages {
-    /// Reads one page.
+    /// Reads one page, which the caller is charged for.
     pub(super) async fn read(&self, after: Option<Prefix>) -> Result<Page, StoreError> {
         let projection = self.form.projection();
-        self.permit
+        let page = self
+            .permit
             .page(after, self.limit, self.order, self.depth, projection)
-            .await
+            .await?;
+        let bytes = page.items.iter().map(Item::weight).sum();
+        self.meter.items(page.items.len(), bytes);
+        Ok(page)
     }
 
     /// The most memory that a page takes, and the parts that are made of it, where a value has at most so many

@@ -35,7 +35,7 @@ pub(crate) async fn once(
     let LoginOnce::RedeemCode(_) = LoginOnce::parse(uri.query().unwrap_or_default())?;
     let limits = BodyLimits {
         bytes: MAX_BYTES,
-        within: app.bounds.body_within,
+        within: app.bounds().body_within,
     };
     let bytes = body::read(&headers, body, limits, "body").await?;
     let OneTimeCode { code } = serde_json::from_slice(&bytes)

@@ -45,7 +45,8 @@ fn start() -> (Service, String) {
     };
     let verifier = Verifier::new(std::slice::from_ref(&secret), TokenLimits::default());
     let service = Service::new(App::new(store, verifier, clock, bounds));
-    let verifying = service.app.verifier.verify(&token, None, NOW);
+    let verifier = service.app.verifier.load_full();
+    let verifying = verifier.verify(&token, None, NOW);
     // A token that is signed with a secret is verified at once.
     verifying.now_or_never().unwrap().unwrap();
     (service, token)

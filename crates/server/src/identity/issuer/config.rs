@@ -12,7 +12,7 @@ use super::algorithm::Alg;
 use crate::identity::token::Members;
 
 /// An OpenID provider, or a batch platform that publishes its keys.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IssuerConfig {
     /// The label in metrics, in the log and in messages.
     pub name: String,
@@ -89,7 +89,7 @@ impl fmt::Debug for WebClient {
 }
 
 /// Which tokens are meant for this service. What is given has to hold.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Audience {
     /// One of these has to be in `aud`; none for any.
     pub audiences: Vec<String>,
@@ -98,7 +98,7 @@ pub struct Audience {
 }
 
 /// How long an answer of an issuer about a token is used.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Freshness {
     /// Without asking again.
     pub fresh: Duration,
@@ -140,7 +140,7 @@ pub enum Unscoped {
 }
 
 /// What is done with tokens that are not JSON Web Tokens.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub enum Opaque {
     /// They are refused.
     #[default]

@@ -13,10 +13,15 @@ use serde_json::Value;
 use super::ask::{Answer, Ask, Line, NoAnswer};
 use super::counters::Endpoint;
 use super::keys::Keys;
+use crate::failure::Sampler;
 use crate::identity::token::{Members, Rejected};
 
 /// How long to wait where an issuer has answered with an error.
 const AFTER_ERROR: Duration = Duration::from_secs(10);
+
+/// Lines of the log that tokens cause.
+static REFUSALS: Sampler = Sampler::new();
+static NO_ANSWERS: Sampler = Sampler::new();
 
 /// What is asked about tokens.
 pub(super) struct Oracle {
@@ -61,10 +66,14 @@ impl Oracle {
             Answer {
                 status: 401 | 403, ..
             } => {
-                tracing::error!(
-                    issuer = self.name,
-                    "the issuer refuses this service's client-id and client-secret-file for introspection"
-                );
+                let issuer = &self.name;
+                REFUSALS.write(|left_out| {
+                    tracing::error!(
+                        issuer,
+                        left_out,
+                        "the issuer refuses this service's client-id and client-secret-file for introspection"
+                    );
+                });
                 return Err(Rejected::Unavailable(AFTER_ERROR));
             }
             _ => return Err(self.unavailable("its answer to introspection is not JSON")),
@@ -118,7 +127,14 @@ impl Oracle {
 
     fn no_answer(&self, no_answer: &NoAnswer) -> Rejected {
         let (issuer, cause) = (&self.name, &no_answer.cause);
-        tracing::warn!(issuer, cause, "the issuer can't be asked about a token");
+        NO_ANSWERS.write(|left_out| {
+            tracing::warn!(
+                issuer,
+                cause,
+                left_out,
+                "the issuer can't be asked about a token"
+            );
+        });
         Rejected::Unavailable(no_answer.retry_after)
     }
 

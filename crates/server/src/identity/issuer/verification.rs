@@ -62,13 +62,12 @@ struct Reading<'a> {
 impl Issuer {
     /// Prepares it; it is not asked yet.
     pub(super) fn new(
-        (index, config): (usize, IssuerConfig),
+        (index, config, counters): (usize, IssuerConfig, Arc<Counters>),
         limits: TokenLimits,
         owners: Arc<Owners>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, IssuerError> {
         let name = config.name.clone();
-        let counters = Arc::new(Counters::default());
         let line = Line::new(
             config.ca_file.as_deref(),
             Arc::clone(&clock),

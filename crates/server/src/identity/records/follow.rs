@@ -10,7 +10,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use prominence_core::{Cursor, Entry, Item, Key, PageLimit, Prefix, Quota, StoreError, Timestamp};
+use prominence_core::{
+    Cursor, Entry, Item, Key, PageLimit, PartialQuota, Prefix, StoreError, Timestamp,
+};
 use tokio::sync::mpsc;
 
 use super::quotas::{self, OwnQuota};
@@ -89,7 +91,7 @@ impl Records {
         let mut quotas = HashMap::new();
         for (key, entry) in &self.entries_below(quotas::FOLDER).await? {
             if let Some(user) = quotas::user_of(key) {
-                quotas.insert(user, self.quota_in(key, entry)?);
+                quotas.insert(user, quota_in(key, entry)?);
             }
         }
         self.quotas.replace(quotas);
@@ -125,16 +127,15 @@ impl Records {
             }
         } else if let Some(user) = quotas::user_of(key) {
             let entry = self.registry.get(key).await?;
-            let own = entry.map(|entry| self.quota_in(key, &entry)).transpose()?;
+            let own = entry.map(|entry| quota_in(key, &entry)).transpose()?;
             self.quotas.set(user, own);
         }
         Ok(())
     }
+}
 
-    fn quota_in(&self, key: &Key, entry: &Entry) -> Result<Quota, StoreError> {
-        let own: OwnQuota = parse(key, entry)?;
-        Ok(own.over(self.quotas.usual()))
-    }
+fn quota_in(key: &Key, entry: &Entry) -> Result<PartialQuota, StoreError> {
+    parse::<OwnQuota>(key, entry).map(PartialQuota::from)
 }
 
 impl Follower {

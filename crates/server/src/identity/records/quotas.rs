@@ -1,7 +1,7 @@
 //! Quotas of single users.
 
 use prominence_api::ErrorCode;
-use prominence_core::{Item, Key, Lifetime, Namespace, Operation, PageLimit, Quota};
+use prominence_core::{Item, Key, Lifetime, Namespace, Operation, PageLimit, PartialQuota, Quota};
 use serde::{Deserialize, Serialize};
 
 use super::{Records, below, decode, encode, key, parse, set};
@@ -22,12 +22,11 @@ pub(crate) struct OwnQuota {
     pub(crate) bytes: Option<u64>,
 }
 
-impl OwnQuota {
-    /// This quota, and the usual one for what is left out.
-    pub(super) fn over(self, usual: Quota) -> Quota {
-        Quota {
-            keys: self.keys.unwrap_or(usual.keys),
-            bytes: self.bytes.unwrap_or(usual.bytes),
+impl From<OwnQuota> for PartialQuota {
+    fn from(own: OwnQuota) -> Self {
+        Self {
+            keys: own.keys,
+            bytes: own.bytes,
         }
     }
 }
@@ -36,6 +35,11 @@ impl Records {
     /// The quota of a user.
     pub(crate) fn quota_of(&self, user: &Namespace) -> Quota {
         self.quotas.of(user)
+    }
+
+    /// Gives this quota to users as far as they have none of their own.
+    pub(crate) fn replace_usual_quota(&self, quota: Quota) {
+        self.quotas.set_usual(quota);
     }
 
     /// Gives a user a quota of its own, or the usual one again; in force here at once, and at other servers as soon as
@@ -62,7 +66,7 @@ impl Records {
         }
         self.write(vec![set(key, &own, Lifetime::Permanent)?])
             .await?;
-        self.quotas.set(user, Some(own.over(self.quotas.usual())));
+        self.quotas.set(user, Some(own.into()));
         Ok(())
     }
 

@@ -30,7 +30,7 @@ const ISSUED_AHEAD: Duration = Duration::from_secs(30);
 pub(in crate::identity) const MAX_MADE_FROM: usize = 8;
 
 /// Limits on the times of a token.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TokenLimits {
     /// Added to `exp`, and taken from `nbf` and `iat`, for clocks that disagree.
     pub leeway: Duration,

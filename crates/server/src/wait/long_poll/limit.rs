@@ -46,14 +46,13 @@ pub(super) struct Slot {
 }
 
 struct Inner {
-    limits: LongPollLimits,
     taken: Mutex<Taken>,
     phase: watch::Sender<Phase>,
 }
 
-/// The number of slots that are taken.
-#[derive(Default)]
+/// The limits, and the number of slots that are taken.
 struct Taken {
+    limits: LongPollLimits,
     in_all: usize,
     /// In the order of [`LongPollKind::ALL`].
     by_kind: [usize; LongPollKind::ALL.len()],
@@ -105,8 +104,12 @@ impl LongPollKind {
 impl Slots {
     pub(super) fn new(limits: LongPollLimits) -> Self {
         Self(Arc::new(Inner {
-            limits,
-            taken: Mutex::default(),
+            taken: Mutex::new(Taken {
+                limits,
+                in_all: 0,
+                by_kind: [0; LongPollKind::ALL.len()],
+                by_user: HashMap::new(),
+            }),
             phase: watch::Sender::new(Phase::Serving),
         }))
     }
@@ -117,8 +120,8 @@ impl Slots {
     /// When the user has as many as the limits allow, or has its share of them, or all users together have as many
     /// as the limits allow.
     pub(super) fn take(&self, user: &Namespace, kind: LongPollKind) -> Result<Slot, Failure> {
-        let LongPollLimits { in_all, per_user } = self.0.limits;
         let mut taken = self.lock();
+        let LongPollLimits { in_all, per_user } = taken.limits;
         let own = taken.by_user.get(user).copied().unwrap_or(0);
         let is_shared = own > 0 && taken.in_all > own;
         let has_share = is_shared && own >= in_all.saturating_sub(taken.in_all);
@@ -152,6 +155,11 @@ impl Slots {
             kind,
             phase: self.0.phase.subscribe(),
         })
+    }
+
+    /// Uses these limits from now on; more slots than they allow stay taken until they are freed.
+    pub(super) fn set_limits(&self, limits: LongPollLimits) {
+        self.lock().limits = limits;
     }
 
     /// The number of slots that are taken.

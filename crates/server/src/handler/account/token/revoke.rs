@@ -64,12 +64,9 @@ pub(crate) async fn revoke(State(app): State<App>, request: Request) -> Result<R
 async fn revoke_token(app: &App, token: &str) -> Result<Revoked, Failure> {
     let wall = app.clock.wall();
     let revoked = "token".to_owned();
-    let who = match app
-        .verifier
-        .verify(token, None, wall)
-        .await
-        .map_err(auth::failure)
-    {
+    let verifier = app.verifier.load_full();
+    let verified = verifier.verify(token, None, wall).await;
+    let who = match verified.map_err(auth::failure) {
         Ok(who) => who,
         Err(failure) if failure.status().is_server_error() => return Err(failure),
         // It is not accepted anyway (RFC 7009, section 2.2).
@@ -81,14 +78,14 @@ async fn revoke_token(app: &App, token: &str) -> Result<Revoked, Failure> {
             });
         }
     };
-    if let Some(rate) = &app.rate {
+    if let Some(rate) = app.rate.load().as_ref() {
         rate.admit(&who.user)?;
     }
     let target = Target::Token {
         id: who.id,
         of: Some(who.user.clone()),
     };
-    let until = app.verifier.end_of(&who).after(LONGER);
+    let until = verifier.end_of(&who).after(LONGER);
     revoke_until(app, target, None, until).await?;
     Ok(Revoked {
         revoked,
@@ -148,7 +145,7 @@ async fn revoke_now(
     before: Option<&str>,
 ) -> Result<(Option<Timestamp>, Timestamp), Failure> {
     let now = app.clock.wall();
-    let lasts = app.verifier.max_lifetime() + LONGER;
+    let lasts = app.verifier.load().max_lifetime() + LONGER;
     if matches!(target, Target::Token { .. }) {
         let until = now.after(lasts);
         revoke_until(app, target, None, until).await?;

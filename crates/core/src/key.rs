@@ -250,6 +250,15 @@ mod tests {
     }
 
     #[test]
+    fn a_key_that_was_made_of_any_bytes_has_one_form() {
+        prominence_fuzz::run("key", |input| {
+            if let Ok(key) = Key::from_bytes(input) {
+                assert_eq!(Key::parse(key.as_str()), Ok(key));
+            }
+        });
+    }
+
+    #[test]
     fn malformed_keys_are_refused_with_the_reason() {
         assert_eq!(Key::parse(""), Err(KeyError::Empty));
         assert_eq!(Key::parse("///"), Err(KeyError::Empty));

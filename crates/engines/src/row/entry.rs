@@ -131,3 +131,25 @@ fn optional<T>(is_there: bool, read: impl FnOnce() -> Option<T>) -> Option<Optio
         Some(None)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::row::Row;
+
+    #[test]
+    fn an_entry_that_was_read_from_any_row_is_written_and_read_as_the_same() {
+        let key = b"key";
+        prominence_fuzz::run("entry", |input| {
+            let mut row = Row::new(input.len());
+            row.0.extend_from_slice(input);
+            let row = Bytes::from(row.finish(Kind::Entry, key));
+            if let Ok(entry) = decode_entry(key, &row) {
+                let again = Bytes::from(encode_entry(key, &entry));
+                assert_eq!(decode_entry(key, &again).unwrap(), entry);
+            }
+            // Without a right checksum it is refused, whatever it has.
+            assert!(decode_entry(key, &Bytes::copy_from_slice(input)).is_err());
+        });
+    }
+}

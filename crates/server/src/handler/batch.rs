@@ -293,3 +293,30 @@ fn result(key: String, outcome: &Outcome) -> Result<BatchResult, Failure> {
         | Outcome::Released => Err(Failure::surprised()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_body_is_a_commit_within_the_limits_or_refused_with_400_or_413() {
+        let limit = 64;
+        prominence_fuzz::run("batch", |input| match parse(input, Timestamp::MAX, limit) {
+            Ok(commit) => {
+                for operation in commit.operations() {
+                    if let Operation::Set { value, .. } = operation {
+                        assert!(value.len() <= limit);
+                    }
+                }
+            }
+            Err(failure) => {
+                let status = failure.status().as_u16();
+                assert!(
+                    [400, 413].contains(&status),
+                    "{status} {}",
+                    failure.message()
+                );
+            }
+        });
+    }
+}

@@ -151,6 +151,29 @@ mod tests {
     }
 
     #[test]
+    fn every_route_answers_any_query() {
+        use crate::request::kinds::{
+            DeleteKey, PostKey, PostNamespace, PutKey, ReadKey, ReadNamespace,
+        };
+        prominence_fuzz::run("query", |input| {
+            let Ok(query) = std::str::from_utf8(input) else {
+                return;
+            };
+            let parsed = [
+                ReadKey::parse(query).err(),
+                ReadNamespace::parse(query).err(),
+                PostKey::parse(query).err(),
+                PostNamespace::parse(query).err(),
+                PutKey::parse(query).err(),
+                DeleteKey::parse(query).err(),
+            ];
+            for failure in parsed.into_iter().flatten() {
+                assert_eq!(failure.status().as_u16(), 400, "{}", failure.message());
+            }
+        });
+    }
+
+    #[test]
     fn a_flag_is_on_in_five_spellings_and_off_in_four() {
         for (query, on) in [
             ("list", true),

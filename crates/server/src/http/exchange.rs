@@ -164,9 +164,7 @@ impl Answering {
         mut logged: Option<LoggedRequest>,
     ) -> Response<Self> {
         if let Some(logged) = &mut logged {
-            let reason = response.extensions_mut().remove();
-            let id = response.headers().get(REQUEST_ID).cloned();
-            logged.answered(response.status(), id, reason);
+            logged.answered(&mut response);
         }
         response.map(|body| Self {
             body,

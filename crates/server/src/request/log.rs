@@ -8,13 +8,14 @@ use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use axum::http::{HeaderValue, Method, StatusCode, Uri};
+use axum::http::{HeaderValue, Method, Response, StatusCode, Uri};
 use prominence_core::{Principal, Timestamp};
 
 use self::line::Line;
 pub use self::line::LineFormat;
 pub use self::writer::LogTarget;
 use self::writer::Writer;
+use super::id::REQUEST_ID;
 
 /// Where the two logs go, and the form of their lines.
 #[derive(Clone, Debug)]
@@ -42,6 +43,10 @@ pub(crate) struct Caller(Arc<OnceLock<Arc<Principal>>>);
 #[derive(Clone)]
 pub(crate) struct RefusalReason(pub(crate) String);
 
+/// What a request did to tokens, in words without secrets.
+#[derive(Clone)]
+pub(crate) struct Effect(pub(crate) String);
+
 /// A request whose line is written when this is dropped: after its answer, or when its client has gone away.
 pub(crate) struct LoggedRequest {
     log: Arc<RequestLog>,
@@ -59,6 +64,7 @@ struct LoggedAnswer {
     status: StatusCode,
     request_id: Option<HeaderValue>,
     reason: Option<RefusalReason>,
+    effect: Option<Effect>,
 }
 
 impl RequestLog {
@@ -134,17 +140,13 @@ impl LoggedRequest {
         &self.caller
     }
 
-    /// Notes the head of the answer.
-    pub(crate) fn answered(
-        &mut self,
-        status: StatusCode,
-        request_id: Option<HeaderValue>,
-        reason: Option<RefusalReason>,
-    ) {
+    /// Notes the head of an answer, and takes from it what the handlers have left there for the logs.
+    pub(crate) fn answered<B>(&mut self, response: &mut Response<B>) {
         self.answer = Some(LoggedAnswer {
-            status,
-            request_id,
-            reason,
+            status: response.status(),
+            request_id: response.headers().get(REQUEST_ID).cloned(),
+            reason: response.extensions_mut().remove(),
+            effect: response.extensions_mut().remove(),
         });
     }
 
@@ -187,6 +189,9 @@ impl Drop for LoggedRequest {
             reason: answer
                 .and_then(|answer| answer.reason.as_ref())
                 .map(|reason| reason.0.as_str()),
+            effect: answer
+                .and_then(|answer| answer.effect.as_ref())
+                .map(|effect| effect.0.as_str()),
         };
         let text = line.render(self.log.format);
         match (&self.log.access, audit) {

@@ -3,7 +3,7 @@
 mod form;
 pub(crate) mod revoke;
 
-use axum::Json;
+use axum::{Extension, Json};
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
@@ -23,6 +23,7 @@ use crate::identity::token::{ISSUER, MAX_TOKEN_BYTES, hexadecimal};
 use crate::request::body::{self, BodyLimits};
 use crate::request::conditional;
 use crate::request::kinds::{GetToken, PostToken};
+use crate::request::log::Effect;
 
 use form::{Form, JWT};
 
@@ -68,21 +69,26 @@ pub(crate) async fn make(call: Call, body: Body) -> Result<Response, Failure> {
     let made = minter.make(&subject, &via, form.wanted, wall)?;
     call.app.metrics.made_token(via.name);
     let listed = list_made(&call.app, &subject.user, &made, form.note).await?;
-    tracing::info!(
-        user = %subject.user, via = via.name, job = made.job.as_ref().map(Job::as_str),
-        scope = made.scopes.words().join(" "), until = made.ends,
-        id = shown(&made.id), "a token was made"
+    let scope = made.scopes.words().join(" ");
+    let effect = format!(
+        "made token {} via {}, job {}, scope {scope}, until {}",
+        shown(&made.id),
+        via.name,
+        made.job.as_ref().map_or("none", Job::as_str),
+        rfc3339(Timestamp::from_secs(made.ends)),
     );
+    tracing::info!(user = %subject.user, "{effect}");
     let answer = Json(MadeToken {
         access_token: made.token,
         issued_token_type: JWT.to_owned(),
         token_type: "Bearer".to_owned(),
         expires_in: made.ends - made.made,
-        scope: made.scopes.words().join(" "),
+        scope,
         id: hexadecimal(&made.id),
         listed,
     });
-    Ok(([(header::CACHE_CONTROL, "no-store")], answer).into_response())
+    let headers = [(header::CACHE_CONTROL, "no-store")];
+    Ok((Extension(Effect(effect)), headers, answer).into_response())
 }
 
 /// Puts a token into the list of its user's tokens. A user with very many jobs can have more tokens than the list has

@@ -59,7 +59,7 @@ pub struct IssuerConfig {
 }
 
 /// How people log in at an issuer.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoginConfig {
     /// The client of the command line.
     pub client_id: String,
@@ -72,7 +72,7 @@ pub struct LoginConfig {
 }
 
 /// The client of the page at an issuer.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct WebClient {
     /// Its id.
     pub id: String,

@@ -49,6 +49,9 @@ pub(super) struct Line<'a> {
     /// Why the caller was refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) reason: Option<&'a str>,
+    /// What was done to tokens.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) effect: Option<&'a str>,
 }
 
 impl Line<'_> {
@@ -86,8 +89,10 @@ impl Line<'_> {
         if let Some(id) = self.request_id {
             write!(text, " request_id={id}")?;
         }
-        if let Some(reason) = self.reason {
-            write!(text, " reason={reason:?}")?;
+        for (name, value) in [("reason", self.reason), ("effect", self.effect)] {
+            if let Some(value) = value {
+                write!(text, " {name}={value:?}")?;
+            }
         }
         Ok(text)
     }
@@ -124,6 +129,7 @@ mod tests {
             took: Duration::from_micros(1_234),
             request_id: Some("r-1"),
             reason,
+            effect: reason,
         }
     }
 

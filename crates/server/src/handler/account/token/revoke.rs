@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::Json;
+use axum::{Extension, Json};
 use axum::extract::{FromRequestParts as _, Request, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
@@ -20,6 +20,7 @@ use crate::identity::auth;
 use crate::identity::records::Target;
 use crate::identity::token::{ISSUER, parse_id};
 use crate::request::kinds::PostRevocation;
+use crate::request::log::Effect;
 
 /// The scope of a token that the operator signs to revoke the tokens of any user.
 const MAY_REVOKE: &str = "prominence.revoke";
@@ -44,7 +45,7 @@ pub(crate) async fn revoke(State(app): State<App>, request: Request) -> Result<R
     demand_type(name::JSON, &parts.headers)?;
     let asked: RevokeTokens = serde_json::from_slice(&bytes)
         .map_err(|error| Failure::bad_request(format!("the body is not valid: {error}")))?;
-    let revoked = match asked {
+    let (revoked, effect) = match asked {
         RevokeTokens {
             token: Some(token),
             id: None,
@@ -57,11 +58,12 @@ pub(crate) async fn revoke(State(app): State<App>, request: Request) -> Result<R
             revoke_others(&call, asked).await?
         }
     };
-    Ok(([(header::CACHE_CONTROL, "no-store")], Json(revoked)).into_response())
+    let answer = ([(header::CACHE_CONTROL, "no-store")], Json(revoked));
+    Ok((effect.map(Extension), answer).into_response())
 }
 
 /// Revokes the token that is shown. Whoever has it could use it, and so may end it (RFC 7009, section 2.1).
-async fn revoke_token(app: &App, token: &str) -> Result<Revoked, Failure> {
+async fn revoke_token(app: &App, token: &str) -> Result<(Revoked, Option<Effect>), Failure> {
     let wall = app.clock.wall();
     let revoked = "token".to_owned();
     let verifier = app.verifier.load_full();
@@ -71,11 +73,12 @@ async fn revoke_token(app: &App, token: &str) -> Result<Revoked, Failure> {
         Err(failure) if failure.status().is_server_error() => return Err(failure),
         // It is not accepted anyway (RFC 7009, section 2.2).
         Err(_) => {
-            return Ok(Revoked {
+            let nothing = Revoked {
                 revoked,
                 before: None,
                 until: None,
-            });
+            };
+            return Ok((nothing, None));
         }
     };
     if let Some(rate) = app.rate.load().as_ref() {
@@ -86,16 +89,20 @@ async fn revoke_token(app: &App, token: &str) -> Result<Revoked, Failure> {
         of: Some(who.user.clone()),
     };
     let until = verifier.end_of(&who).after(LONGER);
-    revoke_until(app, target, None, until).await?;
-    Ok(Revoked {
+    let effect = revoke_until(app, target, None, until).await?;
+    let revoked = Revoked {
         revoked,
         before: None,
         until: Some(rfc3339(until)),
-    })
+    };
+    Ok((revoked, Some(effect)))
 }
 
 /// Revokes other tokens than the one that is shown.
-async fn revoke_others(call: &Call, asked: RevokeTokens) -> Result<Revoked, Failure> {
+async fn revoke_others(
+    call: &Call,
+    asked: RevokeTokens,
+) -> Result<(Revoked, Option<Effect>), Failure> {
     let who = &call.who;
     let is_site = who.issuer == ISSUER && who.scopes.has_word(MAY_REVOKE);
     if !is_site {
@@ -130,12 +137,13 @@ async fn revoke_others(call: &Call, asked: RevokeTokens) -> Result<Revoked, Fail
         }
     };
     let revoked = target.kind().to_owned();
-    let (before, until) = revoke_now(&call.app, target, asked.before.as_deref()).await?;
-    Ok(Revoked {
+    let (before, until, effect) = revoke_now(&call.app, target, asked.before.as_deref()).await?;
+    let revoked = Revoked {
         revoked,
         before: before.map(rfc3339),
         until: Some(rfc3339(until)),
-    })
+    };
+    Ok((revoked, Some(effect)))
 }
 
 /// Revokes what a user named. Answers the instant before which tokens were issued, and the end of the record.
@@ -143,13 +151,13 @@ async fn revoke_now(
     app: &App,
     target: Target,
     before: Option<&str>,
-) -> Result<(Option<Timestamp>, Timestamp), Failure> {
+) -> Result<(Option<Timestamp>, Timestamp, Effect), Failure> {
     let now = app.clock.wall();
     let lasts = app.verifier.load().max_lifetime() + LONGER;
     if matches!(target, Target::Token { .. }) {
         let until = now.after(lasts);
-        revoke_until(app, target, None, until).await?;
-        return Ok((None, until));
+        let effect = revoke_until(app, target, None, until).await?;
+        return Ok((None, until, effect));
     }
     let before = match before {
         // Tokens tell whole seconds, so this one is over only at its end.
@@ -164,13 +172,13 @@ async fn revoke_now(
         },
     };
     let until = before.after(lasts);
-    revoke_until(app, target, Some(before), until).await?;
+    let effect = revoke_until(app, target, Some(before), until).await?;
     // A token of a job that is made after the answer has to be good.
     let left = before
         .as_millis()
         .saturating_sub(app.clock.wall().as_millis());
     tokio::time::sleep(Duration::from_millis(left)).await;
-    Ok((Some(before), until))
+    Ok((Some(before), until, effect))
 }
 
 async fn revoke_until(
@@ -178,7 +186,7 @@ async fn revoke_until(
     target: Target,
     before: Option<Timestamp>,
     until: Timestamp,
-) -> Result<(), Failure> {
+) -> Result<Effect, Failure> {
     let now = app.clock.wall();
     let lasts = until.as_millis().saturating_sub(now.as_millis());
     let about = match &target {
@@ -191,5 +199,5 @@ async fn revoke_until(
         .revoke(target, before, Duration::from_millis(lasts))
         .await?;
     tracing::info!(kind, about, "tokens were revoked");
-    Ok(())
+    Ok(Effect(format!("revoked {kind} {about}")))
 }

@@ -45,7 +45,7 @@ pub struct Inner {
     pub(crate) claim_queues: ClaimQueues,
     pub(crate) barriers: Barriers,
     pub(crate) one_time: OneTimeSignIn,
-    pub(crate) rate: ArcSwapOption<RateLimit>,
+    pub(crate) rate: ArcSwap<RateLimit>,
     pub(crate) metrics: Metrics,
     /// Set once, before the first request.
     pub(crate) request_log: OnceLock<Arc<RequestLog>>,
@@ -129,6 +129,7 @@ impl App {
             minter,
             login,
         } = identity;
+        let own_limits = Arc::clone(records.own_limits());
         Self(Arc::new(Inner {
             gate: Gate::new(store),
             verifier: ArcSwap::from_pointee(CachingVerifier::new(
@@ -146,7 +147,7 @@ impl App {
             claim_queues: ClaimQueues::default(),
             barriers: Barriers::new(),
             one_time: OneTimeSignIn::default(),
-            rate: ArcSwapOption::new(RateLimit::new(bounds.requests_per_second).map(Arc::new)),
+            rate: ArcSwap::from_pointee(RateLimit::new(bounds.requests_per_second, own_limits)),
             metrics: Metrics::new(),
             request_log: OnceLock::new(),
         }))
@@ -196,8 +197,9 @@ impl App {
         self.long_polls.set_limits(bounds.long_polls);
         // A new table has a full bucket for each user.
         if former.requests_per_second != bounds.requests_per_second {
-            let rate = RateLimit::new(bounds.requests_per_second);
-            self.rate.store(rate.map(Arc::new));
+            let own_limits = Arc::clone(self.records.own_limits());
+            let rate = RateLimit::new(bounds.requests_per_second, own_limits);
+            self.rate.store(Arc::new(rate));
         }
     }
 

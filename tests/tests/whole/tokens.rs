@@ -85,11 +85,11 @@ fn a_token_that_is_revoked_at_one_server_is_refused_at_another() {
 
 #[test]
 fn the_quota_of_one_user_is_exact_and_survives_a_restart() {
-    const KEYS: usize = 100;
+    const KEYS: usize = 1_000;
     let mut server = Server::start(&[]);
     succeed(&mut admin(
         &server,
-        &["quota", "set", "alice", "--keys", "100"],
+        &["quota", "set", "alice", "--keys", "1000"],
     ));
     let done: usize = std::thread::scope(|threads| {
         let writers: Vec<_> = (0..32)
@@ -97,7 +97,7 @@ fn the_quota_of_one_user_is_exact_and_survives_a_restart() {
                 let client = server.client("alice");
                 threads.spawn(move || {
                     let set = |key| client.ask("POST", &format!("/kv/{writer}/{key}"), "x").0;
-                    (0..10).map(set).filter(|status| *status == 201).count()
+                    (0..40).map(set).filter(|status| *status == 201).count()
                 })
             })
             .collect();
@@ -110,12 +110,12 @@ fn the_quota_of_one_user_is_exact_and_survives_a_restart() {
     let alice = server.client("alice");
     let (status, said) = alice.ask("POST", "/kv/more", "x");
     assert_eq!(status, 507);
-    assert!(said.contains("100 keys"), "{said}");
+    assert!(said.contains("1000 keys"), "{said}");
     assert!(
         alice
             .ask("GET", "/kv?usage", "")
             .1
-            .contains("\"keys\":100,")
+            .contains("\"keys\":1000,")
     );
     assert_eq!(server.client("bob").ask("POST", "/kv/a", "x").0, 201);
     server.kill();
@@ -123,10 +123,38 @@ fn the_quota_of_one_user_is_exact_and_survives_a_restart() {
     let alice = server.client("alice");
     assert_eq!(alice.ask("POST", "/kv/more", "x").0, 507);
     let shown = text(succeed(&mut admin(&server, &["quota", "show"])));
-    assert!(shown.contains("alice: at most 100 keys"), "{shown}");
+    assert!(shown.contains("alice: at most 1000 keys"), "{shown}");
     succeed(&mut admin(&server, &["quota", "unset", "alice"]));
     assert_eq!(alice.ask("POST", "/kv/more", "x").0, 201);
     assert_eq!(text(succeed(&mut admin(&server, &["quota", "show"]))), "");
+}
+
+#[test]
+fn the_limits_of_one_user_on_requests_are_in_force_at_once_and_after_a_kill() {
+    let mut server = Server::start(&[]);
+    let limits = ["--requests-per-second", "3", "--held", "0"];
+    succeed(&mut admin(
+        &server,
+        &[&["quota", "set", "alice"], &limits[..]].concat(),
+    ));
+    for _ in 0..2 {
+        let (alice, bob) = (server.client("alice"), server.client("bob"));
+        let (status, said) = alice.ask("GET", "/kv/x?wait=1", "");
+        assert_eq!(status, 429);
+        assert!(said.contains("0 requests waiting"), "{said}");
+        let statuses: Vec<_> = (0..20).map(|_| alice.ask("GET", "/whoami", "").0).collect();
+        assert!(statuses.contains(&429), "{statuses:?}");
+        let statuses: Vec<_> = (0..20).map(|_| bob.ask("GET", "/whoami", "").0).collect();
+        assert!(statuses.iter().all(|status| *status == 200), "{statuses:?}");
+        assert_eq!(bob.ask("GET", "/kv/x?wait=1", "").0, 404);
+        server.kill();
+        server.restart();
+    }
+    let shown = text(succeed(&mut admin(&server, &["quota", "show", "alice"])));
+    assert!(
+        shown.ends_with(", 3 requests a second, 0 waiting at once\n"),
+        "{shown}"
+    );
 }
 
 #[test]

@@ -160,6 +160,14 @@ pub(crate) struct SetQuota {
     /// Most bytes of keys and values, such as 20GiB.
     #[arg(long, value_name = "SIZE", group = "limits")]
     pub(crate) bytes: Option<bytesize::ByteSize>,
+
+    /// Most requests a second, as rate-limit counts them; 0 for no limit.
+    #[arg(long, value_name = "N", group = "limits")]
+    pub(crate) requests_per_second: Option<u32>,
+
+    /// Most requests that wait or watch at once, instead of max-held-per-user.
+    #[arg(long, value_name = "N", group = "limits")]
+    pub(crate) held: Option<usize>,
 }
 
 /// Options of `admin quota show`.

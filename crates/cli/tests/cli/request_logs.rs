@@ -128,7 +128,10 @@ fn every_request_is_in_the_access_log_and_changes_and_refusals_are_in_the_audit_
 fn tokens_that_are_made_and_revoked_are_named_in_the_audit_log_and_never_shown() {
     let server = start("");
     let token = token(&server);
-    assert_eq!(ask(&server, &token, "POST", "/prominence/v1/token", ""), 200);
+    assert_eq!(
+        ask(&server, &token, "POST", "/prominence/v1/token", ""),
+        200
+    );
     let revocation = format!("{{\"token\":\"{token}\"}}");
     let path = "/prominence/v1/token/revoke";
     assert_eq!(ask(&server, &token, "POST", path, &revocation), 200);

@@ -16,7 +16,7 @@ use super::error::AdminError;
 use super::remote::Remote;
 use super::routes::Refusal;
 use crate::failure::Failure;
-use crate::identity::records::{OwnQuota, Pin, Records};
+use crate::identity::records::{OwnLimit, OwnQuota, Pin, Records};
 
 /// The path on the socket.
 const PATH: &str = "/records";
@@ -54,6 +54,10 @@ pub enum RecordRequest {
         keys: Option<u64>,
         /// Bytes of all keys and values.
         bytes: Option<u64>,
+        /// Requests a second, by cost; 0 for no limit.
+        requests_per_second: Option<u32>,
+        /// Requests that wait or watch at once.
+        held: Option<usize>,
     },
     /// Gives a user the usual quota.
     UnsetQuota {
@@ -73,6 +77,12 @@ pub struct UserReport {
     pub quota_keys: u64,
     /// The most bytes of the user's keys and values.
     pub quota_bytes: u64,
+    /// The user's own limit on requests a second, by cost, if it has one; 0 for no limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub requests_per_second: Option<u32>,
+    /// The user's own limit on requests that wait or watch at once, if it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held: Option<usize>,
 }
 
 /// A subject that has a name.
@@ -138,11 +148,21 @@ async fn work(records: &Records, request: RecordRequest) -> Result<Vec<UserRepor
             tracing::info!(%user, "a name was taken from its subject");
             user
         }
-        RecordRequest::SetQuota { user, keys, bytes } => {
+        RecordRequest::SetQuota {
+            user,
+            keys,
+            bytes,
+            requests_per_second,
+            held,
+        } => {
             let user = named(&user)?;
-            let own = OwnQuota { keys, bytes };
+            let limit = OwnLimit {
+                requests_per_second,
+                held,
+            };
+            let own = OwnQuota { keys, bytes, limit };
             records.set_quota(user.clone(), Some(own)).await?;
-            tracing::info!(%user, keys, bytes, "a quota was set");
+            tracing::info!(%user, keys, bytes, requests_per_second, held, "a quota was set");
             user
         }
         RecordRequest::UnsetQuota { user } => {
@@ -157,6 +177,7 @@ async fn work(records: &Records, request: RecordRequest) -> Result<Vec<UserRepor
 
 async fn report(records: &Records, user: &Namespace) -> Result<UserReport, Failure> {
     let quota = records.quota_of(user);
+    let limit = records.own_limits().of(user);
     let subjects = records.pins_of(user).await?.into_iter();
     Ok(UserReport {
         user: user.to_string(),
@@ -168,6 +189,8 @@ async fn report(records: &Records, user: &Namespace) -> Result<UserReport, Failu
             .collect(),
         quota_keys: quota.keys,
         quota_bytes: quota.bytes,
+        requests_per_second: limit.requests_per_second,
+        held: limit.held,
     })
 }
 

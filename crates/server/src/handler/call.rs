@@ -49,9 +49,7 @@ impl FromRequestParts<App> for Call {
         if let Some(standing) = standing {
             standing.admit(&who.user)?;
         }
-        if let Some(rate) = app.rate.load().as_ref() {
-            rate.admit(&who.user)?;
-        }
+        app.rate.load().admit(&who.user)?;
         let deadline = parts.extensions.get::<RequestDeadline>();
         Ok(Self {
             who,
@@ -94,6 +92,7 @@ impl Call {
         let verifier = self.app.verifier.load();
         LongPollCaller {
             user: &self.who.user,
+            own_limit: self.app.records.own_limits().of(&self.who.user).held,
             token_ends: verifier.end_of(&self.who),
             revocation: verifier.revocation_of(&self.who),
         }

@@ -156,10 +156,7 @@ impl Service {
 
     /// Takes one request from the rate of the caller.
     fn admit(&self, who: &Principal) -> Option<()> {
-        let rate = self.app.rate.load();
-        rate.as_ref()
-            .is_none_or(|rate| rate.admit(&who.user).is_ok())
-            .then_some(())
+        self.app.rate.load().admit(&who.user).ok()
     }
 
     /// The caller, if its token was verified lately and has not ended.

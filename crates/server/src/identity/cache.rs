@@ -127,8 +127,11 @@ impl CachingVerifier {
     /// The bearer of a token that was verified lately and is still good.
     pub(crate) fn remembered(&self, token: &str, now: Timestamp) -> Option<Arc<Principal>> {
         let known = self.accepted.get(token)?;
-        let is_good = now < known.accepted.fresh_until && self.is_still_good(&known);
-        is_good.then(|| Arc::clone(&known.accepted.principal))
+        if now >= known.accepted.fresh_until || !self.is_still_good(&known) {
+            return None;
+        }
+        self.issuers.count_remembered(known.accepted.origin);
+        Some(Arc::clone(&known.accepted.principal))
     }
 
     /// From when on a principal's token is not accepted any more.

@@ -219,6 +219,13 @@ impl Issuers {
         }
     }
 
+    /// Counts a token that was accepted lately and has come again.
+    pub(in crate::identity) fn count_remembered(&self, origin: Origin) {
+        if let Some(issuer) = origin.issuer.and_then(|index| self.all.get(index)) {
+            issuer.counters.verified(Verdict::Remembered);
+        }
+    }
+
     /// The name of the issuer with this URL, and whether tokens may be made from its tokens.
     pub(crate) fn minting_of(&self, issuer: &str) -> Option<(&str, bool)> {
         let issuer = self

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use prominence_api::ErrorCode;
 use prominence_core::Namespace;
 
+use super::records::OwnLimits;
 use crate::failure::Failure;
 
 /// The units that a user can use at once are those of this time.
@@ -40,7 +41,9 @@ const REQUESTS_BETWEEN_CLEANINGS: u32 = 100_000;
 
 /// The rates of all users.
 pub(crate) struct RateLimit {
+    /// Of users without a limit of their own; 0 for no limit.
     per_second: u32,
+    own: Arc<OwnLimits>,
     began: Instant,
     hasher: RandomState,
     /// The time since `began` at which all units of a user are back.
@@ -51,20 +54,21 @@ pub(crate) struct RateLimit {
 /// Charges one user for what a request has cost.
 #[derive(Clone)]
 pub(crate) struct Meter {
-    pub(crate) rate: Option<Arc<RateLimit>>,
+    pub(crate) rate: Arc<RateLimit>,
     pub(crate) user: Namespace,
 }
 
 impl RateLimit {
-    /// That many units a second, and as many at once; `None` for 0.
-    pub(crate) fn new(per_second: u32) -> Option<Self> {
-        (per_second > 0).then(|| Self {
+    /// That many units a second, and as many at once, or as many as a user's own limit says; 0 for no limit.
+    pub(crate) fn new(per_second: u32, own: Arc<OwnLimits>) -> Self {
+        Self {
             per_second,
+            own,
             began: Instant::now(),
             hasher: RandomState::new(),
             shards: Default::default(),
             until_cleaning: AtomicU32::new(REQUESTS_BETWEEN_CLEANINGS),
-        })
+        }
     }
 
     /// Takes a unit of the user's for a request.
@@ -73,7 +77,7 @@ impl RateLimit {
     /// 429 if the user has none, with the time until there is one.
     pub(crate) fn admit(&self, user: &Namespace) -> Result<(), Failure> {
         self.take(user, self.began.elapsed()).map_err(|wait| {
-            let limit = self.per_second;
+            let limit = self.per_second_of(user);
             let message = format!(
                 "more than {limit} requests a second; large listings, counts, batches and watches count as several"
             );
@@ -83,11 +87,13 @@ impl RateLimit {
 
     /// The same at this time; an error says how long to wait.
     fn take(&self, user: &Namespace, now: Duration) -> Result<(), Duration> {
+        let Some(one) = self.time_of(user, 1) else {
+            return Ok(());
+        };
         if self.until_cleaning.fetch_sub(1, Ordering::Relaxed) == 1 {
             self.clean(now);
         }
         let mut shard = self.shard(user);
-        let one = self.time_of(1);
         match shard.get_mut(user) {
             Some(back) => {
                 let used = back.saturating_sub(now) + one;
@@ -103,16 +109,27 @@ impl RateLimit {
 
     /// Charges a user for units that a request has used.
     fn charge(&self, user: &Namespace, units: u64, now: Duration) {
+        let Some(time) = self.time_of(user, units) else {
+            return;
+        };
         let mut shard = self.shard(user);
         let back = shard.entry(user.clone()).or_default();
-        let used = back.saturating_sub(now) + self.time_of(units);
+        let used = back.saturating_sub(now) + time;
         *back = now + used.min(BURST + MOST_DEBT);
     }
 
-    /// The time in which so many units come back.
-    fn time_of(&self, units: u64) -> Duration {
-        let nanos = u128::from(units) * 1_000_000_000 / u128::from(self.per_second);
-        Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    fn per_second_of(&self, user: &Namespace) -> u32 {
+        let own = self.own.of(user).requests_per_second;
+        own.unwrap_or(self.per_second)
+    }
+
+    /// The time in which so many units of the user's come back; `None` without a limit.
+    fn time_of(&self, user: &Namespace, units: u64) -> Option<Duration> {
+        let nanos = u128::from(units) * 1_000_000_000;
+        let nanos = nanos.checked_div(u128::from(self.per_second_of(user)))?;
+        Some(Duration::from_nanos(
+            u64::try_from(nanos).unwrap_or(u64::MAX),
+        ))
     }
 
     fn clean(&self, now: Duration) {
@@ -151,8 +168,9 @@ impl Meter {
     }
 
     fn charge(&self, units: u64) {
-        if let Some(rate) = self.rate.as_ref().filter(|_| units > 0) {
-            rate.charge(&self.user, units, rate.began.elapsed());
+        if units > 0 {
+            let now = self.rate.began.elapsed();
+            self.rate.charge(&self.user, units, now);
         }
     }
 }
@@ -160,6 +178,7 @@ impl Meter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::identity::records::OwnLimit;
 
     fn user(name: &str) -> Namespace {
         Namespace::parse(name).unwrap()
@@ -167,7 +186,7 @@ mod tests {
 
     #[test]
     fn a_request_is_admitted_again_after_the_time_that_was_told_and_not_before() {
-        let rate = RateLimit::new(5).unwrap();
+        let rate = RateLimit::new(5, Arc::default());
         let (alice, bob) = (user("alice"), user("bob"));
         let now = Duration::from_secs(100);
         for _ in 0..5 {
@@ -188,7 +207,7 @@ mod tests {
 
     #[test]
     fn what_a_request_has_cost_is_paid_before_the_next_one() {
-        let rate = RateLimit::new(100).unwrap();
+        let rate = RateLimit::new(100, Arc::default());
         let alice = user("alice");
         let now = Duration::from_secs(100);
         assert_eq!(rate.take(&alice, now), Ok(()));
@@ -202,8 +221,29 @@ mod tests {
     }
 
     #[test]
+    fn a_user_has_the_usual_rate_or_one_of_its_own_or_none() {
+        let own = Arc::new(OwnLimits::default());
+        let rate = RateLimit::new(0, Arc::clone(&own));
+        let (alice, bob) = (user("alice"), user("bob"));
+        let now = Duration::from_secs(100);
+        let taken = |user| (0..10).take_while(|_| rate.take(user, now).is_ok()).count();
+        assert_eq!((taken(&alice), taken(&bob)), (10, 10));
+        let limits = |requests_per_second| {
+            let limits = OwnLimit {
+                requests_per_second,
+                ..OwnLimit::default()
+            };
+            own.set(alice.clone(), Some(limits));
+        };
+        limits(Some(3));
+        assert_eq!((taken(&alice), taken(&bob)), (3, 10));
+        limits(Some(0));
+        assert_eq!(taken(&alice), 10);
+    }
+
+    #[test]
     fn users_whose_units_are_back_take_no_memory() {
-        let rate = RateLimit::new(10).unwrap();
+        let rate = RateLimit::new(10, Arc::default());
         let now = Duration::from_secs(100);
         for number in 0..1_000 {
             let name = format!("user{number}");
@@ -226,9 +266,9 @@ mod tests {
     fn large_requests_cost_more_and_small_ones_no_more_than_their_unit() {
         assert_eq!(units_of(49, 65_535), 0);
         assert_eq!(units_of(1_000, 1 << 20), 20 + 16);
-        let rate = Arc::new(RateLimit::new(1).unwrap());
+        let rate = Arc::new(RateLimit::new(1, Arc::default()));
         let meter = Meter {
-            rate: Some(Arc::clone(&rate)),
+            rate: Arc::clone(&rate),
             user: user("alice"),
         };
         let is_charged = || rate.shard(&meter.user).contains_key(&meter.user);

@@ -30,7 +30,7 @@ use tokio::sync::mpsc;
 use crate::failure::Failure;
 
 pub(crate) use pins::Pin;
-pub(crate) use quotas::OwnQuota;
+pub(crate) use quotas::{OwnLimit, OwnLimits, OwnQuota};
 pub(crate) use revocations::{Revocations, Subject};
 pub(crate) use target::Target;
 pub(crate) use tokens::{TokenRecord, Used};
@@ -39,6 +39,7 @@ pub(crate) use tokens::{TokenRecord, Used};
 pub struct Records {
     registry: Registry,
     quotas: Quotas,
+    own_limits: Arc<OwnLimits>,
     revocations: Revocations,
     /// The most records of revocations at once.
     max_revocations: usize,
@@ -57,6 +58,7 @@ impl Records {
         Self {
             registry: Registry::new(store),
             quotas,
+            own_limits: Arc::default(),
             revocations: Revocations::default(),
             max_revocations: usize::MAX,
             clock,

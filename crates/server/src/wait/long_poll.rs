@@ -55,6 +55,8 @@ pub(crate) struct LongPolls {
 pub(crate) struct LongPollCaller<'a> {
     /// The limit for each user counts by this.
     pub(crate) user: &'a Namespace,
+    /// The most long polls of this user, if that is not as usual.
+    pub(crate) own_limit: Option<usize>,
     /// When the token ends, by the machine's own clock.
     pub(crate) token_ends: Timestamp,
     /// Comes when the token is revoked.
@@ -123,7 +125,7 @@ impl LongPolls {
     }
 
     fn take(&self, kind: LongPollKind, caller: LongPollCaller<'_>) -> Result<LongPoll, Failure> {
-        let slot = self.slots.take(caller.user, kind)?;
+        let slot = self.slots.take((caller.user, caller.own_limit), kind)?;
         // A slot that is taken after the stop was announced would not hear of it again.
         if slot.is_stopping() {
             return Err(stopping());

@@ -37,6 +37,8 @@ pub(super) fn quota(command: &QuotaCommand, output: &mut Output) -> Result<(), F
                 user: set.named.user.clone(),
                 keys: set.keys,
                 bytes: set.bytes.map(|size| size.as_u64()),
+                requests_per_second: set.requests_per_second,
+                held: set.held,
             };
             ask(&request, &set.named.folder, set.named.json, output)
         }
@@ -70,7 +72,16 @@ fn ask(
     for report in &reports {
         let user = one_line(&report.user);
         let (keys, bytes) = (report.quota_keys, report.quota_bytes);
-        writeln!(output, "{user}: at most {keys} keys and {bytes} bytes")?;
+        write!(output, "{user}: at most {keys} keys and {bytes} bytes")?;
+        match report.requests_per_second {
+            Some(0) => write!(output, ", any number of requests")?,
+            Some(rate) => write!(output, ", {rate} requests a second")?,
+            None => {}
+        }
+        if let Some(held) = report.held {
+            write!(output, ", {held} waiting at once")?;
+        }
+        writeln!(output)?;
         for subject in &report.subjects {
             let (issuer, sub) = (one_line(&subject.issuer), one_line(&subject.subject));
             writeln!(output, "  account {sub} of {issuer}")?;

@@ -3,10 +3,10 @@
 mod form;
 pub(crate) mod revoke;
 
-use axum::{Extension, Json};
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use prominence_api::time::rfc3339;
 use prominence_api::{ErrorCode, ListedToken, MadeToken};
 use prominence_core::permit::{Principal, Scopes};

@@ -27,6 +27,8 @@ pub(crate) enum Outcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     Accepted,
+    /// It was accepted lately, and is still good.
+    Remembered,
     Malformed,
     Algorithm,
     Issuer,
@@ -88,8 +90,9 @@ impl Outcome {
 }
 
 impl Verdict {
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::Accepted,
+        Self::Remembered,
         Self::Malformed,
         Self::Algorithm,
         Self::Issuer,
@@ -108,6 +111,7 @@ impl Verdict {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Accepted => "accepted",
+            Self::Remembered => "remembered",
             Self::Malformed => "malformed",
             Self::Algorithm => "algorithm",
             Self::Issuer => "issuer",

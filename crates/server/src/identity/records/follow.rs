@@ -10,9 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use prominence_core::{
-    Cursor, Entry, Item, Key, PageLimit, PartialQuota, Prefix, StoreError, Timestamp,
-};
+use prominence_core::{Cursor, Entry, Item, Key, PageLimit, Prefix, StoreError, Timestamp};
 use tokio::sync::mpsc;
 
 use super::quotas::{self, OwnQuota};
@@ -91,10 +89,10 @@ impl Records {
         let mut quotas = HashMap::new();
         for (key, entry) in &self.entries_below(quotas::FOLDER).await? {
             if let Some(user) = quotas::user_of(key) {
-                quotas.insert(user, quota_in(key, entry)?);
+                quotas.insert(user, parse::<OwnQuota>(key, entry)?);
             }
         }
-        self.quotas.replace(quotas);
+        self.replace_quotas(quotas);
         Ok(at)
     }
 
@@ -127,15 +125,11 @@ impl Records {
             }
         } else if let Some(user) = quotas::user_of(key) {
             let entry = self.registry.get(key).await?;
-            let own = entry.map(|entry| quota_in(key, &entry)).transpose()?;
-            self.quotas.set(user, own);
+            let own = entry.map(|entry| parse(key, &entry)).transpose()?;
+            self.take_over_quota(user, own);
         }
         Ok(())
     }
-}
-
-fn quota_in(key: &Key, entry: &Entry) -> Result<PartialQuota, StoreError> {
-    parse::<OwnQuota>(key, entry).map(PartialQuota::from)
 }
 
 impl Follower {

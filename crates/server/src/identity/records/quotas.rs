@@ -1,5 +1,9 @@
 //! Quotas of single users.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
 use prominence_api::ErrorCode;
 use prominence_core::{Item, Key, Lifetime, Namespace, Operation, PageLimit, PartialQuota, Quota};
 use serde::{Deserialize, Serialize};
@@ -20,6 +24,48 @@ pub(crate) struct OwnQuota {
     pub(crate) keys: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) bytes: Option<u64>,
+    #[serde(default, flatten)]
+    pub(crate) limit: OwnLimit,
+}
+
+/// The limits of a user on requests; what is left out is as usual.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct OwnLimit {
+    /// The rate, by cost; 0 for no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) requests_per_second: Option<u32>,
+    /// Long polls at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) held: Option<usize>,
+}
+
+/// The limits of the users that have some of their own. They are looked up at every request and seldom change, so a change
+/// replaces the whole table.
+#[derive(Default)]
+pub(crate) struct OwnLimits(ArcSwap<HashMap<Namespace, OwnLimit>>);
+
+impl OwnLimits {
+    /// Those of a user.
+    pub(crate) fn of(&self, user: &Namespace) -> OwnLimit {
+        let table = self.0.load();
+        // Without the test, the name would be hashed at every request of a site that has none of them.
+        if table.is_empty() {
+            return OwnLimit::default();
+        }
+        table.get(user).copied().unwrap_or_default()
+    }
+
+    /// Gives a user limits of its own, or the usual ones again.
+    pub(crate) fn set(&self, user: Namespace, limit: Option<OwnLimit>) {
+        self.0.rcu(|table| {
+            let mut table = HashMap::clone(table);
+            match limit {
+                Some(limit) => table.insert(user.clone(), limit),
+                None => table.remove(&user),
+            };
+            table
+        });
+    }
 }
 
 impl From<OwnQuota> for PartialQuota {
@@ -55,7 +101,7 @@ impl Records {
         let key = key(&[FOLDER, &encode(user.as_str())])?;
         let Some(own) = own else {
             self.write(vec![Operation::Delete { key }]).await?;
-            self.quotas.set(user, None);
+            self.take_over_quota(user, None);
             return Ok(());
         };
         let is_new = self.read::<OwnQuota>(&key).await?.is_none();
@@ -66,8 +112,30 @@ impl Records {
         }
         self.write(vec![set(key, &own, Lifetime::Permanent)?])
             .await?;
-        self.quotas.set(user, Some(own.into()));
+        self.take_over_quota(user, Some(own));
         Ok(())
+    }
+
+    /// Has a quota of a user in force in this process.
+    pub(super) fn take_over_quota(&self, user: Namespace, own: Option<OwnQuota>) {
+        let limit = own.map(|own| own.limit);
+        let limit = limit.filter(|limit| *limit != OwnLimit::default());
+        self.own_limits.set(user.clone(), limit);
+        self.quotas.set(user, own.map(PartialQuota::from));
+    }
+
+    /// Has these quotas of users in force in this process, and no others.
+    pub(super) fn replace_quotas(&self, all: HashMap<Namespace, OwnQuota>) {
+        let limits = all.iter().map(|(user, own)| (user.clone(), own.limit));
+        let limits = limits.filter(|(_, limit)| *limit != OwnLimit::default());
+        self.own_limits.0.store(Arc::new(limits.collect()));
+        let quotas = all.into_iter().map(|(user, own)| (user, own.into()));
+        self.quotas.replace(quotas.collect());
+    }
+
+    /// The limits of single users on requests.
+    pub(crate) fn own_limits(&self) -> &Arc<OwnLimits> {
+        &self.own_limits
     }
 
     /// The users with a quota of their own.

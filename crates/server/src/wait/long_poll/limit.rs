@@ -114,14 +114,19 @@ impl Slots {
         }))
     }
 
-    /// Takes a slot for a user.
+    /// Takes a slot for a user, who may have a limit of its own.
     ///
     /// # Errors
     /// When the user has as many as the limits allow, or has its share of them, or all users together have as many
     /// as the limits allow.
-    pub(super) fn take(&self, user: &Namespace, kind: LongPollKind) -> Result<Slot, Failure> {
+    pub(super) fn take(
+        &self,
+        (user, own_limit): (&Namespace, Option<usize>),
+        kind: LongPollKind,
+    ) -> Result<Slot, Failure> {
         let mut taken = self.lock();
         let LongPollLimits { in_all, per_user } = taken.limits;
+        let per_user = own_limit.unwrap_or(per_user);
         let own = taken.by_user.get(user).copied().unwrap_or(0);
         let is_shared = own > 0 && taken.in_all > own;
         let has_share = is_shared && own >= in_all.saturating_sub(taken.in_all);
@@ -232,21 +237,43 @@ mod tests {
         let slots = Slots::new(limits);
         let (alice, bob, carol) = (user("alice"), user("bob"), user("carol"));
         let mut polls: Vec<_> = (0..2)
-            .map(|_| slots.take(&alice, LongPollKind::Key).unwrap())
+            .map(|_| slots.take((&alice, None), LongPollKind::Key).unwrap())
             .collect();
-        assert_eq!(status(slots.take(&alice, LongPollKind::Key)), 429);
-        polls.push(slots.take(&bob, LongPollKind::Watch).unwrap());
-        assert_eq!(status(slots.take(&carol, LongPollKind::Claim)), 503);
+        assert_eq!(status(slots.take((&alice, None), LongPollKind::Key)), 429);
+        polls.push(slots.take((&bob, None), LongPollKind::Watch).unwrap());
+        assert_eq!(status(slots.take((&carol, None), LongPollKind::Claim)), 503);
         let by_kind = || LongPollKind::ALL.map(|kind| slots.taken_for(kind));
         assert_eq!(by_kind(), [2, 0, 0, 1]);
         polls.remove(0);
         assert_eq!((slots.taken(), by_kind()), (2, [1, 0, 0, 1]));
         // Another user has one, so the last one is for a third.
-        assert_eq!(status(slots.take(&alice, LongPollKind::Key)), 429);
-        polls.push(slots.take(&carol, LongPollKind::Key).unwrap());
+        assert_eq!(status(slots.take((&alice, None), LongPollKind::Key)), 429);
+        polls.push(slots.take((&carol, None), LongPollKind::Key).unwrap());
         drop(polls);
         assert_eq!((slots.taken(), by_kind()), (0, [0; 4]));
         assert!(slots.lock().by_user.is_empty());
+    }
+
+    #[test]
+    fn the_own_limit_of_a_user_counts_instead_of_the_usual_one() {
+        let limits = LongPollLimits {
+            in_all: 10,
+            per_user: 2,
+        };
+        let slots = Slots::new(limits);
+        for (name, own, expected) in [
+            ("alice", Some(1), 1),
+            ("bob", Some(4), 4),
+            ("carol", None, 2),
+        ] {
+            let user = user(name);
+            let take = || slots.take((&user, own), LongPollKind::Key).ok();
+            assert_eq!(
+                std::iter::from_fn(take).collect::<Vec<_>>().len(),
+                expected,
+                "{name}"
+            );
+        }
     }
 
     #[test]
@@ -261,7 +288,7 @@ mod tests {
             let before = polls.len();
             let user = user(name);
             polls.extend(std::iter::from_fn(|| {
-                slots.take(&user, LongPollKind::Watch).ok()
+                slots.take((&user, None), LongPollKind::Watch).ok()
             }));
             polls.len() - before
         };
@@ -289,7 +316,9 @@ mod tests {
             per_user: 1,
         };
         let slots = Slots::new(limits);
-        let mut slot = slots.take(&user("alice"), LongPollKind::Key).unwrap();
+        let mut slot = slots
+            .take((&user("alice"), None), LongPollKind::Key)
+            .unwrap();
         assert!(!slot.is_stopping());
         let (_, ()) = tokio::join!(slot.stopped(), async { slots.stop() });
         assert!(slot.is_stopping());

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use axum::{Extension, Json};
 use axum::extract::{FromRequestParts as _, Request, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use prominence_api::time::{parse_rfc3339, rfc3339};
 use prominence_api::{ErrorCode, RevokeTokens, Revoked, name};
 use prominence_core::{Job, Namespace, Timestamp};
@@ -81,9 +81,7 @@ async fn revoke_token(app: &App, token: &str) -> Result<(Revoked, Option<Effect>
             return Ok((nothing, None));
         }
     };
-    if let Some(rate) = app.rate.load().as_ref() {
-        rate.admit(&who.user)?;
-    }
+    app.rate.load().admit(&who.user)?;
     let target = Target::Token {
         id: who.id,
         of: Some(who.user.clone()),

@@ -128,12 +128,20 @@ impl Text {
             let mut text = BufReader::with_capacity(BUFFER, self.open_at(0)?);
             let mut line = 1;
             let mut left = self.start + position;
+            // A line ends with LF, CR LF, or CR alone, as a row does.
+            let mut follows_cr = false;
+            let mut ends = |bytes: &[u8]| -> u64 {
+                let ends_line = |byte: &&u8| {
+                    let is_end = **byte == b'\r' || (**byte == b'\n' && !follows_cr);
+                    follows_cr = **byte == b'\r';
+                    is_end
+                };
+                bytes.iter().filter(ends_line).count() as u64
+            };
             loop {
                 let bytes = text.fill_buf()?;
                 let before = bytes.len().min(usize::try_from(left).unwrap_or(usize::MAX));
                 let (before, rest) = bytes.split_at(before);
-                let ends =
-                    |bytes: &[u8]| bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
                 line += ends(before);
                 left -= before.len() as u64;
                 let blank = rest.iter().take_while(|byte| matches!(byte, b'\n' | b'\r'));
@@ -275,6 +283,7 @@ mod tests {
         assert_eq!(lines(b"a,b\r\n1,2\r\n\r\n\r\n3,4"), (vec![1, 2, 5], false));
         assert_eq!(lines(b"a\n\"1\n2\"\n3\n"), (vec![1, 2, 4], false));
         assert_eq!(lines(b"a,b\n,\n"), (vec![1, 2], false));
+        assert_eq!(lines(b"a,b\r1,2\r\r3,4\r"), (vec![1, 2, 4], false));
         assert_eq!(
             lines(b"\xef\xbb\xbfsep=,\r\n\r\na,b\r\n1,2"),
             (vec![3, 4], false)

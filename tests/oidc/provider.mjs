@@ -148,7 +148,9 @@ const configuration = () => ({
     {
       client_id: 'prominence-web',
       token_endpoint_auth_method: 'none',
-      redirect_uris: ['https://kv.example.org/'],
+      // The second one stands for every port of this machine.
+      application_type: 'native',
+      redirect_uris: ['https://kv.example.org/', 'http://127.0.0.1/'],
       response_types: ['code'],
       grant_types: ['authorization_code'],
     },
@@ -299,11 +301,33 @@ const answer = (response, status, value) => {
   response.end(JSON.stringify(value));
 };
 
-// The provider's port: a fault, or the provider.
+// The form that somebody sees who logs in with a browser, and what follows from it.
+const form = (response) => {
+  const buttons = [...Object.keys(USERS), 'refuse'].map((name) => `<button name="user" value="${name}">${name}</button>`);
+  response.writeHead(200, { 'content-type': 'text/html' });
+  response.end(`<!doctype html><title>The Campus</title><form method="post">${buttons.join('')}</form>`);
+};
+const decide = async (request, response) => {
+  const body = [];
+  for await (const chunk of request) body.push(chunk);
+  const user = new URLSearchParams(Buffer.concat(body).toString()).get('user');
+  if (user === 'refuse') {
+    const refusal = { error: 'access_denied', error_description: 'the user has refused' };
+    return provider.interactionFinished(request, response, refusal);
+  }
+  const { params } = await provider.interactionDetails(request, response);
+  const grantId = await grant(user, params.client_id, 'https://kv.example.org');
+  return provider.interactionFinished(request, response, { login: { accountId: user }, consent: { grantId } });
+};
+
+// The provider's port: a fault, the form, or the provider.
 const outside = async (request, response) => {
   const { pathname } = new URL(request.url, issuer);
   counts[pathname] = (counts[pathname] ?? 0) + 1;
   const fault = faults[pathname] ?? faults['*'];
+  if (!fault && pathname.startsWith('/interaction/')) {
+    return request.method === 'POST' ? decide(request, response) : form(response);
+  }
   if (!fault) return provider.callback()(request, response);
   if (fault.hangs) return undefined;
   const { status = 200, type = 'application/json', location, bytes, body = '' } = fault;

@@ -225,7 +225,47 @@ fn a_login_that_cannot_be_kept_is_not_renewed() {
     std::fs::create_dir(&lock).unwrap();
     // The access token still lives, so it is used.
     succeed(&mut site.command(&["kv", "list"]));
+    let revocation = ["token", "revoke", "--token", &site.access_token()];
+    succeed(&mut site.command(&revocation));
+    let (code, said) = status(&mut site.command(&["kv", "list"]));
+    assert_eq!(code, 3, "{said}");
     assert_eq!(site.provider.requests("/token"), asked);
+}
+
+#[test]
+fn a_renewal_that_is_killed_before_it_is_kept_leaves_a_whole_file_and_asks_for_a_login() {
+    let site = Site::start();
+    site.log_in("alice");
+    let (saved, asked) = (site.saved(), site.provider.requests("/token"));
+    site.let_it_end();
+    let before = site.saved();
+    // The file of the new login gets its name by this call, after the provider has answered.
+    let mut killed = Command::new("strace");
+    killed.args(["-f", "-qq", "-o", "/dev/null", "-e"]);
+    killed.arg("inject=rename,renameat,renameat2:signal=SIGKILL:when=1");
+    killed.arg(program()).args(["kv", "list"]);
+    let home = site.home.path();
+    killed
+        .env("HOME", home)
+        .env("PROMINENCE_URL", &site.server.url);
+    let ended = killed.stdout(Stdio::null()).status().unwrap();
+    assert!(!ended.success(), "{ended}");
+    assert_eq!(site.provider.requests("/token"), asked + 1);
+    assert_eq!(site.saved(), before);
+    // Nobody has the new refresh token, and the old one was used. The access token is good until it ends.
+    let revocation = [
+        "token",
+        "revoke",
+        "--token",
+        saved["access_token"].as_str().unwrap(),
+    ];
+    succeed(&mut site.command(&revocation));
+    let (code, said) = status(&mut site.command(&["kv", "list"]));
+    assert_eq!(code, 3, "{said}");
+    assert!(said.contains("prominence login"), "{said}");
+    assert_eq!(site.saved(), before);
+    site.log_in("alice");
+    succeed(&mut site.command(&["kv", "list"]));
 }
 
 #[test]

@@ -56,6 +56,11 @@ fn signing_in() {
 }
 
 #[test]
+fn signing_in_at_a_provider() {
+    run(&["browser/provider.test.js"], &[]);
+}
+
+#[test]
 fn keys_of_every_name_and_number() {
     run(&["browser/keys.test.js"], &[]);
 }

@@ -85,9 +85,8 @@ fn a_user_of_the_provider_has_the_keys_of_the_user_of_a_job_token() {
     assert!(who["issued"].is_string());
     let metrics = server.user("monitor").get("//metrics").text();
     for counted in ["accepted\"} 2\n", "remembered\"} 1\n"] {
-        let line = format!(
-            "prominence_token_verifications_total{{issuer=\"campus\",result=\"{counted}"
-        );
+        let line =
+            format!("prominence_token_verifications_total{{issuer=\"campus\",result=\"{counted}");
         assert!(metrics.contains(&line), "{line}{metrics}");
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use prominence_server::LongPollLimits;
 use serde_json::{Value, json};
 
 use crate::auth::{KEY, claims, sign};
@@ -265,11 +266,27 @@ fn a_revoked_job_is_out_and_runs_again_with_a_new_token() {
 
 #[test]
 fn requests_that_wait_end_when_their_user_is_revoked_and_others_go_on() {
-    let server = Server::start();
-    let waits = ["/kv/a?wait=10m", "/kv/barrier/?count&at_least=2&wait=10m"];
-    let waits = waits.map(|path| LongPoll::begin(&server, path, &[]));
-    let claim = LongPoll::begin_claim(&server, "/kv/work/?claim=60s&wait=10m");
-    let watch = server.user("alice").open("GET", "/kv/?watch", &[], b"");
+    let mut setup = Setup::default();
+    setup.bounds.long_polls = LongPollLimits {
+        in_all: 300,
+        per_user: 150,
+    };
+    setup.limits.connections = 400;
+    let server = Server::with(setup);
+    let mut waits = Vec::new();
+    for _ in 0..50 {
+        for path in ["/kv/a?wait=10m", "/kv/barrier/?count&at_least=2&wait=10m"] {
+            waits.push(LongPoll::begin(&server, path, &[]));
+        }
+    }
+    for _ in 0..5 {
+        waits.push(LongPoll::begin_claim(
+            &server,
+            "/kv/work/?claim=60s&wait=10m",
+        ));
+    }
+    let watch = || server.user("alice").open("GET", "/kv/?watch", &[], b"");
+    let watches: Vec<_> = (0..20).map(|_| watch()).collect();
     let bob = LongPoll::begin_as(server.user("bob"), &server, "/kv/a?wait=10m", &[]);
     let started = Instant::now();
     let alice = server.user("alice");
@@ -277,12 +294,13 @@ fn requests_that_wait_end_when_their_user_is_revoked_and_others_go_on() {
         revoked(&alice, &json!({"user": "alice"}))["revoked"],
         "user"
     );
-    for poll in waits.into_iter().chain([claim]) {
+    for poll in waits {
         let why = poll.answer().error(401, "unauthenticated");
         assert!(why.contains("revoked"), "{why}");
     }
-    let mut body = watch.into_body();
-    body.read_to_vec().unwrap();
+    for watch in watches {
+        watch.into_body().read_to_vec().unwrap();
+    }
     // The call itself waits for the end of the second that it names.
     assert!(started.elapsed() < Duration::from_secs(5));
     bob.goes_on();

@@ -1,9 +1,9 @@
-//! Fills a store without a server: many large commits in flight, keys in no order, values that
-//! can't be compressed. Then it waits until the store has settled, that is until background work
-//! no longer changes how much disk it takes, and closes it.
+//! Fills a store without a server: many large commits in flight, keys out of order, values that can't be compressed.
+//! Then it waits until the store has settled, that is until background work no longer changes its size on disk, and
+//! closes it.
 //!
-//! It prints the disk taken when the last of them was written and in the end, for each byte of all keys and
-//! values, and how long the store took to settle.
+//! It prints the size on disk after the last write and at the end, for each byte of all keys and values, and the time
+//! until the store had settled.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -22,14 +22,14 @@ use crate::client::all;
 use crate::measure::{disk, milliseconds, note};
 use crate::names::{self, shuffled};
 
-/// Commits that wait for the disk at the same time: enough to share every sync, and far below
-/// what the store's queue takes.
+/// Commits that wait for the disk at the same time: enough to share every sync, and far fewer than the store's queue
+/// takes.
 const IN_FLIGHT: usize = 64;
 
-/// How often the disk is looked at.
+/// The interval between checks of the size.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
-/// A store whose size stays the same for so long has settled.
+/// A store has settled when its size stays the same for this time.
 const SETTLED_AFTER: Duration = Duration::from_secs(10);
 
 /// The store that is filled, and its users and their folders.
@@ -37,11 +37,11 @@ struct Filled {
     store: EmbeddedStore,
     load: Load,
     users: u64,
-    /// Folders that the keys of a user are spread over; 0 for none.
+    /// Folders over which the keys of a user are spread; 0 for none.
     folders: u64,
 }
 
-/// Writes each key so often, and waits for the store to settle for so many seconds at most.
+/// Writes each key this number of times, and waits at most this number of seconds for the store to settle.
 pub(crate) async fn run(
     load: &Load,
     users: u64,
@@ -119,7 +119,7 @@ impl Filled {
     }
 }
 
-/// Waits until the size stays the same; answers it, and when it was first reached.
+/// Waits until the size stays the same; returns it, and the time at which it was first reached.
 async fn settle(folder: &Path, limit: Duration) -> anyhow::Result<(f64, Duration)> {
     let started = Instant::now();
     let mut size = disk(folder)?;

@@ -1,19 +1,19 @@
-//! What the service is measured against, what asks it where wrk can't, and what fills stores for that.
+//! Limits and load generators for measurements of the service, and the program that fills stores for them.
 //!
-//! | module | what it does |
+//! | module | contents |
 //! | --- | --- |
 //! | `bare_server`, `append` | the limits for a read and a durable write: hyper alone, and appends to a file |
-//! | `ask` | single requests whose time or answer matters, and the command line |
+//! | `ask` | requests of which the time or the answer matters, and the command line |
 //! | `held` | waits, watches and claims on thousands of connections at once |
 //! | `long_run`, `plot` | mixed requests for an hour, and the plot of them |
 //! | `revoke` | a list of revoked tokens |
-//! | `fill` | stores that are filled without a server |
+//! | `fill` | fills stores without a server |
 //! | `client`, `measure`, `names` | connections, figures; users, keys and values |
 //!
-//! Figures are printed one a line as `NAME NUMBER`. `requests.lua` is what wrk asks of a server; `nats_puts.py`
-//! and `redis.py` ask those peers, which have no HTTP.
+//! Figures are printed one a line as `NAME NUMBER`. `requests.lua` has the requests that wrk sends; `nats_puts.py` and
+//! `redis.py` load these peers, which have no HTTP.
 #![expect(clippy::print_stdout, reason = "prints its measurements")]
-#![expect(clippy::print_stderr, reason = "says how it goes")]
+#![expect(clippy::print_stderr, reason = "prints its progress")]
 
 mod append;
 mod ask;
@@ -36,37 +36,37 @@ use client::Client;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// What is asked, by how many, for how long.
+/// The measurement, its load and its time.
 #[derive(Clone, Parser)]
 struct Load {
-    /// The URL of all keys of a server, which names an address.
+    /// The URL of all keys of a server, with an IP address.
     #[arg(long, default_value = "")]
     url: String,
-    /// A token of whose keys are used.
+    /// A token of the user of the keys.
     #[arg(long, default_value = "")]
     token: String,
-    /// The server's process.
+    /// The server's process id.
     #[arg(long, default_value_t = 0)]
     pid: u32,
     /// The server's data folder.
     #[arg(long, default_value = ".")]
     data: PathBuf,
-    /// A folder for files that nobody needs afterwards.
+    /// A folder for temporary files.
     #[arg(long, default_value = ".")]
     scratch: PathBuf,
-    /// Requests that are under way at any time.
+    /// Requests in flight at any time.
     #[arg(long, default_value_t = 1)]
     connections: u32,
-    /// Keys to choose from, of each user.
+    /// The number of keys of each user from which requests choose.
     #[arg(long, default_value_t = 0)]
     keys: u64,
     /// Bytes of each value.
     #[arg(long, default_value_t = 1_000)]
     bytes: usize,
-    /// How long each thing is measured whose end is not told by its number.
+    /// Seconds of each measurement that has no fixed number of requests.
     #[arg(long, default_value_t = 5)]
     seconds: u64,
-    /// The measurement or preparation, and its numbers.
+    /// The measurement or preparation, and its arguments.
     words: Vec<String>,
 }
 
@@ -77,7 +77,7 @@ fn main() -> anyhow::Result<()> {
         .enable_all()
         .build()?;
     let done = runtime.block_on(load.run());
-    // Reading standard input may still block a thread.
+    // A blocked read of standard input must not delay the end.
     runtime.shutdown_background();
     done
 }
@@ -119,7 +119,7 @@ impl Load {
             ["long-run", minutes, plot] => {
                 long_run::run(self, minutes.parse()?, Path::new(plot)).await
             }
-            _ => bail!("there is no measurement {words:?}"),
+            _ => bail!("unknown measurement {words:?}"),
         }
     }
 

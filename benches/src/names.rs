@@ -1,4 +1,4 @@
-//! Users, keys and values of prepared stores, and tokens of these users; `requests.lua` names keys alike.
+//! Users, keys and values of prepared stores, and tokens of these users; `requests.lua` makes the same keys.
 
 use std::path::Path;
 use std::time::Duration;
@@ -23,7 +23,7 @@ pub(crate) fn user(number: u64, users: u64) -> String {
     }
 }
 
-/// The key with this number out of `keys`, in one of `folders` folders or in none of its own.
+/// The key with this number out of `keys`, in one of `folders` folders, or directly below `/k/` with 0.
 pub(crate) fn key(number: u64, keys: u64, folders: u64) -> String {
     match folders {
         0 => format!("/k/{number:08}"),
@@ -38,14 +38,13 @@ pub(crate) fn value(random: &mut Rng, bytes: usize) -> Vec<u8> {
     value
 }
 
-/// The numbers below `count`, each once, in an order that jumps about. Keys that arrive sorted
-/// would make an LSM tree look better than it is.
+/// The numbers below `count`, each once, out of order. Sorted keys would make an LSM tree look better than it is.
 pub(crate) fn shuffled(place: u64, count: u64) -> u64 {
     place.wrapping_mul(STRIDE) % count.max(1)
 }
 
-/// Prints a token for each of some users, one to a line. `prominence token create` does the same for one user at a
-/// time; a hundred thousand processes would take longer than what is to be measured.
+/// Prints a token for each user, one to a line. `prominence token create` makes one at a time; a hundred thousand
+/// processes would take longer than the measurement.
 pub(crate) fn print_tokens(folder: &Path, users: u64) -> anyhow::Result<()> {
     let (secret, _) = load_or_create(folder)?;
     for number in 0..users {
@@ -54,7 +53,7 @@ pub(crate) fn print_tokens(folder: &Path, users: u64) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A token of a user that the server on this data folder takes.
+/// A token of a user for the server with this data folder.
 pub(crate) fn token(folder: &Path, user: &str) -> anyhow::Result<String> {
     sign(&load_or_create(folder)?.0, user)
 }

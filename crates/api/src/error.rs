@@ -2,28 +2,28 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Every answer that is an error has this body.
+/// The body of every answer with an error.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ErrorBody {
-    /// A sentence for a person.
+    /// A sentence for users.
     pub error: String,
     /// The code by which programs tell errors apart.
     pub code: ErrorCode,
     /// With `precondition_failed` of a write: the key whose condition did not hold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
-    /// Beside `key`: its revision now, where it exists and that is what did not fit.
+    /// With `key`: its present revision, if it exists and its revision was the reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<u64>,
     /// With `precondition_failed` of a deletion with `if_count`: how many keys there are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub count: Option<u64>,
-    /// With requests that may change something: whether the change may have happened all the same. Where
-    /// it is `false`, the same request can be sent again without doing anything twice.
+    /// With requests that may change something: `true` if the change may have been made all the same. If it is `false`,
+    /// the same request can be sent again and is not executed twice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub may_have_happened: Option<bool>,
-    /// Names the request in the server's log; with status 5xx.
+    /// The id of the request in the server's log; with status 5xx.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
 }
@@ -33,9 +33,9 @@ pub struct ErrorBody {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorCode {
-    /// 400: the key is not well-formed.
+    /// 400: the key is not valid.
     BadKey,
-    /// 400: a parameter, header or body is not well-formed.
+    /// 400: a parameter, header or body is not valid.
     BadRequest,
     /// 400: a token was asked for that allows more than the one that it is made from.
     InvalidScope,
@@ -45,36 +45,36 @@ pub enum ErrorCode {
     Forbidden,
     /// 404: the key does not exist.
     NoSuchKey,
-    /// 404: no such route.
+    /// 404: there is no such route.
     NotFound,
     /// 405: the route has no such method.
     MethodNotAllowed,
-    /// 408: the request did not arrive in time.
+    /// 408: the request took too long to arrive.
     RequestTimeout,
-    /// 409: an addition to what is no integer, or an overflow.
+    /// 409: an addition to a value that is not an integer, or an overflow.
     NotANumber,
-    /// 410: changes older than those kept.
+    /// 410: the requested changes are no longer kept.
     Compacted,
     /// 412: a condition did not hold; nothing was changed.
     PreconditionFailed,
-    /// 413: the value is over the limit.
+    /// 413: the value is larger than the limit.
     ValueTooLarge,
-    /// 414: the request's address is over the limit.
+    /// 414: the URL is longer than the limit.
     UriTooLong,
     /// 429: too many requests.
     RateLimited,
-    /// 431: the request's line and headers are over the limits.
+    /// 431: the request line and headers are larger than the limits.
     HeadTooLarge,
     /// 500: stored data is damaged, or the server has a bug.
     Internal,
-    /// 503: the storage engine can't answer now.
+    /// 503: the storage engine can't answer at present.
     Unavailable,
-    /// 507: the namespace is full.
+    /// 507: the quota of the namespace is used up.
     QuotaExceeded,
 }
 
 impl ErrorCode {
-    /// The HTTP status that it comes with.
+    /// The HTTP status of answers with this code.
     #[must_use]
     pub const fn status(self) -> u16 {
         match self {

@@ -1,13 +1,13 @@
-//! The wire: what the server and its clients have to agree on, and nothing else.
+//! The HTTP interface as the server and its clients share it.
 //!
-//! | module | what it holds |
+//! | module | contents |
 //! | --- | --- |
 //! | [`body`] | JSON bodies |
 //! | [`error`] | error bodies and their codes |
 //! | [`name`] | names of headers, parameters and media types |
 //! | [`path`] | keys in URLs |
 //! | [`switch`] | settings that are on or off as text |
-//! | [`time`] | durations and instants as text |
+//! | [`time`] | durations and times as text |
 
 pub mod body;
 pub mod error;

@@ -6,8 +6,7 @@ use prominence_api::name;
 use ureq::http::Uri;
 use ureq::http::uri::Scheme;
 
-/// The address that every path is appended to, such as
-/// `https://kv.example.org/prominence/v1`; what `PROMINENCE_URL` holds.
+/// The address to which every path is appended, such as `https://kv.example.org/prominence/v1`, from `PROMINENCE_URL`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BaseUrl {
     /// Without a trailing `/`.
@@ -16,29 +15,29 @@ pub struct BaseUrl {
     encrypted: bool,
 }
 
-/// Why a text is no address of the service.
+/// The reason why a text is not an address of the service.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BaseUrlError {
-    /// It is no absolute `http` or `https` URL.
+    /// It is not an absolute `http` or `https` URL.
     #[error("\"{0}\" is no URL; it looks like http://HOST:PORT{base}", base = name::BASE)]
     NotHttp(String),
-    /// It says more than where the service is.
+    /// It has more parts than an address.
     #[error("the URL \"{given}\" must not have {part}; leave that out")]
     Superfluous {
-        /// The text that was given.
+        /// The text.
         given: String,
-        /// The part that is too much.
+        /// The part that is not allowed.
         part: &'static str,
     },
-    /// It names a machine, but no interface on it.
+    /// It has a host, but no path of the interface.
     #[error("the URL \"{0}\" lacks the path of the interface; write {0}{base}", base = name::BASE)]
     NoPath(String),
-    /// It goes on after the path of the interface.
+    /// It continues after the path of the interface.
     #[error("the URL \"{given}\" goes on after {base}; write {right}", base = name::BASE)]
     TooLong {
-        /// The text that was given.
+        /// The text.
         given: String,
-        /// The same without what is too much.
+        /// The same without the additional part.
         right: String,
     },
 }
@@ -52,11 +51,11 @@ impl BaseUrl {
         let given = text.trim();
         let not_http = || BaseUrlError::NotHttp(given.to_owned());
         let superfluous = |part| BaseUrlError::Superfluous {
-            // A password must not end up in an error message.
+            // An error message must not contain a password.
             given: given.split_once('@').map_or(given, |(_, rest)| rest).into(),
             part,
         };
-        // The parser drops fragments without a word.
+        // The parser drops fragments without an error.
         if given.contains('#') {
             return Err(superfluous("a fragment"));
         }
@@ -97,7 +96,7 @@ impl BaseUrl {
         &self.text
     }
 
-    /// The address that was probably meant, where a server has answered that nothing is at this one.
+    /// The address that was probably meant, after a server has answered that it has no route at this one.
     pub(crate) fn meant(&self) -> Option<String> {
         let path = self.text.find("://").map_or(0, |at| at + "://".len());
         let path = path + self.text[path..].find('/')?;
@@ -114,7 +113,7 @@ impl BaseUrl {
         (meant != self.text).then_some(meant)
     }
 
-    /// The name or address of the machine; an IPv6 address is in brackets.
+    /// The name or address of the host; an IPv6 address is in brackets.
     #[must_use]
     pub fn host(&self) -> &str {
         &self.host
@@ -137,7 +136,7 @@ impl BaseUrl {
     }
 }
 
-/// The address up to the interface's path, where something follows that.
+/// The address up to the path of the interface, if it has more after that.
 fn without_rest(text: &str) -> Option<String> {
     let end = text.find(&format!("{}/", name::BASE))? + name::BASE.len();
     let is_end = text.ends_with(name::BASE);

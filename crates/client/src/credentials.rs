@@ -1,4 +1,4 @@
-//! The source of the access token: given once, or kept in a file that another program renews.
+//! The source of the access token: a fixed token, or a file that another program renews.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -11,11 +11,11 @@ use serde::Deserialize;
 
 use crate::token::{Token, TokenError, without_mark};
 
-/// The time before the end of a token at which its file is read again. The services that renew tokens in files do
-/// so minutes before the end, and a request that is under way at the end is refused.
+/// The time before the end of a token at which its file is read again. Services that renew tokens in files do so
+/// minutes before the end, and a request in flight at the end is refused.
 const EARLY: Duration = Duration::from_secs(60);
 
-/// The shortest time between two reads of a file because its token is about to end.
+/// The shortest time between two reads of a file because of a token that ends soon.
 const BETWEEN_READS: Duration = Duration::from_secs(1);
 
 /// The token of the caller.
@@ -41,27 +41,27 @@ pub trait TokenSource: fmt::Debug + Send + Sync {
     fn remark(&self) -> Option<String>;
 }
 
-/// A file with a token. Clones share what was read of it.
+/// A file with a token. Clones share the last read token.
 #[derive(Clone, Debug)]
 pub struct TokenFile {
     path: PathBuf,
     last: Arc<Mutex<Last>>,
 }
 
-/// The token that was read last, and the time of that.
+/// The last read token, and the time of that read.
 #[derive(Debug)]
 struct Last {
     token: Token,
     at: Instant,
 }
 
-/// The other form that a token file can have: JSON as an OAuth server answers it.
+/// The second form of a token file: JSON as in the answer of an OAuth server.
 #[derive(Deserialize)]
 struct Saved {
     access_token: String,
 }
 
-/// Why a file gives no token. Never repeats its content.
+/// The reason why a file has no usable token. Never contains the file's content.
 #[derive(Debug, thiserror::Error)]
 pub enum TokenFileError {
     /// It can't be read.
@@ -69,7 +69,7 @@ pub enum TokenFileError {
     Unreadable {
         /// Its path.
         path: String,
-        /// Why not.
+        /// The reason.
         cause: std::io::Error,
     },
     /// It is JSON without a token.
@@ -86,7 +86,7 @@ pub enum TokenFileError {
     Unusable {
         /// Its path.
         path: String,
-        /// Why not.
+        /// The reason.
         cause: TokenError,
     },
 }
@@ -102,7 +102,7 @@ impl Credentials {
         }
     }
 
-    /// Another token to send after this one was refused; `None` where there is none.
+    /// Another token to use after this one was refused; `None` if there is none.
     pub(crate) fn instead_of(&self, refused: &Token) -> Option<Token> {
         match self {
             Self::Token(_) => None,
@@ -111,8 +111,7 @@ impl Credentials {
         }
     }
 
-    /// The sentence for a token that was refused: its file and its end, if there are such, and the next
-    /// step.
+    /// The addition to the error of a refused token: its file and its end, if it has them, and the next step.
     pub(crate) fn remark(&self) -> Option<String> {
         let ended = |token: &Token| token.expires().filter(|ends| *ends <= now());
         let (source, expires) = match self {
@@ -153,7 +152,7 @@ impl From<Token> for Credentials {
 }
 
 impl TokenFile {
-    /// Reads a file that holds the token and nothing else, or a JSON object with an `access_token`.
+    /// Reads a file with only the token, or with a JSON object with an `access_token`.
     ///
     /// # Errors
     /// See [`TokenFileError`].
@@ -187,7 +186,7 @@ impl TokenFile {
         (last.token != *refused).then(|| last.token.clone())
     }
 
-    /// A file that can't be read, because it is being replaced, say, leaves the token as it was.
+    /// If the file can't be read, for example because it is being replaced, the token stays the same.
     fn read_again(&self, last: &mut Last) {
         last.at = Instant::now();
         if let Ok(token) = read(&self.path) {
@@ -279,7 +278,7 @@ mod tests {
         let second = credentials.instead_of(&first).unwrap();
         assert_eq!(second.reveal(), "opaque-2");
         assert_eq!(credentials.instead_of(&second), None);
-        // One that was refused meanwhile is not sent because another request used it.
+        // A token that was refused meanwhile is not sent because another request used it.
         assert_eq!(credentials.instead_of(&first).unwrap(), second);
     }
 
@@ -306,7 +305,7 @@ mod tests {
             );
             assert!(!error.contains("s3cret"), "{error}");
         }
-        // As Windows writes it.
+        // As Windows programs write it.
         let utf16: Vec<u8> = "\u{feff}s3cret"
             .encode_utf16()
             .flat_map(u16::to_le_bytes)

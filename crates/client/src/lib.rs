@@ -1,9 +1,9 @@
 //! A client of the key-value store: one method per endpoint, blocking, without a runtime.
 //!
-//! | module | what it holds |
+//! | module | contents |
 //! | --- | --- |
-//! | [`config`], [`base_url`], [`token`], [`credentials`] | what a client needs to know, as values that are valid |
-//! | [`error`], `explain` | what can go wrong, as what a caller can do about it; why a connection failed |
+//! | [`config`], [`base_url`], [`token`], [`credentials`] | the configuration of a client, as valid values |
+//! | [`error`], `explain` | errors, by the action that a caller can take; the causes of failed connections |
 //! | `read`, `list`, `write`, `delete`, `batch`, `claim`, `wait`, `watch`, `account` | the methods, by endpoint |
 //! | `request`, `reply` | one request, sent once; its answer, read whole |
 //! | `persist`, [`retry`] | sending it again: whether, until when, and after which pause |

@@ -1,4 +1,4 @@
-//! One answer, read whole: what it says, or what it refuses.
+//! One complete answer: its result, or its error.
 
 use std::io::Read as _;
 use std::time::{Duration, Instant, SystemTime};
@@ -16,7 +16,7 @@ use crate::explain::PROXY_AUTHENTICATION;
 use crate::page::headline;
 use crate::request::Request;
 
-/// Bytes of an answer that is one small JSON object, or an error.
+/// The largest number of bytes of an answer that is one small JSON object, or an error.
 pub(crate) const MAX_SMALL: u64 = 1 << 20;
 
 /// Bytes that are read of an answer that is not the server's: its title is at the beginning.
@@ -25,19 +25,19 @@ const MAX_PAGE: usize = 64 << 10;
 /// The time limit for reading such an answer, as it may be a stream without an end.
 const PAGE_WITHIN: Duration = Duration::from_secs(2);
 
-/// Bytes below which no proxy sets its limit on bodies. Whatever refuses a shorter one has another reason.
+/// No proxy has a limit on bodies below this number of bytes, so a shorter body was refused for another reason.
 const SMALLEST_LIMIT: usize = 1 << 10;
 
-/// An answer that has arrived whole.
+/// A complete answer.
 pub(crate) struct Reply {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
-    /// True if the end of the body could be told from a broken connection.
+    /// True if the end of the body can be told from a lost connection.
     delimited: bool,
 }
 
-/// An error's body, read leniently: a later server may have codes that this version lacks.
+/// An error's body. Its code is text, since a later server may have codes that this version lacks.
 #[derive(Deserialize)]
 struct ErrorBody {
     error: String,
@@ -47,7 +47,7 @@ struct ErrorBody {
 }
 
 impl Reply {
-    /// Reads an answer to its end. Of one that is not the server's, as much as is needed to name it.
+    /// Reads an answer to its end; if it is not the server's, only its beginning.
     pub(crate) fn read(
         response: Response<ureq::Body>,
         request: &Request<'_>,
@@ -70,8 +70,8 @@ impl Reply {
         })
     }
 
-    /// True if the server has made this answer: it has the marks that the server puts on every answer, and
-    /// an error has the server's JSON besides.
+    /// True if the answer is the server's: it has the headers that the server sends with every answer, and an error has
+    /// the server's JSON.
     pub(crate) fn is_ours(&self, request: &Request<'_>) -> bool {
         let has_body = request.method != Method::HEAD;
         let is_unchanged = self.status == StatusCode::NOT_MODIFIED;
@@ -92,7 +92,7 @@ impl Reply {
         date.duration_since(SystemTime::now()).ok()
     }
 
-    /// A header's text, where it has one that is UTF-8.
+    /// The text of a header, if it is present and UTF-8.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         std::str::from_utf8(self.headers.get(name)?.as_bytes()).ok()
     }
@@ -102,7 +102,7 @@ impl Reply {
         serde_json::from_slice(&self.body).map_err(|error| error.to_string())
     }
 
-    /// This answer where it is a success, and otherwise what it refuses.
+    /// The answer if it is a success, else its error.
     pub(crate) fn success(self, request: &Request<'_>, url: &str) -> Result<Self, Error> {
         if !self.is_ours(request) {
             return Err(self.foreign(request, url));
@@ -112,7 +112,7 @@ impl Reply {
             if self.delimited || !has_body {
                 return Ok(self);
             }
-            // Half a value would look like a whole one.
+            // A part of a value would look like a whole one.
             return Err(Error::BadAnswer {
                 url: url.to_owned(),
                 what: "it does not say where it ends".to_owned(),
@@ -128,11 +128,11 @@ impl Reply {
         Err(refuse(self.status, code, body, request))
     }
 
-    /// The error for an answer that the server has not made. Its words are for people who look at it
-    /// with a browser, so they are given in short.
+    /// The error for an answer that is not the server's. Its page is for users of a browser, so the error has only a
+    /// short text of it.
     fn foreign(&self, request: &Request<'_>, url: &str) -> Error {
         let status = self.status.as_u16();
-        // Neither a proxy nor the server does what it refuses.
+        // A request that is refused is executed neither by a proxy nor by the server.
         let fate = match self.status.is_client_error() {
             true => Fate::NotApplied,
             false => request.fate(Fate::Unknown),
@@ -145,8 +145,8 @@ impl Reply {
         }
     }
 
-    /// The status, the program that answered where it says so, where it points to, and its page's title
-    /// or first line.
+    /// The status, the program that answered and the target of a redirect, if the headers name them, and the page's
+    /// title or first line.
     fn in_short(&self) -> String {
         let reason = self.status.canonical_reason().unwrap_or("no known status");
         let mut short = format!("{} {reason}", self.status.as_u16());
@@ -167,7 +167,7 @@ impl Reply {
         short
     }
 
-    /// The next step after an answer that the server has not made. Some statuses tell more than others.
+    /// The next step after an answer that is not the server's. Some statuses allow better advice than others.
     fn advice(&self, request: &Request<'_>, url: &str) -> String {
         let sent = request.body.map_or(0, <[u8]>::len);
         match self.status.as_u16() {
@@ -209,7 +209,7 @@ impl Reply {
         }
     }
 
-    /// True if the body has this word.
+    /// True if the body contains this word.
     fn mentions(&self, word: &str) -> bool {
         String::from_utf8_lossy(&self.body)
             .to_lowercase()
@@ -228,15 +228,15 @@ impl Reply {
     }
 }
 
-/// True if an answer has the marks that the server puts on every one: it names the request, and is never
-/// a web page.
+/// True if an answer has the headers that the server sends with every one: it has a request id, and is never a web
+/// page.
 pub(crate) fn is_marked(headers: &HeaderMap) -> bool {
     let kind = headers.get(header::CONTENT_TYPE);
     let is_page = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
     headers.contains_key(name::REQUEST_ID) && !is_page
 }
 
-/// The beginning of a body, or as much of it as arrives soon.
+/// The beginning of a body, or the part of it that arrives within the time limit.
 fn beginning(body: &mut ureq::Body) -> Vec<u8> {
     let began = Instant::now();
     let mut reader = body.as_reader();
@@ -252,7 +252,7 @@ fn beginning(body: &mut ureq::Body) -> Vec<u8> {
     found
 }
 
-/// The code that a status without a body stands for.
+/// The code for a status without a body.
 fn code_of_status(status: StatusCode) -> Option<ErrorCode> {
     [
         ErrorCode::BadRequest,
@@ -280,7 +280,7 @@ fn refuse(
         message: body.error,
         request_id: body.request_id,
     };
-    // A server that does not say leaves it open with its own failures.
+    // If the server does not say it, the fate of a request that failed with 5xx is unknown.
     let may_have = body.may_have_happened.unwrap_or(status.is_server_error());
     let fate = match may_have {
         true => request.fate(Fate::Unknown),
@@ -299,7 +299,7 @@ fn refuse(
         Some(ErrorCode::Forbidden) => Error::Forbidden(refusal),
         Some(ErrorCode::RateLimited) => Error::RateLimited(refusal),
         Some(ErrorCode::Unavailable) => Error::Unavailable { refusal, fate },
-        // Refused before anything was done.
+        // Refused before it was executed.
         Some(
             ErrorCode::NotFound
             | ErrorCode::MethodNotAllowed

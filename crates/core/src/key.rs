@@ -6,30 +6,29 @@ use std::sync::Arc;
 
 use crate::limits::MAX_KEY_BYTES;
 
-/// The segment that marks keys for the platform's own use. See [`Prefix::shows`].
+/// The segment that marks the platform's own keys. See [`Prefix::shows`].
 const INTERNAL: &str = "_internal_";
 
-/// The text in a prefix that reaches inside such a segment.
+/// A prefix that contains this shows the platform's own keys.
 const INSIDE: &str = "/_internal_/";
 
 /// The name of one entry: a path such as `/input/param1`.
 ///
-/// The canonical form starts with one `/`, has no empty, `.` or `..` segment, no control
-/// character and no trailing `/`, and is at most [`MAX_KEY_BYTES`] bytes of UTF-8. Keys are
-/// compared and ordered by their bytes.
+/// The canonical form begins with one `/`, has no empty, `.` or `..` segment, no control character and no trailing `/`,
+/// and is at most [`MAX_KEY_BYTES`] bytes of UTF-8. Keys are compared and ordered by their bytes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key(Arc<str>);
 
-/// The start of keys: a *string* prefix, so `/in` matches both `/input/x` and `/inside`.
+/// The beginning of keys: a *string* prefix, so `/in` matches both `/input/x` and `/inside`.
 ///
 /// In the same canonical form as a [`Key`], except that it may end in `/`; `/` matches every key.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Prefix(Arc<str>);
 
-/// Why a text is no key, or no prefix.
+/// The reason why a text is not a key or a prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
-    /// Nothing is left after the leading `/`.
+    /// There is no character after the leading `/`.
     #[error("the key is empty; write a path such as /input/param1")]
     Empty,
     /// More bytes than [`MAX_KEY_BYTES`].
@@ -66,7 +65,7 @@ impl Key {
         }
     }
 
-    /// Parses a key from bytes that may be no UTF-8.
+    /// Parses a key from bytes, which may not be UTF-8.
     ///
     /// # Errors
     /// See [`KeyError`].
@@ -74,8 +73,8 @@ impl Key {
         Self::parse(std::str::from_utf8(raw).map_err(|_| KeyError::NotUtf8)?)
     }
 
-    /// A key that an engine kept; `None` where the bytes are not the canonical form of one, which
-    /// means that the stored data is damaged.
+    /// A key as an engine has stored it; `None` if the bytes are not in canonical form, which means that the stored
+    /// data is damaged.
     #[must_use]
     pub fn stored(raw: &[u8]) -> Option<Self> {
         let key = Self::from_bytes(raw).ok()?;
@@ -96,7 +95,7 @@ impl Prefix {
         Self("/".into())
     }
 
-    /// Parses a prefix; nothing at all is [`Prefix::everything`].
+    /// Parses a prefix; an empty text is [`Prefix::everything`].
     ///
     /// # Errors
     /// See [`KeyError`].
@@ -104,7 +103,7 @@ impl Prefix {
         canonical(raw).map(Self)
     }
 
-    /// Parses a prefix from bytes that may be no UTF-8.
+    /// Parses a prefix from bytes, which may not be UTF-8.
     ///
     /// # Errors
     /// See [`KeyError`].
@@ -130,19 +129,18 @@ impl Prefix {
         key.0.starts_with(self.as_str())
     }
 
-    /// True if a listing of this prefix shows `key`: it matches, and no segment `_internal_`
-    /// stands in it beyond the prefix, unless the prefix itself already reaches inside one.
+    /// True if a listing of this prefix shows `key`: it matches and has no segment `_internal_` after the prefix, or
+    /// the prefix itself is inside such a segment.
     #[must_use]
     pub fn shows(&self, key: &Key) -> bool {
         self.matches(key) && self.hidden_part(key).is_none()
     }
 
-    /// Where `key`, which matches, is hidden from listings of this prefix: the end of its first
-    /// segment `_internal_`, in bytes. `None` where it is shown. An engine can seek past
-    /// everything below that segment.
+    /// For a matching `key` that listings of this prefix hide, the end of its first segment `_internal_` in bytes, so
+    /// that an engine can seek past all keys below it. `None` if the key is shown.
     #[must_use]
     pub fn hidden_part(&self, key: &Key) -> Option<usize> {
-        // Every key of a listing comes through here, and hardly any has such a segment.
+        // This is called for every key of a listing, and hardly any key has such a segment.
         if !key.0.contains(INTERNAL) || self.0.contains(INSIDE) {
             return None;
         }
@@ -156,9 +154,8 @@ impl Prefix {
         None
     }
 
-    /// The entry of a one-level listing that `key`, which matches, folds into: everything up to
-    /// and including the first `/` after the prefix, or `None` where the key is itself on this
-    /// level.
+    /// The folder that stands for a matching `key` in a one-level listing: the key up to and including the first `/`
+    /// after the prefix. `None` if the key itself is on this level.
     #[must_use]
     pub fn folder_of(&self, key: &Key) -> Option<Prefix> {
         let rest = &key.0[self.0.len()..];
@@ -179,8 +176,7 @@ impl fmt::Display for Prefix {
     }
 }
 
-/// Lets a sorted map of keys be searched from a prefix on. Equality, order and hash are those of
-/// the text.
+/// For searches in a sorted map of keys from a prefix on. Equality, order and hash are those of the text.
 impl Borrow<str> for Key {
     fn borrow(&self) -> &str {
         &self.0
@@ -193,7 +189,7 @@ impl From<&Key> for Prefix {
     }
 }
 
-/// One leading `/`, runs of `/` as one, and every rule that keys and prefixes share.
+/// Makes a text canonical (one leading `/`, runs of `/` as one), and checks the rules that keys and prefixes share.
 fn canonical(raw: &str) -> Result<Arc<str>, KeyError> {
     let path: Arc<str> = if raw.starts_with('/') && !raw.contains("//") {
         raw.into()

@@ -1,13 +1,13 @@
-//! What the key-value store *is*, without saying where it keeps anything.
+//! The data and the rules of the key-value store, without its storage.
 //!
-//! | module | what it holds |
+//! | module | contents |
 //! | --- | --- |
-//! | [`namespace`], [`key`], [`value`], [`revision`], [`time`], [`write_id`] | values that cannot be wrong, because parsing is the only way to get one |
-//! | [`entry`], [`commit`], [`scan`], [`change`] | the vocabulary of the [`Store`] trait |
-//! | [`store`] | the trait itself, with its whole contract |
-//! | [`rules`] | what a commit does, as pure functions that every engine shares |
-//! | [`listing`] | what listings, counts and reads of a log show, for every engine |
-//! | [`permit`] | who may do what; the only way from a caller to a store |
+//! | [`namespace`], [`key`], [`value`], [`revision`], [`time`], [`write_id`] | values that parsing has checked |
+//! | [`entry`], [`commit`], [`scan`], [`change`] | the types of the [`Store`] trait |
+//! | [`store`] | the trait, with its whole contract |
+//! | [`rules`] | the effects of a commit, as pure functions that all engines use |
+//! | [`listing`] | the results of listings, counts and reads of a log, for all engines |
+//! | [`permit`] | permissions; a caller reaches a store only through them |
 //! | [`registry`] | the service's own records, in a namespace that no token can name |
 //! | [`limits`] | every limit on data, in one place |
 //! | [`memory`] | the reference engine: the rules over a map |

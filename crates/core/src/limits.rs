@@ -7,40 +7,40 @@ use std::time::Duration;
 
 use crate::namespace::Namespace;
 
-/// Bytes of a key in canonical form (with its leading `/`). Long enough for deep paths, short
-/// enough for an index block to hold several.
+/// Bytes of a key in canonical form (with its leading `/`). Long enough for deep paths, and so short that an index
+/// block holds several keys.
 pub const MAX_KEY_BYTES: usize = 1_024;
 
-/// Bytes of a namespace's name. Longer than any user name or e-mail address seen in tokens.
+/// Bytes of a namespace's name. Longer than any user name or e-mail address in known tokens.
 pub const MAX_NAMESPACE_BYTES: usize = 256;
 
 /// Bytes of a job's identifier. It is repeated in every entry that the job writes.
 pub const MAX_JOB_BYTES: usize = 256;
 
-/// Bytes of a write id: twice the 32 hexadecimal digits that the client sends. It is stored in each
-/// entry that was set with one.
+/// Bytes of a write id: twice the 32 hexadecimal digits that the client sends. It is stored in each entry that was set
+/// with one.
 pub const MAX_WRITE_ID_BYTES: usize = 64;
 
 /// Bytes of a value unless the operator sets another limit: "16 KB".
 pub const DEFAULT_VALUE_BYTES: usize = 16_384;
 
-/// The largest limit that an operator may set for a value. Above this an object store serves
-/// better, and etcd refuses requests of 1.5 MiB.
+/// The largest limit that an operator may set for a value. An object store is better for larger ones, and etcd refuses
+/// requests of 1.5 MiB.
 pub const MAX_VALUE_BYTES: usize = 1_048_576;
 
-/// Operations, and also conditions, in one commit. etcd takes 128 operations in a transaction,
-/// and every engine has to be able to carry what one carries.
+/// Operations, and also conditions, in one commit. etcd accepts 128 operations in a transaction, and every engine has
+/// to support the largest commit.
 pub const MAX_COMMIT_OPERATIONS: usize = 100;
 
-/// The longest claim. A worker that dies keeps what it took for as long as it asked for, so a
-/// claim is short and renewed; this is longer than most batch systems let a job run.
+/// The longest claim. A worker that dies keeps its claim until the claim ends, so claims should be short and be
+/// renewed; the limit is longer than most batch systems let a job run.
 pub const MAX_CLAIM: Duration = Duration::from_secs(7 * 86_400);
 
 /// Keys on one page of a scan.
 pub const MAX_PAGE_KEYS: usize = 10_000;
 
-/// Bytes of keys and values after which a page ends although more keys were asked for. Keeps the
-/// memory of one request small whatever the size of the values.
+/// Bytes of keys and values after which a page ends before its limit of keys. Bounds the memory of one request,
+/// whatever the size of the values.
 pub const MAX_PAGE_BYTES: usize = 8 * 1_024 * 1_024;
 
 /// The largest limit on the keys that are counted in each folder of a page: a person who reads the
@@ -51,7 +51,7 @@ pub const MAX_FOLDER_COUNT: u64 = 10_000;
 /// for: some tens of milliseconds of work.
 pub const MAX_PAGE_COUNTED: u64 = 100_000;
 
-/// Changes returned at once.
+/// The largest number of changes that are returned at once.
 pub const MAX_CHANGES: NonZeroUsize = NonZeroUsize::new(1_000).unwrap();
 
 /// The limits of one namespace.
@@ -64,7 +64,7 @@ pub struct Quota {
 }
 
 impl Quota {
-    /// No limit that can be reached; for tests and for engines opened by administrators.
+    /// Limits that can't be reached; for tests and for engines opened by administrators.
     pub const UNLIMITED: Self = Self {
         keys: u64::MAX,
         bytes: u64::MAX,
@@ -149,7 +149,7 @@ impl From<Quota> for Quotas {
 }
 
 impl Default for Quota {
-    /// A million keys and a gibibyte: far above what jobs share, far below what fills a disk.
+    /// A million keys and a gibibyte: far more than jobs share, and far less than a disk holds.
     fn default() -> Self {
         Self {
             keys: 1_000_000,

@@ -1,7 +1,7 @@
 //! The reference engine: the rules over a map.
 //!
-//! It keeps everything in memory and nothing durably, and says what the other engines have to
-//! agree with. Tests of what stands above the engines use it as well.
+//! It stores all data in memory only, and defines the behaviour of the other engines. Tests of the crates above the
+//! engines use it as well.
 
 use std::collections::{BTreeMap, HashMap};
 use std::convert::Infallible;
@@ -25,7 +25,7 @@ use crate::scan::{Count, CountScan, Item, Order, Page, Scan};
 use crate::store::{Store, Usage};
 use crate::time::Timestamp;
 
-/// Changes that each namespace keeps.
+/// The number of changes that each namespace keeps.
 const KEPT_CHANGES: usize = 100_000;
 
 /// A store in memory.
@@ -33,7 +33,7 @@ pub struct MemoryStore {
     clock: Arc<dyn Clock>,
     quotas: Quotas,
     spaces: Mutex<HashMap<Namespace, Space>>,
-    /// Wakes everyone who waits for changes; they look again for themselves.
+    /// Wakes all waiters, which then read the state again.
     changed: Event,
 }
 
@@ -43,7 +43,7 @@ struct Space {
     entries: BTreeMap<Key, Entry>,
     usage: Usage,
     log: Vec<Change>,
-    /// Nothing up to and including this place is in the log any more.
+    /// The log has no change up to and including this cursor any more.
     forgotten: Option<Cursor>,
 }
 
@@ -59,7 +59,7 @@ impl MemoryStore {
         }
     }
 
-    /// Removes what has expired, and logs it.
+    /// Removes the entries that have expired, and logs this.
     pub fn sweep(&self) {
         let now = self.clock.now();
         for space in self.lock().values_mut() {
@@ -75,7 +75,7 @@ impl MemoryStore {
         self.changed.notify(usize::MAX);
     }
 
-    /// The map stays whole even where a thread panicked, since a plan is written in one go.
+    /// The map is consistent even after a panic, since writing a plan does not panic.
     fn lock(&self) -> MutexGuard<'_, HashMap<Namespace, Space>> {
         self.spaces.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -150,7 +150,7 @@ impl Store for MemoryStore {
         mut after: Cursor,
     ) -> Result<Changes, StoreError> {
         loop {
-            // The listener comes before the read, so that a change in between wakes it.
+            // The listener comes before the read, so that no change in between is missed.
             let woken = self.changed.listen();
             match self.read(namespace, |space, _| space.changes(prefix, after))? {
                 LogRead::Changes(changes) => return Ok(changes),
@@ -168,7 +168,7 @@ impl Store for MemoryStore {
     }
 
     async fn listen(&self, _: &Namespace, _: &Interest) -> Result<Signal, StoreError> {
-        // Whatever changes wakes everyone.
+        // Every change wakes all listeners.
         Ok(Box::pin(self.changed.listen()))
     }
 
@@ -199,7 +199,7 @@ impl Space {
             .take_while(|(key, _)| prefix.matches(key))
     }
 
-    /// Visits the entries under a prefix that sort after `after`, and goes on where `visit` says.
+    /// Visits the entries under a prefix that sort after `after`, and continues at the step that `visit` returns.
     fn visit_steps<'s>(
         &'s self,
         prefix: &Prefix,

@@ -1,4 +1,4 @@
-//! Whose keys these are ([`Namespace`]) and which job wrote one ([`Job`]).
+//! The owner of keys ([`Namespace`]) and the writer of an entry ([`Job`]).
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,10 +8,10 @@ use crate::limits::{MAX_JOB_BYTES, MAX_NAMESPACE_BYTES};
 /// The name of [`Namespace::system`].
 const SYSTEM: &str = "\u{1}system";
 
-/// The name of a set of keys that one user, and nobody else, can reach.
+/// The name of a set of keys to which only one user has access.
 ///
-/// 1 to [`MAX_NAMESPACE_BYTES`] bytes of UTF-8 without control characters. Anything else is
-/// allowed, `/`, spaces and emoji included; names are compared by their bytes.
+/// 1 to [`MAX_NAMESPACE_BYTES`] bytes of UTF-8 without control characters. All others are allowed, `/`, spaces and
+/// emoji included; names are compared by their bytes.
 ///
 /// Because U+0000 cannot occur, engines end a namespace with it in their encodings, so that no
 /// namespace is a prefix of another.
@@ -20,15 +20,14 @@ pub struct Namespace(Arc<str>);
 
 /// The identifier of the job whose token wrote an entry.
 ///
-/// 1 to [`MAX_JOB_BYTES`] bytes of UTF-8 without control characters, so that it can stand in an
-/// HTTP header.
+/// 1 to [`MAX_JOB_BYTES`] bytes of UTF-8 without control characters, so that it can be the value of an HTTP header.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Job(Arc<str>);
 
-/// Why a text cannot name a namespace or a job.
+/// The reason why a text can't be the name of a namespace or a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
-    /// Nothing was given.
+    /// The text is empty.
     #[error("it is empty")]
     Empty,
     /// More bytes than the limit.
@@ -48,7 +47,7 @@ impl Namespace {
     /// Parses a user's name.
     ///
     /// # Errors
-    /// When it is empty, too long or contains a control character.
+    /// If it is empty, too long or contains a control character.
     pub fn parse(name: &str) -> Result<Self, NameError> {
         check(name, MAX_NAMESPACE_BYTES)?;
         Ok(Self(name.into()))
@@ -89,7 +88,7 @@ impl Job {
     /// Parses a job's identifier.
     ///
     /// # Errors
-    /// When it is empty, too long or contains a control character.
+    /// If it is empty, too long or contains a control character.
     pub fn parse(id: &str) -> Result<Self, NameError> {
         check(id, MAX_JOB_BYTES)?;
         Ok(Self(id.into()))

@@ -1,13 +1,12 @@
-//! Who may do what: the only way from a caller to a store.
+//! Permissions: a caller reaches the store only through a permit.
 //!
-//! A [`Gate`] owns the store and gives out permits: values that stand for one allowed action of
-//! one [`Principal`] and that alone can reach the store. Code that forgot to ask has nothing to
-//! call.
+//! A [`Gate`] owns the store and gives out permits. A permit is a value that allows one action of one [`Principal`],
+//! and only permits have access to the store, so code can't forget the check.
 //!
-//! Scopes follow the WLCG Common JWT Profiles (version 1.0, section "Capability-based
-//! Authorization"): `storage.read:PATH`, `storage.create:PATH` (new keys only) and
-//! `storage.modify:PATH` (create, replace and delete) cover PATH and everything below it. A
-//! principal whose scopes name no capability has the whole of its namespace; see [`Scopes::of_words`].
+//! Scopes follow the WLCG Common JWT Profiles (version 1.0, section "Capability-based Authorization"):
+//! `storage.read:PATH`, `storage.create:PATH` (new keys only) and `storage.modify:PATH` (create, replace and delete)
+//! cover PATH and everything below it. A principal whose scopes name no capability has access to its whole namespace;
+//! see [`Scopes::of_words`].
 
 mod permits;
 mod rules;
@@ -32,15 +31,15 @@ pub use scopes::{Access, Scope, ScopeError, Scopes};
 pub struct Principal {
     /// The user's namespace.
     pub user: Namespace,
-    /// The job that the token was made for.
+    /// The job for which the token was made.
     pub job: Option<Job>,
-    /// What the token is limited to.
+    /// The scopes of the token.
     pub scopes: Scopes,
-    /// When the token ends.
+    /// The time at which the token ends.
     pub expires: Timestamp,
-    /// When the token was issued, if it says so.
+    /// The time at which the token was issued, if it has it.
     pub issued: Option<Timestamp>,
-    /// Who issued the token.
+    /// The issuer of the token.
     pub issuer: String,
     /// A digest of the token: equal for two spellings of the same signed text, and different for all others.
     pub id: [u8; 32],
@@ -48,7 +47,7 @@ pub struct Principal {
     pub made_from: Vec<[u8; 32]>,
 }
 
-/// The action that a token's scopes don't cover.
+/// An action that a token's scopes don't allow.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the token's scopes do not allow {action} {place}; use a token whose scopes do")]
 pub struct Forbidden {
@@ -58,49 +57,49 @@ pub struct Forbidden {
 }
 
 impl Forbidden {
-    /// The scope that would allow it, if one would.
+    /// The scope that would allow the action, if there is one.
     #[must_use]
     pub fn scope(&self) -> Option<&str> {
         self.scope.as_deref()
     }
 }
 
-/// Why a permitted commit was not done.
+/// The reason why a permitted commit was not executed.
 #[derive(Debug, thiserror::Error)]
 pub enum CommitError {
-    /// The token may create keys but not replace them, and one exists.
+    /// The token may create keys but not replace them, and a key exists.
     #[error(transparent)]
     Forbidden(#[from] Forbidden),
-    /// The store's own answer.
+    /// The error of the store.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// Keeps the store behind permits.
+/// Owns the store, and gives access to it by permits.
 #[derive(Clone)]
 pub struct Gate {
     store: Arc<dyn Store>,
 }
 
 impl Gate {
-    /// Puts a store behind permits.
+    /// A gate to this store.
     #[must_use]
     pub fn new(store: Arc<dyn Store>) -> Self {
         Self { store }
     }
 
-    /// Whether the store answers; tells nothing about any user.
+    /// Checks that the store answers; needs no permit, since the result says nothing about any user.
     ///
     /// # Errors
-    /// Why it does not.
+    /// Those of [`Store::ready`].
     pub async fn ready(&self) -> Result<(), StoreError> {
         self.store.ready().await
     }
 
-    /// Asks to read a key.
+    /// A permit to read a key.
     ///
     /// # Errors
-    /// When no scope covers it.
+    /// If no scope covers the key.
     pub fn read(&self, who: &Principal, key: Key) -> Result<ReadPermit, Forbidden> {
         if !who.scopes.allow(Access::Read, &key) {
             return Err(outside("reading", Access::Read, &key));
@@ -112,8 +111,8 @@ impl Gate {
         })
     }
 
-    /// Reads a key where the store can answer at once and a scope covers it; otherwise ask for a
-    /// permit. See [`Store::get_at_once`].
+    /// Reads a key if the store can answer at once and a scope covers the key; after `None`, use a permit. See
+    /// [`Store::get_at_once`].
     #[must_use]
     pub fn read_at_once(&self, who: &Principal, key: &Key) -> Option<Entry> {
         if !who.scopes.allow(Access::Read, key) {
@@ -122,10 +121,10 @@ impl Gate {
         self.store.get_at_once(&who.user, key)
     }
 
-    /// Asks to list, count or watch a prefix.
+    /// A permit to list, count or watch a prefix.
     ///
     /// # Errors
-    /// When a key that begins with it may lie outside the token's scopes.
+    /// If a key that begins with the prefix may be outside the token's scopes.
     pub fn list(&self, who: &Principal, prefix: Prefix) -> Result<ListPermit, Forbidden> {
         if !who.scopes.allow_prefix(Access::Read, &prefix) {
             return Err(beyond("listing", Access::Read, &prefix));
@@ -137,14 +136,14 @@ impl Gate {
         })
     }
 
-    /// Asks to do a commit.
+    /// A permit to execute a commit.
     ///
     /// # Errors
-    /// When one of its operations or conditions touches what no scope covers.
+    /// If no scope covers a key of one of its operations or conditions.
     pub fn commit(&self, who: &Principal, mut commit: Commit) -> Result<CommitPermit, Forbidden> {
         let mut create_only = check_commit(&who.scopes, &commit)?;
-        // Where the caller itself demands that a key be absent, one that exists is an unmet condition and not a
-        // missing right: so the owner of the token can tell a race from a wrong token.
+        // If the caller itself demands that a key is absent, an existing key is an unmet condition and not a missing
+        // right, so that the user can tell a race from a wrong token.
         create_only.retain(|key| {
             let mut own = commit.conditions().iter();
             !own.any(|own| own.key == *key && own.expect == Precondition::Absent)
@@ -164,10 +163,10 @@ impl Gate {
         })
     }
 
-    /// Asks to count what deleting a prefix would remove; needs what deleting it would need.
+    /// A permit to count the keys that deleting a prefix would remove; it needs the same scopes as deleting them.
     ///
     /// # Errors
-    /// When a key that begins with it may lie outside the token's scopes.
+    /// If a key that begins with the prefix may be outside the token's scopes.
     pub fn dry_run(&self, who: &Principal, prefix: Prefix) -> Result<DryRunPermit, Forbidden> {
         if !who.scopes.allow_prefix(Access::Modify, &prefix) {
             return Err(beyond("deleting", Access::Modify, &prefix));
@@ -179,10 +178,10 @@ impl Gate {
         })
     }
 
-    /// Asks what the namespace holds.
+    /// A permit to read the usage of the namespace.
     ///
     /// # Errors
-    /// When the token may not read all of it.
+    /// If the token may not read the whole namespace.
     pub fn usage(&self, who: &Principal) -> Result<UsagePermit, Forbidden> {
         if !who.scopes.allow_prefix(Access::Read, &Prefix::everything()) {
             return Err(Forbidden {

@@ -7,22 +7,22 @@ use crate::key::{Key, KeyError, Prefix};
 pub(super) use word::word;
 pub use word::{Access, Scope};
 
-/// The most scopes of a token that count: each is compared at every request.
+/// The largest number of scopes of a token: each is compared at every request.
 const MAX_SCOPES: usize = 100;
 
-/// The most characters of a scope that an error repeats.
+/// The largest number of characters of a scope that an error repeats.
 const SHOWN_CHARACTERS: usize = 100;
 
-/// Everything that a token is limited to.
+/// The scopes of a token, which limit its access.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Scopes {
-    /// No word that limits the token: the whole namespace.
+    /// No scope that limits the token: access to the whole namespace.
     Unrestricted,
-    /// What these allow, which may be nothing.
+    /// The access that these scopes allow, which may be none.
     Only(Vec<Scope>),
 }
 
-/// A scope that can't be understood, so that the token can't be used.
+/// A scope that can't be parsed, so that the token is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ScopeError {
     /// A word that begins with `storage.` has no path.
@@ -40,10 +40,10 @@ pub enum ScopeError {
     Path {
         /// The scope.
         scope: String,
-        /// What is wrong.
+        /// The error.
         reason: KeyError,
     },
-    /// More words that limit the token than are compared.
+    /// More scopes that limit the token than the largest number.
     #[error("the token has more than {MAX_SCOPES} scopes that limit it")]
     TooMany,
 }
@@ -66,11 +66,12 @@ impl Scopes {
     /// | `storage.modify:/P`, `write:/P` | making, replacing and deleting keys |
     /// | other words that begin with `storage.`, `compute.` or `prominence.` | nothing |
     ///
-    /// A token with one of these is limited to what they allow. Other words are not looked at. `P` is percent-decoded
-    /// once; it covers the key of this name and those below it, and with a `/` at the end only those below it.
+    /// A token with one of these is limited to the access that they allow. Other words are ignored. `P` is
+    /// percent-decoded once; it covers the key of this name and those below it, and with a `/` at the end only those
+    /// below it.
     ///
     /// # Errors
-    /// For a word that begins with `storage.` and can't be understood: leaving it aside could widen the token.
+    /// For a word that begins with `storage.` and can't be parsed: ignoring it could give the token more access.
     pub fn of_words<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<Self, ScopeError> {
         let mut scopes = Vec::new();
         for word in words {
@@ -94,13 +95,13 @@ impl Scopes {
         Self::Only(vec![Scope::nothing()])
     }
 
-    /// Whether one key may be accessed so.
+    /// True if this access to the key is allowed.
     #[must_use]
     pub fn allow(&self, access: Access, key: &Key) -> bool {
         self.any(|scope| scope.covers(access, key))
     }
 
-    /// Whether every key that begins with a prefix may be accessed so.
+    /// True if this access to every key that begins with a prefix is allowed.
     #[must_use]
     pub fn allow_prefix(&self, access: Access, prefix: &Prefix) -> bool {
         self.any(|scope| scope.covers_all(access, prefix))
@@ -167,7 +168,8 @@ impl Scopes {
     }
 }
 
-/// A word as an error repeats it: within bounds, and without characters that could be taken for a line of a log.
+/// A word in the form in which an error repeats it: of bounded length, and without characters that could begin a new
+/// line in a log.
 fn shorten(word: &str) -> String {
     let shown = word.chars().take(SHOWN_CHARACTERS);
     let shown = shown.map(|letter| match letter.is_control() {

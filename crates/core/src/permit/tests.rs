@@ -1,4 +1,4 @@
-//! What each kind of token may and may not do.
+//! The permissions of each kind of token.
 
 use std::time::Duration;
 

@@ -1,16 +1,16 @@
-//! One word of a token's scope: whether it limits the token, and which keys it covers.
+//! One word of a token's scope, and the keys that it covers.
 
 use super::ScopeError;
 use crate::key::{Key, KeyError, Prefix};
 
-/// What a scope allows.
+/// The access that a scope allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     /// Reading, listing and watching.
     Read,
-    /// Making keys that do not exist.
+    /// Creating keys.
     Create,
-    /// Making, replacing and deleting keys.
+    /// Creating, replacing and deleting keys.
     Modify,
 }
 
@@ -24,8 +24,8 @@ enum Kind {
         access: Access,
         subtree: Subtree,
     },
-    /// A capability for another service, or one that this service does not know. It allows nothing here, and a token
-    /// with no other scope has access to nothing.
+    /// A capability for another service, or one that this service does not know. It allows no access here, and a token
+    /// with no other scope has none.
     Nothing(Box<str>),
 }
 
@@ -34,16 +34,16 @@ enum Kind {
 struct Subtree {
     /// Without a trailing `/`; empty for the root.
     path: Box<str>,
-    /// Whether the path ended in `/`: then the key of this name is not covered, only those below it (WLCG profile,
+    /// True if the path ended in `/`: then the key of this name is not covered, only those below it (WLCG profile,
     /// section 2.2.1).
     only_below: bool,
 }
 
-/// A word that allows nothing.
+/// A word that allows no access.
 const NOTHING: &str = "prominence.none";
 
 impl Scope {
-    /// The scope of a token that has none and is limited all the same.
+    /// The scope of a token whose access is limited to none.
     pub(super) fn nothing() -> Self {
         Self(Kind::Nothing(NOTHING.into()))
     }
@@ -57,7 +57,7 @@ impl Scope {
         if word.starts_with("compute.") || word.starts_with("prominence.") {
             return Ok(Some(Self(Kind::Nothing(word.into()))));
         }
-        // The words of SciTokens. Others such as `read:user` are those of other services.
+        // The words of SciTokens. Others, such as `read:user`, belong to other services.
         let Some((name, path)) = word.split_once(':') else {
             return Ok(None);
         };
@@ -68,8 +68,8 @@ impl Scope {
         }
     }
 
-    /// Reads a word that begins with `storage.`. A word that is not well-formed is refused, even if the capability is
-    /// unknown: the profile demands it.
+    /// Reads a word that begins with `storage.`. A malformed word is refused even if the capability is unknown, as the
+    /// profile demands.
     fn of_storage(word: &str, capability: &str) -> Result<Self, ScopeError> {
         let (name, path) = match capability.split_once(':') {
             Some((name, path)) if !name.is_empty() && path.starts_with('/') => (name, path),
@@ -92,7 +92,7 @@ impl Scope {
         Ok(Self(Kind::Grant { access, subtree }))
     }
 
-    /// Whether it allows something here.
+    /// True if it allows any access here.
     #[must_use]
     pub fn allows_something(&self) -> bool {
         matches!(self.0, Kind::Grant { .. })
@@ -135,7 +135,7 @@ impl Scope {
         }
     }
 
-    /// The word that means this scope, in the spelling of the WLCG profile.
+    /// This scope as a word, in the spelling of the WLCG profile.
     pub(super) fn word(&self) -> String {
         match &self.0 {
             Kind::Grant { access, subtree } => {
@@ -214,7 +214,7 @@ fn decode(path: &str) -> Option<Vec<u8>> {
     Some(decoded)
 }
 
-/// Escapes what can't stand in a word of a scope (RFC 6749, section 3.3), and `%`.
+/// Escapes the characters that are not allowed in a word of a scope (RFC 6749, section 3.3), and `%`.
 fn encode(path: &str) -> String {
     let mut encoded = String::with_capacity(path.len());
     for byte in path.bytes() {

@@ -148,7 +148,8 @@ pub(crate) enum QuotaCommand {
 
 /// Options of `admin quota set`.
 #[derive(Args)]
-#[command(group(clap::ArgGroup::new("limits").required(true).multiple(true)))]
+#[command(group(clap::ArgGroup::new("limits").required(true).multiple(true)),
+          override_usage = "prominence admin quota set [OPTIONS] <--keys|--bytes|...> <USER>")]
 pub(crate) struct SetQuota {
     #[command(flatten)]
     pub(crate) named: Named,
@@ -165,7 +166,7 @@ pub(crate) struct SetQuota {
     #[arg(long, value_name = "N", group = "limits")]
     pub(crate) requests_per_second: Option<u32>,
 
-    /// Most requests that wait or watch at once, instead of max-held-per-user.
+    /// Most requests that wait or watch at once (instead of max-held-per-user).
     #[arg(long, value_name = "N", group = "limits")]
     pub(crate) held: Option<usize>,
 }

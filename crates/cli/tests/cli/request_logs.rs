@@ -142,7 +142,7 @@ fn tokens_that_are_made_and_revoked_are_named_in_the_audit_log_and_never_shown()
     let (made, revoked) = (effect(&audit[0]), effect(&audit[1]));
     assert!(made.starts_with("made token "), "{made}");
     assert!(made.contains(" via job-token, job 17, "), "{made}");
-    assert!(revoked.starts_with("revoked token "), "{revoked}");
+    assert!(revoked.starts_with("revoked id "), "{revoked}");
     let text = fs::read_to_string(home.path("audit")).unwrap();
     for hidden in token.split('.') {
         assert!(!text.contains(hidden), "{text}");

@@ -13,7 +13,6 @@ use axum::http::Response;
 use bytes::Bytes;
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 
-use crate::request::id::REQUEST_ID;
 use crate::request::log::LoggedRequest;
 
 /// The state of one connection.

@@ -5,7 +5,7 @@ use prominence_core::memory::MemoryStore;
 use prominence_core::{Namespace, Quota, Quotas};
 
 use super::*;
-use crate::identity::records::{Subject, TokenRecord};
+use crate::identity::records::{OwnLimit, Subject, TokenRecord};
 
 /// A store, and servers that share it.
 struct Shared {
@@ -113,6 +113,10 @@ async fn a_quota_of_a_user_is_in_force_at_every_server_and_after_a_start() {
     let own = OwnQuota {
         keys: Some(1_000),
         bytes: None,
+        limit: OwnLimit {
+            requests_per_second: None,
+            held: Some(7),
+        },
     };
     first.set_quota(user("alice"), Some(own)).await.unwrap();
     revoke(&first, 1).await;
@@ -122,12 +126,15 @@ async fn a_quota_of_a_user_is_in_force_at_every_server_and_after_a_start() {
     for server in [&first, &second, &third] {
         assert_eq!(server.quota_of(&user("alice")).keys, 1_000);
         assert_eq!(server.quota_of(&user("alice")).bytes, u64::MAX);
+        assert_eq!(server.own_limits().of(&user("alice")).held, Some(7));
         assert_eq!(server.quota_of(&user("bob")), Quota::UNLIMITED);
+        assert_eq!(server.own_limits().of(&user("bob")), OwnLimit::default());
     }
     first.set_quota(user("alice"), None).await.unwrap();
     revoke(&first, 2).await;
     until(&second, 2, true).await;
     assert_eq!(second.quota_of(&user("alice")), Quota::UNLIMITED);
+    assert_eq!(second.own_limits().of(&user("alice")).held, None);
     following.abort();
 }
 

@@ -305,7 +305,7 @@ const answer = (response, status, value) => {
 const form = (response) => {
   const buttons = [...Object.keys(USERS), 'refuse'].map((name) => `<button name="user" value="${name}">${name}</button>`);
   response.writeHead(200, { 'content-type': 'text/html' });
-  response.end(`<!doctype html><title>The Campus</title><form method="post">${buttons.join('')}</form>`);
+  response.end(`<!doctype html><link rel="icon" href="data:,"><title>The Campus</title><form method="post">${buttons.join('')}</form>`);
 };
 const decide = async (request, response) => {
   const body = [];

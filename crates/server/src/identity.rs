@@ -8,4 +8,5 @@ pub(crate) mod minting;
 pub(crate) mod one_time;
 pub(crate) mod rate;
 pub(crate) mod records;
+pub(crate) mod source;
 pub mod token;

@@ -12,6 +12,7 @@ use prominence_api::{ErrorCode, LoginAt, ProtectedResource};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::issuer::IssuerConfig;
+use super::source::Source;
 use crate::failure::Failure;
 
 /// The scopes that limit a token, each with the path of everything.
@@ -29,7 +30,7 @@ pub struct Login {
     /// Exchanges of codes that are under way.
     exchanges: Semaphore,
     /// Exchanges of each address. They need no token, and each makes the service ask an issuer.
-    rate: DefaultKeyedRateLimiter<IpAddr>,
+    rate: DefaultKeyedRateLimiter<Source>,
     /// Ends the challenge of an answer to a request without a good token.
     challenge: String,
 }
@@ -75,7 +76,7 @@ impl Login {
     /// # Errors
     /// 429 if there are too many.
     pub(crate) fn admit(&self, from: Option<IpAddr>) -> Result<SemaphorePermit<'_>, Failure> {
-        let is_within_rate = from.is_none_or(|from| self.rate.check_key(&from).is_ok());
+        let is_within_rate = from.is_none_or(|from| self.rate.check_key(&Source::of(from)).is_ok());
         let place = self.exchanges.try_acquire().ok();
         // Addresses whose buckets are full again are forgotten, so that the table does not grow.
         self.rate.retain_recent();
@@ -99,5 +100,22 @@ impl Login {
         if let Some(Ok(whole)) = whole.map(HeaderValue::try_from) {
             headers.insert(WWW_AUTHENTICATE, whole);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_addresses_of_one_network_share_a_rate() {
+        let login = Login::new("https://kv.example.org", &[]);
+        let admitted = |network: u16| {
+            let address = |host| IpAddr::from([0x2001, 0xdb8, 0, network, 0, 0, 0, host]);
+            (0..20)
+                .filter(|host| login.admit(Some(address(*host))).is_ok())
+                .count()
+        };
+        assert_eq!((admitted(1), admitted(2)), (5, 5));
     }
 }

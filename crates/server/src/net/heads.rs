@@ -26,9 +26,10 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::failure::Failure;
 use crate::http::exchange::Exchange;
+use crate::identity::source::Source;
 use crate::net::{MAX_HEAD_BYTES, MAX_HEADERS};
 use crate::request::id;
-use crate::wait::connection::{Source, Standing};
+use crate::wait::connection::Standing;
 use scan::{Fault, Scan};
 
 /// Bytes of a head that is not complete which are not counted: more than most heads have, and what hyper reads at a

@@ -8,7 +8,7 @@
 mod places;
 mod proxies;
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -19,6 +19,7 @@ use prominence_core::Namespace;
 use prominence_engines::fair_permits::{FairPermits, Most, Permit, Sharing};
 
 use crate::failure::Failure;
+use crate::identity::source::Source;
 use places::{Holder, Loser, Place, Places};
 pub use proxies::{Network, Proxies};
 
@@ -33,17 +34,6 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// `Retry-After` where a user has too many connections.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
-
-/// Bytes of the address of a network in IPv6: a site has 64 bits for its machines, so one machine can have all
-/// those addresses (RFC 4291, section 2.5.1).
-const NETWORK_BYTES: usize = 8;
-
-/// Where a connection comes from: an IPv4 address, or a network of IPv6.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Source {
-    V4(Ipv4Addr),
-    V6([u8; NETWORK_BYTES]),
-}
 
 /// The limits on the places.
 pub(crate) struct PlaceLimits {
@@ -83,19 +73,6 @@ pub(crate) struct Standing {
 enum Kind {
     Guest { _place: Place<Source> },
     Member(Place<Namespace>),
-}
-
-impl Source {
-    /// The source of a connection from this address.
-    pub(crate) fn of(address: IpAddr) -> Self {
-        match address.to_canonical() {
-            IpAddr::V4(address) => Self::V4(address),
-            IpAddr::V6(address) => {
-                let [a, b, c, d, e, f, g, h, ..] = address.octets();
-                Self::V6([a, b, c, d, e, f, g, h])
-            }
-        }
-    }
 }
 
 /// The places for guests beside so many places for users.

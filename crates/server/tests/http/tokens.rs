@@ -282,7 +282,7 @@ fn requests_that_wait_end_when_their_user_is_revoked_and_others_go_on() {
     for _ in 0..5 {
         waits.push(LongPoll::begin_claim(
             &server,
-            "/kv/work/?claim=60s&wait=10m",
+            "/kv/todo/?claim=60s&wait=10m",
         ));
     }
     let watch = || server.user("alice").open("GET", "/kv/?watch", &[], b"");

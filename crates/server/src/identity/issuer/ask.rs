@@ -17,6 +17,7 @@ use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 
 use super::circuit::Circuit;
 use super::counters::{Counters, Endpoint, Outcome};
+use crate::identity::source::Source;
 
 /// For everything: waiting for a place, resolving the name, and reading the answer.
 const WITHIN: Duration = Duration::from_secs(3);
@@ -44,7 +45,7 @@ pub(super) struct Line {
     clock: Arc<dyn Clock>,
     places: Arc<Semaphore>,
     rate: DefaultDirectRateLimiter,
-    clients: DefaultKeyedRateLimiter<IpAddr>,
+    clients: DefaultKeyedRateLimiter<Source>,
     until_cleaning: AtomicU32,
     circuits: [Circuit; Endpoint::ALL.len()],
     counters: Arc<Counters>,
@@ -175,7 +176,8 @@ impl Line {
             self.clients.retain_recent();
         }
         // The client's first, so that one that sends nonsense takes nothing from the others.
-        let of_client = client.is_none_or(|client| self.clients.check_key(&client).is_ok());
+        let of_client =
+            client.is_none_or(|client| self.clients.check_key(&Source::of(client)).is_ok());
         of_client && self.rate.check().is_ok()
     }
 

@@ -17,10 +17,6 @@ fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
 }
 
-fn source(text: &str) -> Source {
-    Source::of(ip(text))
-}
-
 fn user(name: &str) -> Namespace {
     Namespace::parse(name).unwrap()
 }
@@ -39,14 +35,6 @@ fn signed_in(places: &Connections, name: &str) -> Result<Standing, u16> {
         Ok(()) => Ok(standing),
         Err(failure) => Err(failure.status().as_u16()),
     }
-}
-
-#[test]
-fn addresses_of_one_network_count_as_one() {
-    assert_eq!(source("192.0.2.1"), source("::ffff:192.0.2.1"));
-    assert_ne!(source("192.0.2.1"), source("192.0.2.2"));
-    assert_eq!(source("2001:db8:1:2::1"), source("2001:db8:1:2:3:4:5:6"));
-    assert_ne!(source("2001:db8:1:2::1"), source("2001:db8:1:3::1"));
 }
 
 #[test]

@@ -188,6 +188,25 @@ fn one_client_with_invented_tokens_does_not_use_up_the_introspection_of_others()
 }
 
 #[test]
+fn a_client_that_revokes_invented_tokens_makes_no_more_requests_to_the_issuer_than_another() {
+    let provider = Provider::start();
+    let (server, _folder) = introspecting(&provider);
+    let began = Instant::now();
+    let nobody = server.anonymous();
+    for number in 0..60 {
+        let body = json!({"token": format!("invented-{number}")}).to_string();
+        let json = [("content-type", "application/json")];
+        let status = nobody
+            .send("POST", "/token/revoke", &json, body.as_bytes())
+            .status;
+        assert!(matches!(status, 200 | 503), "{status}");
+    }
+    let asked = provider.requests("/introspect");
+    let allowed = 21 + 10 * began.elapsed().as_secs();
+    assert!(asked <= allowed + 10, "{asked} of {allowed}");
+}
+
+#[test]
 fn an_answer_that_is_none_is_503_and_redirects_are_not_followed() {
     let (provider, other) = (Provider::start(), Provider::start());
     let (server, _folder) = introspecting(&provider);

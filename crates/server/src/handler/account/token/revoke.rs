@@ -1,5 +1,7 @@
 //! `POST /token/revoke`: a token, the tokens of a job, or those of a user end before their time.
 
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{FromRequestParts as _, Request, State};
@@ -21,6 +23,7 @@ use crate::identity::records::Target;
 use crate::identity::token::{ISSUER, parse_id};
 use crate::request::kinds::PostRevocation;
 use crate::request::log::Effect;
+use crate::wait::connection::Standing;
 
 /// The scope of a token that the operator signs to revoke the tokens of any user.
 const MAY_REVOKE: &str = "prominence.revoke";
@@ -45,6 +48,9 @@ pub(crate) async fn revoke(State(app): State<App>, request: Request) -> Result<R
     demand_type(name::JSON, &parts.headers)?;
     let asked: RevokeTokens = serde_json::from_slice(&bytes)
         .map_err(|error| Failure::bad_request(format!("the body is not valid: {error}")))?;
+    // Nobody has to show a token here, so the client's address is what limits the questions to issuers.
+    let standing = parts.extensions.get::<Arc<Standing>>();
+    let from = standing.map(|standing| standing.client(&parts.headers));
     let (revoked, effect) = match asked {
         RevokeTokens {
             token: Some(token),
@@ -52,7 +58,7 @@ pub(crate) async fn revoke(State(app): State<App>, request: Request) -> Result<R
             job: None,
             user: None,
             before: None,
-        } => revoke_token(&app, &token).await?,
+        } => revoke_token(&app, &token, from).await?,
         asked => {
             let call = Call::from_request_parts(&mut parts, &app).await?;
             revoke_others(&call, asked).await?
@@ -63,11 +69,15 @@ pub(crate) async fn revoke(State(app): State<App>, request: Request) -> Result<R
 }
 
 /// Revokes the token that is shown. Whoever has it could use it, and so may end it (RFC 7009, section 2.1).
-async fn revoke_token(app: &App, token: &str) -> Result<(Revoked, Option<Effect>), Failure> {
+async fn revoke_token(
+    app: &App,
+    token: &str,
+    from: Option<IpAddr>,
+) -> Result<(Revoked, Option<Effect>), Failure> {
     let wall = app.clock.wall();
     let revoked = "token".to_owned();
     let verifier = app.verifier.load_full();
-    let verified = verifier.verify(token, None, wall).await;
+    let verified = verifier.verify(token, from, wall).await;
     let who = match verified.map_err(auth::failure) {
         Ok(who) => who,
         Err(failure) if failure.status().is_server_error() => return Err(failure),

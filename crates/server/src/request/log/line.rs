@@ -19,7 +19,7 @@ pub enum LineFormat {
     Text,
 }
 
-/// What a line tells of a request.
+/// The fields of a line about a request.
 #[derive(Serialize)]
 pub(super) struct Line<'a> {
     /// The end of the answer.
@@ -46,10 +46,10 @@ pub(super) struct Line<'a> {
     pub(super) took: Duration,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) request_id: Option<&'a str>,
-    /// Why the caller was refused.
+    /// The reason for which the caller was refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) reason: Option<&'a str>,
-    /// What was done to tokens.
+    /// The tokens that were made or revoked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) effect: Option<&'a str>,
 }

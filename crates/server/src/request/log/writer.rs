@@ -7,7 +7,7 @@ use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -15,8 +15,9 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-/// Lines that wait to be written, a few MiB; more are left out and counted.
+/// Lines that wait to be written, and their bytes; more are left out and counted.
 const MAX_WAITING: usize = 16_384;
+const MAX_WAITING_BYTES: usize = 8 << 20;
 
 /// Bytes that are written at once, in whole lines. A pipe takes so many without those of others in between (`PIPE_BUF`).
 const BUFFER_BYTES: usize = 4_096;
@@ -39,6 +40,8 @@ pub enum LogTarget {
 /// A log.
 pub(super) struct Writer {
     messages: SyncSender<Message>,
+    /// Bytes of the lines that wait. A path can be as long as a head, so their number alone is no bound.
+    waiting: Arc<AtomicUsize>,
     left_out: Arc<AtomicU64>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -53,6 +56,7 @@ enum Message {
 struct Output {
     target: LogTarget,
     stream: BufWriter<Box<dyn Write + Send>>,
+    waiting: Arc<AtomicUsize>,
     left_out: Arc<AtomicU64>,
     complained: Option<Instant>,
 }
@@ -79,10 +83,12 @@ impl LogTarget {
 impl Writer {
     /// Opens a log, and starts the thread that writes it.
     pub(super) fn open(target: LogTarget) -> io::Result<Self> {
+        let waiting = Arc::new(AtomicUsize::new(0));
         let left_out = Arc::new(AtomicU64::new(0));
         let output = Output {
             stream: target.open()?,
             target,
+            waiting: Arc::clone(&waiting),
             left_out: Arc::clone(&left_out),
             complained: None,
         };
@@ -92,6 +98,7 @@ impl Writer {
             .spawn(move || output.run(&received))?;
         Ok(Self {
             messages,
+            waiting,
             left_out,
             thread: Mutex::new(Some(thread)),
         })
@@ -99,7 +106,11 @@ impl Writer {
 
     /// Has a line written, or counts it as left out where too many wait.
     pub(super) fn write(&self, line: String) {
-        if self.messages.try_send(Message::Line(line)).is_err() {
+        let bytes = line.len();
+        let waiting = self.waiting.fetch_add(bytes, Ordering::Relaxed);
+        let has_room = waiting + bytes <= MAX_WAITING_BYTES;
+        if !has_room || self.messages.try_send(Message::Line(line)).is_err() {
+            self.waiting.fetch_sub(bytes, Ordering::Relaxed);
             self.left_out.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -125,7 +136,11 @@ impl Output {
         let mut next = messages.recv().ok();
         while let Some(message) = next {
             let done = match message {
-                Message::Line(line) => self.stream.write_all(line.as_bytes()),
+                Message::Line(line) => {
+                    let written = self.stream.write_all(line.as_bytes());
+                    self.waiting.fetch_sub(line.len(), Ordering::Relaxed);
+                    written
+                }
                 Message::Reopen => self.reopen(),
                 Message::Close => break,
             };
@@ -216,7 +231,8 @@ impl From<LogTarget> for String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs;
+    use std::fs::{self, File};
+    use std::process::Command;
 
     #[test]
     fn lines_go_to_the_file_of_the_name_after_the_former_was_moved_away() {
@@ -236,6 +252,26 @@ mod tests {
         again.write("four\n".to_owned());
         again.close();
         assert_eq!(fs::read_to_string(&file).unwrap(), "three\nfour\n");
+    }
+
+    #[test]
+    fn lines_that_wait_for_a_slow_reader_are_bounded_by_their_bytes() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("log");
+        let made = Command::new("mkfifo").arg(&pipe).status();
+        assert!(made.unwrap().success());
+        // Nobody reads from the other end, which is open so that the log can be opened.
+        let reader = File::options().read(true).write(true).open(&pipe).unwrap();
+        let writer = Writer::open(LogTarget::File(pipe)).unwrap();
+        for _ in 0..1_000 {
+            writer.write("x".repeat(64 << 10));
+        }
+        let waiting = writer.waiting.load(Ordering::Relaxed);
+        assert!((1..=MAX_WAITING_BYTES).contains(&waiting), "{waiting}");
+        assert!(writer.left_out.load(Ordering::Relaxed) > 800);
+        // The thread of the writer waits for the pipe, and ends with the process.
+        std::mem::forget(writer);
+        drop(reader);
     }
 
     #[test]

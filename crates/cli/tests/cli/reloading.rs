@@ -1,4 +1,4 @@
-//! What a running server takes over on SIGHUP, and when a file changes.
+//! The settings and files that a running server takes over on SIGHUP, and when a file changes.
 
 use std::fs::{self, File, Permissions};
 use std::io::{BufRead as _, BufReader};
@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use crate::support::{PROGRAM, Ran, clean, run};
 
-/// How long a reload may take on a busy machine.
+/// The longest time of a reload on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A server with a file of settings, whose log is kept.
@@ -150,6 +150,11 @@ fn secrets_are_taken_over_and_stay_where_the_new_ones_are_bad() {
     let log = server.hang_up();
     assert!(log.contains("reloaded: secrets"), "{log}");
     assert!(!server.accepts(&old) && server.accepts(&new));
+    let made = server.run(&new, &["token", "create", "--from-login"]);
+    assert!(
+        server.accepts(made.text().trim()),
+        "it is signed with the new secret"
+    );
 
     server.home.write("now", "short");
     let log = server.hang_up();

@@ -20,11 +20,11 @@ use crate::identity::token::{Secret, SecretError, SecretSource, TokenLimits, Ver
 use crate::net::tls::Tls;
 use crate::settings::{Config, Reread, Settings};
 
-/// What a reload compares with and changes.
+/// The state that a reload compares and changes.
 pub(super) struct Reloader {
     /// The settings of the command line and of the environment, which stay.
     pub(super) written: Settings,
-    /// What is in use.
+    /// The configuration in use.
     pub(super) config: Config,
     pub(super) secrets: Vec<Secret>,
     pub(super) tls: Option<Tls>,

@@ -18,7 +18,7 @@ pub(super) use check::check;
 pub struct IssuerSettings {
     /// The label in metrics, in the log and in messages.
     pub name: String,
-    /// What people call it.
+    /// Its name for people.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
     /// `iss` of its tokens.
@@ -40,7 +40,7 @@ pub struct IssuerSettings {
     /// Issuers whose users may be the same people.
     #[serde(default)]
     pub shares_names_with: Vec<String>,
-    /// Whether a name belongs to the first subject that has it.
+    /// True if a name belongs to the first subject that has it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pin_subject: Option<bool>,
     /// One of these has to be in `aud`.
@@ -67,7 +67,7 @@ pub struct IssuerSettings {
     /// The claim with the job's name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub job_claim: Option<ClaimPath>,
-    /// Whether its users may have tokens made for jobs.
+    /// True if its users may have tokens made for jobs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub may_mint: Option<bool>,
     /// A file with its keys.
@@ -82,12 +82,12 @@ pub struct IssuerSettings {
     /// How tokens are introspected, and how long answers are used.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub introspection: Option<IntrospectionSettings>,
-    /// How people log in.
+    /// The login of people.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub login: Option<LoginSettings>,
 }
 
-/// How people log in at an issuer.
+/// The login of people at an issuer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct LoginSettings {

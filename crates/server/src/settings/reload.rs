@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use toml::{Table, Value};
 
-use super::resolve::{Config, ConfigError};
+use super::error::ConfigError;
+use super::resolve::Config;
 use super::{IssuerSettings, Settings};
 use crate::identity::token::SecretSource;
 

@@ -1,51 +1,43 @@
-//! From what was written to what it means.
+//! Makes a valid configuration of the settings as they were written.
+
+mod limits;
 
 use std::ffi::OsString;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use bytesize::ByteSize;
 use clap::Args as _;
-use prominence_api::time::format_duration;
 use prominence_core::Quota;
-use prominence_core::limits::{DEFAULT_VALUE_BYTES, MAX_VALUE_BYTES};
 use prominence_engines::Retention;
 #[cfg(feature = "etcd")]
 use prominence_engines::etcd;
 use serde::de::DeserializeOwned;
 
+use self::limits::{
+    connections, long_poll_limits, mint_max_lifetime, public_url, token_max_lifetime, usual_rate,
+    value_limit,
+};
+use super::error::ConfigError;
 use super::issuer::{self, IssuerSettings};
 use super::memory::MemoryShares;
-use super::{Settings, Span, SpanOrNone};
+use super::{Settings, Span};
 use crate::app::Bounds;
 use crate::http::router::Page;
-use crate::identity::issuer::{IssuerConfig, is_protected};
+use crate::identity::issuer::IssuerConfig;
 use crate::identity::token::{SecretSource, TokenLimits};
 use crate::net::listener::Limits;
 use crate::request::log::RequestLogs;
-use crate::wait::long_poll::LongPollLimits;
 
 /// Where `--engine etcd` or `admin migrate` is asked of a program that can't talk to etcd.
 pub const WITHOUT_ETCD: &str = "this program was built without the etcd engine; build it with: \
      cargo build --release --features etcd (which needs protoc; see docs/etcd.md)";
-
-/// What `token-max-lifetime` can be. A revoked token has to be remembered for as long as it could last.
-const SHORTEST_TOKEN_LIMIT: Duration = Duration::from_secs(3_600);
-const LONGEST_TOKEN_LIMIT: Duration = Duration::from_secs(400 * 86_400);
-
-/// The longest life of a token that is made for a caller, where it is not set.
-const USUAL_MINT_LIFETIME: Duration = Duration::from_secs(7 * 86_400);
 
 /// Most revocations of tokens, where it is not set. Each takes at most 200 bytes of memory.
 const USUAL_REVOCATIONS: usize = 100_000;
 
 /// The prefix of the environment variables that are settings of the server.
 const ENV_PREFIX: &str = "PROMINENCE_SERVE_";
-
-/// Requests a second of one user for each processor, unless they are set. A processor answers some 30,000 gets a second.
-const REQUESTS_PER_PROCESSOR: u32 = 100_000;
 
 /// The lifetime of a connection.
 const CONNECTION_LIFETIME: Duration = Duration::from_secs(3_600);
@@ -89,7 +81,7 @@ pub struct Config {
     pub page: Page,
     /// Whether this is a trial: a token is printed.
     pub dev: bool,
-    /// What it was made of: the settings that were written and those of the file.
+    /// Its origin: the settings that were written and those of the file.
     pub settings: Settings,
 }
 
@@ -112,104 +104,6 @@ pub struct Storage {
     pub min_free_disk: u64,
     /// Whether a store of an earlier format is upgraded before it is opened.
     pub migrate: bool,
-}
-
-/// Why the settings make no configuration.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// The file can't be read.
-    #[error("cannot read the configuration {file}: {cause}")]
-    Read {
-        /// The file.
-        file: String,
-        /// Why not.
-        cause: std::io::Error,
-    },
-    /// The file has a mistake; the message names the line.
-    #[error("the configuration {file} is not valid: {message}; correct it there")]
-    File {
-        /// The file.
-        file: String,
-        /// The mistake and where it is.
-        message: String,
-    },
-    /// An environment variable with the prefix of settings that is not one.
-    #[error("the environment variable {0} is not a setting; `prominence serve --help` lists them")]
-    UnknownVariable(String),
-    /// Listening where others can listen in.
-    #[error(
-        "{0} can be reached from other machines, and without TLS everyone on the way can read \
-         tokens and values; set --tls-cert and --tls-key, or --insecure if something in front \
-         does TLS"
-    )]
-    Insecure(SocketAddr),
-    /// One of certificate and key.
-    #[error("--tls-cert and --tls-key go together; {0} is missing")]
-    HalfTls(&'static str),
-    /// A setting of an issuer.
-    #[error("issuer {issuer}: {setting} {why}")]
-    Issuer {
-        /// The issuer.
-        issuer: String,
-        /// The setting.
-        setting: &'static str,
-        /// What is wrong with it.
-        why: String,
-    },
-    /// A number outside its range.
-    #[error("{setting} is {given}; {allowed}")]
-    Range {
-        /// The setting.
-        setting: &'static str,
-        /// The value that was given.
-        given: String,
-        /// The allowed values.
-        allowed: &'static str,
-    },
-    /// A setting of one engine, given with the other.
-    #[error("{setting} is for the {engine} engine; leave it out, or set --engine {engine}")]
-    OtherEngine {
-        /// The setting.
-        setting: &'static str,
-        /// The engine that has it.
-        engine: &'static str,
-    },
-    /// A setting that the engine needs.
-    #[error("--engine etcd needs {0}")]
-    Missing(&'static str),
-    /// The engine is not part of this program.
-    #[error("--engine etcd: {WITHOUT_ETCD}")]
-    #[cfg(not(feature = "etcd"))]
-    NotBuilt,
-    /// Where the members of the cluster are.
-    #[cfg(feature = "etcd")]
-    #[error("etcd-endpoints: {0}")]
-    Endpoints(#[from] etcd::BadEndpoints),
-    /// The prefix of all keys in the cluster.
-    #[cfg(feature = "etcd")]
-    #[error("etcd-root: {0}")]
-    Root(#[from] etcd::BadRoot),
-    /// One of two settings that mean nothing alone.
-    #[error("{given} is given, and {missing} is not; they go together")]
-    Half {
-        /// The setting that is there.
-        given: &'static str,
-        /// The setting that is missing.
-        missing: &'static str,
-    },
-    /// A file that a setting names.
-    #[error("{setting}: cannot read {}: {cause}", .file.display())]
-    SettingFile {
-        /// The setting.
-        setting: &'static str,
-        /// The file.
-        file: PathBuf,
-        /// Why not.
-        cause: std::io::Error,
-    },
-    /// No data folder given and no home to put one into.
-    #[error("there is no home folder to keep the data in; name a folder with --data-dir")]
-    NoDataFolder,
 }
 
 impl EngineConfig {
@@ -444,103 +338,14 @@ fn certificate_and_key(
     }
 }
 
-/// More requests than a machine with so many processors can answer, so that a user alone is not limited.
-fn usual_rate() -> u32 {
-    let processors = std::thread::available_parallelism().map_or(1, NonZero::get);
-    u32::try_from(processors).map_or(u32::MAX, |processors| {
-        processors.saturating_mul(REQUESTS_PER_PROCESSOR)
-    })
-}
-
 fn is_loopback(address: IpAddr) -> bool {
     address.to_canonical().is_loopback()
 }
 
-fn token_max_lifetime(given: Option<Span>) -> Result<Duration, ConfigError> {
-    let Some(Span(given)) = given else {
-        return Ok(TokenLimits::default().max_lifetime);
-    };
-    if (SHORTEST_TOKEN_LIMIT..=LONGEST_TOKEN_LIMIT).contains(&given) {
-        return Ok(given);
-    }
-    Err(ConfigError::Range {
-        setting: "token-max-lifetime",
-        given: format_duration(given),
-        allowed: "it can be 1h to 400d",
-    })
-}
-
-/// An origin: what users see has to be encrypted, unless it is this machine alone.
-fn public_url(given: String) -> Result<String, ConfigError> {
-    let origin = given.strip_suffix('/').unwrap_or(&given);
-    let host = origin.split_once("://").map_or("", |(_, host)| host);
-    let is_host = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte);
-    if !host.is_empty() && host.bytes().all(is_host) && is_protected(origin) {
-        return Ok(origin.to_owned());
-    }
-    Err(ConfigError::Range {
-        setting: "public-url",
-        given,
-        allowed: "it can be https:// and a host, or http:// and a loopback address such as 127.0.0.1, without a path",
-    })
-}
-
-fn mint_max_lifetime(
-    given: Option<SpanOrNone>,
-    longest: Duration,
-) -> Result<Option<Duration>, ConfigError> {
-    match given {
-        None => Ok(Some(USUAL_MINT_LIFETIME.min(longest))),
-        Some(SpanOrNone(Some(given))) if given > longest => Err(ConfigError::Range {
-            setting: "mint-max-lifetime",
-            given: format_duration(given),
-            allowed: "it can be at most token-max-lifetime, or 0 for no tokens",
-        }),
-        Some(SpanOrNone(given)) => Ok(given),
-    }
-}
-
-fn value_limit(given: Option<ByteSize>) -> Result<usize, ConfigError> {
-    let Some(size) = given else {
-        return Ok(DEFAULT_VALUE_BYTES);
-    };
-    match usize::try_from(size.as_u64()) {
-        Ok(bytes) if (1..=MAX_VALUE_BYTES).contains(&bytes) => Ok(bytes),
-        _ => Err(ConfigError::Range {
-            setting: "value-limit",
-            given: size.to_string(),
-            allowed: "it can be 1 byte to 1MiB",
-        }),
-    }
-}
-
-fn connections(given: Option<usize>) -> Result<usize, ConfigError> {
-    match given.unwrap_or(10_000) {
-        0 => Err(ConfigError::Range {
-            setting: "max-connections",
-            given: "0".into(),
-            allowed: "it can be 1 or more",
-        }),
-        number => Ok(number),
-    }
-}
-
-/// Half of the connections for the long polls of all users, and half of that for those of one user. So connections
-/// are always left for other requests and other users. 0 turns long polls off.
-fn long_poll_limits(
-    connections: usize,
-    in_all: Option<usize>,
-    per_user: Option<usize>,
-) -> LongPollLimits {
-    let in_all = in_all.unwrap_or(connections.div_ceil(2));
-    LongPollLimits {
-        in_all,
-        per_user: per_user.unwrap_or(in_all.div_ceil(2)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use bytesize::ByteSize;
+
     use super::*;
 
     fn from_file(text: &str, flags: Settings) -> Result<Config, ConfigError> {

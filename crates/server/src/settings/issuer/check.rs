@@ -10,7 +10,7 @@ use crate::identity::issuer::{
     has_usable_key, is_protected,
 };
 use crate::identity::token::read_secret;
-use crate::settings::resolve::ConfigError;
+use crate::settings::error::ConfigError;
 
 /// The most issuers.
 const MAX_ISSUERS: usize = 16;

@@ -85,7 +85,7 @@ pub(crate) fn client_with(
     connect(connection, &sources, url, credentials)
 }
 
-/// Whether there are an address and a token.
+/// True if there are an address and a token.
 #[cfg(feature = "server")]
 pub(crate) fn can_log_in(connection: &Connection) -> bool {
     let sources = Sources::new(connection);

@@ -33,7 +33,7 @@ const CLIENT_SECRET: &str = "PROMINENCE_OIDC_CLIENT_SECRET";
 /// The file of a client that was registered.
 const CLIENT: &str = "client";
 
-/// What this file says; issuers answer more than this when a client is registered.
+/// The content of this file; issuers answer more than this when a client is registered.
 #[derive(Deserialize)]
 struct Registered {
     client_id: String,

@@ -24,7 +24,7 @@ pub struct TokenOptions {
     pub job: Option<String>,
     /// Its lifetime; the server's usual one if there is none.
     pub lifetime: Option<Duration>,
-    /// What it is for.
+    /// Its purpose.
     pub note: Option<String>,
 }
 

@@ -45,7 +45,7 @@ pub struct OAuthAnswer {
     pub body: Map<String, Value>,
 }
 
-/// Why there is no answer. Never repeats what was sent.
+/// The reason why there is no answer. It never repeats what was sent.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot reach {host}: {cause}")]
 pub struct OAuthError {

@@ -30,7 +30,7 @@ pub struct App(Arc<Inner>);
 /// Fields of [`App`].
 pub struct Inner {
     pub(crate) gate: Gate,
-    /// What the service keeps of tokens and users.
+    /// The service's own records of tokens and users.
     pub(crate) records: Arc<Records>,
     /// Replaced as a whole on a reload, as are the two below and the limits.
     pub(crate) verifier: ArcSwap<CachingVerifier>,
@@ -86,7 +86,7 @@ pub struct Identity {
     pub verifier: Verifier,
     /// For tokens of issuers.
     pub issuers: Issuers,
-    /// What the service keeps of tokens and users.
+    /// The service's own records of tokens and users.
     pub records: Arc<Records>,
     /// Makes tokens for callers.
     pub minter: Option<Minter>,

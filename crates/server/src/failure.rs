@@ -161,7 +161,7 @@ impl Failure {
         response
     }
 
-    /// Whether it has this code.
+    /// True if it has this code.
     pub(crate) fn is(&self, code: ErrorCode) -> bool {
         self.code == code
     }

@@ -2,6 +2,7 @@
 //! precedence. [`Settings`] is what was written; [`Config`] is what it means, and is valid.
 
 mod engine;
+mod error;
 #[cfg(feature = "etcd")]
 mod etcd;
 mod issuer;
@@ -20,10 +21,9 @@ use prominence_api::switch::parse_switch;
 use prominence_api::time::{DurationError, format_duration, parse_duration};
 use serde::{Deserialize, Deserializer, Serialize};
 
+pub use error::ConfigError;
 pub use issuer::{IntrospectionSettings, IssuerSettings, OpaqueSetting};
-pub use resolve::{
-    Config, ConfigError, EngineConfig, Storage, WITHOUT_ETCD, data_folders, default_data_dir,
-};
+pub use resolve::{Config, EngineConfig, Storage, WITHOUT_ETCD, data_folders, default_data_dir};
 
 pub(crate) use reload::Reread;
 

@@ -15,10 +15,10 @@ pub struct ProtectedResource {
     /// Scopes that limit a token.
     #[serde(default)]
     pub scopes_supported: Vec<String>,
-    /// How tokens are sent.
+    /// The ways in which tokens can be sent.
     #[serde(default)]
     pub bearer_methods_supported: Vec<String>,
-    /// How the command line logs in.
+    /// The logins of the command line.
     #[serde(default)]
     pub prominence_login: Vec<LoginAt>,
 }
@@ -29,7 +29,7 @@ pub struct ProtectedResource {
 pub struct PageLogin {
     /// Its name.
     pub name: String,
-    /// What people call it.
+    /// Its name for people.
     pub title: String,
     /// Its URL.
     pub issuer: String,
@@ -76,7 +76,7 @@ pub struct LoginToken {
 pub struct LoginAt {
     /// Its name.
     pub name: String,
-    /// What people call it.
+    /// Its name for people.
     pub title: String,
     /// Its URL.
     pub issuer: String,

@@ -20,7 +20,7 @@ pub struct MadeToken {
     pub scope: String,
     /// The token's name, by which it can be revoked: 64 hexadecimal digits.
     pub id: String,
-    /// Whether it is in the list of the user's tokens.
+    /// True if it is in the list of the user's tokens.
     pub listed: bool,
 }
 
@@ -42,9 +42,9 @@ pub struct ListedToken {
     /// The job that it was made for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job: Option<String>,
-    /// What it is limited to; empty for everything.
+    /// The scopes that limit it; empty for everything.
     pub scopes: Vec<String>,
-    /// What it was made for, in the user's words.
+    /// Its purpose, in the user's words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
     /// When it was made.

@@ -67,7 +67,7 @@ fn make(options: Create, connection: &Connection) -> Result<String, Failure> {
     from_own(options.token, options.note, connection)
 }
 
-/// Whether a login does as well: nobody has named a secret or a user.
+/// True if a login does as well: neither a secret nor a user was named.
 #[cfg(feature = "server")]
 pub(super) fn can_use_login(token: &NewToken, place: &Place, connection: &Connection) -> bool {
     let is_named =

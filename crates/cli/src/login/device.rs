@@ -13,7 +13,7 @@ const USUAL_INTERVAL: u64 = 5;
 /// By how much it grows when the issuer finds that too short (section 3.5).
 const SLOWER: u64 = 5;
 
-/// How long a login can be approved, where the issuer does not say it.
+/// The time in which a login can be approved, if the issuer does not say it.
 const USUAL_LIFETIME: u64 = 600;
 
 /// The name of the grant.

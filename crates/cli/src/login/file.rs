@@ -17,7 +17,7 @@ pub(crate) struct LoginFile {
     content: Map<String, Value>,
 }
 
-/// What renewing and ending a login need, beside the issuer's answer.
+/// The data that renewing and ending a login need, beside the issuer's answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct State {
     pub(crate) version: u32,
@@ -57,7 +57,7 @@ impl LoginFile {
         self.content.get(name)?.as_str()
     }
 
-    /// What this program has written; `None` in the file of the existing command line.
+    /// The part that this program has written; `None` in the file of the existing command line.
     pub(crate) fn state(&self) -> Option<State> {
         serde_json::from_value(self.content.get(OWN)?.clone()).ok()
     }

@@ -33,11 +33,11 @@ pub(crate) struct Endpoints {
     registration: Option<String>,
 }
 
-/// What was typed.
+/// The options as they were typed.
 pub(crate) struct Asked<'a> {
     pub(crate) issuer: Option<&'a str>,
     pub(crate) client_id: Option<&'a str>,
-    /// Whether a client may be registered if there is none.
+    /// True if a client may be registered if there is none.
     pub(crate) may_register: bool,
 }
 

@@ -29,7 +29,7 @@ const LOCK_PAUSE: Duration = Duration::from_millis(20);
 /// The shortest time between two tries to renew it.
 const BETWEEN_TRIES: Duration = Duration::from_secs(10);
 
-/// What is to be done where the login is over.
+/// The next step for a user whose login has ended.
 const LOG_IN: &str = "run prominence login";
 
 /// The saved login, as a source of tokens.
@@ -39,7 +39,7 @@ pub(crate) struct Renewer {
     held: Mutex<Held>,
 }
 
-/// What was read last.
+/// The token that was read last.
 struct Held {
     token: Token,
     login: LoginFile,
@@ -193,7 +193,7 @@ impl TokenSource for Renewer {
     }
 }
 
-/// Whether the access token is about to end.
+/// True if the access token is about to end.
 fn is_due(held: &Held, now: u64) -> bool {
     let Some(ends) = held.state.expires_at else {
         return false;

@@ -107,7 +107,7 @@ impl Scopes {
         self.any(|scope| scope.covers_all(access, prefix))
     }
 
-    /// Whether everything that other scopes allow is allowed by these, so that a token with those has no more rights.
+    /// True if these scopes allow everything that the others allow, so that a token with those has no more rights.
     /// Capabilities for other services count as well: they have to be among these.
     #[must_use]
     pub fn include(&self, other: &Self) -> bool {
@@ -124,7 +124,7 @@ impl Scopes {
         }
     }
 
-    /// Whether they allow nothing at all.
+    /// True if they allow nothing at all.
     #[must_use]
     pub fn allow_nothing(&self) -> bool {
         match self {
@@ -133,7 +133,7 @@ impl Scopes {
         }
     }
 
-    /// Whether this is one of the words.
+    /// True if this is one of the words.
     #[must_use]
     pub fn has_word(&self, word: &str) -> bool {
         match self {

@@ -1,4 +1,4 @@
-//! What operators see and change of the service's records: whose a name is, and quotas of single users.
+//! The service's records as operators see and change them: the accounts that have names, and quotas of single users.
 //!
 //! The server alone does this, because it has to know at once; so it is asked through its socket, with any engine.
 
@@ -21,7 +21,7 @@ use crate::identity::records::{OwnLimit, OwnQuota, Pin, Records};
 /// The path on the socket.
 const PATH: &str = "/records";
 
-/// What an operator asks of the records.
+/// A request of an operator about the records.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum RecordRequest {
@@ -66,7 +66,7 @@ pub enum RecordRequest {
     },
 }
 
-/// What the records say of a user.
+/// The records of a user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UserReport {
     /// The user.
@@ -194,7 +194,7 @@ async fn report(records: &Records, user: &Namespace) -> Result<UserReport, Failu
     })
 }
 
-/// Why a request can't be done.
+/// The reason why a request can't be carried out.
 enum RecordsError {
     /// A name in it can't be used.
     Named(String),

@@ -169,7 +169,7 @@ impl CachingVerifier {
         is_good.then(|| Arc::clone(&known.accepted.principal))
     }
 
-    /// Whether a remembered token is neither revoked nor signed with a key that was withdrawn.
+    /// True if a remembered token is neither revoked nor signed with a key that was withdrawn.
     fn is_still_good(&self, known: &Remembered) -> bool {
         if !self.issuers.is_current(known.accepted.origin) || !self.records.are_known() {
             return false;

@@ -46,11 +46,11 @@ pub(crate) struct Made {
     pub(crate) ends: u64,
 }
 
-/// What the issuer of the subject's token says about making tokens.
+/// The issuer of the subject's token, and its word about making tokens.
 pub(crate) struct Via<'a> {
     /// The issuer's name, which stands in the token.
     pub(crate) name: &'a str,
-    /// Whether its users may have tokens made.
+    /// True if its users may have tokens made.
     pub(crate) may_mint: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What the service itself keeps in the store: which tokens are revoked, which were made here, whose a name is, and
+//! The service's own records in the store: tokens that are revoked, tokens that were made here, accounts of names, and
 //! quotas of single users.
 //!
 //! All of it is in the reserved namespace, so that servers that share a store know the same, and backups have it. What

@@ -43,7 +43,7 @@ pub(crate) struct Caller(Arc<OnceLock<Arc<Principal>>>);
 #[derive(Clone)]
 pub(crate) struct RefusalReason(pub(crate) String);
 
-/// What a request did to tokens, in words without secrets.
+/// The effect of a request on tokens, in words without secrets.
 #[derive(Clone)]
 pub(crate) struct Effect(pub(crate) String);
 
@@ -155,7 +155,7 @@ impl LoggedRequest {
         self.sent += bytes as u64;
     }
 
-    /// Whether the line is one of the audit log.
+    /// True if the line is one of the audit log.
     fn is_audited(&self) -> bool {
         let status = self.answer.as_ref().map(|answer| answer.status);
         let is_refused = matches!(

@@ -113,7 +113,7 @@ impl Scope {
         })
     }
 
-    /// Whether it allows everything that another one allows.
+    /// True if it allows everything that another one allows.
     pub(super) fn includes(&self, other: &Self) -> bool {
         match &other.0 {
             Kind::Nothing(_) => self == other,
@@ -176,7 +176,7 @@ impl Subtree {
         })
     }
 
-    /// Whether every key that another subtree covers is covered by this one.
+    /// True if this subtree covers every key that another one covers.
     fn includes(&self, other: &Self) -> bool {
         self.rest(&other.path).is_some_and(|rest| {
             rest.starts_with('/') || (rest.is_empty() && (!self.only_below || other.only_below))

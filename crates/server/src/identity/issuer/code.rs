@@ -20,10 +20,10 @@ use super::config::WebClient;
 use super::counters::Endpoint;
 use super::verification::Issuer;
 
-/// How long to wait where an issuer has answered with something else.
+/// The time to wait after an issuer has answered with something else.
 const AFTER_ERROR: Duration = Duration::from_secs(10);
 
-/// What a browser comes back with, and what the page has kept meanwhile.
+/// The code with which a browser comes back, and the verifier that the page has kept meanwhile.
 pub(crate) struct Code<'a> {
     pub(crate) code: &'a str,
     pub(crate) verifier: &'a str,
@@ -31,7 +31,7 @@ pub(crate) struct Code<'a> {
     pub(crate) redirect_uri: &'a str,
 }
 
-/// Why there is no token.
+/// The reason why there is no token.
 pub(crate) enum CodeError {
     /// There is no such issuer with a login for the page.
     NoSuchIssuer,

@@ -16,7 +16,7 @@ use crate::identity::token::Members;
 pub struct IssuerConfig {
     /// The label in metrics, in the log and in messages.
     pub name: String,
-    /// What people call it.
+    /// Its name for people.
     pub title: String,
     /// `iss`, compared byte for byte.
     pub issuer: String,
@@ -50,15 +50,15 @@ pub struct IssuerConfig {
     pub opaque: Opaque,
     /// How long an answer about a token is used.
     pub freshness: Freshness,
-    /// Whether a name belongs to the first subject that has it.
+    /// True if a name belongs to the first subject that has it.
     pub pin_subject: bool,
-    /// Whether its users may have tokens made for jobs.
+    /// True if its users may have tokens made for jobs.
     pub may_mint: bool,
-    /// How people log in, where that is offered.
+    /// The login of people, if it is offered.
     pub login: Option<LoginConfig>,
 }
 
-/// How people log in at an issuer.
+/// The login of people at an issuer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoginConfig {
     /// The client of the command line.

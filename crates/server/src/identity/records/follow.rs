@@ -22,7 +22,7 @@ use super::{Records, parse};
 /// The longest time between two questions about the end of the log.
 const ASK_EVERY: Duration = Duration::from_secs(2);
 
-/// How long an answer counts: a token that is revoked at another server is accepted here for at most so long.
+/// The time for which an answer counts: a token that is revoked at another server is accepted here for at most so long.
 const KNOWN_FOR: Duration = Duration::from_secs(5);
 
 /// Uses of tokens that wait to be written down. More are left out: each token is noted once a day, and a record that
@@ -33,7 +33,7 @@ const WAITING_USES: usize = 1_024;
 pub(crate) struct Follower {
     records: Arc<Records>,
     at: Cursor,
-    /// Whether other servers write to the store.
+    /// True if other servers write to the store.
     is_shared: bool,
     uses: mpsc::Receiver<Used>,
 }
@@ -61,7 +61,7 @@ impl Records {
         })
     }
 
-    /// Whether what is in memory is not older than it may be.
+    /// True if the records in memory are not older than they may be.
     pub(crate) fn are_known(&self) -> bool {
         let until = self.known_until.load(Ordering::Acquire);
         // The usual case without a follower costs no look at the clock.

@@ -25,7 +25,7 @@ pub(crate) struct Revocations {
 #[derive(Default)]
 pub(super) struct List {
     before: HashMap<Target, Timestamp>,
-    /// How many records of single tokens and jobs each user has.
+    /// The number of records of single tokens and jobs of each user.
     of_users: HashMap<Namespace, usize>,
 }
 
@@ -68,7 +68,7 @@ impl Revocations {
         self.version.load(Ordering::Acquire)
     }
 
-    /// Whether a token is revoked. The clock of its issuer may be ahead by the leeway, so a token that was issued within
+    /// True if a token is revoked. The clock of its issuer may be ahead by the leeway, so a token that was issued within
     /// it counts as one from before. A token that does not say when it was issued counts as older than any revocation.
     pub(crate) fn is_revoked(&self, token: Subject<'_>, leeway: Duration) -> bool {
         let list = self.read();
@@ -116,7 +116,7 @@ impl Revocations {
         (list.before.len(), of_user.copied().unwrap_or(0))
     }
 
-    /// Whether a target is among them.
+    /// True if they contain a target.
     pub(super) fn has(&self, target: &Target) -> bool {
         self.read().before.contains_key(target)
     }
@@ -197,7 +197,7 @@ mod tests {
         Job::parse(id).unwrap()
     }
 
-    /// Whether a token of a job of a user, issued at a second, is revoked.
+    /// True if a token of a job of a user, issued at a second, is revoked.
     fn revoked(list: &Revocations, name: &str, id: &str, issued: Option<u64>) -> bool {
         let (user, job) = (user(name), job(id));
         let token = Subject {

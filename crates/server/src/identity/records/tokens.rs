@@ -120,7 +120,7 @@ impl Records {
         ))
     }
 
-    /// Whether another token made here can be listed for a user.
+    /// True if another token made here can be listed for a user.
     pub(crate) async fn has_room_for_token(&self, user: &Namespace) -> Result<bool, Failure> {
         let made = below(&[MADE, &encode(user.as_str())])?;
         Ok(self.registry.count(&made).await?.keys < MAX_MADE)

@@ -43,7 +43,7 @@ struct Claims<'a> {
     from: &'a [String],
 }
 
-/// What a token says that the service makes for a caller.
+/// The claims of a token that the service makes for a caller.
 pub(in crate::identity) struct MadeFor<'a> {
     /// Random, so that no two tokens are the same.
     pub(in crate::identity) id: String,

@@ -197,7 +197,7 @@ fn read_protected(path: &Path) -> Result<Vec<u8>, SecretError> {
     Ok(bytes)
 }
 
-/// Whether others than those that are meant to can read or change a file with a secret. Where root gives a secret to a process
+/// True if others than those that are meant to can read or change a file with a secret. Where root gives a secret to a process
 /// of another user, it has to be by the file's group: Kubernetes does so for pods with `fsGroup` (mode 0440).
 fn is_exposed(mode: u32, is_given_by_root: bool) -> bool {
     let allowed = if is_given_by_root { GROUP_READS } else { 0 };

@@ -41,7 +41,7 @@ pub(super) struct TokenRequest {
     job: Option<String>,
     /// Its lifetime: a duration, or a number of seconds; otherwise 12 hours.
     expires_in: Option<String>,
-    /// What it is for, in the user's words. A token with a note is always in the list of the user's tokens.
+    /// Its purpose, in the user's words. A token with a note is always in the list of the user's tokens.
     note: Option<String>,
 }
 

@@ -150,7 +150,7 @@ fn secrets_are_taken_over_and_stay_where_the_new_ones_are_bad() {
     let log = server.hang_up();
     assert!(log.contains("reloaded: secrets"), "{log}");
     assert!(!server.accepts(&old) && server.accepts(&new));
-    let made = server.run(&new, &["token", "create", "--from-login"]);
+    let made = server.run(&new, &["token", "create", "--from-login", "--for", "1h"]);
     assert!(
         server.accepts(made.text().trim()),
         "it is signed with the new secret"

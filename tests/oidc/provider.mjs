@@ -4,6 +4,7 @@
 //
 // Prints one line of JSON: {"issuer", "control"}. Keys, grants and tokens are kept in the folder, so that it can be
 // killed and started again on the same ports without losing anything.
+import crypto from 'node:crypto';
 import fs from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
@@ -253,6 +254,12 @@ const control = {
     const token = new provider.AccessToken({ accountId: user, client, grantId, gty: 'device_code', scope });
     if (forApi) token.resourceServer = new provider.ResourceServer(forApi, resourceServer(forApi));
     return { access_token: await token.save() };
+  },
+  // The public key that signs by RS256 now, as PEM.
+  'GET /pem': async () => {
+    const { kty, n, e } = ring.keys.find((key) => key.kty === 'RSA');
+    const key = crypto.createPublicKey({ key: { kty, n, e }, format: 'jwk' });
+    return { pem: key.export({ type: 'spki', format: 'pem' }) };
   },
   // Any header and any claims, signed with a key of the provider, as a hostile or odd issuer would. `null` leaves a
   // member out.

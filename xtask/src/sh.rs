@@ -53,10 +53,13 @@ pub(crate) fn has(program: &str) -> bool {
 
 /// Installs Debian packages; without the permission, the error names them.
 pub(crate) fn apt_install(packages: &[&str]) -> anyhow::Result<()> {
+    // Another `apt-get` can be at work, such as the daily one of Debian.
+    const WAIT: &str = "--option=DPkg::Lock::Timeout=300";
     let mut update = Command::new("apt-get");
-    update.args(["update", "-qq"]);
+    update.args([WAIT, "update", "-qq"]);
     let mut install = Command::new("apt-get");
     install
+        .arg(WAIT)
         .args(["install", "-qq", "-y", "--no-install-recommends"])
         .args(packages);
     install.env("DEBIAN_FRONTEND", "noninteractive");

@@ -73,18 +73,31 @@ impl Call {
     }
 }
 
+/// The system calls of a run.
+#[derive(Debug, Default)]
+pub struct Trace {
+    /// The calls that ended, in the order in which they did.
+    pub calls: Vec<Call>,
+    /// The calls in which the process ended, one at most for each thread. Each of them can have had its effect, and
+    /// has the result that it then had.
+    pub cut_off: Vec<Call>,
+}
+
 /// Reads a whole trace.
 ///
 /// # Errors
 /// Where the trace is malformed.
-pub fn parse(mut trace: impl BufRead) -> io::Result<Vec<Call>> {
-    let mut calls = Vec::new();
+pub fn parse(mut trace: impl BufRead) -> io::Result<Trace> {
+    let mut found = Trace::default();
     let mut unfinished: HashMap<String, (Vec<u8>, usize)> = HashMap::new();
     let mut line = Vec::new();
     loop {
         line.clear();
         if trace.read_until(b'\n', &mut line)? == 0 {
-            return Ok(calls);
+            for (_, (head, began)) in unfinished {
+                found.cut_off(&head, began);
+            }
+            return Ok(found);
         }
         let line = line.trim_ascii_end();
         let space = line.iter().position(|byte| *byte == b' ');
@@ -94,18 +107,17 @@ pub fn parse(mut trace: impl BufRead) -> io::Result<Vec<Call>> {
         if rest.starts_with(b"+++") || rest.starts_with(b"---") {
             continue;
         }
-        // The process ended in this call, so nothing depends on its effect.
-        if rest.ends_with(b"<detached ...>") {
-            continue;
-        }
-        if let Some(head) = rest.strip_suffix(b"<unfinished ...>") {
+        let now = found.calls.len();
+        if let Some(head) = rest.strip_suffix(b"<detached ...>") {
+            found.cut_off(head, now);
+        } else if let Some(head) = rest.strip_suffix(b"<unfinished ...>") {
             if head.starts_with(b"close(") {
                 // Another thread can get the descriptor before the end of this call is printed.
                 let mut whole = head.trim_ascii_end().to_vec();
                 whole.extend_from_slice(b") = 0");
-                calls.extend(call(&whole, calls.len()));
+                found.call(&whole, now);
             }
-            unfinished.insert(thread, (head.to_vec(), calls.len()));
+            unfinished.insert(thread, (head.to_vec(), now));
         } else if rest.starts_with(b"<... ") {
             let (mut head, began) = unfinished.remove(&thread).expect("it was begun");
             if head.starts_with(b"close(") {
@@ -113,32 +125,63 @@ pub fn parse(mut trace: impl BufRead) -> io::Result<Vec<Call>> {
             }
             let resumed = find(rest, b" resumed>").expect("it is resumed");
             head.extend_from_slice(&rest[resumed + b" resumed>".len()..]);
-            calls.extend(call(&head, began));
+            found.call(&head, began);
         } else {
-            calls.extend(call(rest, calls.len()));
+            found.call(rest, now);
         }
     }
 }
 
-/// Reads one call; `None` where the process ended in it.
-fn call(line: &[u8], began: usize) -> Option<Call> {
+impl Trace {
+    /// Adds a call that was printed whole; its answer is `?` where the process ended in it.
+    fn call(&mut self, line: &[u8], began: usize) {
+        let (name, arguments, rest) = parts(line);
+        let answer = rest.trim_start().strip_prefix("= ");
+        let answer = answer.unwrap_or_else(|| panic!("no answer: {}", lossy(line)));
+        let number = answer.split_whitespace().next().unwrap_or_default();
+        let result = match number.strip_prefix("0x") {
+            Some(address) => i64::from_str_radix(address, 16).ok(),
+            None => number.parse().ok(),
+        };
+        match result {
+            Some(result) => self.calls.push(Call {
+                name,
+                arguments,
+                result,
+                began,
+            }),
+            None => self.cut_off(line, began),
+        }
+    }
+
+    /// Adds a call in which the process ended, with the beginning of its line.
+    fn cut_off(&mut self, line: &[u8], began: usize) {
+        // Behind the end of the arguments, one more parenthesis changes nothing.
+        let mut whole = line.trim_ascii_end().to_vec();
+        whole.push(b')');
+        let (name, arguments, _) = parts(&whole);
+        let mut call = Call {
+            name,
+            arguments,
+            result: 0,
+            began,
+        };
+        call.result = match call.name.as_str() {
+            "write" | "writev" | "pwrite64" => call.data().len().try_into().unwrap_or(i64::MAX),
+            // A descriptor that no other call has: this thread makes no further one.
+            "open" | "openat" | "creat" => i64::MAX,
+            _ => 0,
+        };
+        self.cut_off.push(call);
+    }
+}
+
+/// The name and the arguments of a call, and what stands behind them.
+fn parts(line: &[u8]) -> (String, Vec<Argument>, String) {
     let open = find(line, b"(").unwrap_or_else(|| panic!("no call: {}", lossy(line)));
     let (arguments, rest) =
         arguments(&line[open + 1..]).unwrap_or_else(|| panic!("a call has no end: {}", ends(line)));
-    let rest = lossy(rest);
-    let answer = rest.trim_start().strip_prefix("= ");
-    let answer = answer.unwrap_or_else(|| panic!("no answer: {}", lossy(line)));
-    let number = answer.split_whitespace().next()?;
-    let result = match number.strip_prefix("0x") {
-        Some(address) => i64::from_str_radix(address, 16).ok()?,
-        None => number.parse().ok()?,
-    };
-    Some(Call {
-        name: lossy(&line[..open]),
-        arguments,
-        result,
-        began,
-    })
+    (lossy(&line[..open]), arguments, lossy(rest))
 }
 
 /// The beginning and the end of a long line.
@@ -248,8 +291,25 @@ mod tests {
             8 <... close resumed>) = 0\n\
             9 fsync(3 <unfinished ...>\n\
             9 <... fsync resumed>) = ?\n\
-            9 +++ exited with 0 +++\n";
-        let calls = parse(&trace[..]).unwrap();
+            9 +++ exited with 0 +++\n\
+            10 pwrite64(3, \"ab\", 2, 5) = ?\n\
+            11 ftruncate(3, 9 <unfinished ...>\n\
+            12 exit_group(0 <detached ...>\n";
+        let Trace { calls, mut cut_off } = parse(&trace[..]).unwrap();
+        cut_off.sort_by(|one, other| one.name.cmp(&other.name));
+        let ends: Vec<_> = cut_off
+            .iter()
+            .map(|call| (call.name.as_str(), call.result))
+            .collect();
+        assert_eq!(
+            ends,
+            [
+                ("exit_group", 0),
+                ("fsync", 0),
+                ("ftruncate", 0),
+                ("pwrite64", 2)
+            ]
+        );
         let names: Vec<_> = calls.iter().map(|call| call.name.as_str()).collect();
         assert_eq!(names, ["write", "openat", "close", "fdatasync", "rename"]);
         assert_eq!(calls[0].data(), b"a\"\0\x7f7\n");
@@ -262,7 +322,7 @@ mod tests {
     fn pieces_of_one_write_follow_one_another() {
         let trace =
             b"1 writev(5, [{iov_base=\"ab\", iov_len=2}, {iov_base=\"c\", iov_len=1}], 2) = 3\n";
-        let calls = parse(&trace[..]).unwrap();
+        let calls = parse(&trace[..]).unwrap().calls;
         assert_eq!((calls[0].number(0), calls[0].data()), (5, b"abc".to_vec()));
     }
 }

@@ -61,6 +61,16 @@ impl Site {
         command
     }
 
+    /// `kv list` with a fault in system calls, as strace injects it.
+    fn injected(&self, fault: &str) -> Command {
+        let mut command = clean("strace", self.home.path());
+        command.args(["-f", "-qq", "-o", "/dev/null", "-e"]);
+        command.arg(format!("inject={fault}"));
+        command.arg(program()).args(["kv", "list"]);
+        command.env("PROMINENCE_URL", &self.server.url);
+        command
+    }
+
     fn log_in(&self, user: &str) -> String {
         let mut login = self.command(&["login"]);
         let login = login.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -233,6 +243,26 @@ fn a_login_that_cannot_be_kept_is_not_renewed() {
 }
 
 #[test]
+fn a_refresh_token_is_not_used_up_where_the_new_login_can_not_be_written() {
+    let site = Site::start();
+    site.log_in("alice");
+    let (token, asked) = (site.access_token(), site.provider.requests("/token"));
+    site.let_it_end();
+    let before = site.saved();
+    let revocation = ["token", "revoke", "--token", &token];
+    succeed(&mut site.command(&revocation));
+    // The only files whose mode is changed are those of a new login. A mode of the folder would not stop root.
+    let (code, said) = status(&mut site.injected("fchmod:error=EROFS"));
+    assert_eq!(code, 3, "{said}");
+    assert!(said.contains("can't be written"), "{said}");
+    assert_eq!(site.provider.requests("/token"), asked);
+    assert_eq!(site.saved(), before);
+    // The refresh token is still good.
+    succeed(&mut site.command(&["kv", "list"]));
+    assert_eq!(site.provider.requests("/token"), asked + 1);
+}
+
+#[test]
 fn a_renewal_that_is_killed_before_it_is_kept_leaves_a_whole_file_and_asks_for_a_login() {
     let site = Site::start();
     site.log_in("alice");
@@ -240,14 +270,7 @@ fn a_renewal_that_is_killed_before_it_is_kept_leaves_a_whole_file_and_asks_for_a
     site.let_it_end();
     let before = site.saved();
     // The file of the new login gets its name by this call, after the provider has answered.
-    let mut killed = Command::new("strace");
-    killed.args(["-f", "-qq", "-o", "/dev/null", "-e"]);
-    killed.arg("inject=rename,renameat,renameat2:signal=SIGKILL:when=1");
-    killed.arg(program()).args(["kv", "list"]);
-    let home = site.home.path();
-    killed
-        .env("HOME", home)
-        .env("PROMINENCE_URL", &site.server.url);
+    let mut killed = site.injected("rename,renameat,renameat2:signal=SIGKILL:when=1");
     let ended = killed.stdout(Stdio::null()).status().unwrap();
     assert!(!ended.success(), "{ended}");
     assert_eq!(site.provider.requests("/token"), asked + 1);

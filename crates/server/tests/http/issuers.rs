@@ -125,7 +125,8 @@ fn the_keys_of_the_issuer_are_no_secrets() {
     let key = provider.document("/jwks")["keys"][0].to_string();
     let modulus = provider.document("/jwks")["keys"][0]["n"].to_string();
     let payload = good.split('.').nth(1).unwrap();
-    for secret in [key.as_str(), modulus.trim_matches('"')] {
+    let pem = provider.pem();
+    for secret in [&key, modulus.trim_matches('"'), &pem, pem.trim_end()] {
         let token = crate::strict_tokens::resign("{\"alg\":\"HS256\"}", payload, secret.as_bytes());
         assert!(refused(&server, &token).contains("signature"));
     }

@@ -122,6 +122,11 @@ impl Provider {
             .unwrap_or(0)
     }
 
+    /// The public key that signs by RS256, as PEM.
+    pub(crate) fn pem(&self) -> String {
+        text(&self.ask("GET", "/pem", &[], "")["pem"])
+    }
+
     /// What the provider itself answers at a path.
     pub(crate) fn document(&self, path: &str) -> Value {
         let mut response = ureq::get(format!("{}{path}", self.issuer)).call().unwrap();

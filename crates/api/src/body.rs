@@ -92,6 +92,12 @@ pub struct UsageLimits {
     pub key_bytes: u64,
     /// Bytes of one value.
     pub value_bytes: u64,
+    /// Requests a second, where large ones count as several. Missing if there is no limit, and from earlier servers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requests_per_second: Option<u32>,
+    /// Requests that wait or watch at once. Missing from earlier servers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<u64>,
 }
 
 /// The caller, as the token names it.

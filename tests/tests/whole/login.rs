@@ -200,6 +200,37 @@ fn the_existing_client_logs_in_by_itself_and_its_login_is_read_here() {
     );
 }
 
+/// Fails if the lock is taken, or the issuer asked, before it is known that the token has to be renewed.
+#[test]
+fn a_read_opens_no_file_of_its_user_but_the_login_and_connects_to_the_server_alone() {
+    let site = Site::start();
+    site.log_in("alice");
+    succeed(&mut site.command(&["kv", "set", "/a", "1"]));
+    let home = site.home.path();
+    let calls = tempfile::NamedTempFile::new().unwrap();
+    let mut traced = clean("strace", home);
+    traced.args(["-f", "-qq", "-e", "trace=open,openat,connect", "-o"]);
+    traced.arg(calls.path()).arg(program());
+    traced.env("PROMINENCE_URL", &site.server.url);
+    assert_eq!(text(succeed(traced.args(["kv", "get", "/a"]))), "1");
+    let calls = std::fs::read_to_string(calls.path()).unwrap();
+    let of_home = format!("\"{}", home.display());
+    // The settings are looked for, and this user has none.
+    let is_opened = |call: &&str| call.contains(&of_home) && !call.contains("ENOENT");
+    let opened: Vec<_> = calls.lines().filter(is_opened).collect();
+    assert_eq!(opened.len(), 1, "{opened:#?}");
+    assert!(opened[0].contains(site.file().to_str().unwrap()));
+    let port = site.server.origin().rsplit(':').next().unwrap();
+    let port = format!("htons({port})");
+    let connected: Vec<_> = calls
+        .lines()
+        .filter(|call| call.contains("sin_port"))
+        .collect();
+    assert_eq!(connected.len(), 1, "{connected:#?}");
+    assert!(connected[0].contains(&port), "{connected:#?}");
+}
+
+/// Fails without the lock.
 #[test]
 fn fifty_processes_renew_a_login_once() {
     let site = Site::start();
@@ -242,6 +273,7 @@ fn a_login_that_cannot_be_kept_is_not_renewed() {
     assert_eq!(site.provider.requests("/token"), asked);
 }
 
+/// Fails if the new file is made after the issuer has answered.
 #[test]
 fn a_refresh_token_is_not_used_up_where_the_new_login_can_not_be_written() {
     let site = Site::start();
@@ -314,6 +346,7 @@ fn a_logout_ends_the_login_everywhere() {
     assert!(text(succeed(&mut site.command(&["logout"]))).contains("nobody"));
 }
 
+/// Fails if the resource of the metadata, or the server of the saved login, is not compared with the address.
 #[test]
 fn a_login_is_sent_to_its_own_server_alone() {
     let site = Site::start();

@@ -150,6 +150,11 @@ fn the_limits_of_one_user_on_requests_are_in_force_at_once_and_after_a_kill() {
         server.kill();
         server.restart();
     }
+    let usage = server.client("alice").ask("GET", "/kv?usage", "").1;
+    assert!(
+        usage.contains("\"requests_per_second\":3,\"held\":0"),
+        "{usage}"
+    );
     let shown = text(succeed(&mut admin(&server, &["quota", "show", "alice"])));
     assert!(
         shown.ends_with(", 3 requests a second, 0 waiting at once\n"),
@@ -180,6 +185,7 @@ fn an_operator_gives_a_name_to_an_account_and_takes_it_back() {
     assert!(usage.contains("0 users"), "{usage}");
 }
 
+/// Fails if a token is logged once.
 #[test]
 fn no_token_and_no_secret_is_in_the_log_or_in_an_answer() {
     let home = tempfile::tempdir().unwrap();

@@ -12,10 +12,11 @@ use super::lab::{Lab, Names};
 use super::subject::{Subject, VALUE_BYTES};
 use crate::sh;
 
-/// Numbers of requests in two runs. The difference of their instructions is the cost of the further requests, without
-/// start and stop of the server.
-const FEW: u32 = 200;
-const MANY: u32 = 2_200;
+/// Requests before the counted ones, so that the start of the server is not counted, nor what the first requests alone do.
+const FIRST: u32 = 200;
+
+/// The requests that are counted.
+const COUNTED: u32 = 2_000;
 
 /// The part of functions that belong to no other part: the system's library, the standard library.
 const REST: &str = "rest";
@@ -59,17 +60,7 @@ pub(crate) fn count(lab: &Lab, figures: &mut Figures) -> anyhow::Result<()> {
 }
 
 /// Instructions for each request.
-fn cost<'a>(lab: &Lab<'a>, subject: &str, ask: Ask) -> anyhow::Result<Profile<'a>> {
-    let few = run(lab, subject, FEW, ask)?;
-    let mut many = run(lab, subject, MANY, ask)?;
-    for (part, instructions) in &mut many {
-        *instructions = (*instructions - few[part]) / f64::from(MANY - FEW);
-    }
-    Ok(many)
-}
-
-/// Instructions of a server that gets this number of requests.
-fn run<'a>(lab: &Lab<'a>, of: &str, times: u32, ask: Ask) -> anyhow::Result<Profile<'a>> {
+fn cost<'a>(lab: &Lab<'a>, of: &str, ask: Ask) -> anyhow::Result<Profile<'a>> {
     let folder = lab.folder()?;
     let counted = folder.path().join("callgrind.out");
     let file = format!("--callgrind-out-file={}", counted.display());
@@ -83,11 +74,25 @@ fn run<'a>(lab: &Lab<'a>, of: &str, times: u32, ask: Ask) -> anyhow::Result<Prof
     server.post("/hot", &"x".repeat(VALUE_BYTES))?;
     let (agent, url) = (ureq::agent(), server.names.fill("{url}/hot"));
     let token = server.names.fill("Bearer {token}");
-    for _ in 0..times {
+    let control = |what: &str| {
+        let mut control = Command::new("callgrind_control");
+        sh::output(control.args([what, &server.names.fill("{pid}")]))
+    };
+    for _ in 0..FIRST {
         ask(&agent, &url, &token)?;
     }
+    control("--zero")?;
+    for _ in 0..COUNTED {
+        ask(&agent, &url, &token)?;
+    }
+    control("--dump")?;
     server.stop()?;
-    read(&counted, &lab.catalogue.parts)
+    // The first dump.
+    let mut profile = read(&counted.with_extension("out.1"), &lab.catalogue.parts)?;
+    for instructions in profile.values_mut() {
+        *instructions /= f64::from(COUNTED);
+    }
+    Ok(profile)
 }
 
 /// Reads the output file of callgrind.

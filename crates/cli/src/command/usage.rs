@@ -19,5 +19,11 @@ pub(super) fn run(options: &Usage, client: &Client, output: &mut Output) -> Resu
     writeln!(output, "bytes: {} of {}", usage.bytes, limits.bytes)?;
     writeln!(output, "bytes of a key: at most {}", limits.key_bytes)?;
     writeln!(output, "bytes of a value: at most {}", limits.value_bytes)?;
+    if let Some(limit) = limits.requests_per_second {
+        writeln!(output, "requests a second: at most {limit}")?;
+    }
+    if let Some(limit) = limits.held {
+        writeln!(output, "waits and watches at once: at most {limit}")?;
+    }
     Ok(())
 }

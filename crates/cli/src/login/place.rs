@@ -221,6 +221,7 @@ fn get(url: &str) -> Result<OAuthAnswer, Failure> {
 mod tests {
     use super::*;
 
+    /// Fails if the audience that a server demands is not compared with its address.
     #[test]
     fn a_login_is_for_this_server_alone() {
         let url = BaseUrl::parse("https://kv.example.org/prominence/v1").unwrap();

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
@@ -49,7 +50,7 @@ impl FromRequestParts<App> for Call {
         if let Some(standing) = standing {
             standing.admit(&who.user)?;
         }
-        app.rate.load().admit(&who.user)?;
+        app.rate.load().admit(&who.user, Instant::now())?;
         let deadline = parts.extensions.get::<RequestDeadline>();
         Ok(Self {
             who,

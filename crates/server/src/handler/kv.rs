@@ -128,11 +128,18 @@ async fn usage(call: &Call) -> Result<Response, Failure> {
     )?;
     let usage = call.app.gate.usage(&call.who)?.usage().await?;
     let quota = call.app.records.quota_of(&call.who.user);
+    let own = call.app.records.own_limits().of(&call.who.user);
+    let bounds = call.app.bounds();
+    let per_second = own
+        .requests_per_second
+        .unwrap_or(bounds.requests_per_second);
     let limits = UsageLimits {
         keys: quota.keys,
         bytes: quota.bytes,
         key_bytes: MAX_KEY_BYTES as u64,
-        value_bytes: call.app.bounds().value_bytes as u64,
+        value_bytes: bounds.value_bytes as u64,
+        requests_per_second: (per_second > 0).then_some(per_second),
+        held: Some(own.held.unwrap_or(bounds.long_polls.per_user) as u64),
     };
     Ok(Json(Usage {
         keys: usage.keys,

@@ -101,7 +101,7 @@ impl Service {
         let response = kv::render(entry, &conditions, &*self.app.clock, wall).ok()?;
         standing.admit(&who.user).ok()?;
         // The last step that may fail: the router would take from the rate once more.
-        self.admit(&who)?;
+        self.admit(&who, started)?;
         if let Some(logged) = logged {
             logged.caller().is(&who);
         }
@@ -112,6 +112,7 @@ impl Service {
     /// A plain set: no parameters, a small value of known length, and no error in the head.
     fn parse_set<B: HttpBody>(
         &self,
+        started: Instant,
         request: &Request<B>,
         framing: Framing,
         standing: &Standing,
@@ -135,7 +136,7 @@ impl Service {
         let request = SetRequest::parse(&self.app, &who, &target, set, headers).ok()?;
         standing.admit(&who.user).ok()?;
         // The last step that may fail: the router would take from the rate once more.
-        self.admit(&who)?;
+        self.admit(&who, started)?;
         Some(PlainSet { who, request })
     }
 
@@ -155,8 +156,8 @@ impl Service {
     }
 
     /// Takes one request from the rate of the caller.
-    fn admit(&self, who: &Principal) -> Option<()> {
-        self.app.rate.load().admit(&who.user).ok()
+    fn admit(&self, who: &Principal, at: Instant) -> Option<()> {
+        self.app.rate.load().admit(&who.user, at).ok()
     }
 
     /// The caller, if its token was verified lately and has not ended.
@@ -215,7 +216,8 @@ impl hyper::service::Service<Request<Incoming>> for ConnectionService {
             let response = Answering::of(response, exchange, logged);
             return Either::Left(ready(Ok(response)));
         }
-        let plain = (!is_last).then(|| self.service.parse_set(&request, framing, standing));
+        let parse = || self.service.parse_set(started, &request, framing, standing);
+        let plain = (!is_last).then(parse);
         Either::Right(match plain.flatten() {
             Some(plain) => {
                 let in_flight = InFlight::since(started, &request, standing);

@@ -4,12 +4,13 @@
 //! cost beyond that. So a user can be in debt, and the next request is refused until the debt is paid (the generic cell
 //! rate algorithm, with debts).
 
-use std::collections::HashMap;
-use std::hash::{BuildHasher as _, RandomState};
+use std::hash::BuildHasher as _;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use hashbrown::hash_table::Entry;
+use hashbrown::{DefaultHashBuilder, HashTable};
 use prominence_api::ErrorCode;
 use prominence_core::Namespace;
 
@@ -45,10 +46,16 @@ pub(crate) struct RateLimit {
     per_second: u32,
     own: Arc<OwnLimits>,
     began: Instant,
-    hasher: RandomState,
-    /// The time since `began` at which all units of a user are back.
-    shards: [Mutex<HashMap<Namespace, Duration>>; SHARDS],
+    hasher: DefaultHashBuilder,
+    shards: [Mutex<HashTable<Debtor>>; SHARDS],
     until_cleaning: AtomicU32,
+}
+
+/// A user who has used units lately.
+struct Debtor {
+    user: Namespace,
+    /// The time since `began` at which all units are back.
+    back: Duration,
 }
 
 /// Charges one user for what a request has cost.
@@ -65,18 +72,19 @@ impl RateLimit {
             per_second,
             own,
             began: Instant::now(),
-            hasher: RandomState::new(),
+            hasher: DefaultHashBuilder::default(),
             shards: Default::default(),
             until_cleaning: AtomicU32::new(REQUESTS_BETWEEN_CLEANINGS),
         }
     }
 
-    /// Takes a unit of the user's for a request.
+    /// Takes a unit of the user's for a request that came at this time.
     ///
     /// # Errors
     /// 429 if the user has none, with the time until there is one.
-    pub(crate) fn admit(&self, user: &Namespace) -> Result<(), Failure> {
-        self.take(user, self.began.elapsed()).map_err(|wait| {
+    pub(crate) fn admit(&self, user: &Namespace, at: Instant) -> Result<(), Failure> {
+        let now = at.saturating_duration_since(self.began);
+        self.take(user, now).map_err(|wait| {
             let limit = self.per_second_of(user);
             let message = format!(
                 "more than {limit} requests a second; large listings, counts, batches and watches count as several"
@@ -93,18 +101,14 @@ impl RateLimit {
         if self.until_cleaning.fetch_sub(1, Ordering::Relaxed) == 1 {
             self.clean(now);
         }
-        let mut shard = self.shard(user);
-        match shard.get_mut(user) {
-            Some(back) => {
-                let used = back.saturating_sub(now) + one;
-                if used > BURST {
-                    return Err(used - BURST);
-                }
-                *back = now + used;
+        self.debtor(user, |debtor| {
+            let used = debtor.back.saturating_sub(now) + one;
+            if used > BURST {
+                return Err(used - BURST);
             }
-            None => _ = shard.insert(user.clone(), now + one),
-        }
-        Ok(())
+            debtor.back = now + used;
+            Ok(())
+        })
     }
 
     /// Charges a user for units that a request has used.
@@ -112,10 +116,10 @@ impl RateLimit {
         let Some(time) = self.time_of(user, units) else {
             return;
         };
-        let mut shard = self.shard(user);
-        let back = shard.entry(user.clone()).or_default();
-        let used = back.saturating_sub(now) + time;
-        *back = now + used.min(BURST + MOST_DEBT);
+        self.debtor(user, |debtor| {
+            let used = debtor.back.saturating_sub(now) + time;
+            debtor.back = now + used.min(BURST + MOST_DEBT);
+        });
     }
 
     fn per_second_of(&self, user: &Namespace) -> u32 {
@@ -125,24 +129,36 @@ impl RateLimit {
 
     /// The time in which so many units of the user's come back; `None` without a limit.
     fn time_of(&self, user: &Namespace, units: u64) -> Option<Duration> {
-        let nanos = u128::from(units) * 1_000_000_000;
-        let nanos = nanos.checked_div(u128::from(self.per_second_of(user)))?;
-        Some(Duration::from_nanos(
-            u64::try_from(nanos).unwrap_or(u64::MAX),
-        ))
+        // So many units that this saturates are more than the most debt.
+        let nanos = units.saturating_mul(1_000_000_000);
+        let nanos = nanos.checked_div(u64::from(self.per_second_of(user)))?;
+        Some(Duration::from_nanos(nanos))
     }
 
     fn clean(&self, now: Duration) {
         self.until_cleaning
             .store(REQUESTS_BETWEEN_CLEANINGS, Ordering::Relaxed);
         for shard in &self.shards {
-            lock(shard).retain(|_, back| *back > now);
+            lock(shard).retain(|debtor| debtor.back > now);
         }
     }
 
-    fn shard(&self, user: &Namespace) -> MutexGuard<'_, HashMap<Namespace, Duration>> {
-        let shard = self.hasher.hash_one(user) % SHARDS as u64;
-        lock(&self.shards[usize::try_from(shard).unwrap_or_default()])
+    /// Changes what is known of a user. The name is hashed once, for the shard and for its table.
+    fn debtor<T>(&self, user: &Namespace, change: impl FnOnce(&mut Debtor) -> T) -> T {
+        let hash = self.hasher.hash_one(user);
+        // The table uses the highest and the lowest bits.
+        let shard = (hash >> 32) % SHARDS as u64;
+        let mut shard = lock(&self.shards[usize::try_from(shard).unwrap_or_default()]);
+        let same = |debtor: &Debtor| debtor.user == *user;
+        let rehash = |debtor: &Debtor| self.hasher.hash_one(&debtor.user);
+        let mut debtor = match shard.entry(hash, same, rehash) {
+            Entry::Occupied(known) => known,
+            Entry::Vacant(place) => place.insert(Debtor {
+                user: user.clone(),
+                back: Duration::ZERO,
+            }),
+        };
+        change(debtor.get_mut())
     }
 }
 
@@ -271,7 +287,7 @@ mod tests {
             rate: Arc::clone(&rate),
             user: user("alice"),
         };
-        let is_charged = || rate.shard(&meter.user).contains_key(&meter.user);
+        let is_charged = || rate.shards.iter().any(|shard| !lock(shard).is_empty());
         meter.items(49, 65_535);
         meter.counted(255);
         assert!(!is_charged());

@@ -99,6 +99,16 @@ pub(crate) fn secret() -> Secret {
     Secret::new(None, b"the secret of these tests")
 }
 
+/// A listener at a free port with as many waiting connections as that of `serve` has: with the 128 of the standard
+/// library, the kernel can let a burst of clients wait for a second.
+fn listener() -> TcpListener {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    let address: SocketAddr = "127.0.0.1:0".parse().unwrap();
+    socket.bind(&address.into()).unwrap();
+    socket.listen(1_024).unwrap();
+    socket.into()
+}
+
 impl Server {
     pub(crate) fn start() -> Self {
         Self::with(Setup::default())
@@ -146,7 +156,7 @@ impl Server {
         let app = App::with_identity(store, identity, clock.clone(), setup.bounds);
 
         let front = Service::with_page(app.clone(), setup.page);
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let listener = listener();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
         let runtime = Runtime::new().unwrap();

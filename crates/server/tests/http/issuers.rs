@@ -40,9 +40,9 @@ fn server(settings: &str) -> Server {
     let usual = Setup::default();
     Server::with(Setup {
         issuers: configured(settings),
-        // Callers whose tokens are not verified yet have a part of the connections.
+        // Callers whose tokens are not verified yet have an eighth of the connections.
         limits: Limits {
-            connections: 1_000,
+            connections: 2_000,
             ..usual.limits
         },
         ..usual
@@ -102,6 +102,11 @@ fn scopes_of_a_token_of_the_provider_limit_it() {
     alice.get("/kv/out").error(403, "forbidden");
     alice.post("/kv/in/x", "2").error(403, "forbidden");
 
+    refused(&server, &provider.sign(&json!({"scope": "storage.read"})));
+    let metrics = server.user("monitor").get("//metrics").text();
+    let line = "prominence_token_verifications_total{issuer=\"campus\",result=\"scope\"} 1\n";
+    assert!(metrics.contains(line), "{metrics}");
+
     let nothing = format!("audience = [\"{AUDIENCE}\"]\nunscoped = \"nothing\"");
     let strict = self::server(&table(&provider, &nothing));
     let token = provider.token("alice");
@@ -116,17 +121,19 @@ fn scopes_of_a_token_of_the_provider_limit_it() {
     assert_eq!(server.with_token(&token).get("/kv/in/x").text(), "1");
 }
 
+/// Fails if the text of a public key counts as a secret, if a token without a signature is accepted, and if a token
+/// that is signed with the secret may name an issuer.
 #[test]
 fn the_keys_of_the_issuer_are_no_secrets() {
     let provider = Provider::start();
     let server = for_audience(&provider);
     let good = provider.sign(&json!({}));
     assert_accepted(&server, &good);
-    let key = provider.document("/jwks")["keys"][0].to_string();
-    let modulus = provider.document("/jwks")["keys"][0]["n"].to_string();
+    let published = provider.document("/jwks")["keys"][0].clone();
+    let (key, modulus) = (published.to_string(), published["n"].as_str().unwrap());
     let payload = good.split('.').nth(1).unwrap();
     let pem = provider.pem();
-    for secret in [&key, modulus.trim_matches('"'), &pem, pem.trim_end()] {
+    for secret in [key.as_str(), modulus, &pem, pem.trim_end()] {
         let token = crate::strict_tokens::resign("{\"alg\":\"HS256\"}", payload, secret.as_bytes());
         assert!(refused(&server, &token).contains("signature"));
     }
@@ -147,6 +154,7 @@ fn the_keys_of_the_issuer_are_no_secrets() {
     assert_accepted(&server, &crate::auth::sign(&other, crate::auth::KEY));
 }
 
+/// Fails if the markers of other tokens are ignored, and if `cnf` is.
 #[test]
 fn only_access_tokens_of_the_provider_are_accepted() {
     let provider = Provider::start();
@@ -170,6 +178,7 @@ fn only_access_tokens_of_the_provider_are_accepted() {
     assert!(refused(&server, &bound).contains("cnf"));
 }
 
+/// Fails if `crit` is ignored.
 #[test]
 fn a_header_or_claims_that_could_be_read_in_two_ways_are_refused() {
     let provider = Provider::start();
@@ -204,6 +213,7 @@ fn a_header_or_claims_that_could_be_read_in_two_ways_are_refused() {
     }
 }
 
+/// Fails if the lifetime has no limit.
 #[test]
 fn a_token_counts_within_its_times_and_the_leeway() {
     let provider = Provider::start();

@@ -245,7 +245,7 @@ fn usage_tells_what_there_is_and_may_be() {
     assert_eq!(usage["bytes"], bytes);
     assert_eq!(
         usage["limits"],
-        json!({"keys": 1_000_000, "bytes": 1 << 30, "key_bytes": 1_024, "value_bytes": 16_384})
+        json!({"keys": 1_000_000, "bytes": 1 << 30, "key_bytes": 1_024, "value_bytes": 16_384, "held": 25})
     );
     alice.get("/kv?usage&list").error(400, "bad_request");
     alice.get("/kv/a?usage").error(400, "bad_request");

@@ -288,6 +288,7 @@ fn an_escape_in_a_scope_is_decoded_once() {
     client.get("/kv/a%2520b").error(403, "forbidden");
 }
 
+/// Fails if a word that can't be parsed is ignored.
 #[test]
 fn a_storage_scope_that_can_not_be_understood_spoils_the_token() {
     let server = Server::start();

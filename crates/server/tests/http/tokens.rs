@@ -84,6 +84,7 @@ fn a_request_without_a_body_makes_a_token_with_the_defaults() {
     assert_eq!(token.json()["scope"], "");
 }
 
+/// Fails if the end of the old token does not limit the new one, and if a job may name another job.
 #[test]
 fn a_job_can_neither_lengthen_its_token_nor_make_one_for_another_job() {
     let server = Server::start();
@@ -98,6 +99,7 @@ fn a_job_can_neither_lengthen_its_token_nor_make_one_for_another_job() {
     assert!(why.contains("7d"), "{why}");
 }
 
+/// Fails if the scopes of the new token are not compared with those of the old one.
 #[test]
 fn a_token_never_has_more_scopes_than_the_one_that_it_is_made_of() {
     let server = Server::start();
@@ -207,6 +209,7 @@ fn the_tokens_of_a_user_are_listed_and_each_can_be_revoked() {
     assert_eq!(alice.get("/token").json(), json!([]));
 }
 
+/// Fails if the new token does not name the one that it was made from.
 #[test]
 fn a_token_ends_with_the_one_that_it_was_made_from() {
     let server = Server::start();
@@ -240,6 +243,7 @@ fn whoever_holds_a_token_can_end_it() {
     assert_eq!(server.user("alice").get("/whoami").status, 200);
 }
 
+/// Fails if a remembered token is not compared with later versions of the revocations.
 #[test]
 fn a_revoked_job_is_out_and_runs_again_with_a_new_token() {
     let server = Server::start();
@@ -264,6 +268,7 @@ fn a_revoked_job_is_out_and_runs_again_with_a_new_token() {
         .error(401, "unauthenticated");
 }
 
+/// Fails if requests that wait are not told of revocations.
 #[test]
 fn requests_that_wait_end_when_their_user_is_revoked_and_others_go_on() {
     let mut setup = Setup::default();

@@ -88,7 +88,7 @@ fn is_plain_with(
     });
     let standing = connections.open(address).now_or_never().unwrap();
     service
-        .parse_set(&request.unwrap(), Framing::Once, &standing)
+        .parse_set(Instant::now(), &request.unwrap(), Framing::Once, &standing)
         .is_some()
 }
 

@@ -40,6 +40,7 @@ pub(crate) enum Verdict {
     Name,
     Admission,
     Pin,
+    Scope,
     Revoked,
     Unavailable,
 }
@@ -90,7 +91,7 @@ impl Outcome {
 }
 
 impl Verdict {
-    pub(crate) const ALL: [Self; 15] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::Accepted,
         Self::Remembered,
         Self::Malformed,
@@ -104,6 +105,7 @@ impl Verdict {
         Self::Name,
         Self::Admission,
         Self::Pin,
+        Self::Scope,
         Self::Revoked,
         Self::Unavailable,
     ];
@@ -123,6 +125,7 @@ impl Verdict {
             Self::Name => "name",
             Self::Admission => "admission",
             Self::Pin => "pin",
+            Self::Scope => "scope",
             Self::Revoked => "revoked",
             Self::Unavailable => "unavailable",
         }

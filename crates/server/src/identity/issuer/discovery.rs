@@ -130,6 +130,7 @@ mod tests {
         );
     }
 
+    /// Fails if endpoints may be reached without TLS.
     #[test]
     fn a_configuration_of_another_issuer_or_with_open_endpoints_is_refused() {
         let issuer = "https://sso.example.org";

@@ -393,6 +393,7 @@ fn verdict(rejected: &Rejected) -> Verdict {
         Rejected::Name(_) => Verdict::Name,
         Rejected::NotAdmitted(_) => Verdict::Admission,
         Rejected::Pinned(_) | Rejected::Full => Verdict::Pin,
+        Rejected::Scopes(_) => Verdict::Scope,
         Rejected::Revoked => Verdict::Revoked,
         Rejected::Unavailable(_) | Rejected::Unconfirmed => Verdict::Unavailable,
     }

@@ -60,7 +60,8 @@ impl Claims {
     pub(in crate::identity) fn scopes(&self) -> Result<Scopes, Rejected> {
         let mut words = Vec::new();
         for name in ["scope", "scp"] {
-            let not_words = || unusable(format_args!("{name} is not a string or an array of them"));
+            let not_words =
+                || Rejected::Scopes(format!("{name} is not a string or an array of them"));
             match self.0.get(name) {
                 None => {}
                 Some(Value::String(text)) => words.extend(text.split_ascii_whitespace()),
@@ -73,7 +74,7 @@ impl Claims {
                 Some(_) => return Err(not_words()),
             }
         }
-        Scopes::of_words(words).map_err(unusable)
+        Scopes::of_words(words).map_err(|error| Rejected::Scopes(error.to_string()))
     }
 
     /// Refuses a token that was made for another purpose than to be shown by whoever has it.

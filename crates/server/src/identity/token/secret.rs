@@ -366,6 +366,7 @@ mod tests {
         }
     }
 
+    /// Fails if the mode is not checked.
     #[test]
     fn a_secret_that_other_users_can_read_or_change_is_refused_with_what_to_do() {
         for mode in [0o640, 0o604, 0o620, 0o602, 0o644, 0o666] {

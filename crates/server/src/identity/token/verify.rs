@@ -90,6 +90,9 @@ pub enum Rejected {
     /// A claim is missing or can't be used.
     #[error("the token's claims can't be used: {0}")]
     Claims(String),
+    /// Its scopes can't be parsed.
+    #[error("the token's scopes can't be used: {0}")]
+    Scopes(String),
     /// It is signed with a secret and names an issuer that has keys of its own.
     #[error("the token names an issuer that does not sign with the secret of this service")]
     ForeignIssuer,

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::{assert_accepted, for_audience, refused, server, table, whoami};
 use crate::provider::{AUDIENCE, Provider};
 
+/// Fails if the audience is not checked.
 #[test]
 fn a_token_that_is_not_for_this_service_is_refused() {
     let provider = Provider::start();
@@ -27,6 +28,7 @@ fn a_token_that_is_not_for_this_service_is_refused() {
     );
 }
 
+/// Fails if the audience is not checked.
 #[test]
 fn the_audience_of_all_counts_only_where_it_is_listed() {
     let provider = Provider::start();
@@ -37,6 +39,7 @@ fn the_audience_of_all_counts_only_where_it_is_listed() {
     assert_accepted(&server(&table(&provider, &listed)), &token);
 }
 
+/// Fails if the client is not checked.
 #[test]
 fn without_an_audience_the_client_binds_a_token_to_this_service() {
     let provider = Provider::start();
@@ -85,6 +88,7 @@ fn names_that_look_alike_are_different_users() {
     }
 }
 
+/// Fails if an issuer may name every namespace, and if a signature is also verified by the keys of other issuers.
 #[test]
 fn an_issuer_can_not_name_the_users_of_another() {
     let (first, second) = (Provider::start(), Provider::start());
@@ -139,6 +143,7 @@ fn names_of_a_file_are_the_operators_word() {
     );
 }
 
+/// Fails if requirements are not checked.
 #[test]
 fn a_user_without_what_is_required_is_told_what_that_is() {
     let provider = Provider::start();
@@ -158,6 +163,7 @@ fn a_user_without_what_is_required_is_told_what_that_is() {
     assert_accepted(&server, &provider.sign(&authority));
 }
 
+/// Fails if an issuer may use algorithms that are not set for it.
 #[test]
 fn the_token_of_a_pod_names_its_user_and_its_job() {
     let provider = Provider::start();

@@ -73,6 +73,7 @@ fn tokens_of_jobs_make_no_others_unless_the_operator_says_so() {
     );
 }
 
+/// Fails if the subject of a name is not compared with its pin.
 #[test]
 fn a_name_belongs_to_its_first_account() {
     let provider = Provider::start();
@@ -92,6 +93,7 @@ fn a_name_belongs_to_its_first_account() {
     assert_accepted(&for_audience(&provider), &other);
 }
 
+/// Fails if a token is named by a digest that covers its signature.
 #[test]
 fn a_revoked_token_is_refused_in_its_other_spelling_too() {
     let provider = Provider::start();

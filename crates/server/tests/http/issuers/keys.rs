@@ -35,6 +35,7 @@ fn both_names_of_ed25519_are_accepted_with_keys_of_either_name_or_none() {
     );
 }
 
+/// Fails if a set with a key that can't be used counts as empty.
 #[test]
 fn a_key_that_can_not_be_used_does_not_spoil_the_others() {
     let provider = Provider::start();
@@ -64,6 +65,7 @@ fn a_key_that_can_not_be_used_does_not_spoil_the_others() {
     );
 }
 
+/// Fails if the name of the issuer is not compared.
 #[test]
 fn a_configuration_of_another_issuer_is_not_taken() {
     let provider = Provider::start();
@@ -77,6 +79,8 @@ fn a_configuration_of_another_issuer_is_not_taken() {
     assert!(!answer.header("retry-after").is_empty());
 }
 
+/// Fails without the pause between fetches, without the memory of unknown names, and if an unknown key is refused with
+/// 401 before the issuer was asked.
 #[test]
 fn a_new_key_is_never_refused_and_invented_ones_cause_few_requests() {
     let provider = Provider::start();
@@ -110,8 +114,13 @@ fn a_new_key_is_never_refused_and_invented_ones_cause_few_requests() {
         server.clock.advance(Duration::from_secs(1));
     }
     assert!(provider.requests("/jwks") - before <= 3);
+    // A name that the issuer has just been asked for is unknown, and needs no other question.
+    for _ in 0..2 {
+        refused(&server, &invented[0]);
+    }
 }
 
+/// Fails if the generation of the keys is not compared.
 #[test]
 fn what_a_withdrawn_key_has_signed_is_refused_after_the_next_refresh() {
     let provider = Provider::start();

@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use serde_json::json;
 
 use super::{assert_accepted, for_audience, refused, server, table, whoami};
@@ -37,10 +39,22 @@ fn introspecting(provider: &Provider) -> (Server, tempfile::TempDir) {
     (server(&settings), folder)
 }
 
+/// The answer to an introspection of a token, as this service gets it.
+fn introspect(provider: &Provider, token: &str) -> serde_json::Value {
+    let client = BASE64_STANDARD.encode("prominence-kv:the%20secret%20of%20prominence-kv");
+    let mut answer = ureq::post(format!("{}/introspect", provider.issuer))
+        .header("authorization", format!("Basic {client}"))
+        .content_type("application/x-www-form-urlencoded")
+        .send(format!("token={token}"))
+        .unwrap();
+    serde_json::from_slice(&answer.body_mut().read_to_vec().unwrap()).unwrap()
+}
+
 fn opaque(provider: &Provider) -> String {
     provider.mint(&[("audience", "https://opaque.example.org")])
 }
 
+/// Fails if refusals are not remembered.
 #[test]
 fn opaque_tokens_are_introspected_and_remembered() {
     let provider = Provider::start();
@@ -64,6 +78,7 @@ fn opaque_tokens_are_introspected_and_remembered() {
     refused(&for_audience(&provider), &token);
 }
 
+/// Fails if answers of before the outage don't count.
 #[test]
 fn while_the_provider_is_down_each_token_is_answered_as_the_table_says() {
     let mut provider = Provider::start();
@@ -104,6 +119,7 @@ fn while_the_provider_is_down_each_token_is_answered_as_the_table_says() {
     assert_accepted(&server, &opaque_seen);
 }
 
+/// Fails without the time limit, and without the circuit breaker.
 #[test]
 fn a_provider_that_hangs_keeps_nobody_waiting_for_long() {
     let provider = Provider::start();
@@ -111,20 +127,25 @@ fn a_provider_that_hangs_keeps_nobody_waiting_for_long() {
     assert_accepted(&server, &provider.token("alice"));
     provider.fail("*", &json!({"hangs": true}));
     let token = server.token("alice");
+    // Each has an address of its own, so that the limit on one client's tokens does not refuse it at once.
+    let ask = |number: usize| {
+        let address = format!("127.0.1.{number}");
+        let from = server.client_from(&address);
+        let began = Instant::now();
+        assert_eq!(from(&format!("opaque-{number}")), 503);
+        began.elapsed()
+    };
     std::thread::scope(|scope| {
-        let ask = |number: usize| {
-            let began = Instant::now();
-            whoami(&server, &format!("opaque-{number}")).error(503, "unavailable");
-            assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
-        };
-        for number in 0..60 {
-            scope.spawn(move || ask(number));
-        }
+        let waiting: Vec<_> = (1..=200)
+            .map(|number| scope.spawn(move || ask(number)))
+            .collect();
         for _ in 0..20 {
             let began = Instant::now();
             assert_accepted(&server, &token);
             assert!(began.elapsed() < HELD_BY_ISSUER, "{:?}", began.elapsed());
         }
+        let longest = waiting.into_iter().map(|one| one.join().unwrap()).max();
+        assert!(longest < Some(SOON), "{longest:?}");
     });
     let began = Instant::now();
     whoami(&server, "opaque-late").error(503, "unavailable");
@@ -144,6 +165,7 @@ fn a_server_starts_without_the_provider_and_finds_it_later() {
     assert_accepted(&server, &token);
 }
 
+/// Fails if keys count without a limit of time.
 #[test]
 fn keys_that_were_not_confirmed_for_a_day_accept_nothing_new() {
     let mut provider = Provider::start();
@@ -168,6 +190,7 @@ fn keys_that_were_not_confirmed_for_a_day_accept_nothing_new() {
     assert_accepted(&server, &new);
 }
 
+/// Fails if the requests that one client causes have no limit.
 #[test]
 fn one_client_with_invented_tokens_does_not_use_up_the_introspection_of_others() {
     let provider = Provider::start();
@@ -185,6 +208,42 @@ fn one_client_with_invented_tokens_does_not_use_up_the_introspection_of_others()
     let allowed = 21 + 10 * began.elapsed().as_secs();
     assert!(asked <= allowed + 10, "{asked} of {allowed}");
     assert_accepted(&server, &good);
+}
+
+/// Fails if the requests of all clients together have no limit.
+#[test]
+fn many_clients_with_invented_tokens_do_not_flood_the_issuer() {
+    let provider = Provider::start();
+    let (server, _folder) = introspecting(&provider);
+    let before = provider.requests("/introspect");
+    let began = Instant::now();
+    for client in 1..=60 {
+        let address = format!("127.0.1.{client}");
+        let flood = server.client_from(&address);
+        for number in 0..10 {
+            let status = flood(&format!("invented-{client}-{number}"));
+            assert!(matches!(status, 401 | 503), "{status}");
+        }
+    }
+    let asked = provider.requests("/introspect") - before;
+    // 50 at once, and 50 a second.
+    let allowed = 51 + 50 * began.elapsed().as_secs();
+    assert!(asked <= allowed + 50, "{asked} of {allowed}");
+    assert!(asked < 600, "the limit was reached");
+}
+
+/// Fails if a request does not wait for the introspection that another one of the same token has begun.
+#[test]
+fn requests_with_the_same_new_token_share_one_introspection() {
+    let provider = Provider::start();
+    let (server, _folder) = introspecting(&provider);
+    let token = opaque(&provider);
+    std::thread::scope(|scope| {
+        for _ in 0..40 {
+            scope.spawn(|| assert_accepted(&server, &token));
+        }
+    });
+    assert_eq!(provider.requests("/introspect"), 1);
 }
 
 #[test]
@@ -206,16 +265,23 @@ fn a_client_that_revokes_invented_tokens_makes_no_more_requests_to_the_issuer_th
     assert!(asked <= allowed + 10, "{asked} of {allowed}");
 }
 
+/// Fails if redirects are followed, and if the length of an answer has no limit.
 #[test]
 fn an_answer_that_is_none_is_503_and_redirects_are_not_followed() {
     let (provider, other) = (Provider::start(), Provider::start());
     let (server, _folder) = introspecting(&provider);
     let token = opaque(&provider);
     let location = format!("{}/introspect", other.issuer);
+    let claims = introspect(&provider, &token);
+    let mut padded = claims.clone();
+    padded["padding"] = json!("x".repeat(300 << 10));
+    let long = padded.to_string();
     for fault in [
         json!({"status": 401, "body": "{}"}),
         json!({"status": 200, "type": "text/html", "body": "<!doctype html>"}),
         json!({"status": 200, "bytes": 10_000_000}),
+        // Well-formed, and longer than any answer has to be.
+        json!({"status": 200, "body": long}),
         json!({"status": 302, "location": location}),
         json!({"status": 200, "body": "[]"}),
         json!({"status": 200, "body": "{}"}),
@@ -226,8 +292,8 @@ fn an_answer_that_is_none_is_503_and_redirects_are_not_followed() {
         assert_eq!(answer.status, 503, "{fault}: {}", answer.text());
     }
     assert_eq!(other.requests("/introspect"), 0);
-    provider.heal();
     server.clock.advance(Duration::from_secs(11));
+    provider.fail("/introspect", &json!({"body": claims.to_string()}));
     assert_accepted(&server, &token);
     let error = "{\"active\": false}";
     provider.fail("/introspect", &json!({"body": error}));
@@ -235,6 +301,7 @@ fn an_answer_that_is_none_is_503_and_redirects_are_not_followed() {
     refused(&server, &token);
 }
 
+/// Fails if the subjects are not compared.
 #[test]
 fn userinfo_of_another_subject_is_refused() {
     let provider = Provider::start();

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::extract::{FromRequestParts as _, Request, State};
 use axum::http::header;
@@ -91,7 +91,7 @@ async fn revoke_token(
             return Ok((nothing, None));
         }
     };
-    app.rate.load().admit(&who.user)?;
+    app.rate.load().admit(&who.user, Instant::now())?;
     let target = Target::Token {
         id: who.id,
         of: Some(who.user.clone()),

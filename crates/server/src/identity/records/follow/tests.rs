@@ -77,6 +77,7 @@ async fn a_server_that_starts_knows_what_was_revoked_before() {
     assert!(!is_revoked(&second, 4));
 }
 
+/// Waits without end if the log is not followed.
 #[tokio::test]
 async fn another_server_learns_of_revocations_and_of_their_end() {
     let shared = Shared::new();
@@ -91,6 +92,7 @@ async fn another_server_learns_of_revocations_and_of_their_end() {
     following.abort();
 }
 
+/// Fails if records count without a limit of time.
 #[tokio::test]
 async fn what_is_known_counts_for_five_seconds_after_the_store_has_answered() {
     let shared = Shared::new();

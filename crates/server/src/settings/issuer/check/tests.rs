@@ -154,6 +154,7 @@ fn what_has_no_default_is_demanded_and_what_is_not_known_refused_by_its_line() {
     assert!(!is_pinned(&format!("{named}pin-subject = false\n")));
 }
 
+/// Fails if two issuers may have opaque tokens.
 #[test]
 fn issuers_that_could_be_taken_for_each_other_are_refused() {
     let both = |first: &str, second: &str| resolve(&format!("{CAMPUS}{first}\n{OTHER}{second}\n"));

@@ -108,7 +108,7 @@ pub struct Settings {
     pub token_max_lifetime: Option<Span>,
 
     /// Longest lifetime of a token that the server makes from another one (POST /token), such as 7d; 0 for no such
-    /// tokens [default: 7d; at most token-max-lifetime].
+    /// tokens [default: 30d; at most token-max-lifetime].
     #[arg(
         long,
         value_name = "DURATION",

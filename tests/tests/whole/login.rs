@@ -152,6 +152,13 @@ fn a_person_logs_in_and_shares_keys_with_jobs_and_the_existing_client() {
         .to_owned();
     succeed(&mut site.command(&["token", "revoke", "--id", &id]));
     assert_eq!(job.ask("GET", "/kv/a", "").0, 401);
+    let share = "token create --scope storage.read:/a --for 30d --note";
+    let share: Vec<_> = share.split(' ').chain(["for Ada"]).collect();
+    let token = text(succeed(&mut site.command(&share)));
+    let ada = site.server.client("alice").with_token(token.trim());
+    assert_eq!(ada.ask("GET", "/kv/a", "").1, "1");
+    let listed = text(succeed(&mut site.command(&["token", "list"])));
+    assert!(listed.contains("storage.read:/a  (for Ada)"), "{listed}");
 
     let interpreter = python::with_pypi_client();
     let mut theirs = clean(&interpreter, site.home.path());

@@ -5,7 +5,6 @@
 
 use std::io::{self, Write as _};
 
-use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, header};
 use bytes::Bytes;
 use flate2::Compression;
@@ -26,7 +25,7 @@ const ZSTD_WINDOW: u32 = 17;
 const CODINGS: [Coding; 2] = [Coding::Zstd, Coding::Gzip];
 
 /// A content coding.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Coding {
     Gzip,
     Zstd,
@@ -79,7 +78,8 @@ impl Coding {
         }
     }
 
-    fn name(self) -> &'static str {
+    /// Its name.
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Gzip => "gzip",
             Self::Zstd => "zstd",
@@ -126,17 +126,17 @@ impl Encoder {
     }
 }
 
-/// The body of a whole answer, and the coding that it is in: none if the answer is small.
-pub(super) fn whole(coding: Option<Coding>, bytes: Bytes) -> io::Result<(Body, Option<Coding>)> {
+/// A whole answer, and the coding that it is in: none if the answer is small.
+pub(super) fn whole(coding: Option<Coding>, bytes: Bytes) -> io::Result<(Bytes, Option<Coding>)> {
     let Some(coding) = coding.filter(|_| bytes.len() > MIN_BYTES) else {
-        return Ok((Body::from(bytes), None));
+        return Ok((bytes, None));
     };
     let mut encoder = Encoder::new(coding)?;
     match &mut encoder {
         Encoder::Gzip(encoder) => encoder.write_all(&bytes)?,
         Encoder::Zstd(encoder) => encoder.write_all(&bytes)?,
     }
-    Ok((Body::from(encoder.finish()?), Some(coding)))
+    Ok((encoder.finish()?, Some(coding)))
 }
 
 /// A coding with its weight, such as `gzip;q=0.5`. A weight that is not a number is none.

@@ -112,7 +112,8 @@ async fn body_of(
 ) -> Result<(Body, Option<Coding>), Failure> {
     let first = parts.next().await.map_err(internal)?.unwrap_or_default();
     if parts.is_complete() {
-        return compression::whole(coding, first).map_err(internal);
+        let (whole, coding) = compression::whole(coding, first).map_err(internal)?;
+        return Ok((Body::from(whole), coding));
     }
     let mut encoded = EncodedParts {
         encoder: coding.map(Encoder::new).transpose().map_err(internal)?,

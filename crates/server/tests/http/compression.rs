@@ -125,3 +125,34 @@ fn users_get_their_own_keys_compressed() {
     assert_eq!(listed(&other), json!(sorted));
     assert_eq!(listed(&alice).as_array().unwrap().len(), KEYS + 1);
 }
+
+#[test]
+fn the_files_of_the_page_are_compressed_and_each_coding_has_a_tag_of_its_own() {
+    let server = Server::start();
+    let nobody = server.anonymous();
+    for path in ["//", "//web/main.js"] {
+        let plain = ask(&nobody, "GET", path, "identity");
+        assert_eq!(plain.header("content-encoding"), "");
+        let mut tags = vec![plain.header("etag").to_owned()];
+        for coding in ["gzip", "zstd", "gzip"] {
+            let answer = ask(&nobody, "GET", path, coding);
+            assert_eq!(answer.header("content-encoding"), coding, "{path}");
+            assert_eq!(answer.header("vary"), "accept-encoding");
+            assert_eq!(decoded(&answer), plain.body, "{path}");
+            assert!(answer.body.len() < plain.body.len() * 2 / 3, "{path}");
+            tags.push(answer.header("etag").to_owned());
+        }
+        assert_eq!(tags[1], tags[3]);
+        tags.truncate(3);
+        for tag in &tags {
+            let headers = [("accept-encoding", "zstd"), ("if-none-match", tag)];
+            let answer = nobody.send("GET", path, &headers, b"");
+            assert_eq!((answer.status, answer.body.len()), (304, 0), "{tag}");
+        }
+        tags.sort();
+        tags.dedup();
+        assert_eq!(tags.len(), 3);
+    }
+    let icon = ask(&nobody, "GET", "//web/icon.svg", "gzip");
+    assert_eq!(icon.header("content-encoding"), "", "too small");
+}

@@ -1,11 +1,16 @@
 //! The web page: its files, as they are in `crates/server/web`. It uses the public interface alone.
 
+use std::collections::HashMap;
+use std::sync::{LazyLock, Mutex, PoisonError};
+
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
+use bytes::Bytes;
 use prominence_api::ErrorCode;
 use rust_embed::{EmbeddedFile, RustEmbed};
 
 use crate::failure::Failure;
+use crate::handler::compression::{self, Coding};
 
 /// The files; a debug build reads them from the disk, so that a reload shows an edit.
 #[derive(RustEmbed)]
@@ -26,6 +31,10 @@ const MEDIA_TYPES: [(&str, &str); 4] = [
     ("svg", "image/svg+xml"),
 ];
 
+/// The files in the codings in which they were asked for, by the digest of their content: each is compressed once.
+static COMPRESSED: LazyLock<Mutex<HashMap<(String, Coding), Bytes>>> =
+    LazyLock::new(Mutex::default);
+
 /// The document.
 pub(crate) async fn document(headers: HeaderMap) -> Result<Response, Failure> {
     answer(DOCUMENT, &headers)
@@ -45,17 +54,49 @@ fn answer(name: &str, headers: &HeaderMap) -> Result<Response, Failure> {
             format!("the page has no file {name}"),
         ));
     };
-    let tag = entity_tag(&file);
-    let mut answer = match is_current(headers, &tag) {
+    let digest = digest(&file);
+    let coding = Coding::accepted(headers);
+    let (content, coding) = content(file, &digest, coding)?;
+    let mut answer = match is_current(headers, &digest) {
         true => StatusCode::NOT_MODIFIED.into_response(),
-        false => ([(header::CONTENT_TYPE, media_type)], file.data).into_response(),
+        false => ([(header::CONTENT_TYPE, media_type)], content).into_response(),
     };
     let sent = answer.headers_mut();
     sent.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    sent.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+    // Two codings are two representations, each with a strong tag.
+    let mut tag = format!("\"{digest}\"");
+    if let Some(coding) = coding {
+        sent.insert(header::CONTENT_ENCODING, coding.header());
+        tag = format!("\"{digest}-{}\"", coding.name());
+    }
     if let Ok(tag) = HeaderValue::from_str(&tag) {
         sent.insert(header::ETAG, tag);
     }
     Ok(answer)
+}
+
+/// The content in a coding, or as it is where the coding saves nothing.
+fn content(
+    file: EmbeddedFile,
+    digest: &str,
+    coding: Option<Coding>,
+) -> Result<(Bytes, Option<Coding>), Failure> {
+    let plain = Bytes::from(file.data.into_owned());
+    let Some(coding) = coding else {
+        return Ok((plain, None));
+    };
+    let mut known = COMPRESSED.lock().unwrap_or_else(PoisonError::into_inner);
+    let key = (digest.to_owned(), coding);
+    if let Some(content) = known.get(&key) {
+        return Ok((content.clone(), Some(coding)));
+    }
+    let (content, coding) =
+        compression::whole(Some(coding), plain).map_err(|_| Failure::surprised())?;
+    if coding.is_some() {
+        known.insert(key, content.clone());
+    }
+    Ok((content, coding))
 }
 
 fn media_type(name: &str) -> Option<&'static str> {
@@ -64,25 +105,25 @@ fn media_type(name: &str) -> Option<&'static str> {
     known.map(|(_, media_type)| *media_type)
 }
 
-/// The tag of the content: the first half of its digest.
-fn entity_tag(file: &EmbeddedFile) -> String {
+/// The name of the content in its tags: the first half of its digest.
+fn digest(file: &EmbeddedFile) -> String {
     let digest = file.metadata.sha256_hash();
-    let digits: String = digest
+    digest
         .iter()
         .take(16)
         .map(|byte| format!("{byte:02x}"))
-        .collect();
-    format!("\"{digits}\"")
+        .collect()
 }
 
-/// True if the client has this content already. Proxies that compress make tags weak.
-fn is_current(headers: &HeaderMap, tag: &str) -> bool {
+/// True if the client has this content already, in any coding. Proxies that compress make tags weak.
+fn is_current(headers: &HeaderMap, digest: &str) -> bool {
     let given = headers.get_all(header::IF_NONE_MATCH).iter();
     let mut tags = given
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','));
     tags.any(|given| {
         let given = given.trim();
-        given == "*" || given.trim_start_matches("W/") == tag
+        let opaque = given.trim_start_matches("W/").trim_matches('"');
+        given == "*" || opaque.split('-').next() == Some(digest)
     })
 }

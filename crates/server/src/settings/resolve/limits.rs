@@ -17,8 +17,9 @@ use crate::wait::long_poll::LongPollLimits;
 const SHORTEST_TOKEN_LIMIT: Duration = Duration::from_secs(3_600);
 const LONGEST_TOKEN_LIMIT: Duration = Duration::from_secs(400 * 86_400);
 
-/// The longest life of a token that is made for a caller, where it is not set.
-const USUAL_MINT_LIFETIME: Duration = Duration::from_secs(7 * 86_400);
+/// The longest life of a token that is made for a caller, where it is not set: a month, for which a colleague or a portal
+/// can be given a part of the keys.
+const USUAL_MINT_LIFETIME: Duration = Duration::from_secs(30 * 86_400);
 
 /// Requests a second of one user for each processor, unless they are set. A processor answers some 30,000 gets a second.
 const REQUESTS_PER_PROCESSOR: u32 = 100_000;

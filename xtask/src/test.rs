@@ -43,6 +43,7 @@ const NEEDED: &[(&str, &[&str])] = &[
     ("node", &["nodejs"]),
     // The web page is looked at.
     ("chromium", &["chromium"]),
+    ("firefox-esr", &["firefox-esr"]),
     ("go", &["golang-go"]),
     ("javac", &["default-jdk-headless"]),
 ];

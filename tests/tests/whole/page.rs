@@ -86,6 +86,11 @@ fn plots_and_queues() {
 }
 
 #[test]
+fn main_flows_in_firefox() {
+    run(&["browser/firefox.test.js"], &[]);
+}
+
+#[test]
 fn every_view_dark_and_on_a_phone() {
     run(&["browser/looks.test.js"], &[]);
 }

@@ -52,6 +52,7 @@ async function refused(page, query, problem) {
   assert.equal(await page.evaluate(() => JSON.stringify(sessionStorage)), "{}");
 }
 
+// Fails if no challenge is sent (PKCE), and if another redirect URI than the operator's is.
 test("a user of the provider signs in, and the code is in no place that others see", async () => {
   const { page, address, close } = await begun();
   assert.equal(address.searchParams.get("redirect_uri"), `${server.origin}/`);
@@ -77,6 +78,7 @@ test("a user of the provider signs in, and the code is in no place that others s
   await close();
 });
 
+// Fails if the state is not compared, and if the issuer of the answer is not.
 test("an answer of another state or another provider signs nobody in", async () => {
   const { page, address, close } = await begun();
   await refused(page, "code=x&state=invented", "was not begun here");

@@ -9,7 +9,7 @@ use prominence_core::value::TOO_LARGE_ADVICE;
 
 use crate::args::mistake;
 
-/// Why a command did not do what it was asked.
+/// The reason why a command did not do what it was asked.
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// The arguments, as the parser describes it; help and version come this way too.
@@ -37,7 +37,7 @@ pub(crate) enum Failure {
     Start {
         /// Its name.
         program: String,
-        /// Why not.
+        /// The reason.
         cause: io::Error,
     },
     /// The server can't start or go on.

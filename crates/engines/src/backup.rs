@@ -40,7 +40,7 @@ pub struct BackupSummary {
     pub changes: u64,
 }
 
-/// Why a backup can't be made.
+/// The reason why a backup can't be made.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
     /// The store can't be read.

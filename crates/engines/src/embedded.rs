@@ -132,7 +132,7 @@ impl EmbeddedStore {
         }
     }
 
-    /// What the store has done since it was opened.
+    /// The counts of what the store has done since it was opened.
     #[must_use]
     pub fn counters(&self) -> Counters {
         self.shared.counters.read(&self.shared.claim_index)
@@ -319,7 +319,7 @@ impl Store for EmbeddedStore {
     }
 }
 
-/// Why nothing comes back from a committer that is gone.
+/// The reason why nothing comes back from a committer that is gone.
 const STOPPED: &str = "the committer has stopped";
 
 /// The answer for a commit that the committer took and did not answer.

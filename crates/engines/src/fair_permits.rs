@@ -20,7 +20,7 @@ pub trait Owner: Clone + Eq + Hash {}
 
 impl<U: Clone + Eq + Hash> Owner for U {}
 
-/// How many permits there are, and how they are shared.
+/// The number of permits, and the way they are shared.
 #[derive(Clone, Copy, Debug)]
 pub struct Sharing {
     /// Permits in all, in any unit.
@@ -62,7 +62,7 @@ struct Inner<U: Owner> {
 
 struct State<U: Owner> {
     held: usize,
-    /// What each owner holds.
+    /// The permits that each owner holds.
     holders: HashMap<U, usize>,
     lines: HashMap<U, Line<U>>,
     /// Owners with a line, in the order of their turns. None is in it twice.
@@ -135,7 +135,7 @@ impl<U: Owner> FairPermits<U> {
         None
     }
 
-    /// What is held in all.
+    /// The permits that are held in all.
     #[must_use]
     pub fn held(&self) -> usize {
         self.state().held
@@ -200,7 +200,7 @@ impl<U: Owner> FairPermits<U> {
 }
 
 impl<U: Owner> Permit<U> {
-    /// Whether another owner waits for one.
+    /// True if another owner waits for one.
     #[must_use]
     pub fn is_wanted(&self) -> bool {
         self.permits.state().is_wanted_by_others(&self.owner)
@@ -288,7 +288,7 @@ impl Sharing {
 }
 
 impl<U: Owner> State<U> {
-    /// Whether an owner may hold so much more now.
+    /// True if an owner may hold so much more now.
     fn fits(&self, sharing: Sharing, owner: &U, cost: usize) -> bool {
         let Some(left) = sharing.total.checked_sub(self.held + cost) else {
             return false;

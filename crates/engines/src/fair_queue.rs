@@ -24,7 +24,7 @@ pub(crate) struct FairQueue<U, T> {
     limits: Limits,
 }
 
-/// What may wait in all.
+/// The most that may wait in all.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     pub(crate) items: usize,
@@ -32,7 +32,7 @@ pub(crate) struct Limits {
     pub(crate) cost: usize,
 }
 
-/// What became of an item that was to be put in.
+/// The outcome for an item that was to be put in.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Pushed<T> {
     /// It waits.
@@ -45,7 +45,7 @@ pub(crate) enum Pushed<T> {
     Closed(T),
 }
 
-/// What the thread that takes items finds.
+/// The result for the thread that takes items.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Taken<T> {
     Item(T),
@@ -70,7 +70,7 @@ struct Lines<U, T> {
 struct Line<T> {
     items: VecDeque<Item<T>>,
     cost: usize,
-    /// What it may still cost in this turn; below zero after an item that cost more.
+    /// The cost that is left to it in this turn; below zero after an item that cost more.
     allowed: i64,
 }
 

@@ -29,7 +29,7 @@ pub const MAX_WAITING_PER_NAMESPACE: usize = 20_000;
 /// for themselves, which is cheaper for the committer.
 const MAX_MATCHED_CHANGES: usize = 1_000;
 
-/// Who waits for what.
+/// The waiters, by what they wait for.
 #[derive(Clone, Default)]
 pub struct Hub(Arc<Inner>);
 
@@ -49,7 +49,7 @@ pub struct Listener {
     woken: oneshot::Receiver<Wake>,
 }
 
-/// Why a waiter was woken.
+/// The reason why a waiter was woken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wake {
     /// The commit with this revision changed what is waited for, and none did between the
@@ -60,9 +60,8 @@ pub enum Wake {
 }
 
 impl Wake {
-    /// Where a reader goes on who had read everything up to `after` when it began to wait: nothing
-    /// between there and what woke it was for it, so the log may well have been trimmed up to
-    /// there meanwhile.
+    /// The place where a reader goes on who had read everything up to `after` when it began to wait: nothing between
+    /// there and what woke it was for it, so the log may well have been trimmed up to there meanwhile.
     #[must_use]
     pub fn go_on(self, after: Cursor) -> Cursor {
         match self {
@@ -87,7 +86,7 @@ impl Woken {
         self.0.iter().map(|(_, waiters)| waiters.len()).sum()
     }
 
-    /// Whether there are none.
+    /// True if there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -217,20 +216,20 @@ impl Hub {
         woken
     }
 
-    /// Whether somebody waits who has to be told of what was published before this call.
+    /// True if somebody waits who has to be told of what was published before this call.
     #[must_use]
     pub fn has_waiters(&self) -> bool {
         fence(Ordering::SeqCst);
         self.waiting() > 0
     }
 
-    /// Whether somebody waits in a namespace.
+    /// True if somebody waits in a namespace.
     #[must_use]
     pub fn is_listened_to(&self, namespace: &Namespace) -> bool {
         self.has_waiters() && self.lock().spaces.contains_key(namespace)
     }
 
-    /// How many wait.
+    /// The number of those that wait.
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.0.total.load(Ordering::Relaxed)

@@ -43,7 +43,7 @@ pub enum Outcome {
     Done {
         /// The copied content.
         copied: BackupSummary,
-        /// Whether an earlier run had begun it.
+        /// The first run, or one that goes on after an earlier one.
         start: Start,
     },
     /// The destination had everything before.

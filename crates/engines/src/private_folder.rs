@@ -21,14 +21,14 @@ const STICKY: u32 = 0o1000;
 /// The user `root`, who can change everything in any case.
 const ROOT: u32 = 0;
 
-/// Why a folder can't be kept for its owner.
+/// The reason why a folder can't be kept for its owner.
 #[derive(Debug, thiserror::Error)]
 pub enum PrivateFolderError {
     /// A file or the folder belongs to another user.
     #[error("{} belongs to the user {owner} and not to this process's user {own}; run as its owner, \
         or choose another folder", .path.display())]
     OtherOwner {
-        /// What belongs to somebody else.
+        /// The folder or file that belongs to somebody else.
         path: PathBuf,
         /// That user's id.
         owner: u32,
@@ -55,7 +55,7 @@ pub enum PrivateFolderError {
     Io {
         /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// The system's message.
         #[source]
         cause: io::Error,
     },
@@ -107,7 +107,7 @@ pub fn new_file(path: &Path) -> io::Result<File> {
     own_file().write(true).create_new(true).open(path)
 }
 
-/// Whether opening failed because the file is a symbolic link.
+/// True if opening failed because the file is a symbolic link.
 #[must_use]
 pub fn is_link(error: &io::Error) -> bool {
     error.raw_os_error() == Some(Errno::LOOP.raw_os_error())

@@ -36,7 +36,7 @@ pub struct Inner {
     pub(crate) verifier: ArcSwap<CachingVerifier>,
     /// Makes tokens for callers, where the operator has not turned that off.
     pub(crate) minter: ArcSwapOption<Minter>,
-    /// Where people log in, if the operator has said by which address they reach the service.
+    /// The place where people log in, if the operator has said by which address they reach the service.
     pub(crate) login: ArcSwapOption<Login>,
     pub(crate) clock: Arc<dyn Timer>,
     bounds: ArcSwap<Bounds>,
@@ -90,7 +90,7 @@ pub struct Identity {
     pub records: Arc<Records>,
     /// Makes tokens for callers.
     pub minter: Option<Minter>,
-    /// Where people log in.
+    /// The place where people log in.
     pub login: Option<Login>,
 }
 

@@ -22,7 +22,7 @@ pub(crate) enum Engine {
     Etcd(Arc<EtcdStore>),
 }
 
-/// Why the store can't be opened.
+/// The reason why the store can't be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
     /// The embedded one.
@@ -44,7 +44,7 @@ pub enum EngineError {
     Folder {
         /// The folder.
         folder: PathBuf,
-        /// Why not.
+        /// The reason.
         cause: io::Error,
     },
 }

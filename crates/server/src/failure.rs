@@ -26,7 +26,7 @@ const OLDEST_REVISION: HeaderName = HeaderName::from_static("prominence-oldest-r
 pub(crate) struct Failure {
     code: ErrorCode,
     message: String,
-    /// Whether a change that was asked for happened.
+    /// The fate of the change that was asked for.
     fate: Fate,
     /// Rare parts. Boxed, because every handler's result has space for them.
     more: Option<Box<More>>,
@@ -186,7 +186,7 @@ impl Failure {
     }
 }
 
-/// Whether a request with this method may change something.
+/// True if a request with this method may change something.
 fn may_change(method: &Method) -> bool {
     !method.is_safe()
 }

@@ -206,7 +206,7 @@ impl Metrics {
         self.handle.render()
     }
 
-    /// What is counted of each issuer, and how it is.
+    /// The counts and the condition of each issuer.
     fn show_issuers(&self, issuers: &Issuers) {
         for issuer in issuers.conditions() {
             let key = |name: &'static str, more: &[(&'static str, &'static str)]| {

@@ -84,7 +84,7 @@ impl fmt::Debug for PageHere {
     }
 }
 
-/// Why the server can't start or go on.
+/// The reason why the server can't start or go on.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// The engine.
@@ -109,15 +109,15 @@ pub enum ServeError {
         address: SocketAddr,
         /// The setting that has it.
         setting: &'static str,
-        /// Why not.
+        /// The reason.
         cause: io::Error,
     },
     /// The access log or the audit log.
     #[error("cannot write the log {target}: {cause}")]
     RequestLog {
-        /// Where it was to go.
+        /// The destination.
         target: LogTarget,
-        /// Why not.
+        /// The reason.
         cause: io::Error,
     },
     /// The data folder.
@@ -125,7 +125,7 @@ pub enum ServeError {
     Write {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         cause: io::Error,
     },
     /// The operating system.
@@ -150,7 +150,7 @@ pub fn serve(
     runtime.block_on(run(settings, config, announce))
 }
 
-/// What [`check`] found.
+/// The findings of [`check`].
 #[derive(Debug)]
 pub struct Checked {
     /// Each issuer: its name, and the number of its keys or what is wrong.
@@ -301,7 +301,7 @@ fn minter(config: &Config, secrets: &[Secret]) -> Option<Minter> {
     Some(Minter::new(secret, longest))
 }
 
-/// Where people log in, if their address of the server is known.
+/// The place where people log in, if their address of the server is known.
 fn login(config: &Config) -> Option<Login> {
     let origin = config.public_url.as_deref()?;
     Some(Login::new(origin, &config.issuers))

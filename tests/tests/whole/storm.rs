@@ -41,7 +41,7 @@ fn ask_for_all(url: &str, token: &str) -> TcpStream {
     stream
 }
 
-/// Whether an answer has begun to arrive. It stays unread.
+/// True if an answer has begun to arrive. It stays unread.
 fn has_begun(stream: &TcpStream) -> bool {
     let mut begin = [0; 12];
     stream.peek(&mut begin).is_ok() && &begin == b"HTTP/1.1 200"

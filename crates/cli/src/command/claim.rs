@@ -162,7 +162,7 @@ fn conclude(run: &Run<'_>, found: Results, is_cut_short: bool) -> Result<(), Fai
     }
 }
 
-/// Why nothing was claimed: there are no keys, or others have claimed them.
+/// The reason why nothing was claimed: there are no keys, or others have claimed them.
 fn nothing(run: &Run<'_>) -> String {
     let (client, prefix) = (run.client, &run.options.prefix);
     if let Some(signal) = run.signals.asked_to_end() {

@@ -24,7 +24,7 @@ const IN_A_BATCH: u32 = 100;
 /// Workers that do their work to the end; one more is lost with its first piece.
 const WORKERS: u32 = 2;
 
-/// How long a claim of theirs lasts without a renewal.
+/// The time for which a claim of theirs lasts without a renewal.
 const HOLD: Duration = Duration::from_secs(20);
 
 /// Everything is gone after this time.
@@ -65,7 +65,7 @@ pub(super) fn run(options: &Demo, client: &Client, output: &mut Output) -> Resul
 struct DemoData<'a> {
     client: &'a Client,
     below: Prefix,
-    /// How long its results take to arrive.
+    /// The time for which its results take to arrive.
     lasts: Duration,
 }
 

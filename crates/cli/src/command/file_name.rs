@@ -35,7 +35,7 @@ const NO_SLASH: &str = "%+";
 
 const PERCENT: &str = "%25";
 
-/// Why a name stands for no key.
+/// The reason why a name stands for no key.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum NameError {
     /// A `%` that means nothing there.

@@ -41,7 +41,7 @@ enum Longest {
     Usual(Duration),
 }
 
-/// Where secrets are looked for, and what is known of their server.
+/// The place where secrets are looked for, and what is known of their server.
 struct Places {
     sources: Vec<token::SecretSource>,
     folders: Vec<PathBuf>,

@@ -9,7 +9,7 @@ const BIG_ENDIAN: &[u8] = b"\xfe\xff";
 /// The number that two bytes are.
 type Unit = fn([u8; 2]) -> u16;
 
-/// Why a text can't be decoded.
+/// The reason why a text can't be decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Broken {
     /// The line, from 1, on which it is broken.

@@ -46,7 +46,7 @@ pub(crate) struct Profile {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct ProfileName(String);
 
-/// Why the client file can't be used.
+/// The reason why the client file can't be used.
 #[derive(Debug)]
 pub(crate) enum ProfileError {
     /// The file can't be read.

@@ -22,7 +22,7 @@ pub(crate) struct Sources<'a> {
     connection: &'a Connection,
     profiles: Profiles,
     selected: Option<Selected>,
-    /// Why the client file could not be read, if no option or variable named it.
+    /// The reason why the client file could not be read, if no option or variable named it.
     unread: Option<ProfileError>,
 }
 
@@ -124,7 +124,7 @@ impl<'a> Sources<'a> {
         Some((&selected.name, &selected.by))
     }
 
-    /// Why the client file could not be read, for the sentence that says what is missing.
+    /// The reason why the client file could not be read, for the sentence that says what is missing.
     pub(crate) fn remark(&self) -> String {
         match &self.unread {
             None => String::new(),

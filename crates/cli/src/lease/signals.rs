@@ -68,7 +68,7 @@ pub(crate) struct Listening {
     number: u64,
 }
 
-/// Why a command was not started.
+/// The reason why a command was not started.
 #[derive(Debug)]
 pub(crate) enum NotStarted {
     /// This process has been asked to end.

@@ -35,7 +35,7 @@ pub(crate) struct LeaseTimes {
 pub(crate) struct Ending<H> {
     /// The exit status of the command; `None` if it is not known.
     pub(crate) status: Option<ExitStatus>,
-    /// Why the lease was lost, if it was and the command was stopped.
+    /// The reason why the lease was lost, if it was and the command was stopped.
     pub(crate) lost: Option<String>,
     /// The lease; `None` if its thread has panicked.
     pub(crate) lease: Option<H>,
@@ -133,7 +133,7 @@ struct Supervised {
     times: LeaseTimes,
     /// The end of the lease.
     until: Moment,
-    /// Why the last renewal failed.
+    /// The reason why the last renewal failed.
     last_error: Option<String>,
     stop: Option<Stop>,
 }

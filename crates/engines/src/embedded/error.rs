@@ -14,7 +14,7 @@ use crate::embedded::options::RETRY_LATER;
 use crate::private_folder::PrivateFolderError;
 pub use restore::RestoreError;
 
-/// Why a folder can't be opened as a store. Each message says what to do.
+/// The reason why a folder can't be opened as a store. Each message says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The path leads to a file.
@@ -222,7 +222,7 @@ impl StorageError {
     }
 }
 
-/// Why writes are not taken. It answers a whole group of commits, so it can be cloned.
+/// The reason why writes are not taken. It answers a whole group of commits, so it can be cloned.
 #[derive(Clone, Debug)]
 pub(super) struct Unavailable {
     /// For the log and the caller, without paths or other users' data.
@@ -281,7 +281,7 @@ impl Unavailable {
     }
 }
 
-/// Why a batch was not written, and whether it may have been written all the same.
+/// The reason why a batch was not written, and whether it may have been written all the same.
 #[derive(Clone, Debug)]
 pub(super) struct WriteError {
     pub(super) why: Unavailable,
@@ -307,7 +307,7 @@ impl WriteError {
     }
 }
 
-/// Why an entry was not read.
+/// The reason why an entry was not read.
 #[derive(Debug)]
 pub(super) enum ReadError {
     /// It is on the disk alone, and the caller can't wait for that.

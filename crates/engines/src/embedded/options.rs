@@ -7,14 +7,14 @@ use prominence_core::Quotas;
 
 use crate::Retention;
 
-/// How to open an [`crate::embedded::EmbeddedStore`].
+/// The options with which an [`crate::embedded::EmbeddedStore`] is opened.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The folder that holds everything; made where it is missing.
     pub folder: PathBuf,
-    /// How much each namespace may hold.
+    /// The quota of each namespace.
     pub quotas: Quotas,
-    /// How long changes are kept.
+    /// The time for which changes are kept.
     pub retention: Retention,
     /// Commits that may wait for the committer before more are refused.
     pub queue: usize,
@@ -29,7 +29,7 @@ pub struct Options {
     /// Writes are refused while the disk has less room than this. It is what flushes and
     /// compactions need to go on, so that the store stops before they fail. 0 turns the check off.
     pub min_free_disk: u64,
-    /// How often the committer removes what has expired and trims logs, by itself.
+    /// The time after which the committer again removes what has expired and trims logs, by itself.
     pub upkeep_every: Duration,
     /// Entries of a large deletion that are removed and synced together; others' commits wait as
     /// long as that takes. It is at least 1.
@@ -56,18 +56,18 @@ impl Options {
 }
 
 impl Options {
-    /// What of the cache is for entries: they serve single reads best, and blocks serve all else.
+    /// The part of the cache for entries, which serve single reads best. Blocks serve all else.
     pub(super) fn entry_cache_bytes(&self) -> u64 {
         self.cache_bytes / 4
     }
 
-    /// What places of entries in the log take beside the cache, at the most: they make up for the
-    /// blocks that the cache would have to hold.
+    /// The most that the places of entries in the log take beside the cache. They make up for the blocks that the cache
+    /// would have to hold.
     pub(super) fn places_bytes(&self) -> u64 {
         self.cache_bytes - self.cache_bytes / 4
     }
 
-    /// What the storage engine gets.
+    /// The part of the cache for the blocks of the storage engine.
     pub(super) fn tuning(&self) -> Tuning {
         Tuning {
             cache_bytes: self.cache_bytes - self.entry_cache_bytes(),
@@ -77,7 +77,7 @@ impl Options {
     }
 }
 
-/// How the storage engine uses memory.
+/// The memory that the storage engine uses.
 #[derive(Clone, Copy)]
 pub(super) struct Tuning {
     /// Bytes of stored blocks kept in memory.
@@ -148,10 +148,10 @@ pub(super) const MAX_LOOKS: usize = 4;
 /// Values that are read from the disk at once, for gets. More would only wait for each other there.
 pub(super) const MAX_DISK_READS: usize = 16;
 
-/// How long a read waits while the database is closed and opened again.
+/// The time for which a read waits while the database is closed and opened again.
 pub(super) const REOPEN_WAIT: Duration = Duration::from_secs(5);
 
-/// How long readers get to finish before a reopening is put off.
+/// The time for which readers get to finish before a reopening is put off.
 pub(super) const READERS_WAIT: Duration = Duration::from_secs(5);
 
 /// Room needed before a database that failed is opened again: enough to write the last group once
@@ -161,8 +161,8 @@ pub(super) const REOPEN_ROOM: u64 = 16 << 20;
 /// The longest pause between attempts to open a failed database again.
 pub(super) const MAX_REOPEN_PAUSE: Duration = Duration::from_secs(30);
 
-/// What callers are told to wait when a queue is full: a few groups later there is room.
+/// The time that callers are told to wait when a queue is full: a few groups later there is room.
 pub(super) const RETRY_SOON: Duration = Duration::from_secs(1);
 
-/// What callers are told to wait when the disk is full or broken; somebody has to act.
+/// The time that callers are told to wait when the disk is full or broken; somebody has to act.
 pub(super) const RETRY_LATER: Duration = Duration::from_secs(10);

@@ -14,8 +14,8 @@ pub(super) const RETRY_SOON: Duration = Duration::from_secs(1);
 /// When callers should retry where an operator has to act first.
 pub(super) const RETRY_LATER: Duration = Duration::from_secs(10);
 
-/// Why a store over a cluster can't be opened. A cluster that does not answer is no reason: the
-/// store waits for it.
+/// The reason why a store over a cluster can't be opened. A cluster that does not answer is no reason: the store waits
+/// for it.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// A file for TLS can't be read.
@@ -23,7 +23,7 @@ pub enum OpenError {
     Pem {
         /// The setting.
         what: &'static str,
-        /// What it should hold.
+        /// The content that it should have.
         wanted: &'static str,
     },
     /// TLS was set up, and the endpoints have no TLS.
@@ -34,14 +34,14 @@ pub enum OpenError {
     NoRandomness(#[source] io::Error),
 }
 
-/// Why the cluster did not do a read or a transaction.
+/// The reason why the cluster did not do a read or a transaction.
 #[derive(Clone, Debug)]
 pub(super) struct Unavailable {
     /// For the log and the caller.
     pub(super) reason: String,
     pub(super) retry_after: Duration,
     pub(super) retry: Retry,
-    /// Whether the transaction may have been done. A read applies nothing.
+    /// The fate of the transaction. A read applies nothing.
     pub(super) fate: Fate,
     cause: Option<Arc<Error>>,
 }

@@ -59,7 +59,7 @@ pub struct Endpoints(Vec<Endpoint>);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint(String);
 
-/// Why a text is not the address of members.
+/// The reason why a text is not the address of members.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadEndpoints {
     /// No endpoint is given.

@@ -42,7 +42,7 @@ pub(crate) struct BlockingCluster {
     id: u64,
 }
 
-/// Why a cluster can't be used.
+/// The reason why a cluster can't be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConnectError {
     /// The settings are wrong.

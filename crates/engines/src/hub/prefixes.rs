@@ -17,7 +17,7 @@ use super::Tickets;
 pub(super) struct Prefixes {
     hashing: RandomState,
     prefixes: HashTable<Waiters>,
-    /// How many prefixes have each length.
+    /// The number of prefixes of each length.
     lengths: BTreeMap<usize, usize>,
 }
 

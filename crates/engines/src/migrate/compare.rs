@@ -11,7 +11,7 @@ use crate::backup::{BackupReadError, BackupSummary, Record, Records};
 /// Differences that are listed; the others are counted.
 const MAX_SHOWN: usize = 20;
 
-/// Whether the source has the times of its entries.
+/// The times of the entries in the source, if it has them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Times {
     /// They have to be the same.

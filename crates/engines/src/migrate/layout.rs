@@ -68,7 +68,7 @@ pub(super) struct OpenLayout {
     left_out: Option<Ranges>,
 }
 
-/// Why a row can't be imported.
+/// The reason why a row can't be imported.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 enum Unreadable {
     /// The path is no key.

@@ -22,7 +22,7 @@ pub(crate) const TREES: [&str; 4] = [
     "store/index/namespaces",
 ];
 
-/// Whether a message names one of the files that hold rows.
+/// True if a message names one of the files that hold rows.
 pub(crate) fn names_rows(message: &str) -> bool {
     message.contains("store/index/") || message.contains("store/log/")
 }
@@ -56,7 +56,7 @@ pub(crate) fn kind(file: &Path) -> String {
     }
 }
 
-/// Whether a file of this kind holds rows, each under a checksum that a check compares.
+/// True if a file of this kind holds rows, each under a checksum that a check compares.
 pub(crate) fn holds_rows(kind: &str) -> bool {
     kind.contains("/tables/") || Path::new(kind).extension().is_some_and(|end| end == "log")
 }

@@ -8,7 +8,7 @@ use prominence_engines::embedded::{BackupReadError, OpenError};
 
 use super::socket::SOCKET;
 
-/// Why an administrator gets no answer about a store. Each message says what to do.
+/// The reason why an administrator gets no answer about a store. Each message says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum AdminError {
     /// The folder can't be opened.
@@ -54,7 +54,7 @@ pub enum AdminError {
     Unreachable {
         /// The socket.
         socket: PathBuf,
-        /// Why not.
+        /// The reason.
         #[source]
         cause: io::Error,
     },

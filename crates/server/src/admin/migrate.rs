@@ -15,9 +15,8 @@ pub use prominence_engines::migrate::{
     Difference, Differences, MigrateError, Outcome, Problem, Problems, Start, Step, Unfit, Unowned,
 };
 
-/// Where a store is, as one word: a folder's path, or `etcd://HOST:PORT,HOST:PORT/ROOT`; or the
-/// existing service's cluster, `existing://HOST:PORT`. With an `s` more, as in `etcds`, TLS is
-/// used.
+/// The place where a store is, as one word: a folder's path, or `etcd://HOST:PORT,HOST:PORT/ROOT`; or the existing
+/// service's cluster, `existing://HOST:PORT`. With an `s` more, as in `etcds`, TLS is used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Site {
     /// A data folder.
@@ -28,7 +27,7 @@ pub enum Site {
     Existing(Endpoints),
 }
 
-/// Why a word is not a site.
+/// The reason why a word is not a site.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadSite {
     /// Nothing was written.
@@ -84,7 +83,7 @@ pub struct Users {
     pub unowned: Unowned,
 }
 
-/// Why a migration can't begin, or did not come to its end. Each message says what to do.
+/// The reason why a migration can't begin, or did not come to its end. Each message says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
     /// One end's options can't be used.
@@ -92,7 +91,7 @@ pub enum Refusal {
     Options {
         /// Which.
         end: &'static str,
-        /// Why not.
+        /// The reason.
         cause: ConfigError,
     },
     /// A folder needs no access to a cluster.
@@ -112,7 +111,7 @@ pub enum Refusal {
     Users {
         /// The file.
         file: PathBuf,
-        /// Why not.
+        /// The reason.
         cause: io::Error,
     },
     /// The list of users can't be used.
@@ -120,7 +119,7 @@ pub enum Refusal {
     BadUsers {
         /// The file.
         file: PathBuf,
-        /// Why not.
+        /// The reason.
         cause: BadOwners,
     },
     /// It was begun.

@@ -117,7 +117,7 @@ pub(super) async fn answer(call: &Call, asked: kinds::Watch) -> Result<Response,
         .into_response())
 }
 
-/// Whether events have values.
+/// The values of events.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Values {
     Sent,

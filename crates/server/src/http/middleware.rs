@@ -252,7 +252,7 @@ fn no_tunnel() -> Failure {
     Failure::new(ErrorCode::MethodNotAllowed, message).with(header::ALLOW, allowed)
 }
 
-/// Whether a path is that of the namespace, without a key.
+/// True if a path is that of the namespace, without a key.
 fn is_namespace(path: &str) -> bool {
     let below = path.strip_prefix(name::BASE).unwrap_or_default();
     matches!(below, "/kv" | "/kv/")

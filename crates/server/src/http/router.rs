@@ -14,7 +14,7 @@ use crate::handler::page::files;
 use crate::handler::page::{confine, sign_in};
 use crate::handler::{batch, delete, kv, service, write};
 
-/// Whether the server has the web page.
+/// The web page of a server: served, or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Page {
     /// It is at `/`, if this program was built with it.

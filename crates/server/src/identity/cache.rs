@@ -297,7 +297,7 @@ impl Revocation {
     }
 }
 
-/// Whether a text can be a token at all (RFC 6750, section 2.1).
+/// True if a text can be a token at all (RFC 6750, section 2.1).
 fn is_bearer_token(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
     text.bytes().all(allowed)

@@ -75,7 +75,7 @@ impl Origin {
     };
 }
 
-/// Whether a file of keys has one that signs by one of these algorithms.
+/// True if a file of keys has one that signs by one of these algorithms.
 pub(crate) fn has_usable_key(file: &Path, algorithms: &[Alg]) -> std::io::Result<bool> {
     let set = serde_json::from_slice(&std::fs::read(file)?)?;
     let keys = KeySet::parse(&set, "");
@@ -83,7 +83,7 @@ pub(crate) fn has_usable_key(file: &Path, algorithms: &[Alg]) -> std::io::Result
     Ok(algorithms.iter().any(has))
 }
 
-/// Why an issuer can't be used.
+/// The reason why an issuer can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum IssuerError {
     /// Its file of authorities.
@@ -91,7 +91,7 @@ pub enum IssuerError {
     Authorities {
         /// The issuer.
         name: String,
-        /// What is wrong.
+        /// The mistake.
         cause: AuthoritiesError,
     },
     /// Its file of names.
@@ -99,7 +99,7 @@ pub enum IssuerError {
     Names {
         /// The issuer.
         name: String,
-        /// What is wrong.
+        /// The mistake.
         cause: NamesError,
     },
 }
@@ -158,12 +158,12 @@ impl Issuers {
         found
     }
 
-    /// Whether there are any.
+    /// True if there are any.
     pub(crate) fn is_empty(&self) -> bool {
         self.all.is_empty()
     }
 
-    /// Whether this is the URL of one of them.
+    /// True if this is the URL of one of them.
     pub(crate) fn has(&self, issuer: &str) -> bool {
         self.all.iter().any(|known| known.config.issuer == issuer)
     }
@@ -251,7 +251,7 @@ impl Issuers {
     }
 }
 
-/// How an issuer is.
+/// The condition of an issuer.
 pub(crate) struct Condition<'a> {
     pub(crate) name: &'a str,
     pub(crate) counters: &'a Counters,

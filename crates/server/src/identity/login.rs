@@ -22,7 +22,7 @@ const SCOPES: [&str; 3] = ["storage.read:/", "storage.create:/", "storage.modify
 const EXCHANGES: usize = 8;
 const EXCHANGES_PER_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(4);
 
-/// Where people log in.
+/// The place where people log in.
 pub struct Login {
     metadata: ProtectedResource,
     /// The address of the page.

@@ -82,7 +82,7 @@ impl<S> Heads<S> {
         }
     }
 
-    /// Whether every request so far is answered, and the answers are sent.
+    /// True if every request so far is answered, and the answers are sent.
     fn is_settled(&self) -> bool {
         self.exchange.requests() == self.settled
     }

@@ -21,7 +21,7 @@ struct Pair {
     acceptor: TlsAcceptor,
 }
 
-/// Why a certificate can't be used.
+/// The reason why a certificate can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// The certificate file.

@@ -42,7 +42,7 @@ where
         .map_err(|error| Failure::too_large("value", error.limit, Some(error.bytes as u64)))
 }
 
-/// Whether `Content-Length` is over the limit.
+/// True if `Content-Length` is over the limit.
 pub(crate) fn is_too_large(headers: &HeaderMap, limits: BodyLimits) -> bool {
     declared(headers).is_some_and(|bytes| bytes > limits.bytes as u64)
 }

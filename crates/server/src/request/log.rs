@@ -17,7 +17,7 @@ pub use self::writer::LogTarget;
 use self::writer::Writer;
 use super::id::REQUEST_ID;
 
-/// Where the two logs go, and the form of their lines.
+/// The destinations of the two logs, and the form of their lines.
 #[derive(Clone, Debug)]
 pub struct RequestLogs {
     /// The access log.

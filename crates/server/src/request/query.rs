@@ -96,7 +96,7 @@ impl<'a> Query<'a> {
         })
     }
 
-    /// Whether the request has a parameter; does not take it.
+    /// True if the request has a parameter; does not take it.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.given.iter().any(|(given, _)| given == name)
     }

@@ -34,14 +34,14 @@ pub(super) struct Reloader {
     pub(super) files: FileStamps,
 }
 
-/// Why a reload is done.
+/// The reason why a reload is done.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Cause {
     Signal,
     File,
 }
 
-/// What the issuers in use were made of.
+/// The settings and files from which the issuers in use were made.
 #[derive(PartialEq)]
 struct IssuersInUse {
     configs: Vec<IssuerConfig>,

@@ -9,7 +9,7 @@ use prominence_engines::etcd;
 #[cfg(not(feature = "etcd"))]
 use super::WITHOUT_ETCD;
 
-/// Why the settings make no configuration.
+/// The reason why the settings make no configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file can't be read.
@@ -17,7 +17,7 @@ pub enum ConfigError {
     Read {
         /// The file.
         file: String,
-        /// Why not.
+        /// The reason.
         cause: std::io::Error,
     },
     /// The file has a mistake; the message names the line.
@@ -48,7 +48,7 @@ pub enum ConfigError {
         issuer: String,
         /// The setting.
         setting: &'static str,
-        /// What is wrong with it.
+        /// The mistake in it.
         why: String,
     },
     /// A number outside its range.
@@ -76,7 +76,7 @@ pub enum ConfigError {
     #[error("--engine etcd: {WITHOUT_ETCD}")]
     #[cfg(not(feature = "etcd"))]
     NotBuilt,
-    /// Where the members of the cluster are.
+    /// The place where the members of the cluster are.
     #[cfg(feature = "etcd")]
     #[error("etcd-endpoints: {0}")]
     Endpoints(#[from] etcd::BadEndpoints),
@@ -99,7 +99,7 @@ pub enum ConfigError {
         setting: &'static str,
         /// The file.
         file: PathBuf,
-        /// Why not.
+        /// The reason.
         cause: std::io::Error,
     },
     /// No data folder given and no home to put one into.

@@ -25,7 +25,7 @@ pub struct IssuerSettings {
     pub issuer: String,
     /// The claim with the user's name.
     pub user_claim: ClaimPath,
-    /// Where this claim and those of `require` are.
+    /// The place where this claim and those of `require` are.
     #[serde(default)]
     pub claims_from: ClaimsFrom,
     /// The beginning of the namespaces of its users.
@@ -34,7 +34,7 @@ pub struct IssuerSettings {
     /// A file with the namespaces of users.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub names_file: Option<PathBuf>,
-    /// Who is not in this file.
+    /// The users who are not in this file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unnamed: Option<Unnamed>,
     /// Issuers whose users may be the same people.
@@ -49,7 +49,7 @@ pub struct IssuerSettings {
     /// One of these has to be `azp` or `client_id`.
     #[serde(default)]
     pub authorized_parties: Vec<String>,
-    /// Whether tokens for other services are accepted.
+    /// True if tokens for other services are accepted.
     #[serde(default)]
     pub any_audience: bool,
     /// Algorithms by which it may sign.
@@ -58,7 +58,7 @@ pub struct IssuerSettings {
     /// The tolerance for clocks.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub leeway: Option<Span>,
-    /// What a token without capabilities is limited to.
+    /// The limit of a token without capabilities.
     #[serde(default)]
     pub unscoped: Unscoped,
     /// Claims that a token must have, all of them.
@@ -76,10 +76,10 @@ pub struct IssuerSettings {
     /// Its certificate authorities.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ca_file: Option<PathBuf>,
-    /// What is done with tokens that are not JSON Web Tokens.
+    /// The treatment of tokens that are not JSON Web Tokens.
     #[serde(default)]
     pub opaque: OpaqueSetting,
-    /// How tokens are introspected, and how long answers are used.
+    /// The client for introspection, and the time for which answers are used.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub introspection: Option<IntrospectionSettings>,
     /// The login of people.
@@ -107,7 +107,7 @@ pub struct LoginSettings {
     pub web_client_secret_file: Option<PathBuf>,
 }
 
-/// What is done with tokens that are not JSON Web Tokens.
+/// The treatment of tokens that are not JSON Web Tokens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OpaqueSetting {
@@ -120,7 +120,7 @@ pub enum OpaqueSetting {
     Userinfo,
 }
 
-/// How an issuer is asked about tokens.
+/// The client with which an issuer is asked about tokens.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
 pub struct IntrospectionSettings {
@@ -130,10 +130,10 @@ pub struct IntrospectionSettings {
     /// A file with its secret.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_secret_file: Option<PathBuf>,
-    /// How long an answer is used.
+    /// The time for which an answer is used.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fresh: Option<Span>,
-    /// How long it is used while the issuer does not answer.
+    /// The time for which it is used while the issuer does not answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stale: Option<Span>,
 }

@@ -34,7 +34,7 @@ const OF_FILES: [&str; 5] = [
 /// Those that only a server with TLS takes over.
 const OF_TLS: [&str; 2] = ["tls-cert", "tls-key"];
 
-/// What was found when the settings were read again.
+/// The result of reading the settings again.
 pub(crate) struct Reread {
     /// The former configuration with everything that is taken over.
     pub(crate) config: Config,

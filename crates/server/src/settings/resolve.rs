@@ -29,7 +29,7 @@ use crate::identity::token::{SecretSource, TokenLimits};
 use crate::net::listener::Limits;
 use crate::request::log::RequestLogs;
 
-/// Where `--engine etcd` or `admin migrate` is asked of a program that can't talk to etcd.
+/// The message of a program that can't talk to etcd where `--engine etcd` or `admin migrate` is asked of it.
 pub const WITHOUT_ETCD: &str = "this program was built without the etcd engine; build it with: \
      cargo build --release --features etcd (which needs protoc; see docs/etcd.md)";
 
@@ -45,9 +45,9 @@ const CONNECTION_LIFETIME: Duration = Duration::from_secs(3_600);
 /// A valid configuration: nothing in it needs checking again.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Where to listen.
+    /// The address to listen at.
     pub listen: SocketAddr,
-    /// Where programs that watch over the server are answered without a token.
+    /// The address at which programs that watch over the server are answered without a token.
     pub metrics_listen: Option<SocketAddr>,
     /// The folder of the data.
     pub data_dir: PathBuf,
@@ -73,19 +73,19 @@ pub struct Config {
     pub limits: Limits,
     /// The access log and the audit log.
     pub request_logs: RequestLogs,
-    /// How long changes are kept.
+    /// The time for which changes are kept.
     pub retention: Retention,
-    /// Where the data is kept.
+    /// The place where the data is kept.
     pub engine: EngineConfig,
-    /// Whether the web page is served.
+    /// The web page: served, or not.
     pub page: Page,
-    /// Whether this is a trial: a token is printed.
+    /// True if this is a trial: a token is printed.
     pub dev: bool,
     /// Its origin: the settings that were written and those of the file.
     pub settings: Settings,
 }
 
-/// Where the data is kept, and how.
+/// The place of the data, and its engine.
 #[derive(Clone, Debug)]
 pub enum EngineConfig {
     /// In the data folder.
@@ -102,12 +102,12 @@ pub struct Storage {
     pub cache_bytes: u64,
     /// Bytes of disk below which writes are refused.
     pub min_free_disk: u64,
-    /// Whether a store of an earlier format is upgraded before it is opened.
+    /// True if a store of an earlier format is upgraded before it is opened.
     pub migrate: bool,
 }
 
 impl EngineConfig {
-    /// Whether the data is in a cluster, so that the data folder holds none.
+    /// True if the data is in a cluster, so that the data folder holds none.
     #[must_use]
     pub fn is_in_cluster(&self) -> bool {
         match self {

@@ -171,7 +171,7 @@ impl Barrier {
     }
 }
 
-/// Whether the pause after the last count is kept.
+/// The pause after the last count: kept, or not.
 #[derive(Clone, Copy)]
 enum Pause {
     Kept,

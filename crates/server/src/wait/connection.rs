@@ -29,7 +29,7 @@ const USERS_PER_GUEST: usize = 8;
 /// A guest can lose its place after this time, in which most requests arrive.
 const GUEST_TIME: Duration = Duration::from_secs(1);
 
-/// How often a new connection looks whether it gets the place of another guest.
+/// The time after which a new connection looks again whether it gets the place of another guest.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// `Retry-After` where a user has too many connections.
@@ -175,7 +175,7 @@ impl Standing {
         self.holder.lost.notified().await;
     }
 
-    /// Whether the connection is to be closed with its next answer.
+    /// True if the connection is to be closed with its next answer.
     pub(crate) fn is_over(&self, now: Instant) -> bool {
         now.saturating_duration_since(self.opened) >= self.connections.lifetime
     }

@@ -75,7 +75,7 @@ pub(crate) struct LongPoll {
     _paused: Option<Paused>,
 }
 
-/// Why a long poll goes on.
+/// The reason why a long poll goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Woken {
     /// Something may have changed.

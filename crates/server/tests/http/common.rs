@@ -55,7 +55,7 @@ pub(crate) struct Setup {
     pub(crate) retention: Retention,
     /// Instead of the embedded engine.
     pub(crate) store: Option<Arc<dyn Store>>,
-    /// Whether the web page is served.
+    /// The web page: served, or not.
     pub(crate) page: Page,
 }
 

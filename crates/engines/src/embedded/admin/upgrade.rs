@@ -48,7 +48,7 @@ pub struct Copied {
     pub other_rows: u64,
 }
 
-/// Why a store can't be upgraded. Each message says what to do. The old store is as it was.
+/// The reason why a store can't be upgraded. Each message says what to do. The old store is as it was.
 #[derive(Debug, thiserror::Error)]
 pub enum UpgradeError {
     /// The folder or the store in it can't be opened.

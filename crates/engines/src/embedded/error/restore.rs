@@ -7,7 +7,7 @@ use prominence_core::StoreError;
 use super::OpenError;
 use crate::backup::BackupReadError;
 
-/// Why a backup can't be restored. Each message says what to do.
+/// The reason why a backup can't be restored. Each message says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum RestoreError {
     /// The backup can't be read.
@@ -35,7 +35,7 @@ pub enum RestoreError {
     Store {
         /// The folder of the new store.
         folder: PathBuf,
-        /// Why not.
+        /// The reason.
         #[source]
         cause: StoreError,
     },

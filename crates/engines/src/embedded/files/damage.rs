@@ -12,7 +12,7 @@ pub(in crate::embedded) struct DamagedFile {
     pub(in crate::embedded) how: String,
 }
 
-/// Why the files can't be opened.
+/// The reason why the files can't be opened.
 pub(in crate::embedded) enum Unsound {
     Damaged(DamagedFile),
     Io(io::Error),

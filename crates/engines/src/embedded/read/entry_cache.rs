@@ -52,7 +52,7 @@ pub(in crate::embedded) struct EntryCache {
     all_marked: AtomicU32,
     /// A part of the hash of the key that was read last of those that share the place.
     read_lately: Box<[AtomicU8]>,
-    /// Where the entries are that were read before.
+    /// The place where the entries are that were read before.
     places: Places,
 }
 

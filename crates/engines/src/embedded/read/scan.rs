@@ -58,7 +58,7 @@ pub(in crate::embedded) fn page(
     Ok(page.finish(revision))
 }
 
-/// What is stored, less what has expired and is not yet removed.
+/// The entries that are stored, without those that have expired and are not yet removed.
 pub(in crate::embedded) fn usage(
     snapshot: &Snapshot<'_>,
     namespace: &Namespace,
@@ -117,7 +117,7 @@ impl Seen {
         self.now
     }
 
-    /// Whether something was left out because it had expired.
+    /// True if something was left out because it had expired.
     pub(in crate::embedded) fn is_without_expired(&self) -> bool {
         self.expired.get()
     }

@@ -17,7 +17,7 @@ use crate::embedded::shared::Shared;
 use crate::embedded::storage::database::{Database, Snapshot};
 use crate::fair_permits::{Crowded, FairPermits, Most, Permit, Sharing};
 
-/// How often a count that waits for its turn looks whether the database is to be closed.
+/// The time after which a count that waits for its turn looks again whether the database is to be closed.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// The reads of a store.

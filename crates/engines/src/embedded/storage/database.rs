@@ -20,13 +20,13 @@ pub(in crate::embedded) use crate::embedded::storage::log_store::{StoredAt, Writ
 pub(in crate::embedded) use crate::embedded::storage::table::Table;
 pub(in crate::embedded) use snapshot::{KeptState, Rows, Snapshot, entry_of};
 
-/// How long a batch waits for the background threads.
+/// The time for which a batch waits for the background threads.
 const BACKLOG_WAIT: Duration = Duration::from_secs(10);
 
-/// How long who wants to see everything waits for a deletion under way: some million keys.
+/// The time that a reader of everything waits for a deletion under way: some million keys.
 const DELETION_WAIT: Duration = Duration::from_secs(20);
 
-/// How often it looks whether they are done.
+/// The time between two looks at whether they are done.
 const BACKLOG_PAUSE: Duration = Duration::from_millis(5);
 
 /// An open database.
@@ -64,7 +64,7 @@ impl Database {
         self.snapshot_when(&self.seen())
     }
 
-    /// What readers of a namespace see.
+    /// The rows that readers of a namespace see.
     pub(in crate::embedded) fn snapshot_of(&self, namespace: &Namespace) -> Snapshot<'_> {
         let seen = self.seen();
         match seen.pinned.get(namespace) {
@@ -186,17 +186,17 @@ impl Database {
         self.store.settle()
     }
 
-    /// Whether the storage engine has stopped for good, as it does after any failed write.
+    /// True if the storage engine has stopped for good, as it does after any failed write.
     pub(in crate::embedded) fn has_failed(&self) -> bool {
         self.store.has_failed()
     }
 
-    /// Whether the disk takes writes again, where they have failed.
+    /// Tries a write where writes have failed.
     pub(in crate::embedded) fn probe(&self) -> std::io::Result<()> {
         self.store.probe()
     }
 
-    /// Whether rows wait to be moved within the files, which is done with the next batch.
+    /// True if rows wait to be moved within the files, which is done with the next batch.
     pub(in crate::embedded) fn has_moves(&self) -> bool {
         self.store.has_moves()
     }

@@ -49,7 +49,7 @@ use index::Index;
 use row::MIN_LOCATED_VALUE;
 pub(in crate::embedded) use state::{RowIter, State, StoredAt};
 
-/// Why a batch was not written.
+/// The reason why a batch was not written.
 pub(in crate::embedded) enum WriteFailure {
     /// The storage engine had failed before, so nothing was written.
     Stopped,

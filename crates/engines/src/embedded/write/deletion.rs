@@ -50,7 +50,7 @@ pub(in crate::embedded) struct Deletion {
     /// The number of keys that has to be found.
     if_count: Option<u64>,
     progress: Progress,
-    /// Where the next piece begins.
+    /// The place where the next piece begins.
     from: Bound<Vec<u8>>,
     end: Vec<u8>,
     kept: Kept,

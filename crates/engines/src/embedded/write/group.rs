@@ -32,13 +32,13 @@ pub(in crate::embedded) struct Group<'a> {
     spaces: HashMap<Namespace, Space>,
     /// Bytes to be written, about.
     weight: usize,
-    /// What the expiry floor shall become.
+    /// The new expiry floor.
     expiry_floor: Option<Timestamp>,
     /// Rows of the expiry index that no entry agrees with.
     stale_expiry: Vec<Vec<u8>>,
 }
 
-/// What room on the disk is wanted for.
+/// The purpose for which room on the disk is wanted.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(in crate::embedded) enum Purpose {
     /// To store entries.
@@ -47,10 +47,10 @@ pub(in crate::embedded) enum Purpose {
     Remove,
 }
 
-/// What a commit will have done once the group is written.
+/// The outcome of a commit once the group is written.
 pub(in crate::embedded) struct Planned {
     pub(in crate::embedded) committed: Committed,
-    /// Whether there is anything to write for it.
+    /// True if there is anything to write for it.
     pub(in crate::embedded) changes: bool,
 }
 
@@ -214,12 +214,12 @@ impl<'a> Group<'a> {
         self.weight
     }
 
-    /// Whether there is nothing to write.
+    /// True if there is nothing to write.
     pub(in crate::embedded) fn is_empty(&self) -> bool {
         self.weight == 0
     }
 
-    /// What the group is for.
+    /// The purpose of the group.
     pub(in crate::embedded) fn purpose(&self) -> Purpose {
         let mut slots = self
             .spaces
@@ -232,7 +232,7 @@ impl<'a> Group<'a> {
         }
     }
 
-    /// Whether the group should take no more commits, where others than its first wait or not.
+    /// True if the group should take no more commits; it takes fewer while other users wait.
     pub(in crate::embedded) fn is_full(&self, is_shared: bool) -> bool {
         let most = match is_shared {
             true => MAX_SHARED_GROUP_BYTES,

@@ -18,11 +18,11 @@ use crate::embedded::write::deletion;
 /// The first pause between attempts.
 const FIRST_REOPEN_PAUSE: Duration = Duration::from_secs(1);
 
-/// Whether the storage engine has failed, and when to try again.
+/// The state of the storage engine after a failure, and the time of the next try.
 #[derive(Default)]
 pub(in crate::embedded) struct Recovery {
     failure: Option<Failure>,
-    /// How long to wait between attempts; nothing before the first one.
+    /// The time between attempts; none before the first one.
     pause: Duration,
 }
 
@@ -93,7 +93,7 @@ impl Recovery {
     }
 }
 
-/// Whether a database that is opened again would not fail at once.
+/// True if a database that is opened again would not fail at once.
 fn has_room(shared: &Shared, folder: &Folder) -> bool {
     let needed = REOPEN_ROOM.max(shared.options.min_free_disk);
     free_space(folder.path()).is_ok_and(|free| free >= needed)

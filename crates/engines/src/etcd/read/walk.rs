@@ -28,7 +28,7 @@ const MAX_HINTS: usize = 64;
 /// Entries, or counts, that are read in one transaction. etcd takes 128 operations.
 pub(super) const MAX_ENTRIES: usize = 120;
 
-/// Why an attempt at a scan failed.
+/// The reason why an attempt at a scan failed.
 pub(super) enum ScanError {
     /// etcd has compacted the revision as of which it was read.
     Compacted,

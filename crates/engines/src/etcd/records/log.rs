@@ -12,7 +12,7 @@ use crate::row::{Body, Kind, Row, read_state, readable, write_state};
 const HAS_EXPIRES: u8 = 1;
 const HAS_CLAIM: u8 = 2;
 
-/// Whether a record has its changes inline or in parts.
+/// The form of a record: its changes inline, or in parts.
 const INLINE: u8 = 0;
 const IN_PARTS: u8 = 1;
 

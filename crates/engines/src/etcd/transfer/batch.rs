@@ -20,7 +20,7 @@ const MAX_ROWS: usize = 120;
 /// Bytes of a batch, unless one row alone has more. etcd takes requests of 1.5 MiB.
 const MAX_BYTES: usize = 768 << 10;
 
-/// Why a stream can't be loaded.
+/// The reason why a stream can't be loaded.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LoadError {
     /// The stream can't be read to its end.

@@ -5,7 +5,7 @@ use prominence_core::error::Fate;
 
 use crate::etcd::error::{RETRY_SOON, Unavailable, unavailable};
 
-/// Why a write was not done, and whether it may have been done all the same.
+/// The reason why a write was not done, and whether it may have been done all the same.
 #[derive(Debug)]
 pub(super) struct WriteError {
     why: Why,

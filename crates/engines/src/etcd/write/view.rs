@@ -12,7 +12,7 @@ use super::entry_cache;
 use super::namespace_cache::{MissingReads, NamespaceCache};
 use crate::claim_index::{ClaimState, ScannedTo};
 
-/// Why a commit could not be planned.
+/// The reason why a commit could not be planned.
 #[derive(Debug)]
 pub(super) enum Unplanned {
     /// Something has to be read first.

@@ -24,7 +24,7 @@ pub(super) struct Owner {
     namespace: Namespace,
 }
 
-/// Why a list of names can't be used.
+/// The reason why a list of names can't be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadOwners {
     /// A line is no name.
@@ -134,7 +134,7 @@ impl Owner {
         &self.namespace
     }
 
-    /// Where the keys are that are theirs, or of somebody whose name is longer.
+    /// The place where the keys are that are theirs, or of somebody whose name is longer.
     pub(super) fn range(&self) -> (Vec<u8>, Vec<u8>) {
         let with = |end: u8| [START, &self.name, &[end]].concat();
         (with(b'/'), with(b'/' + 1))

@@ -29,7 +29,7 @@ pub struct Problem {
     pub what: String,
 }
 
-/// Why nothing was imported.
+/// The reason why nothing was imported.
 #[derive(Debug, thiserror::Error)]
 pub enum Unfit {
     /// Some keys or values can't be taken over.

@@ -31,7 +31,7 @@ pub(super) struct Lines {
     framing: Framing,
     /// When the listing was asked for, which tells live claims from others.
     now: Timestamp,
-    /// Whether nothing has been written yet, so that no separator is needed.
+    /// True if nothing has been written yet, so that no separator is needed.
     first: bool,
 }
 

@@ -40,11 +40,11 @@ pub(super) struct Parts {
     lines: Lines,
     /// The rest of the current page.
     items: std::vec::IntoIter<Item>,
-    /// Where the next page of this answer begins.
+    /// The place where the next page of this answer begins.
     next: Option<Prefix>,
     is_opened: bool,
     is_closed: bool,
-    /// What is rendered and not sent.
+    /// The bytes that are rendered and not sent.
     rendered: Bytes,
     /// The memory of all of this.
     _held: Held,

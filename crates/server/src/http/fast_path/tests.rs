@@ -52,7 +52,7 @@ fn start() -> (Service, String) {
     (service, token)
 }
 
-/// Whether such a set takes the fast path.
+/// True if such a set takes the fast path.
 fn is_plain(
     service: &Service,
     token: &str,

@@ -51,7 +51,7 @@ pub(super) fn check_requirements(
     Ok(())
 }
 
-/// Whether a value is the wanted one. An entitlement may end in the authority that gives it, after a `#` (AARC-G002);
+/// True if a value is the wanted one. An entitlement may end in the authority that gives it, after a `#` (AARC-G002);
 /// where no authority is wanted, any will do.
 fn is(value: &str, wanted: &str) -> bool {
     value == wanted

@@ -26,7 +26,7 @@ pub enum Curve {
 }
 
 impl Alg {
-    /// What an issuer may use unless it is configured otherwise.
+    /// The algorithms that an issuer may use unless it is configured otherwise.
     pub(crate) const USUAL: [Self; 3] = [
         Self::Rsa(Algorithm::RS256),
         Self::Ec(Algorithm::ES256, Curve::P256),

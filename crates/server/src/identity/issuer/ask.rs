@@ -36,7 +36,7 @@ const BURST_OF_CLIENT: NonZeroU32 = NonZeroU32::MIN.saturating_add(19);
 /// After this many requests clients whose buckets are full again are removed from the table.
 const REQUESTS_BETWEEN_CLEANINGS: u32 = 10_000;
 
-/// How long a caller waits who was refused for the number of requests.
+/// The time for which a caller waits who was refused for the number of requests.
 const BUSY: Duration = Duration::from_secs(1);
 
 /// The way to an issuer.
@@ -77,7 +77,7 @@ pub(super) struct NoAnswer {
     pub(super) cause: String,
 }
 
-/// Why the authorities of an issuer can't be used.
+/// The reason why the authorities of an issuer can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthoritiesError {
     /// The file can't be read.
@@ -196,7 +196,7 @@ impl Line {
     }
 }
 
-/// Whether a status is an answer of the issuer about what was asked, rather than of its trouble.
+/// True if a status is an answer of the issuer about what was asked, rather than of its trouble.
 fn is_answer(status: u16) -> bool {
     matches!(status, 200 | 400 | 401 | 403 | 404)
 }

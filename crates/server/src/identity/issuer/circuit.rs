@@ -8,7 +8,7 @@ use prominence_core::Timestamp;
 /// After so many failures in a row the circuit opens.
 const FAILURES: u32 = 5;
 
-/// How long it stays open; then one request tries.
+/// The time for which it stays open; then one request tries.
 const OPEN_FOR: Duration = Duration::from_secs(10);
 
 /// The state of one endpoint.
@@ -52,7 +52,7 @@ impl Circuit {
         }
     }
 
-    /// Whether it is open.
+    /// True if it is open.
     pub(super) fn is_open(&self) -> bool {
         self.state().tries_at.is_some()
     }

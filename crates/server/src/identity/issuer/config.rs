@@ -20,9 +20,9 @@ pub struct IssuerConfig {
     pub title: String,
     /// `iss`, compared byte for byte.
     pub issuer: String,
-    /// Where the user's name is.
+    /// The place where the user's name is.
     pub user_claim: ClaimPath,
-    /// Where `user_claim` and `require` are looked up.
+    /// The source in which `user_claim` and `require` are looked up.
     pub claims_from: ClaimsFrom,
     /// The beginning of the namespaces of its users.
     pub namespace_prefix: String,
@@ -36,19 +36,19 @@ pub struct IssuerConfig {
     pub algorithms: Vec<Alg>,
     /// The tolerance for clocks that disagree.
     pub leeway: Duration,
-    /// What a token without any capability is limited to.
+    /// The limit of a token without any capability.
     pub unscoped: Unscoped,
     /// Claims that a token must have, all of them.
     pub require: Vec<Requirement>,
-    /// Where the name of the job is, to which the token belongs.
+    /// The place where the name of the job is, to which the token belongs.
     pub job_claim: Option<ClaimPath>,
     /// The file with its keys, instead of discovery.
     pub jwks_file: Option<PathBuf>,
     /// The authorities that vouch for its address.
     pub ca_file: Option<PathBuf>,
-    /// What is done with tokens that are not JSON Web Tokens.
+    /// The treatment of tokens that are not JSON Web Tokens.
     pub opaque: Opaque,
-    /// How long an answer about a token is used.
+    /// The time for which an answer about a token is used.
     pub freshness: Freshness,
     /// True if a name belongs to the first subject that has it.
     pub pin_subject: bool,
@@ -97,7 +97,7 @@ pub struct Audience {
     pub parties: Vec<String>,
 }
 
-/// How long an answer of an issuer about a token is used.
+/// The time for which an answer of an issuer about a token is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Freshness {
     /// Without asking again.
@@ -106,7 +106,7 @@ pub struct Freshness {
     pub stale: Duration,
 }
 
-/// Where the claims of the user are.
+/// The source of the claims of the user.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ClaimsFrom {
@@ -117,7 +117,7 @@ pub enum ClaimsFrom {
     Userinfo,
 }
 
-/// Who is not in the file of names.
+/// The users who are not in the file of names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Unnamed {
@@ -128,7 +128,7 @@ pub enum Unnamed {
     Prefix,
 }
 
-/// What a token without any capability is limited to.
+/// The limit of a token without any capability.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Unscoped {
@@ -139,7 +139,7 @@ pub enum Unscoped {
     Nothing,
 }
 
-/// What is done with tokens that are not JSON Web Tokens.
+/// The treatment of tokens that are not JSON Web Tokens.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub enum Opaque {
     /// They are refused.
@@ -197,7 +197,7 @@ impl ClaimPath {
         members.get(&name)?.pointer(rest)
     }
 
-    /// Whether it is this claim at the top.
+    /// True if it is this claim at the top.
     pub(crate) fn is(&self, name: &str) -> bool {
         self.0 == name
     }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::ask::{Answer, Ask, Line, NoAnswer};
 use super::counters::Endpoint;
 
-/// Where an issuer is asked for what.
+/// The addresses at which an issuer is asked.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Endpoints {
     pub(super) jwks: Option<String>,
@@ -48,7 +48,7 @@ fn failed(cause: String) -> NoAnswer {
     }
 }
 
-/// Where the configuration can be: below the issuer, and between its host and its path.
+/// The addresses that the configuration can have: below the issuer, and between its host and its path.
 fn addresses(issuer: &str) -> Vec<String> {
     let issuer = issuer.strip_suffix('/').unwrap_or(issuer);
     let mut addresses = vec![format!("{issuer}/.well-known/openid-configuration")];
@@ -87,7 +87,7 @@ fn endpoints(issuer: &str, document: &Value) -> Result<Endpoints, String> {
     })
 }
 
-/// Whether nobody on the way can read or change what is sent to a URL: it is `https`, or its host is a loopback
+/// True if nobody on the way can read or change what is sent to a URL: it is `https`, or its host is a loopback
 /// address. A name such as `localhost` can be given another address.
 pub(crate) fn is_protected(url: &str) -> bool {
     let Ok(url) = url.parse::<Uri>() else {

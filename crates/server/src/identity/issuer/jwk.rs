@@ -30,7 +30,7 @@ struct PublicKey {
     alg: Option<Alg>,
     kind: KeyKind,
     key: DecodingKey,
-    /// What the key is: equal for equal keys.
+    /// The key as a text, equal for equal keys.
     material: String,
 }
 
@@ -41,7 +41,7 @@ enum KeyKind {
     Ed25519,
 }
 
-/// Whether a set has a key for a token.
+/// The keys of a set for a token.
 pub(super) enum Fit<'a> {
     /// These may have signed it.
     Keys(Vec<&'a DecodingKey>),
@@ -64,7 +64,7 @@ impl KeySet {
         Self { keys }
     }
 
-    /// Whether no key can be used.
+    /// True if no key can be used.
     pub(super) fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
@@ -89,7 +89,7 @@ impl KeySet {
         }
     }
 
-    /// Whether every key of this set is also in a later one.
+    /// True if every key of this set is also in a later one.
     pub(super) fn is_kept_in(&self, later: &Self) -> bool {
         let identities = |set: &Self| -> BTreeSet<_> {
             let all = set.keys.iter();

@@ -23,11 +23,11 @@ use crate::identity::token::Parts;
 /// Between the starts of two fetches, whether they succeed or not.
 const COOLDOWN: Duration = Duration::from_secs(10);
 
-/// How long a name that the issuer does not have is known to be unknown, and how many of them.
+/// The time for which a name that the issuer does not have is known to be unknown, and how many of them.
 const ABSENT_FOR: Duration = Duration::from_secs(10);
 const MAX_ABSENT: usize = 1_024;
 
-/// How long keys are fresh by the issuer's word, and without it.
+/// The time for which keys are fresh, by the issuer's word and without it.
 const SHORTEST_FRESH: Duration = Duration::from_secs(60);
 const LONGEST_FRESH: Duration = Duration::from_secs(3_600);
 const USUAL_FRESH: Duration = Duration::from_secs(300);
@@ -45,7 +45,7 @@ const CONFIRMED_FOR: Duration = Duration::from_secs(86_400);
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-/// Where the keys come from.
+/// The source of the keys.
 pub(super) enum Source {
     /// The issuer publishes them.
     Issuer,
@@ -78,13 +78,13 @@ struct State {
     began: Option<Timestamp>,
     /// A fetch that others can wait for.
     flight: Option<watch::Receiver<Option<bool>>>,
-    /// Why the last fetch that failed did.
+    /// The reason why the last fetch that failed did.
     failure: String,
     /// Names that the issuer did not have, with the time until which that is known.
     absent: HashMap<String, Timestamp>,
 }
 
-/// Why a signature is not accepted.
+/// The reason why a signature is not accepted.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum BadSignature {
     /// No key of the issuer made it.
@@ -95,7 +95,7 @@ pub(super) enum BadSignature {
     Unavailable(Duration),
 }
 
-/// What a fetch came to.
+/// The outcome of a fetch.
 enum Fetched {
     /// It has ended: whether with keys.
     Ended(bool),
@@ -209,7 +209,7 @@ impl Keys {
         (Arc::clone(&state.set), is_confirmed)
     }
 
-    /// Whether the issuer has said lately that it has no key of this name.
+    /// True if the issuer has said lately that it has no key of this name.
     fn is_absent(&self, kid: Option<&str>) -> bool {
         let now = self.clock.now();
         let state = self.state();
@@ -371,7 +371,7 @@ impl Keys {
     }
 }
 
-/// Whether a key of the set made the signature; `None` where none of its keys may have.
+/// True if a key of the set made the signature; `None` where none of its keys may have.
 fn attempt(set: &KeySet, parts: &Parts<'_>, alg: Alg) -> Option<bool> {
     match set.fitting(parts.header.kid.as_deref(), alg) {
         Fit::Unknown => None,

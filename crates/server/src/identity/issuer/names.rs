@@ -40,7 +40,7 @@ struct Read {
     next_look: Timestamp,
 }
 
-/// Why a file of names can't be used.
+/// The reason why a file of names can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum NamesError {
     /// It can't be read.
@@ -51,7 +51,7 @@ pub enum NamesError {
     Line {
         /// The line.
         line: usize,
-        /// What is wrong.
+        /// The mistake.
         why: String,
     },
 }
@@ -69,7 +69,7 @@ impl Owners {
         }
     }
 
-    /// Whether an issuer may name this namespace: it, or one that it shares names with, has the longest of the
+    /// True if an issuer may name this namespace: it, or one that it shares names with, has the longest of the
     /// prefixes that it begins with.
     fn allow(&self, issuer: usize, name: &str) -> bool {
         let fitting = self.prefixes.iter().map(|(prefix, _)| prefix);

@@ -16,14 +16,14 @@ use super::keys::Keys;
 use crate::failure::Sampler;
 use crate::identity::token::{Members, Rejected};
 
-/// How long to wait where an issuer has answered with an error.
+/// The time to wait after an issuer has answered with an error.
 const AFTER_ERROR: Duration = Duration::from_secs(10);
 
 /// Lines of the log that tokens cause.
 static REFUSALS: Sampler = Sampler::new();
 static NO_ANSWERS: Sampler = Sampler::new();
 
-/// What is asked about tokens.
+/// The questions about tokens.
 pub(super) struct Oracle {
     /// For the log.
     pub(super) name: String,

@@ -10,14 +10,14 @@ use tokio::sync::watch;
 use super::Accepted;
 use crate::identity::token::Rejected;
 
-/// How long a refused token is refused without asking again, and how many of them are kept.
+/// The time for which a refused token is refused without asking again, and how many of them are kept.
 const REFUSED_FOR: Duration = Duration::from_secs(10);
 const MAX_REFUSED: usize = 4_096;
 
 /// The digest of a token.
 pub(super) type Digest = [u8; 32];
 
-/// What came of a token.
+/// The outcome for a token.
 pub(super) type Verified = Result<Accepted, Rejected>;
 
 /// The verifications under way.

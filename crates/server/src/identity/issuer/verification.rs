@@ -22,7 +22,7 @@ use crate::identity::token::{
     Claims, Members, Parts, Rejected, TokenLimits, Window, digest_of, unusable,
 };
 
-/// How long an opaque token lasts that does not say how long.
+/// The time for which an opaque token lasts that does not say how long.
 const USUAL_LIFETIME: Duration = Duration::from_secs(3_600);
 
 /// An issuer.
@@ -39,7 +39,7 @@ pub(super) struct Issuer {
     pub(super) counters: Arc<Counters>,
 }
 
-/// Where the claims of a token come from.
+/// The source of the claims of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Evidence {
     /// All from the token, which is signed.

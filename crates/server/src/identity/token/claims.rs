@@ -100,7 +100,7 @@ impl Claims {
 pub(in crate::identity) struct Window {
     /// Added to `exp`, and taken from `nbf`, for clocks that disagree.
     pub(in crate::identity) leeway: Duration,
-    /// How far ahead a token may be issued.
+    /// The longest time ahead of the clock at which a token may be issued.
     pub(in crate::identity) issued_ahead: Duration,
     /// The longest life of a token.
     pub(in crate::identity) max_lifetime: Duration,

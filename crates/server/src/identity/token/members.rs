@@ -13,7 +13,7 @@ pub(in crate::identity) struct Members {
     repeated: Option<String>,
 }
 
-/// Why a text is not such an object.
+/// The reason why a text is not such an object.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::identity) enum NotMembers {
     /// It is not a JSON object.
@@ -50,7 +50,7 @@ impl Members {
         self.members
     }
 
-    /// Whether there is a member of this name.
+    /// True if there is a member of this name.
     pub(super) fn has(&self, name: &str) -> bool {
         self.members.contains_key(name)
     }

@@ -40,7 +40,7 @@ pub struct SecretSource {
     path: PathBuf,
 }
 
-/// Why there is no secret to use.
+/// The reason why there is no secret to use.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
     /// The file can't be read.
@@ -48,7 +48,7 @@ pub enum SecretError {
     Read {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         cause: io::Error,
     },
     /// The file can't be made.
@@ -56,7 +56,7 @@ pub enum SecretError {
     Write {
         /// The file.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         cause: io::Error,
     },
     /// It is a folder, a pipe or a device.
@@ -93,7 +93,7 @@ pub enum SecretError {
     /// There is none in any of the usual places.
     #[error("no signing secret found ({places}); name it with --secret-file or --data-dir")]
     Missing {
-        /// Where it was looked for.
+        /// The places where it was looked for.
         places: String,
     },
 }

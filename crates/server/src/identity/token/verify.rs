@@ -22,7 +22,7 @@ pub struct Verifier {
 /// The most characters of an issuer's name that a message repeats.
 const MAX_SHOWN: usize = 100;
 
-/// How far ahead a token may be issued at least. A job's token is often used at once, on another machine than the one
+/// A token may be issued ahead of the clock by at least this time. A job's token is often used at once, on another machine than the one
 /// that signed it, and the clocks of two machines are never quite the same.
 const ISSUED_AHEAD: Duration = Duration::from_secs(30);
 
@@ -48,7 +48,7 @@ impl Default for TokenLimits {
     }
 }
 
-/// Why a token is not accepted. The sentence is for its bearer and tells nothing about secrets.
+/// The reason why a token is not accepted. The sentence is for its bearer and tells nothing about secrets.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Rejected {
     /// It is longer than any token.
@@ -218,7 +218,7 @@ impl Verifier {
         principal.expires.after(self.limits.leeway)
     }
 
-    /// Where the token names a secret by `kid`, that one alone is tried; otherwise all are.
+    /// If the token names a secret by `kid`, that one alone is tried; otherwise all are.
     fn check_signature(&self, parts: &Parts<'_>) -> Result<(), Rejected> {
         let Header { alg, kid } = &parts.header;
         if *alg != "HS256" {

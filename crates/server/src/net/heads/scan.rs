@@ -19,7 +19,7 @@ pub(super) struct Scan {
     line: [u8; KEPT],
     /// The bytes of the current line, up to those that are kept.
     filled: usize,
-    /// Whether a line came before this one.
+    /// True if a line came before this one.
     has_lines: bool,
     /// The last bytes of the request line, for its version.
     end: [u8; VERSION_1_0.len()],
@@ -31,7 +31,7 @@ pub(super) struct Scan {
     progress: Progress,
 }
 
-/// Why hyper can't parse a head, if the reason is a header about the end of the body.
+/// The reason why hyper can't parse a head, if the reason is a header about the end of the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
     /// `Content-Length` is there with two numbers.
@@ -178,7 +178,7 @@ impl Scan {
         self.fault = self.fault.or(fault);
     }
 
-    /// Whether the head is known to be complete. Heads of reads are not scanned; they have no body behind them.
+    /// True if the head is known to be complete. Heads of reads are not scanned; they have no body behind them.
     pub(super) fn is_complete(&self) -> bool {
         self.progress == Progress::Done
     }
@@ -187,7 +187,7 @@ impl Scan {
         self.has_length && self.has_coding
     }
 
-    /// Why the head can't be parsed, if it is known. Heads of reads are not scanned.
+    /// The reason why the head can't be parsed, if it is known. Heads of reads are not scanned.
     pub(super) fn fault(&self) -> Option<Fault> {
         self.fault
     }

@@ -25,7 +25,7 @@ const BUFFER_BYTES: usize = 4_096;
 /// The time between two lines of the server's log about lines that were left out.
 const COMPLAIN_EVERY: Duration = Duration::from_secs(10);
 
-/// Where a log goes: `stdout`, `stderr`, or a file.
+/// The destination of a log: `stdout`, `stderr`, or a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub enum LogTarget {

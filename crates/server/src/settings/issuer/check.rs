@@ -28,7 +28,7 @@ const MAX_NAME_BYTES: usize = 32;
 const USUAL_LEEWAY: Duration = Duration::from_secs(30);
 const MAX_LEEWAY: Duration = Duration::from_secs(300);
 
-/// How long answers about tokens are used, and the most of it.
+/// The time for which answers about tokens are used, and the most of it.
 const USUAL_FRESH: Duration = Duration::from_secs(60);
 const USUAL_STALE: Duration = Duration::from_secs(900);
 const MAX_STALE: Duration = Duration::from_secs(86_400);

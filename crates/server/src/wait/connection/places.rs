@@ -23,7 +23,7 @@ pub(super) struct Place<U: Clone + Eq + Hash> {
 pub(super) struct Holder {
     /// Notified when the place is lost.
     pub(super) lost: Notify,
-    /// Whether it only waits for its client.
+    /// True if it only waits for its client.
     pub(super) is_idle: AtomicBool,
 }
 

@@ -21,7 +21,7 @@ pub struct Network(IpNet);
 pub struct Proxies(Arc<[Network]>);
 
 impl Proxies {
-    /// Whether an address is one of a proxy.
+    /// True if an address is one of a proxy.
     pub(super) fn contain(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.0

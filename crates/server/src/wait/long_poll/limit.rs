@@ -59,7 +59,7 @@ struct Taken {
     by_user: HashMap<Namespace, usize>,
 }
 
-/// Whether the server serves or stops.
+/// The state of the server: it serves, or stops.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
     Serving,
@@ -189,7 +189,7 @@ impl Slots {
 }
 
 impl Slot {
-    /// Whether the server is stopping.
+    /// True if the server is stopping.
     pub(super) fn is_stopping(&self) -> bool {
         *self.phase.borrow() == Phase::Stopping
     }

@@ -17,14 +17,14 @@ struct Granted {
 }
 
 impl Granted {
-    /// Whether a key with these segments is covered.
+    /// True if a key with these segments is covered.
     fn covers(&self, key: &str) -> bool {
         let segments: Vec<_> = key.split('/').skip(1).collect();
         let is_below = segments.len() > self.path.len() && segments.starts_with(self.path);
         is_below || (!self.only_below && segments == self.path)
     }
 
-    /// Whether every key that begins with a prefix is covered: its last segment may go on in any way.
+    /// True if every key that begins with a prefix is covered: its last segment may go on in any way.
     fn covers_all(&self, prefix: &str) -> bool {
         let mut whole: Vec<_> = prefix.split('/').skip(1).collect();
         whole.pop();

@@ -42,7 +42,7 @@ pub struct Finding {
     pub explanation: String,
 }
 
-/// Where a finding is.
+/// The place where a finding is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
     /// The entries.

@@ -20,7 +20,7 @@ pub(super) struct Walker<'c, 'a> {
     on_progress: &'c mut dyn FnMut(u64),
 }
 
-/// How far a walk came.
+/// The end of a walk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reach {
     /// It did.
@@ -29,7 +29,7 @@ pub(super) enum Reach {
     Part,
 }
 
-/// Where a walk stands, for its findings.
+/// The place that a walk has reached, for its findings.
 pub(super) struct At<'n> {
     pub(super) place: Place,
     pub(super) namespace: Option<&'n Namespace>,

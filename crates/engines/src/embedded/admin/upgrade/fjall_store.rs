@@ -20,7 +20,7 @@ use crate::embedded::files::verification::{self, Tree};
 use crate::embedded::panics::{answer, no_panic};
 use crate::embedded::storage::database::Table;
 
-/// Where fjall has the trees of its keyspaces.
+/// The place where fjall has the trees of its keyspaces.
 const KEYSPACES: &str = "keyspaces";
 
 /// The folders of files that never change.

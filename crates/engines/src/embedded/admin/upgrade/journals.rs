@@ -120,7 +120,7 @@ fn read(path: &Path, file: &str) -> Result<(u64, u128), Unsound> {
     }
 }
 
-/// Why there is no whole batch.
+/// The reason why there is no whole batch.
 enum Broken {
     Batch(&'static str),
     Io(io::Error),

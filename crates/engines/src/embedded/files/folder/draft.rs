@@ -19,7 +19,7 @@ use crate::embedded::error::{OpenError, RestoreError};
 use crate::embedded::files::disk::sync_folder;
 use crate::private_folder;
 
-/// Where a restore works.
+/// The place where a restore works.
 pub(super) const DRAFT_FOLDER: &str = "restore.draft";
 
 impl Folder {

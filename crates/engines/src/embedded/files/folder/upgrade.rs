@@ -18,7 +18,7 @@ use super::draft::{remove_tree, sync_tree};
 use super::{Folder, STORE_FOLDER, write_format};
 use crate::embedded::files::disk::sync_folder;
 
-/// Where the new store is made.
+/// The place where the new store is made.
 const UPGRADED: &str = "store.upgraded";
 
 impl Folder {
@@ -34,7 +34,7 @@ impl Folder {
         })
     }
 
-    /// Where the old store's files are copied to, beside this draft.
+    /// The place where the old store's files are copied to, beside this draft.
     pub(in crate::embedded) fn copy_of_old(&self) -> PathBuf {
         self.store().with_file_name("old")
     }

@@ -37,7 +37,7 @@ pub(in crate::embedded) struct Position {
     pub(in crate::embedded) group: u64,
     /// The segment that the next group is in, unless it does not fit there.
     pub(in crate::embedded) segment: u32,
-    /// Where in the segment.
+    /// The place in the segment.
     pub(in crate::embedded) offset: u32,
 }
 
@@ -59,7 +59,7 @@ pub(in crate::embedded) struct Manifest {
     pub(in crate::embedded) sequence: u64,
     /// In the order of their numbers.
     pub(in crate::embedded) segments: Vec<SegmentLine>,
-    /// Where the log ended when the store was closed.
+    /// The place where the log ended when the store was closed.
     pub(in crate::embedded) closed: Option<Position>,
 }
 

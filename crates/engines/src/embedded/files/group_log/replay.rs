@@ -25,7 +25,7 @@ pub(in crate::embedded) struct Group<'a> {
     pub(in crate::embedded) header: Header,
     /// The header and the rows.
     pub(in crate::embedded) bytes: &'a [u8],
-    /// Where it begins in its segment.
+    /// The place where it begins in its segment.
     pub(in crate::embedded) offset: u32,
 }
 
@@ -33,7 +33,7 @@ pub(in crate::embedded) struct Group<'a> {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct End {
     pub(super) position: Position,
-    /// Where the last group begins, if one was read.
+    /// The place where the last group begins, if one was read.
     pub(super) last: Option<u32>,
     /// True if something that was torn stands behind it.
     pub(super) is_torn: bool,
@@ -136,7 +136,7 @@ fn read_group(
     Ok(header.is_of(&bytes).then_some((header, bytes)))
 }
 
-/// Where a group ends.
+/// The place where a group ends.
 fn after(offset: u32, header: &Header) -> u32 {
     // A segment ends below 4 GiB: it takes no group behind its usual size.
     u32::try_from(u64::from(offset) + header.whole()).unwrap_or(u32::MAX)

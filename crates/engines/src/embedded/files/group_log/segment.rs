@@ -19,7 +19,7 @@ pub(in crate::embedded) struct Segment {
     file: File,
 }
 
-/// Where the content of a row is.
+/// The place where the content of a row is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(in crate::embedded) struct Location {
     /// The number of the segment.

@@ -26,7 +26,7 @@ struct Written {
     groups: Vec<Place>,
 }
 
-/// Where a group is.
+/// The place where a group is.
 #[derive(Clone, Debug)]
 struct Place {
     segment: u32,

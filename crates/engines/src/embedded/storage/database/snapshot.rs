@@ -39,11 +39,11 @@ pub(in crate::embedded) struct KeptState {
 pub(in crate::embedded) struct Rows<'a> {
     database: &'a Database,
     table: Table,
-    /// Where they begin.
+    /// The place where they begin.
     from: Box<[u8]>,
     /// `None` where the range is empty by its bounds, or after an error.
     rows: Option<RowIter>,
-    /// Why there are none.
+    /// The reason why there are none.
     failed: Option<StoreError>,
     taken: u32,
 }
@@ -156,7 +156,7 @@ impl<'a> Snapshot<'a> {
         }
     }
 
-    /// How far a deletion in pieces is, where one is under way.
+    /// The progress of a deletion in pieces, if one is under way.
     pub(in crate::embedded) fn deletion(&self) -> Result<Option<Progress>, StoreError> {
         match self.get(Table::Namespaces, keys::DELETION)? {
             Some(row) => format::decode_progress(&row).map(Some),

@@ -41,7 +41,7 @@ pub(super) fn located(metadata: &[u8]) -> Vec<u8> {
     row
 }
 
-/// Where the metadata is in the row of an entry that this version wrote.
+/// The place where the metadata is in the row of an entry that this version wrote.
 pub(super) fn metadata_range(entry_row: &[u8]) -> Option<Range<usize>> {
     let mut body = Body(entry_row.get(1..)?);
     read_metadata(&mut body)?;
@@ -60,7 +60,7 @@ pub(super) fn locate(row: &mut [u8], location: Location) {
     row[9..13].copy_from_slice(&location.length.to_be_bytes());
 }
 
-/// Where the row is, if it is elsewhere.
+/// The place where the row is, if it is elsewhere.
 pub(super) fn location(row: &[u8]) -> Option<Location> {
     let row = row.strip_prefix(&[LOCATED])?;
     let number = |at: usize| Some(u32::from_be_bytes(*row.get(at..)?.first_chunk()?));

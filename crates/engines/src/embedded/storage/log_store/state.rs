@@ -25,7 +25,7 @@ pub(in crate::embedded) struct State {
     pub(super) segments: Arc<Segments>,
 }
 
-/// Where a stored entry is, for a batch that writes over it: `None` where it is in the index.
+/// The place where a stored entry is, for a batch that writes over it: `None` where it is in the index.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::embedded) struct StoredAt(pub(in crate::embedded) Option<Location>);
 

@@ -126,7 +126,7 @@ impl Committer {
     }
 }
 
-/// Whether a commit is small enough to be planned with others. A deletion of which that can't be
+/// True if a commit is small enough to be planned with others. A deletion of which that can't be
 /// told is not.
 pub(super) fn fits_in_a_group(database: &Database, request: &CommitRequest) -> bool {
     let prefix = deletion::prefix_of(&request.commit);

@@ -105,7 +105,7 @@ impl Committer {
         }
     }
 
-    /// Whether the disk has room for so many bytes and for what is to be kept free of them.
+    /// Refuses a write for which, beside the bytes that are kept free, the disk has no room.
     pub(super) fn check_room(&self, purpose: Purpose, weight: usize) -> Result<(), Unavailable> {
         let min_free = self.shared.options.min_free_disk;
         if min_free == 0 {

@@ -26,7 +26,7 @@ const KEY_OVERHEAD: usize = 48;
 pub(in crate::embedded) struct Written {
     /// The progress of the deletion with it.
     pub(super) progress: Progress,
-    /// Where the next one begins.
+    /// The place where the next one begins.
     pub(super) from: Bound<Vec<u8>>,
     pub(in crate::embedded) is_last: bool,
     /// The rows that are deleted.

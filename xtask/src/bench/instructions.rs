@@ -12,11 +12,10 @@ use super::lab::{Lab, Names};
 use super::subject::{Subject, VALUE_BYTES};
 use crate::sh;
 
-/// Requests before the counted ones, so that the start of the server is not counted, nor what the first requests alone do.
-const FIRST: u32 = 200;
-
-/// The requests that are counted.
-const COUNTED: u32 = 2_000;
+/// Numbers of requests in two runs. The difference of their instructions is the cost of the further requests, without
+/// start and stop of the server.
+const FEW: u32 = 200;
+const MANY: u32 = 2_200;
 
 /// The part of functions that belong to no other part: the system's library, the standard library.
 const REST: &str = "rest";
@@ -60,7 +59,17 @@ pub(crate) fn count(lab: &Lab, figures: &mut Figures) -> anyhow::Result<()> {
 }
 
 /// Instructions for each request.
-fn cost<'a>(lab: &Lab<'a>, of: &str, ask: Ask) -> anyhow::Result<Profile<'a>> {
+fn cost<'a>(lab: &Lab<'a>, subject: &str, ask: Ask) -> anyhow::Result<Profile<'a>> {
+    let few = run(lab, subject, FEW, ask)?;
+    let mut many = run(lab, subject, MANY, ask)?;
+    for (part, instructions) in &mut many {
+        *instructions = (*instructions - few[part]) / f64::from(MANY - FEW);
+    }
+    Ok(many)
+}
+
+/// Instructions of a server that gets this number of requests.
+fn run<'a>(lab: &Lab<'a>, of: &str, times: u32, ask: Ask) -> anyhow::Result<Profile<'a>> {
     let folder = lab.folder()?;
     let counted = folder.path().join("callgrind.out");
     let file = format!("--callgrind-out-file={}", counted.display());
@@ -74,25 +83,11 @@ fn cost<'a>(lab: &Lab<'a>, of: &str, ask: Ask) -> anyhow::Result<Profile<'a>> {
     server.post("/hot", &"x".repeat(VALUE_BYTES))?;
     let (agent, url) = (ureq::agent(), server.names.fill("{url}/hot"));
     let token = server.names.fill("Bearer {token}");
-    let control = |what: &str| {
-        let mut control = Command::new("callgrind_control");
-        sh::output(control.args([what, &server.names.fill("{pid}")]))
-    };
-    for _ in 0..FIRST {
+    for _ in 0..times {
         ask(&agent, &url, &token)?;
     }
-    control("--zero")?;
-    for _ in 0..COUNTED {
-        ask(&agent, &url, &token)?;
-    }
-    control("--dump")?;
     server.stop()?;
-    // The first dump.
-    let mut profile = read(&counted.with_extension("out.1"), &lab.catalogue.parts)?;
-    for instructions in profile.values_mut() {
-        *instructions /= f64::from(COUNTED);
-    }
-    Ok(profile)
+    read(&counted, &lab.catalogue.parts)
 }
 
 /// Reads the output file of callgrind.

@@ -129,7 +129,7 @@ impl RateLimit {
 
     /// The time in which so many units of the user's come back; `None` without a limit.
     fn time_of(&self, user: &Namespace, units: u64) -> Option<Duration> {
-        // So many units that this saturates are more than the most debt.
+        // No request uses so many units that this saturates.
         let nanos = units.saturating_mul(1_000_000_000);
         let nanos = nanos.checked_div(u64::from(self.per_second_of(user)))?;
         Some(Duration::from_nanos(nanos))

@@ -1,5 +1,6 @@
 //! The web page: its files, as they are in `crates/server/web`. It uses the public interface alone.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
@@ -82,7 +83,10 @@ fn content(
     digest: &str,
     coding: Option<Coding>,
 ) -> Result<(Bytes, Option<Coding>), Failure> {
-    let plain = Bytes::from(file.data.into_owned());
+    let plain = match file.data {
+        Cow::Borrowed(embedded) => Bytes::from_static(embedded),
+        Cow::Owned(read) => Bytes::from(read),
+    };
     let Some(coding) = coding else {
         return Ok((plain, None));
     };

@@ -169,13 +169,15 @@ fn explain(error: &Error, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             "; set PROMINENCE_TOKEN, or name a file with --token-file, to log in"
         }
         Error::NoSuchKey(_) => "; prominence kv list shows what there is",
-        Error::Forbidden(_) if !said.contains("use a token") => {
-            "; use a token whose scopes cover it"
-        }
+        // Whoever the operator has to help is told so, and no other token helps.
+        Error::Forbidden(_) if said.contains("operator") || said.contains("use a token") => "",
+        Error::Forbidden(_) => "; use a token whose scopes cover it",
         Error::PreconditionFailed(_) => {
             "; read the key again with prominence kv get --json before the next try"
         }
-        Error::QuotaExceeded(_) if !said.contains("delete") => {
+        // The bounds of tokens and their revocations have nothing to do with keys.
+        Error::QuotaExceeded(_) if said.contains("revoke") || said.contains("delete") => "",
+        Error::QuotaExceeded(_) => {
             "; delete keys that are no longer needed, or have the server's operator raise the quota"
         }
         Error::Failed { .. } if !said.contains("; ") => {

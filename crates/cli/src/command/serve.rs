@@ -100,8 +100,8 @@ fn announce(started: &Started, output: &mut Output) -> io::Result<()> {
     output.flush()?;
     if let Some(file) = &started.made_secret {
         output::say(format_args!(
-            "prominence: a new signing secret is in {}; make a token with\n  prominence token \
-             create --user USER --data-dir {}",
+            "prominence: a new signing secret is in {}; make a token with prominence token create \
+             --user USER --data-dir {}",
             file.display(),
             started.data_dir.display()
         ));

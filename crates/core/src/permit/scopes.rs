@@ -95,6 +95,19 @@ impl Scopes {
         Self::Only(vec![Scope::nothing()])
     }
 
+    /// The scopes of a token that somebody else has issued. Words that have a meaning for this service alone, such as
+    /// `prominence.revoke`, limit it and mean nothing more: only the service's operator can give what they stand for.
+    #[must_use]
+    pub fn of_another_issuer(self) -> Self {
+        match self {
+            Self::Unrestricted => Self::Unrestricted,
+            Self::Only(scopes) => {
+                let scopes = scopes.into_iter().map(Scope::without_own_meaning);
+                Self::Only(scopes.collect())
+            }
+        }
+    }
+
     /// True if this access to the key is allowed.
     #[must_use]
     pub fn allow(&self, access: Access, key: &Key) -> bool {
@@ -239,6 +252,23 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn another_issuer_can_not_give_what_words_of_this_service_stand_for() {
+        let words = |text: &str| Scopes::parse(text).unwrap().of_another_issuer().words();
+        assert_eq!(
+            words("storage.read:/a prominence.revoke compute.create"),
+            ["storage.read:/a", "prominence.none", "compute.create"]
+        );
+        let alone = Scopes::parse("prominence.revoke")
+            .unwrap()
+            .of_another_issuer();
+        assert!(alone.allow_nothing() && !alone.has_word("prominence.revoke"));
+        assert_eq!(
+            Scopes::Unrestricted.of_another_issuer(),
+            Scopes::Unrestricted
+        );
     }
 
     #[test]

@@ -139,7 +139,7 @@ async fn usage(call: &Call) -> Result<Response, Failure> {
         key_bytes: MAX_KEY_BYTES as u64,
         value_bytes: bounds.value_bytes as u64,
         requests_per_second: (per_second > 0).then_some(per_second),
-        held: Some(own.held.unwrap_or(bounds.long_polls.per_user) as u64),
+        held: Some(bounds.long_polls.of_user(own.held) as u64),
     };
     Ok(Json(Usage {
         keys: usage.keys,

@@ -42,6 +42,8 @@ pub(crate) struct Made {
     pub(crate) id: [u8; 32],
     pub(crate) scopes: Scopes,
     pub(crate) job: Option<Job>,
+    /// The names of the tokens that it was made from.
+    pub(crate) from: Vec<String>,
     pub(crate) made: u64,
     pub(crate) ends: u64,
 }
@@ -106,6 +108,7 @@ impl Minter {
         let signed = token.rsplit_once('.').map_or("", |(signed, _)| signed);
         Ok(Made {
             id: digest_of(signed),
+            from: made_for.from,
             token,
             scopes,
             job,

@@ -535,8 +535,8 @@ fn a_request_whose_head_is_ambiguous_is_refused_and_its_connection_ends() {
     )
     .unwrap();
     assert_is_error(&rest(&mut stream), 400, "bad_request");
-    // Where it came together with the request before it, the connection ends all the same. In one write: parts could
-    // arrive behind the answer to the first request.
+    // If the two requests come together, both are answered, and then the connection ends as well. They are sent in one
+    // write, because the second of two writes can arrive after the first request was answered.
     let mut stream = server.connect();
     let together = format!("{get}{twice}Transfer-Encoding: chunked\r\n\r\n{chunks}{get}");
     stream.write_all(together.as_bytes()).unwrap();

@@ -226,6 +226,9 @@ fn a_token_ends_with_the_one_that_it_was_made_from() {
     revoked(&server.anonymous(), &json!({"token": tokens[4]}));
     let statuses: Vec<_> = tokens.iter().map(status).collect();
     assert_eq!(statuses, [200, 200, 200, 200, 401, 401, 401, 401, 401]);
+    // The list has those that are still good: the first one was not made here.
+    let listed = server.user("alice").get("/token").json();
+    assert_eq!(listed.as_array().unwrap().len(), 3);
 }
 
 #[test]
@@ -241,6 +244,14 @@ fn whoever_holds_a_token_can_end_it() {
         assert!(revoked(&server.anonymous(), &json!({"token": token}))["until"].is_null());
     }
     assert_eq!(server.user("alice").get("/whoami").status, 200);
+    // One that counts later would be accepted then.
+    let now = server.clock_seconds();
+    let later = json!({"username": "alice", "iat": now, "nbf": now + 60, "exp": now + 600});
+    let long = json!({"username": "alice", "exp": now + 31 * 86_400});
+    for claims in [later, long] {
+        let token = crate::auth::sign(&claims, crate::auth::KEY);
+        revoke(&server.anonymous(), &json!({"token": token})).error(400, "bad_request");
+    }
 }
 
 /// Fails if a remembered token is not compared with later versions of the revocations.

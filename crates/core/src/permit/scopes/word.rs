@@ -39,6 +39,9 @@ struct Subtree {
     only_below: bool,
 }
 
+/// The beginning of words that have a meaning for this service alone.
+const OWN: &str = "prominence.";
+
 /// A word that allows no access.
 const NOTHING: &str = "prominence.none";
 
@@ -54,7 +57,7 @@ impl Scope {
             return Self::of_storage(word, capability).map(Some);
         }
         // By the profile, section 2.2.3, a capability for another service limits the token here as well.
-        if word.starts_with("compute.") || word.starts_with("prominence.") {
+        if word.starts_with("compute.") || word.starts_with(OWN) {
             return Ok(Some(Self(Kind::Nothing(word.into()))));
         }
         // The words of SciTokens. Others, such as `read:user`, belong to other services.
@@ -90,6 +93,14 @@ impl Scope {
     fn grant(access: Access, word: &str, path: &str) -> Result<Self, ScopeError> {
         let subtree = Subtree::parse(word, path)?;
         Ok(Self(Kind::Grant { access, subtree }))
+    }
+
+    /// The same without a meaning for this service alone: such a word becomes one that allows nothing.
+    pub(super) fn without_own_meaning(self) -> Self {
+        match self.0 {
+            Kind::Nothing(word) if word.starts_with(OWN) => Self::nothing(),
+            kind => Self(kind),
+        }
     }
 
     /// True if it allows any access here.

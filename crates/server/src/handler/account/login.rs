@@ -22,6 +22,9 @@ use crate::wait::connection::Standing;
 /// Bytes of a code and what goes with it.
 const MAX_BODY_BYTES: usize = 8 << 10;
 
+/// Bytes of a code verifier (RFC 7636, section 4.1).
+const VERIFIER_BYTES: std::ops::RangeInclusive<usize> = 43..=128;
+
 /// Says where people log in (RFC 9728). Public, because it is asked for before there is a token.
 #[utoipa::path(get, path = "/.well-known/oauth-protected-resource/prominence/v1", tag = "account",
     responses(
@@ -59,6 +62,7 @@ pub(crate) async fn exchange(
     // The parser's own message could repeat a part of the code.
     let asked: LoginCode = serde_json::from_slice(&bytes)
         .map_err(|_| Failure::bad_request("the body has to have issuer, code and code_verifier"))?;
+    check(&asked)?;
     let code = Code {
         code: &asked.code,
         verifier: &asked.code_verifier,
@@ -77,6 +81,24 @@ pub(crate) async fn exchange(
         expires_in: answer.get("expires_in").and_then(Value::as_u64),
     };
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(token)))
+}
+
+/// Refuses what no browser comes back with, so that the issuer is not asked about it.
+fn check(asked: &LoginCode) -> Result<(), Failure> {
+    if asked.code.is_empty() {
+        return Err(Failure::bad_request(
+            "code is empty; send the one that the issuer gave",
+        ));
+    }
+    // RFC 7636, section 4.1.
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    if !VERIFIER_BYTES.contains(&asked.code_verifier.len())
+        || !asked.code_verifier.bytes().all(is_allowed)
+    {
+        let message = "code_verifier has to be 43 to 128 letters, digits and -._~";
+        return Err(Failure::bad_request(message));
+    }
+    Ok(())
 }
 
 fn known(app: &App) -> Result<Arc<Login>, Failure> {

@@ -71,8 +71,9 @@ pub(crate) async fn make(call: Call, body: Body) -> Result<Response, Failure> {
     let listed = list_made(&call.app, &subject.user, &made, form.note).await?;
     let scope = made.scopes.words().join(" ");
     let effect = format!(
-        "made token {} via {}, job {}, scope {scope}, until {}",
+        "made token {} of {} via {}, job {}, scope {scope}, until {}",
         shown(&made.id),
+        subject.user,
         via.name,
         made.job.as_ref().map_or("none", Job::as_str),
         rfc3339(Timestamp::from_secs(made.ends)),
@@ -112,6 +113,7 @@ async fn list_made(
         job: made.job.as_ref().map(ToString::to_string),
         scopes: made.scopes.words(),
         note,
+        from: made.from.clone(),
         made: made.made,
         ends: made.ends,
         used: None,
@@ -155,7 +157,7 @@ fn demand_everything(who: &Principal) -> Result<(), Failure> {
     if who.scopes == Scopes::Unrestricted {
         return Ok(());
     }
-    let message = "a token with limits may revoke itself alone; use one without";
+    let message = "a token with scopes can revoke itself alone and list none; use a token without scopes, such as that of a login";
     Err(Failure::new(ErrorCode::Forbidden, message))
 }
 

@@ -282,7 +282,7 @@ impl Issuer {
         let (expires, issued) = self.check_claims(claims, evidence, now)?;
         let namespace = self.namespace(user, now).await?;
         admission::check_requirements(user, &self.config.require)?;
-        let scopes = match claims.scopes()? {
+        let scopes = match claims.scopes()?.of_another_issuer() {
             Scopes::Unrestricted if self.config.unscoped == Unscoped::Nothing => Scopes::nothing(),
             scopes => scopes,
         };

@@ -48,6 +48,9 @@ pub(crate) struct TokenRecord {
     pub(crate) scopes: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) note: Option<String>,
+    /// The names of the tokens that it was made from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) from: Vec<String>,
     /// Seconds since 1970.
     pub(crate) made: u64,
     pub(crate) ends: u64,
@@ -166,11 +169,12 @@ impl Records {
     fn is_revoked(&self, user: &Namespace, id: [u8; 32], record: &TokenRecord) -> bool {
         let job = record.job.as_deref();
         let job = job.and_then(|job| Job::parse(job).ok());
+        let made_from: Vec<_> = record.from.iter().filter_map(|id| parse_id(id)).collect();
         let token = Subject {
             user,
             job: job.as_ref(),
             id,
-            made_from: &[],
+            made_from: &made_from,
             issued: Some(Timestamp::from_secs(record.made)),
         };
         self.revocations.is_revoked(token, Duration::ZERO)

@@ -22,8 +22,8 @@ pub struct Verifier {
 /// The most characters of an issuer's name that a message repeats.
 const MAX_SHOWN: usize = 100;
 
-/// A token may be issued ahead of the clock by at least this time. A job's token is often used at once, on another machine than the one
-/// that signed it, and the clocks of two machines are never quite the same.
+/// A token may be issued ahead of the clock by at least this time. A job's token is often used at once, on another machine
+/// than the one that signed it, and the clocks of two machines are never quite the same.
 const ISSUED_AHEAD: Duration = Duration::from_secs(30);
 
 /// The most tokens that a token was made from, one after the other.

@@ -76,6 +76,13 @@ impl LongPollLimits {
     }
 }
 
+impl LongPollLimits {
+    /// The most that one user can have, by its own limit if it has one.
+    pub(crate) fn of_user(self, own: Option<usize>) -> usize {
+        own.unwrap_or(self.per_user).min(self.in_all)
+    }
+}
+
 impl LongPollKind {
     /// Every kind.
     pub(crate) const ALL: [Self; 4] = [Self::Key, Self::Barrier, Self::Claim, Self::Watch];
@@ -125,8 +132,8 @@ impl Slots {
         kind: LongPollKind,
     ) -> Result<Slot, Failure> {
         let mut taken = self.lock();
-        let LongPollLimits { in_all, per_user } = taken.limits;
-        let per_user = own_limit.unwrap_or(per_user);
+        let in_all = taken.limits.in_all;
+        let per_user = taken.limits.of_user(own_limit);
         let own = taken.by_user.get(user).copied().unwrap_or(0);
         let is_shared = own > 0 && taken.in_all > own;
         let has_share = is_shared && own >= in_all.saturating_sub(taken.in_all);

@@ -55,6 +55,34 @@ fn a_login_and_its_jobs_see_the_same_keys_and_the_job_may_run_longer() {
     assert_eq!(job.get("/kv/in").text(), "42");
 }
 
+/// Fails if words of this service in a token of an issuer are copied into the tokens that are made from it.
+#[test]
+fn an_issuer_can_not_give_the_powers_of_the_operator() {
+    let provider = Provider::start();
+    let server = for_audience(&provider);
+    let bob = server.user("bob");
+    let scope = json!({"scope": "storage.read:/ prominence.revoke"});
+    let token = provider.sign(&scope);
+    let child = make(&server, &token, "");
+    assert_eq!(child.status, 200, "{}", child.text());
+    let wanted = make(
+        &server,
+        &token,
+        "scope=storage.read%3A%2F+prominence.revoke",
+    );
+    wanted.error(400, "invalid_scope");
+    let child = text(&child.json()["access_token"]).to_owned();
+    for token in [&token, &child] {
+        for others in [json!({"user": "bob"}), json!({"job": "77"})] {
+            let others = others.to_string();
+            let client = server.with_token(token);
+            let answer = client.send("POST", "/token/revoke", &[JSON], others.as_bytes());
+            answer.error(403, "forbidden");
+        }
+    }
+    assert_eq!(bob.get("/whoami").status, 200);
+}
+
 #[test]
 fn tokens_of_jobs_make_no_others_unless_the_operator_says_so() {
     let provider = Provider::start();

@@ -102,6 +102,25 @@ fn other_issuers_broken_bodies_and_issuers_that_do_not_answer_are_told_apart() {
 }
 
 #[test]
+fn the_issuer_is_not_asked_about_what_no_browser_comes_back_with() {
+    let provider = Provider::start();
+    let server = server(&provider);
+    for (member, odd) in [
+        ("code", ""),
+        ("code_verifier", ""),
+        ("code_verifier", "short"),
+        ("code_verifier", &"x".repeat(129)),
+        ("code_verifier", &" ".repeat(43)),
+    ] {
+        let mut odd_one = asked("x");
+        odd_one[member] = odd.into();
+        let message = exchange(&server, &odd_one, &[]).error(400, "bad_request");
+        assert!(message.contains(member), "{message}");
+    }
+    assert_eq!(provider.requests("/token"), 0);
+}
+
+#[test]
 fn one_address_can_not_make_the_service_ask_without_end() {
     let provider = Provider::start();
     let server = server(&provider);

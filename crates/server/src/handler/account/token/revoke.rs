@@ -20,7 +20,7 @@ use crate::handler::call::Call;
 use crate::handler::responses;
 use crate::identity::auth;
 use crate::identity::records::Target;
-use crate::identity::token::{ISSUER, parse_id};
+use crate::identity::token::{ISSUER, Rejected, parse_id};
 use crate::request::kinds::PostRevocation;
 use crate::request::log::Effect;
 use crate::wait::connection::Standing;
@@ -78,11 +78,20 @@ async fn revoke_token(
     let revoked = "token".to_owned();
     let verifier = app.verifier.load_full();
     let verified = verifier.verify(token, from, wall).await;
-    let who = match verified.map_err(auth::failure) {
+    let who = match verified {
         Ok(who) => who,
-        Err(failure) if failure.status().is_server_error() => return Err(failure),
-        // It is not accepted anyway (RFC 7009, section 2.2).
-        Err(_) => {
+        // It would be accepted later, as if nobody had revoked it.
+        Err(Rejected::NotYetValid | Rejected::TooLongLived(_)) => {
+            let message = "the token is not accepted yet and may be later, so it can't be revoked by itself; revoke \
+                           the tokens of its job or user";
+            return Err(Failure::bad_request(message));
+        }
+        Err(rejected) => {
+            let failure = auth::failure(rejected);
+            if failure.status().is_server_error() {
+                return Err(failure);
+            }
+            // It is not accepted anyway (RFC 7009, section 2.2).
             let nothing = Revoked {
                 revoked,
                 before: None,

@@ -151,6 +151,7 @@ async fn the_last_use_of_a_token_is_noted_once_a_day() {
         job: None,
         scopes: Vec::new(),
         note: None,
+        from: Vec::new(),
         made: 1_000,
         ends: 90_000,
         used: None,

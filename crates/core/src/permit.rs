@@ -43,7 +43,8 @@ pub struct Principal {
     pub issuer: String,
     /// A digest of the token: equal for two spellings of the same signed text, and different for all others.
     pub id: [u8; 32],
-    /// The digests of the tokens that it was made from, the first one first. With one of them it ends, too.
+    /// The digests of what it was made from, the first one first: the account of an issuer, and tokens. With one of them it
+    /// ends, too.
     pub made_from: Vec<[u8; 32]>,
 }
 

@@ -162,8 +162,12 @@ impl App {
     /// Has requests logged from the first one on.
     pub(crate) fn log_requests(&self, log: Option<RequestLog>) {
         if let Some(log) = log {
+            let log = Arc::new(log);
+            let (audit, clock) = (Arc::clone(&log), Arc::clone(&self.clock));
+            let note = move |change: &str| audit.note(clock.wall(), change);
+            self.records.tell_changes(Box::new(note));
             // Nothing has set it before.
-            let _ = self.request_log.set(Arc::new(log));
+            let _ = self.request_log.set(log);
         }
     }
 

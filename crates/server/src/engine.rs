@@ -11,7 +11,7 @@ use prominence_engines::{EmbeddedStore, embedded};
 use prominence_engines::{EtcdStore, etcd, private_folder};
 
 use crate::admin::{self, Admin, AdminSocket};
-use crate::identity::records::Records;
+use crate::app::App;
 use crate::metrics::Operations;
 use crate::settings::{Config, EngineConfig};
 
@@ -92,9 +92,9 @@ impl Engine {
     pub(crate) fn administration(
         &self,
         folder: &Path,
-        records: Arc<Records>,
+        app: App,
     ) -> Option<impl Future<Output = ()> + use<>> {
-        let routes = admin::record_routes(records);
+        let routes = admin::record_routes(app);
         let routes = match self {
             Self::Embedded(store) => routes.merge(admin::router(Admin::new(Arc::clone(store)))),
             #[cfg(feature = "etcd")]

@@ -234,14 +234,14 @@ async fn run(
     let identity = Identity {
         verifier,
         issuers,
-        records: Arc::clone(&records),
+        records,
         minter: minter(&config, &secrets),
         login: login(&config),
     };
     let app = App::with_identity(engine.store(), identity, clock, config.bounds);
     app.metrics.add_engine(engine.operations());
     app.log_requests(request_log);
-    let administration = engine.administration(&config.data_dir, records);
+    let administration = engine.administration(&config.data_dir, app.clone());
     let is_here = address.ip().to_canonical().is_loopback();
     let page = (is_here && config.page == Page::Served).then(|| PageHere {
         origin: format!("{scheme}://{}", reachable(address)),

@@ -32,7 +32,9 @@ impl Site {
         let arguments = ["--config", settings.to_str().unwrap()];
         let mut server = Server::start_on(folder, data, &arguments);
         // Its address is known only now.
-        std::fs::write(&settings, issuer_table(&provider, server.origin())).unwrap();
+        let audit = server.home().join("audit");
+        let table = issuer_table(&provider, server.origin());
+        std::fs::write(&settings, format!("audit-log = {audit:?}\n{table}")).unwrap();
         assert!(server.terminate().success());
         server.restart_in_place();
         Self {
@@ -68,6 +70,14 @@ impl Site {
         command.arg(format!("inject={fault}"));
         command.arg(program()).args(["kv", "list"]);
         command.env("PROMINENCE_URL", &self.server.url);
+        command
+    }
+
+    /// `admin`, at the server.
+    fn admin(&self, words: &[&str]) -> Command {
+        let mut command = clean(program(), self.home.path());
+        let command_line = command.arg("admin").args(words);
+        command_line.arg("--data-dir").arg(self.server.data());
         command
     }
 
@@ -167,6 +177,68 @@ fn a_person_logs_in_and_shares_keys_with_jobs_and_the_existing_client() {
         .args(["kv", "get", "/a"])
         .env("PROMINENCE_URL", &site.server.url);
     assert_eq!(text(succeed(&mut theirs)), "1\n");
+}
+
+/// Fails if the tokens of an account are not revoked together with the loss of its name.
+#[test]
+fn a_name_that_is_taken_from_an_account_takes_its_tokens_and_those_of_its_jobs_with_it() {
+    let mut site = Site::start();
+    // Two accounts whose tokens have the same name.
+    let (former, next) = (site.provider.token("alice"), site.provider.token("mallory"));
+    let status = |site: &Site, token: &str| {
+        let client = site.server.client("alice").with_token(token);
+        client.ask("GET", "/whoami", "").0
+    };
+    let made_from = |site: &Site, token: &str| {
+        let create = ["token", "create", "--from-login", "--token", token];
+        text(succeed(&mut site.command(&create))).trim().to_owned()
+    };
+    assert_eq!(status(&site, &former), 200);
+    let job = made_from(&site, &former);
+    let job_of_job = made_from(&site, &job);
+    let of_site = site.server.token("alice");
+    for (token, expected) in [(&job_of_job, 200), (&of_site, 200), (&next, 403)] {
+        assert_eq!(status(&site, token), expected);
+    }
+    let waiting = site.server.client("alice").with_token(&job);
+    let waiting = std::thread::spawn(move || waiting.ask("GET", "/kv/x?wait=60", "").0);
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    succeed(&mut site.admin(&["user", "unpin", "alice"]));
+    assert_eq!(waiting.join().unwrap(), 401);
+    for _ in 0..2 {
+        for token in [&former, &job, &job_of_job] {
+            assert_eq!(status(&site, token), 401);
+        }
+        // The next account has the name now, and the site's own tokens are no account's.
+        for token in [&next, &of_site] {
+            assert_eq!(status(&site, token), 200);
+        }
+        site.server.kill();
+        site.server.restart_in_place();
+    }
+    // A login of the former account counts as one from before as long as the clocks may differ.
+    let again = site.provider.token("alice");
+    assert_eq!(status(&site, &again), 401);
+
+    let job = made_from(&site, &next);
+    let issuer = ["--issuer", &site.provider.issuer, "--sub", "alice"];
+    succeed(&mut site.admin(&[&["user", "pin", "alice"], &issuer[..]].concat()));
+    for token in [&next, &job] {
+        assert_eq!(status(&site, token), 401);
+    }
+    let job = site.server.client("alice").with_token(&of_site);
+    assert_eq!(job.ask("GET", "/whoami", "").0, 200);
+    succeed(&mut site.admin(&["quota", "set", "alice", "--keys", "7"]));
+    assert!(site.server.terminate().success());
+    let audit = std::fs::read_to_string(site.server.home().join("audit")).unwrap();
+    for (count, effect) in [
+        (2, "the name alice belongs to the account "),
+        (1, "the name alice was taken from its accounts"),
+        (1, "the name alice was given to the account alice of "),
+        (1, "the quota of alice is 7 keys"),
+    ] {
+        assert_eq!(audit.matches(effect).count(), count, "{effect}: {audit}");
+    }
 }
 
 #[test]

@@ -3,20 +3,20 @@
 //! The server alone does this, because it has to know at once; so it is asked through its socket, with any engine.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::post;
 use axum::{Json, Router};
-use prominence_core::Namespace;
+use prominence_core::{Namespace, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::error::AdminError;
 use super::remote::Remote;
 use super::routes::Refusal;
+use crate::app::App;
 use crate::failure::Failure;
-use crate::identity::records::{OwnLimit, OwnQuota, Pin, Records};
+use crate::identity::records::{Former, OwnLimit, OwnQuota, Pin, REMEMBERED_LONGER, Records};
 
 /// The path on the socket.
 const PATH: &str = "/records";
@@ -108,18 +108,19 @@ pub fn records(folder: &Path, request: &RecordRequest) -> Result<Vec<UserReport>
 }
 
 /// The route of the socket.
-pub(crate) fn routes(records: Arc<Records>) -> Router {
-    Router::new().route(PATH, post(answer)).with_state(records)
+pub(crate) fn routes(app: App) -> Router {
+    Router::new().route(PATH, post(answer)).with_state(app)
 }
 
 async fn answer(
-    State(records): State<Arc<Records>>,
+    State(app): State<App>,
     Json(request): Json<RecordRequest>,
 ) -> Result<Json<Vec<UserReport>>, Refusal> {
-    Ok(Json(work(&records, request).await?))
+    Ok(Json(work(&app, request).await?))
 }
 
-async fn work(records: &Records, request: RecordRequest) -> Result<Vec<UserReport>, RecordsError> {
+async fn work(app: &App, request: RecordRequest) -> Result<Vec<UserReport>, RecordsError> {
+    let records = &app.records;
     let user = match request {
         RecordRequest::ShowQuotas => {
             let mut reports = Vec::new();
@@ -136,13 +137,13 @@ async fn work(records: &Records, request: RecordRequest) -> Result<Vec<UserRepor
         } => {
             let user = named(&user)?;
             let pin = Pin::new(&issuer, &subject);
-            records.give_name(&user, &pin).await?;
+            records.give_name(&user, &pin, so_far(app)).await?;
             tracing::info!(%user, issuer, "a name was given to a subject");
             user
         }
         RecordRequest::Unpin { user } => {
             let user = named(&user)?;
-            if !records.unpin(&user).await? {
+            if !records.unpin(&user, so_far(app)).await? {
                 return Err(RecordsError::Named(format!("nobody has the name {user}")));
             }
             tracing::info!(%user, "a name was taken from its subject");
@@ -173,6 +174,16 @@ async fn work(records: &Records, request: RecordRequest) -> Result<Vec<UserRepor
         }
     };
     Ok(vec![report(records, &user).await?])
+}
+
+/// The tokens that a former owner of a name has had until now.
+fn so_far(app: &App) -> Former {
+    let lasts = app.verifier.load().max_lifetime();
+    Former {
+        // Tokens tell whole seconds, so this one is over only at its end.
+        before: Timestamp::from_secs(app.clock.wall().as_secs() + 1),
+        remembered_for: lasts + REMEMBERED_LONGER,
+    }
 }
 
 async fn report(records: &Records, user: &Namespace) -> Result<UserReport, Failure> {

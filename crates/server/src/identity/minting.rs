@@ -130,18 +130,17 @@ impl Minter {
     }
 }
 
-/// The tokens whose revocation ends the new one. Whoever has stolen a token could otherwise go on with one that was made
-/// from it. A login is not among them: it ends, and its jobs go on.
+/// The account and the tokens whose revocation ends the new one. Whoever has stolen a token could otherwise go on with one
+/// that was made from it, and whoever has lost a name with the tokens of its time. The token of a login is not among them: it
+/// ends, and its jobs go on.
 fn descent(subject: &Principal) -> Result<Vec<String>, Failure> {
-    if subject.issuer != ISSUER {
-        return Ok(Vec::new());
-    }
     if subject.made_from.len() >= MAX_MADE_FROM {
         let message = "the token was made from one that was made from another, and so on, too many times; make one \
                        from an earlier one";
         return Err(Failure::new(ErrorCode::Forbidden, message));
     }
-    let all = subject.made_from.iter().chain([&subject.id]);
+    let token = (subject.issuer == ISSUER).then_some(&subject.id);
+    let all = subject.made_from.iter().chain(token);
     Ok(all.map(|id| hexadecimal(id)).collect())
 }
 

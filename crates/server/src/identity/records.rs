@@ -29,11 +29,17 @@ use tokio::sync::mpsc;
 
 use crate::failure::Failure;
 
-pub(crate) use pins::Pin;
+pub(crate) use pins::{Former, Pin};
 pub(crate) use quotas::{OwnLimit, OwnLimits, OwnQuota};
 pub(crate) use revocations::{Revocations, Subject};
 pub(crate) use target::Target;
-pub(crate) use tokens::{TokenRecord, Used};
+pub(crate) use tokens::{Share, TokenRecord, Used};
+
+/// A revocation is remembered for so much longer than its tokens can last, because of clocks that disagree.
+pub(crate) const REMEMBERED_LONGER: Duration = Duration::from_secs(300);
+
+/// Is told what has changed, in words without secrets.
+type Listener = Box<dyn Fn(&str) + Send + Sync>;
 
 /// The records of the service.
 pub struct Records {
@@ -48,6 +54,8 @@ pub struct Records {
     known_until: AtomicU64,
     /// Leads to the follower, where there is one.
     uses: OnceLock<mpsc::Sender<Used>>,
+    /// The audit log, where there is one.
+    listener: OnceLock<Listener>,
 }
 
 impl Records {
@@ -64,6 +72,18 @@ impl Records {
             clock,
             known_until: AtomicU64::new(u64::MAX),
             uses: OnceLock::new(),
+            listener: OnceLock::new(),
+        }
+    }
+
+    /// Has changes of names and quotas told to this; the first listener counts.
+    pub(crate) fn tell_changes(&self, listener: Listener) {
+        let _ = self.listener.set(listener);
+    }
+
+    fn tell(&self, change: &str) {
+        if let Some(listener) = self.listener.get() {
+            listener(change);
         }
     }
 

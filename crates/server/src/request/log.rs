@@ -11,8 +11,8 @@ use std::time::Instant;
 use axum::http::{HeaderValue, Method, Response, StatusCode, Uri};
 use prominence_core::{Principal, Timestamp};
 
-use self::line::Line;
 pub use self::line::LineFormat;
+use self::line::{Line, Note};
 pub use self::writer::LogTarget;
 use self::writer::Writer;
 use super::id::REQUEST_ID;
@@ -32,6 +32,8 @@ pub struct RequestLogs {
 pub(crate) struct RequestLog {
     access: Option<Writer>,
     audit: Option<Writer>,
+    /// True if the access log is the audit log as well.
+    is_one: bool,
     format: LineFormat,
 }
 
@@ -78,9 +80,8 @@ impl RequestLog {
                 target.map(|target| Writer::open(target.clone()).map_err(|error| (target, error)));
             writer.transpose()
         };
-        let audit = logs
-            .audit
-            .filter(|audit| logs.access.as_ref() != Some(audit));
+        let is_one = logs.audit.is_some() && logs.access == logs.audit;
+        let audit = logs.audit.filter(|_| !is_one);
         let (access, audit) = (open(logs.access)?, open(audit)?);
         if access.is_none() && audit.is_none() {
             return Ok(None);
@@ -88,6 +89,7 @@ impl RequestLog {
         Ok(Some(Self {
             access,
             audit,
+            is_one,
             format: logs.format,
         }))
     }
@@ -109,6 +111,14 @@ impl RequestLog {
             caller: Caller::default(),
             answer: None,
             sent: 0,
+        }
+    }
+
+    /// Writes into the audit log what has changed other than by a request of a user.
+    pub(crate) fn note(&self, time: Timestamp, effect: &str) {
+        let access = self.access.as_ref().filter(|_| self.is_one);
+        if let Some(audit) = self.audit.as_ref().or(access) {
+            audit.write(Note { time, effect }.render(self.format));
         }
     }
 

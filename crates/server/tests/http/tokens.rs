@@ -231,6 +231,39 @@ fn a_token_ends_with_the_one_that_it_was_made_from() {
     assert_eq!(listed.as_array().unwrap().len(), 3);
 }
 
+/// Fails if a token with scopes can use up the whole of a bound of its user.
+#[test]
+fn a_token_with_scopes_leaves_its_user_half_of_the_list_and_of_the_revocations() {
+    const HALF: usize = 500;
+    let server = Server::start();
+    let alice = server.user("alice");
+    let narrow = made(&alice, "scope=storage.read:/x&note=narrow");
+    let holder = bearer(&server, &narrow);
+    // With the one that it is itself.
+    for _ in 1..HALF {
+        assert_eq!(made(&holder, "")["listed"], true);
+    }
+    assert_eq!(made(&holder, "")["listed"], false);
+    let message = ask(&holder, "note=n").error(507, "quota_exceeded");
+    assert!(message.starts_with("500 tokens are listed"), "{message}");
+    assert_eq!(made(&alice, "note=n")["listed"], true);
+
+    let children: Vec<_> = (0..=HALF).map(|_| made(&holder, "")).collect();
+    for child in &children[..HALF] {
+        revoked(
+            &server.anonymous(),
+            &json!({"token": child["access_token"]}),
+        );
+    }
+    let last = &children[HALF];
+    let answer = revoke(&server.anonymous(), &json!({"token": last["access_token"]}));
+    answer.error(507, "quota_exceeded");
+    revoked(&alice, &json!({"id": last["id"]}));
+    revoked(&alice, &json!({"id": narrow["id"]}));
+    let listed = alice.get("/token").json();
+    assert_eq!(listed.as_array().unwrap().len(), 1, "children end with it");
+}
+
 #[test]
 fn whoever_holds_a_token_can_end_it() {
     let server = Server::start();

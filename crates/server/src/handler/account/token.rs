@@ -10,7 +10,7 @@ use axum::{Extension, Json};
 use prominence_api::time::rfc3339;
 use prominence_api::{ErrorCode, ListedToken, MadeToken};
 use prominence_core::permit::{Principal, Scopes};
-use prominence_core::{Job, Namespace, Timestamp};
+use prominence_core::{Job, Timestamp};
 
 use crate::app::App;
 use crate::failure::Failure;
@@ -18,7 +18,7 @@ use crate::handler::call::Call;
 use crate::handler::responses;
 use crate::identity::auth;
 use crate::identity::minting::{Made, Via};
-use crate::identity::records::TokenRecord;
+use crate::identity::records::{Share, TokenRecord};
 use crate::identity::token::{ISSUER, MAX_TOKEN_BYTES, hexadecimal};
 use crate::request::body::{self, BodyLimits};
 use crate::request::conditional;
@@ -68,7 +68,7 @@ pub(crate) async fn make(call: Call, body: Body) -> Result<Response, Failure> {
     };
     let made = minter.make(&subject, &via, form.wanted, wall)?;
     call.app.metrics.made_token(via.name);
-    let listed = list_made(&call.app, &subject.user, &made, form.note).await?;
+    let listed = list_made(&call.app, &subject, &made, form.note).await?;
     let scope = made.scopes.words().join(" ");
     let effect = format!(
         "made token {} of {} via {}, job {}, scope {scope}, until {}",
@@ -96,16 +96,24 @@ pub(crate) async fn make(call: Call, body: Body) -> Result<Response, Failure> {
 /// room for; those with a note are for people, and have to be found again.
 async fn list_made(
     app: &App,
-    user: &Namespace,
+    subject: &Principal,
     made: &Made,
     note: Option<String>,
 ) -> Result<bool, Failure> {
-    let records = &app.records;
-    if !records.has_room_for_token(user).await? {
+    let (records, user) = (&app.records, &subject.user);
+    let share = Share::of(&subject.scopes);
+    if !records.has_room_for_token(user, share).await? {
         if note.is_none() {
             return Ok(false);
         }
-        let message = "1000 tokens are listed already, which is the limit; revoke some, or wait until some have ended";
+        let most = share.of_listed();
+        let advice = match share {
+            Share::Whole => "which is the limit; revoke some, or wait until some have ended",
+            Share::Half => {
+                "which is the limit for a token with scopes; leave the note out, or use a token without scopes"
+            }
+        };
+        let message = format!("{most} tokens are listed already, {advice}");
         return Err(Failure::new(ErrorCode::QuotaExceeded, message));
     }
     let record = TokenRecord {

@@ -286,6 +286,7 @@ impl Issuer {
             Scopes::Unrestricted if self.config.unscoped == Unscoped::Nothing => Scopes::nothing(),
             scopes => scopes,
         };
+        let pin = self.pin(claims, user)?;
         let principal = Principal {
             user: namespace,
             job: self.job(claims)?,
@@ -294,7 +295,7 @@ impl Issuer {
             issued,
             issuer: self.config.issuer.clone(),
             id,
-            made_from: Vec::new(),
+            made_from: pin.iter().map(Pin::account).collect(),
         };
         let end = expires.after(self.config.leeway);
         let Freshness { fresh, stale } = self.config.freshness;
@@ -309,7 +310,7 @@ impl Issuer {
             fresh_until,
             stale_until,
             origin,
-            pin: self.pin(claims, user)?,
+            pin,
         })
     }
 

@@ -3,15 +3,18 @@
 //! An issuer may give a name such as `preferred_username` to somebody else once its owner has left; `sub` is never given to
 //! another person (OpenID Connect Core, section 5.7). So the first subject that comes with a name keeps it here.
 
+use std::time::Duration;
+
 use prominence_core::{
     Commit, Condition, Item, Key, Lifetime, Namespace, Operation, PageLimit, Precondition,
-    StoreError,
+    StoreError, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Records, below, encode, key, parse, set};
+use super::tokens::Revocation;
+use super::{Records, Target, below, encode, key, lasting, parse, set};
 use crate::failure::Failure;
-use crate::identity::token::Rejected;
+use crate::identity::token::{Rejected, digest_of};
 
 /// The folder of the records.
 const FOLDER: &str = "/pins";
@@ -35,6 +38,12 @@ impl Pin {
             issuer: issuer.to_owned(),
             subject: subject.to_owned(),
         }
+    }
+
+    /// The name of the account among what a token was made from. No token has the same one, because no signed text
+    /// begins with a bracket.
+    pub(crate) fn account(&self) -> [u8; 32] {
+        digest_of(&serde_json::json!([self.issuer, self.subject]).to_string())
     }
 }
 
@@ -70,6 +79,12 @@ impl Records {
         {
             Ok(_) => {
                 tracing::info!(%user, issuer = pin.issuer, "a name belongs to its first subject from now on");
+                let Pin {
+                    issuer, subject, ..
+                } = pin;
+                self.tell(&format!(
+                    "the name {user} belongs to the account {subject} of {issuer} from now on"
+                ));
                 Ok(())
             }
             Err(StoreError::PreconditionFailed { .. }) => {
@@ -96,27 +111,84 @@ impl Records {
         Ok(pins)
     }
 
-    /// Gives a name to a subject, whoever has it.
-    pub(crate) async fn give_name(&self, user: &Namespace, pin: &Pin) -> Result<(), Failure> {
+    /// Gives a name to a subject, whoever has it. The tokens that another one has had of the name so far are revoked, and
+    /// with them those that were made from them.
+    pub(crate) async fn give_name(
+        &self,
+        user: &Namespace,
+        pin: &Pin,
+        revoking: Former,
+    ) -> Result<(), Failure> {
         let key = pin_key(user, &pin.issuer)?;
-        self.write(vec![set(key, pin, Lifetime::Permanent)?]).await
+        let former = self.read::<Pin>(&key).await?;
+        let former: Vec<_> = former.into_iter().filter(|one| one != pin).collect();
+        let operations = vec![set(key, pin, Lifetime::Permanent)?];
+        self.write_and_revoke(user, operations, &former, revoking)
+            .await?;
+        let Pin {
+            issuer, subject, ..
+        } = pin;
+        self.tell(&format!(
+            "the name {user} was given to the account {subject} of {issuer}"
+        ));
+        Ok(())
     }
 
-    /// Takes a name from its subjects: the next one that comes with it has it. Answers whether anybody had it.
-    pub(crate) async fn unpin(&self, user: &Namespace) -> Result<bool, Failure> {
+    /// Takes a name from its subjects: the next one that comes with it has it. The tokens that they have had of the name
+    /// so far are revoked, and with them those that were made from them. Answers whether anybody had it.
+    pub(crate) async fn unpin(&self, user: &Namespace, revoking: Former) -> Result<bool, Failure> {
         let pins = self.pins_of(user).await?;
+        if pins.is_empty() {
+            return Ok(false);
+        }
         let remove = |pin: &Pin| -> Result<Operation, Failure> {
             Ok(Operation::Delete {
                 key: pin_key(user, &pin.issuer)?,
             })
         };
-        let operations: Vec<_> = pins.iter().map(remove).collect::<Result<_, _>>()?;
-        let had = !operations.is_empty();
-        if had {
-            self.write(operations).await?;
-        }
-        Ok(had)
+        let operations = pins.iter().map(remove).collect::<Result<_, _>>()?;
+        self.write_and_revoke(user, operations, &pins, revoking)
+            .await?;
+        self.tell(&format!("the name {user} was taken from its accounts"));
+        Ok(true)
     }
+
+    /// Writes changes of the owners of a name together with the revocation of the former owners' tokens, so that there
+    /// is no moment at which both have it.
+    async fn write_and_revoke(
+        &self,
+        user: &Namespace,
+        mut operations: Vec<Operation>,
+        former: &[Pin],
+        Former {
+            before,
+            remembered_for,
+        }: Former,
+    ) -> Result<(), Failure> {
+        let targets = former.iter().map(|pin| Target::Account {
+            id: pin.account(),
+            of: user.clone(),
+        });
+        let targets: Vec<_> = targets.collect();
+        for target in &targets {
+            let record = Revocation::of(Some(before));
+            operations.push(set(target.key()?, &record, lasting(remembered_for))?);
+        }
+        self.write(operations).await?;
+        for target in targets {
+            self.revocations.add(target, before);
+        }
+        Ok(())
+    }
+}
+
+/// The tokens of the former owners of a name that are revoked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Former {
+    /// Those issued before this.
+    pub(crate) before: Timestamp,
+    /// As long as they could last.
+    pub(crate) remembered_for: Duration,
 }
 
 impl Pin {

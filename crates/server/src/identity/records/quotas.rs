@@ -28,6 +28,25 @@ pub(crate) struct OwnQuota {
     pub(crate) limit: OwnLimit,
 }
 
+impl OwnQuota {
+    /// The quota in words.
+    fn words(self) -> String {
+        let Self { keys, bytes, limit } = self;
+        let OwnLimit {
+            requests_per_second,
+            held,
+        } = limit;
+        let parts = [
+            keys.map(|keys| format!("{keys} keys")),
+            bytes.map(|bytes| format!("{bytes} bytes")),
+            requests_per_second.map(|rate| format!("{rate} requests a second")),
+            held.map(|held| format!("{held} requests that wait")),
+        ];
+        let parts: Vec<_> = parts.into_iter().flatten().collect();
+        parts.join(", ")
+    }
+}
+
 /// The limits of a user on requests; what is left out is as usual.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct OwnLimit {
@@ -101,6 +120,7 @@ impl Records {
         let key = key(&[FOLDER, &encode(user.as_str())])?;
         let Some(own) = own else {
             self.write(vec![Operation::Delete { key }]).await?;
+            self.tell(&format!("the quota of {user} is the usual one again"));
             self.take_over_quota(user, None);
             return Ok(());
         };
@@ -112,6 +132,7 @@ impl Records {
         }
         self.write(vec![set(key, &own, Lifetime::Permanent)?])
             .await?;
+        self.tell(&format!("the quota of {user} is {}", own.words()));
         self.take_over_quota(user, Some(own));
         Ok(())
     }

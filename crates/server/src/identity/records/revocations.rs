@@ -35,7 +35,7 @@ pub(crate) struct Subject<'a> {
     pub(crate) user: &'a Namespace,
     pub(crate) job: Option<&'a Job>,
     pub(crate) id: [u8; 32],
-    /// The tokens that it was made from.
+    /// The account and the tokens that it was made from.
     pub(crate) made_from: &'a [[u8; 32]],
     pub(crate) issued: Option<Timestamp>,
 }
@@ -87,7 +87,12 @@ impl Revocations {
         let mut ids = [token.id]
             .into_iter()
             .chain(token.made_from.iter().copied());
+        let mut accounts = token.made_from.iter().map(|id| Target::Account {
+            id: *id,
+            of: token.user.clone(),
+        });
         is_before(Target::User(token.user.clone()))
+            || accounts.any(is_before)
             || ids.any(|id| owners().any(|of| is_before(Target::Token { id, of })))
             || token.job.is_some_and(|job| {
                 let job = || job.clone();

@@ -17,6 +17,8 @@ const ANYBODY: &str = "*";
 pub(crate) enum Target {
     /// The token with this id, if it is one of this user or of anybody: nobody can revoke the token of another user.
     Token { id: [u8; 32], of: Option<Namespace> },
+    /// Those of an account of an issuer that had the name of this user, and those that were made from them.
+    Account { id: [u8; 32], of: Namespace },
     /// Those of a job of this user or of anybody.
     Job { job: Job, of: Option<Namespace> },
     /// All of a user.
@@ -25,23 +27,25 @@ pub(crate) enum Target {
 
 impl Target {
     /// The names of the kinds, in keys, metrics and answers.
-    pub(super) const KINDS: [&str; 3] = ["id", "job", "user"];
+    pub(super) const KINDS: [&str; 4] = ["id", "job", "user", "account"];
 
     /// The user whose bound on records it counts for.
     pub(super) fn counts_for(&self) -> Option<&Namespace> {
         match self {
             Self::Token { of, .. } | Self::Job { of, .. } => of.as_ref(),
-            Self::User(_) => None,
+            // The operator's, or always possible.
+            Self::User(_) | Self::Account { .. } => None,
         }
     }
 
     /// The name of its kind.
     pub(crate) fn kind(&self) -> &'static str {
-        let [id, job, user] = Self::KINDS;
+        let [id, job, user, account] = Self::KINDS;
         match self {
             Self::Token { .. } => id,
             Self::Job { .. } => job,
             Self::User(_) => user,
+            Self::Account { .. } => account,
         }
     }
 
@@ -56,6 +60,9 @@ impl Target {
             Self::Token { id, of } => key(&[FOLDER, kind, &owner(of), &hexadecimal(id)]),
             Self::Job { job, of } => key(&[FOLDER, kind, &owner(of), &encode(job.as_str())]),
             Self::User(user) => key(&[FOLDER, kind, &encode(user.as_str())]),
+            Self::Account { id, of } => {
+                key(&[FOLDER, kind, &encode(of.as_str()), &hexadecimal(id)])
+            }
         }
     }
 
@@ -80,6 +87,10 @@ impl Target {
                 of: owner(of)?,
             },
             ("user", user, None) => Self::User(Namespace::parse(&decode(user)?).ok()?),
+            ("account", of, Some(id)) => Self::Account {
+                id: parse_id(id)?,
+                of: owner(of)??,
+            },
             _ => return None,
         };
         Some(target)
@@ -99,6 +110,13 @@ mod tests {
             let user = Namespace::parse(name).unwrap();
             let job = Job::parse(name).unwrap();
             let mut keys = HashSet::new();
+            let account = Target::Account {
+                id: [0xab; 32],
+                of: user.clone(),
+            };
+            let key = account.key().unwrap();
+            assert_eq!(Target::parse(&key), Some(account));
+            keys.insert(key);
             for of in [None, Some(user.clone())] {
                 for target in [
                     Target::Token {
@@ -116,7 +134,7 @@ mod tests {
                     keys.insert(key);
                 }
             }
-            assert_eq!(keys.len(), 5, "{name}: anybody is not the user *");
+            assert_eq!(keys.len(), 6, "{name}: anybody is not the user *");
         }
         for other in ["/revoked/id/x", "/quota/YQ", "/revoked/user/YQ/YQ"] {
             assert_eq!(Target::parse(&Key::parse(other).unwrap()), None);

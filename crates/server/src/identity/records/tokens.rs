@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::time::Duration;
 
 use prominence_api::ErrorCode;
+use prominence_core::permit::Scopes;
 use prominence_core::{
     Condition, Item, Job, Key, Lifetime, Namespace, Operation, PageLimit, Precondition, Timestamp,
 };
@@ -17,11 +18,44 @@ use crate::identity::token::{hexadecimal, parse_id};
 const MADE: &str = "/tokens";
 
 /// The most records of tokens made for one user. They are listed on one page.
-const MAX_MADE: u64 = 1_000;
+const MAX_MADE: usize = 1_000;
 
 /// The most revocations of single tokens and jobs of one user. A revocation of all tokens of the user is possible
 /// beyond that.
 const MAX_REVOKED_OF_USER: usize = 1_000;
+
+/// The part of a bound of a user that a token can use up. One with scopes could otherwise make tokens and revoke them
+/// until its user can't list or revoke any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Share {
+    /// Of a token without scopes, and of the operator.
+    Whole,
+    /// Of a token with scopes.
+    Half,
+}
+
+impl Share {
+    /// The share of a token with these scopes.
+    pub(crate) fn of(scopes: &Scopes) -> Self {
+        match scopes {
+            Scopes::Unrestricted => Self::Whole,
+            Scopes::Only(_) => Self::Half,
+        }
+    }
+
+    /// The most tokens in a user's list with which another one is listed.
+    pub(crate) fn of_listed(self) -> usize {
+        self.part(MAX_MADE)
+    }
+
+    /// So much of a bound.
+    fn part(self, bound: usize) -> usize {
+        match self {
+            Self::Whole => bound,
+            Self::Half => bound / 2,
+        }
+    }
+}
 
 /// The record of a revocation.
 #[derive(Serialize, Deserialize)]
@@ -33,6 +67,14 @@ pub(super) struct Revocation {
 }
 
 impl Revocation {
+    /// The record for tokens issued before an instant, or for every one.
+    pub(super) fn of(before: Option<Timestamp>) -> Self {
+        Self {
+            version: 1,
+            before: before.map(Timestamp::as_secs),
+        }
+    }
+
     /// The instant before which its tokens were issued.
     pub(super) fn before(&self) -> Timestamp {
         self.before.map_or(Timestamp::MAX, Timestamp::from_secs)
@@ -79,8 +121,9 @@ impl Records {
         target: Target,
         before: Option<Timestamp>,
         remembered_for: Duration,
+        share: Share,
     ) -> Result<(), Failure> {
-        self.check_bounds(&target)?;
+        self.check_bounds(&target, share)?;
         let key = target.key()?;
         let before_secs = before.map(Timestamp::as_secs);
         if let Some(known) = self.read::<Revocation>(&key).await?
@@ -90,10 +133,7 @@ impl Records {
             self.revocations.add(target, known.before());
             return Ok(());
         }
-        let record = Revocation {
-            version: 1,
-            before: before_secs,
-        };
+        let record = Revocation::of(before);
         let mut operations = vec![set(key, &record, lasting(remembered_for))?];
         if let Target::Token { id, of: Some(user) } = &target {
             operations.push(Operation::Delete {
@@ -108,25 +148,35 @@ impl Records {
     }
 
     /// A revocation that is there already, and one of all tokens of a user, is always possible.
-    fn check_bounds(&self, target: &Target) -> Result<(), Failure> {
+    fn check_bounds(&self, target: &Target, share: Share) -> Result<(), Failure> {
         if matches!(target, Target::User(_)) || self.revocations.has(target) {
             return Ok(());
         }
         let (all, of_user) = self.revocations.counts(target.counts_for());
-        if all < self.max_revocations && of_user < MAX_REVOKED_OF_USER {
+        if all < self.max_revocations && of_user < share.part(MAX_REVOKED_OF_USER) {
             return Ok(());
         }
-        Err(Failure::new(
-            ErrorCode::QuotaExceeded,
-            "there are as many revocations as can be remembered; revoke all tokens of the user, or wait until \
-             revoked tokens have ended",
-        ))
+        let message = match share {
+            Share::Whole => {
+                "there are as many revocations as can be remembered; revoke all tokens of the user, or wait until \
+                 revoked tokens have ended"
+            }
+            Share::Half => {
+                "there are as many revocations as tokens with scopes can be given; revoke it by its id with a token \
+                 without scopes, or wait until revoked tokens have ended"
+            }
+        };
+        Err(Failure::new(ErrorCode::QuotaExceeded, message))
     }
 
     /// True if another token made here can be listed for a user.
-    pub(crate) async fn has_room_for_token(&self, user: &Namespace) -> Result<bool, Failure> {
+    pub(crate) async fn has_room_for_token(
+        &self,
+        user: &Namespace,
+        share: Share,
+    ) -> Result<bool, Failure> {
         let made = below(&[MADE, &encode(user.as_str())])?;
-        Ok(self.registry.count(&made).await?.keys < MAX_MADE)
+        Ok(self.registry.count(&made).await?.keys < share.of_listed() as u64)
     }
 
     /// Adds a token that was made here to those that its user can list, until it ends.

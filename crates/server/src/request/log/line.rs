@@ -1,4 +1,4 @@
-//! One line of the access log or of the audit log.
+//! The lines of the access log and of the audit log.
 
 use std::fmt::Write as _;
 use std::net::IpAddr;
@@ -52,6 +52,28 @@ pub(super) struct Line<'a> {
     /// The tokens that were made or revoked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) effect: Option<&'a str>,
+}
+
+/// The fields of a line about a change that no request of a user has made.
+#[derive(Serialize)]
+pub(super) struct Note<'a> {
+    #[serde(serialize_with = "as_text")]
+    pub(super) time: Timestamp,
+    pub(super) effect: &'a str,
+}
+
+impl Note<'_> {
+    /// The line with its end, as [`Line::render`].
+    pub(super) fn render(&self, format: LineFormat) -> String {
+        match format {
+            LineFormat::Json => {
+                let mut text = serde_json::to_string(self).unwrap_or_default();
+                text.push('\n');
+                text
+            }
+            LineFormat::Text => format!("time={} effect={:?}\n", rfc3339(self.time), self.effect),
+        }
+    }
 }
 
 impl Line<'_> {
@@ -152,10 +174,18 @@ mod tests {
     #[test]
     fn no_text_of_a_client_begins_a_line_of_its_own() {
         let forged = "x\"\nuser=\"root\u{1b}[2J";
+        let note = Note {
+            time: Timestamp::from_secs(1_700_000_000),
+            effect: forged,
+        };
         for format in [LineFormat::Json, LineFormat::Text] {
-            let text = line(Some(forged), Some(forged)).render(format);
-            assert_eq!(text.find('\n'), Some(text.len() - 1), "{text}");
-            assert!(!text.contains('\u{1b}'), "{text}");
+            for text in [
+                line(Some(forged), Some(forged)).render(format),
+                note.render(format),
+            ] {
+                assert_eq!(text.find('\n'), Some(text.len() - 1), "{text}");
+                assert!(!text.contains('\u{1b}'), "{text}");
+            }
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::handler::account::demand_type;
 use crate::handler::call::Call;
 use crate::handler::responses;
 use crate::identity::auth;
-use crate::identity::records::Target;
+use crate::identity::records::{REMEMBERED_LONGER, Share, Target};
 use crate::identity::token::{ISSUER, Rejected, parse_id};
 use crate::request::kinds::PostRevocation;
 use crate::request::log::Effect;
@@ -27,9 +27,6 @@ use crate::wait::connection::Standing;
 
 /// The scope of a token that the operator signs to revoke the tokens of any user.
 const MAY_REVOKE: &str = "prominence.revoke";
-
-/// A revocation is remembered for so much longer than its tokens can last, because of clocks that disagree.
-const LONGER: Duration = Duration::from_secs(300);
 
 /// Revokes tokens. When it is answered, they are refused here, and requests of theirs that waited have ended; other servers
 /// that share the store follow within 5 seconds.
@@ -105,8 +102,8 @@ async fn revoke_token(
         id: who.id,
         of: Some(who.user.clone()),
     };
-    let until = verifier.end_of(&who).after(LONGER);
-    let effect = revoke_until(app, target, None, until).await?;
+    let until = verifier.end_of(&who).after(REMEMBERED_LONGER);
+    let effect = revoke_until(app, target, None, until, Share::of(&who.scopes)).await?;
     let revoked = Revoked {
         revoked,
         before: None,
@@ -170,10 +167,10 @@ async fn revoke_now(
     before: Option<&str>,
 ) -> Result<(Option<Timestamp>, Timestamp, Effect), Failure> {
     let now = app.clock.wall();
-    let lasts = app.verifier.load().max_lifetime() + LONGER;
+    let lasts = app.verifier.load().max_lifetime() + REMEMBERED_LONGER;
     if matches!(target, Target::Token { .. }) {
         let until = now.after(lasts);
-        let effect = revoke_until(app, target, None, until).await?;
+        let effect = revoke_until(app, target, None, until, Share::Whole).await?;
         return Ok((None, until, effect));
     }
     let before = match before {
@@ -189,7 +186,7 @@ async fn revoke_now(
         },
     };
     let until = before.after(lasts);
-    let effect = revoke_until(app, target, Some(before), until).await?;
+    let effect = revoke_until(app, target, Some(before), until, Share::Whole).await?;
     // A token of a job that is made after the answer has to be good.
     let left = before
         .as_millis()
@@ -203,17 +200,18 @@ async fn revoke_until(
     target: Target,
     before: Option<Timestamp>,
     until: Timestamp,
+    share: Share,
 ) -> Result<Effect, Failure> {
     let now = app.clock.wall();
     let lasts = until.as_millis().saturating_sub(now.as_millis());
     let about = match &target {
-        Target::Token { id, .. } => shown(id),
+        Target::Token { id, .. } | Target::Account { id, .. } => shown(id),
         Target::Job { job, .. } => job.to_string(),
         Target::User(user) => user.to_string(),
     };
     let kind = target.kind();
     app.records
-        .revoke(target, before, Duration::from_millis(lasts))
+        .revoke(target, before, Duration::from_millis(lasts), share)
         .await?;
     tracing::info!(kind, about, "tokens were revoked");
     Ok(Effect(format!("revoked {kind} {about}")))

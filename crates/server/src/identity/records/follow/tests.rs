@@ -5,7 +5,7 @@ use prominence_core::memory::MemoryStore;
 use prominence_core::{Namespace, Quota, Quotas};
 
 use super::*;
-use crate::identity::records::{OwnLimit, Subject, TokenRecord};
+use crate::identity::records::{OwnLimit, Share, Subject, TokenRecord};
 
 /// A store, and servers that share it.
 struct Shared {
@@ -39,7 +39,9 @@ fn token(id: u8) -> Target {
 
 async fn revoke(at: &Records, id: u8) {
     let lasts = Duration::from_secs(60);
-    at.revoke(token(id), None, lasts).await.unwrap();
+    at.revoke(token(id), None, lasts, Share::Whole)
+        .await
+        .unwrap();
 }
 
 fn is_revoked(at: &Records, id: u8) -> bool {
@@ -188,10 +190,16 @@ async fn the_number_of_revocations_is_bounded_but_not_that_of_users() {
     revoke(&server, 1).await;
     revoke(&server, 2).await;
     let lasts = Duration::from_secs(60);
-    let full = server.revoke(token(3), None, lasts).await.unwrap_err();
+    let full = server
+        .revoke(token(3), None, lasts, Share::Whole)
+        .await
+        .unwrap_err();
     assert_eq!(full.status().as_u16(), 507);
     revoke(&server, 2).await;
     let all = Target::User(user("alice"));
     let before = Some(Timestamp::from_secs(1_000));
-    server.revoke(all, before, lasts).await.unwrap();
+    server
+        .revoke(all, before, lasts, Share::Whole)
+        .await
+        .unwrap();
 }

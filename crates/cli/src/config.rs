@@ -92,6 +92,18 @@ pub(crate) fn can_log_in(connection: &Connection) -> bool {
     sources.is_ok_and(|sources| matches!(sources.url(), Ok(Some(_))) && sources.token().is_some())
 }
 
+/// The token that the caller would log in with, if it can be read.
+#[cfg(feature = "server")]
+pub(crate) fn token_text(connection: &Connection) -> Option<String> {
+    match Sources::new(connection).ok()?.token()?.value {
+        TokenPlace::Text(text) => Some(text),
+        TokenPlace::File(file) => {
+            let text = std::fs::read_to_string(file).ok()?;
+            Some(text.trim().to_owned())
+        }
+    }
+}
+
 /// The address of the server, which has to be given.
 pub(crate) fn server_url(connection: &Connection) -> Result<BaseUrl, Failure> {
     Ok(server(&Sources::new(connection)?)?.value)

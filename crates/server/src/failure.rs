@@ -78,7 +78,8 @@ impl Failure {
     pub(crate) fn too_large(name: &str, limit: usize, actual: Option<u64>) -> Self {
         let advice = match name {
             "value" => TOO_LARGE_ADVICE,
-            _ => "split it into several",
+            "batch" => "split it into several",
+            _ => "send a shorter one",
         };
         let message = match actual {
             Some(bytes) => format!("the {name} has {bytes} bytes; the limit is {limit}; {advice}"),

@@ -23,6 +23,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 pub use error::ConfigError;
 pub use issuer::{IntrospectionSettings, IssuerSettings, OpaqueSetting};
+pub use parse::bytes;
 pub use resolve::{Config, EngineConfig, Storage, WITHOUT_ETCD, data_folders, default_data_dir};
 
 pub(crate) use reload::Reread;

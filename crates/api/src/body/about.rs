@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::PageLogin;
+use super::object::Described;
 
 /// The description of the server for clients without a token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +43,10 @@ pub struct AboutLimits {
 pub struct OneTimeCode {
     /// The code.
     pub code: String,
+}
+
+impl Described for OneTimeCode {
+    const DESCRIPTION: &'static str = "the body is a JSON object with the field \"code\", a text";
 }
 
 /// Answer to a sign-in.

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::object::Described;
+
 /// The metadata of the service.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -55,6 +57,10 @@ pub struct LoginCode {
     pub code: String,
     /// The verifier whose hash went with the request (RFC 7636, section 4.5).
     pub code_verifier: String,
+}
+
+impl Described for LoginCode {
+    const DESCRIPTION: &'static str = "the body is a JSON object with the fields \"issuer\", \"code\" and \"code_verifier\", each a text";
 }
 
 /// The token of a login on the page.

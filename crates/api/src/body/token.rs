@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::object::Described;
+
 /// Answer to a request for a token (RFC 8693, section 2.2.1).
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -77,6 +79,10 @@ pub struct RevokeTokens {
     /// out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub before: Option<String>,
+}
+
+impl Described for RevokeTokens {
+    const DESCRIPTION: &'static str = "the body is a JSON object with one of the fields \"token\", \"id\", \"job\" and \"user\", each a text, and \"before\" beside \"job\" or \"user\"";
 }
 
 /// Answer to a revocation.

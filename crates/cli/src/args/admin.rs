@@ -159,8 +159,8 @@ pub(crate) struct SetQuota {
     pub(crate) keys: Option<u64>,
 
     /// Most bytes of keys and values, such as 20GiB.
-    #[arg(long, value_name = "SIZE", group = "limits")]
-    pub(crate) bytes: Option<bytesize::ByteSize>,
+    #[arg(long, value_name = "SIZE", group = "limits", value_parser = prominence_server::settings::bytes)]
+    pub(crate) bytes: Option<u64>,
 
     /// Most requests a second, as rate-limit counts them; 0 for no limit.
     #[arg(long, value_name = "N", group = "limits")]

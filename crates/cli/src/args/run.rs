@@ -87,13 +87,13 @@ The server makes the token from your own one: it allows no more than that, and p
 #[cfg_attr(
     feature = "server",
     command(after_help = "Examples:
-  prominence token create --user alice
-  prominence token create --user alice --for 1h --scope storage.read:/input
+  prominence token create --job sweep-7 --for 24h --scope storage.modify:/out/
   prominence token create --scope storage.read:/out/ --for 7d --note \"for Ada\"
-  eval \"$(prominence token create --user alice --export)\"
+  prominence token create --user alice --data-dir /var/lib/prominence
+  eval \"$(prominence token create --export)\"
 
-The server's secret signs the token where it can be read here. Otherwise the server makes the token from your own
-one: it allows no more than that, and prominence token list shows it.")
+The server's secret signs the token where it can be read here, unless your own token is limited. Otherwise the \
+server makes the token from your own one: it allows no more than that, and prominence token list shows it.")
 )]
 pub(crate) struct Create {
     #[command(flatten)]
@@ -183,6 +183,17 @@ fn scope(text: &str) -> Result<String, String> {
                 .to_owned(),
         );
     }
+    // Both can be in the name of a key, and are seldom meant so.
+    for (character, escape, advice) in [
+        ('*', "%2A", "a path that ends in / covers all below it"),
+        (',', "%2C", "repeat --scope for another scope"),
+    ] {
+        if text.contains(character) {
+            return Err(format!(
+                "it contains {character}; {advice}, or write {escape} for the character in a path"
+            ));
+        }
+    }
     let scopes = Scopes::parse(text).map_err(|error: ScopeError| error.to_string())?;
     match scopes {
         Scopes::Only(scopes)
@@ -205,6 +216,7 @@ mod tests {
         for good in [
             "storage.read:/input",
             "storage.read:/a%20b",
+            "storage.read:/a%2Cb%2A",
             "storage.modify:/out/",
         ] {
             assert!(scope(good).is_ok(), "{good}");
@@ -222,6 +234,8 @@ mod tests {
             "storage.read:/a\u{a0}b",
             "storage.read:/%zz",
             "storage.poll:/",
+            "storage.read:/a/*",
+            "storage.read:/a,storage.read:/b",
             "compute.create",
         ] {
             assert!(scope(odd).is_err(), "{odd:?}");

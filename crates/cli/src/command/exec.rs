@@ -13,6 +13,9 @@ use crate::failure::Failure;
 
 #[cfg(feature = "server")]
 pub(super) fn run(options: Exec, connection: &Connection) -> Result<(), Failure> {
+    if token_create::must_be_narrower(&options.token, &options.place, connection) {
+        return run_from_own(options, connection);
+    }
     // A server on the data folder, whose secret signs the token, comes before a profile that nobody
     // named.
     let (named, default) = match config::url(connection)? {

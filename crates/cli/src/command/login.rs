@@ -9,7 +9,7 @@ use prominence_client::{OAuth, OAuthAnswer};
 use super::whoami;
 use crate::args::{Login, WhoAmI};
 use crate::claims::Claims;
-use crate::config::{self, Connection};
+use crate::config::{self, Connection, Origin, Sources};
 use crate::failure::Failure;
 use crate::login::device::Pending;
 use crate::login::place::{Asked, Place};
@@ -43,9 +43,22 @@ pub(super) fn run(
     let answer = pending.wait(&place)?;
     let token = answer.text("access_token").unwrap_or_default().to_owned();
     keep(&path, answer, &place, url.origin())?;
+    warn_of_other_token(connection)?;
     // If the server does not accept the token, the login is there all the same, and its answer says why.
     let client = config::client_with(connection, None, &token)?;
     whoami::run(&WhoAmI { json: options.json }, &client, output)
+}
+
+/// Tells of a token that counts before the login, which would seem to have no effect.
+fn warn_of_other_token(connection: &Connection) -> Result<(), Failure> {
+    let found = Sources::new(connection)?.token();
+    if let Some(found) = found.filter(|found| found.origin != Origin::SavedToken) {
+        output::warn(format_args!(
+            "{} is set and counts before this login",
+            found.origin
+        ));
+    }
+    Ok(())
 }
 
 fn keep(

@@ -5,6 +5,8 @@ use std::io::Write as _;
 
 use prominence_api::time::rfc3339;
 use prominence_client::TokenOptions;
+#[cfg(feature = "server")]
+use prominence_core::permit::Scopes;
 use serde::Serialize;
 
 #[cfg(feature = "server")]
@@ -51,13 +53,19 @@ fn make(options: Create, connection: &Connection) -> Result<String, Failure> {
     let Create {
         token, place, note, ..
     } = options;
-    if options.from_login || note.is_some() {
+    if options.from_login || note.is_some() || must_be_narrower(&token, &place, connection) {
         return from_own(token, note, connection);
     }
     match Signer::find(&place, None) {
         Ok(signer) => signer.sign(token),
         Err(_) if can_use_login(&token, &place, connection) => from_own(token, None, connection),
-        Err(failure) => Err(failure),
+        Err(failure) if is_named(&place) || token.user.is_some() => Err(failure),
+        Err(failure) => Err(Failure::Usage(format!(
+            "{failure}; or have a server make the token from your own one: set {} and log in with prominence login, \
+             or set {}",
+            config::URL,
+            config::TOKEN
+        ))),
     }
 }
 
@@ -70,10 +78,34 @@ fn make(options: Create, connection: &Connection) -> Result<String, Failure> {
 /// True if a login does as well: neither a secret nor a user was named.
 #[cfg(feature = "server")]
 pub(super) fn can_use_login(token: &NewToken, place: &Place, connection: &Connection) -> bool {
-    let is_named =
-        place.config.is_some() || place.data_dir.is_some() || !place.secret_file.is_empty();
     let is_own = token.user.is_none() && token.groups.is_empty();
-    is_own && !is_named && config::can_log_in(connection)
+    is_own && !is_named(place) && config::can_log_in(connection)
+}
+
+/// True if the caller's own token is limited and nothing else was named: then the new one is made from it, although a secret
+/// that can be read here could sign one without its limits.
+#[cfg(feature = "server")]
+pub(super) fn must_be_narrower(token: &NewToken, place: &Place, connection: &Connection) -> bool {
+    can_use_login(token, place, connection)
+        && config::token_text(connection).is_some_and(|token| is_limited(&token))
+}
+
+#[cfg(feature = "server")]
+fn is_named(place: &Place) -> bool {
+    place.config.is_some() || place.data_dir.is_some() || !place.secret_file.is_empty()
+}
+
+/// True if a token has a job or scopes that limit it.
+#[cfg(feature = "server")]
+fn is_limited(token: &str) -> bool {
+    let Some(claims) = Claims::read(token) else {
+        return false;
+    };
+    let scopes = |name| {
+        let words = claims.text(name).unwrap_or_default();
+        !matches!(Scopes::parse(&words), Ok(Scopes::Unrestricted))
+    };
+    claims.text("job").is_some() || scopes("scope") || scopes("scp")
 }
 
 /// Has the server make a token.

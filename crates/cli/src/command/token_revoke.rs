@@ -44,7 +44,15 @@ pub(super) fn run(
     match (&revoked.before, &revoked.until) {
         (Some(before), _) => writeln!(output, "tokens issued before {before} are revoked")?,
         (None, Some(_)) => writeln!(output, "the token is revoked")?,
-        (None, None) => writeln!(output, "the token was not accepted anyway")?,
+        (None, None) => {
+            let message = "the server does not accept this token, so there is nothing to revoke";
+            writeln!(output, "{message}")?;
+        }
+    }
+    if options.user.is_some() {
+        crate::output::say(
+            "a login counts as older for as long as clocks may differ: log in again after a minute",
+        );
     }
     Ok(())
 }
@@ -69,15 +77,24 @@ fn client(_: &Revoke, connection: &Connection) -> Result<Client, Failure> {
 
 /// The token of `--token`.
 fn token(text: &str) -> Result<String, Failure> {
-    if text != STDIN {
-        return Ok(text.to_owned());
+    let text = if text == STDIN {
+        let mut text = String::new();
+        let read = read_stdin("a token")
+            .take(MAX_TOKEN_BYTES)
+            .read_to_string(&mut text);
+        read.map_err(|error| Failure::Usage(format!("cannot read standard input: {error}")))?;
+        text
+    } else {
+        text.to_owned()
+    };
+    let text = text.trim();
+    if text.is_empty() || text.contains(char::is_whitespace) {
+        return Err(Failure::Usage(
+            "that is not a token; --token TOKEN takes one token, and --token - reads it from standard input"
+                .to_owned(),
+        ));
     }
-    let mut text = String::new();
-    let read = read_stdin("a token")
-        .take(MAX_TOKEN_BYTES)
-        .read_to_string(&mut text);
-    read.map_err(|error| Failure::Usage(format!("cannot read standard input: {error}")))?;
-    Ok(text.trim().to_owned())
+    Ok(text.to_owned())
 }
 
 /// The name of a token of which only the beginning was typed, as the list shows it.

@@ -73,9 +73,56 @@ fn a_secret_alone_is_enough_to_sign_with() {
 fn without_a_secret_it_says_where_it_looked() {
     let complaint = alone(&["token", "create"]).complaint(2);
     assert!(
-        complaint.contains("job-token.secret") && complaint.contains("--data-dir"),
+        complaint.contains("job-token.secret")
+            && complaint.contains("--data-dir")
+            && complaint.contains("prominence login"),
         "{complaint}"
     );
+}
+
+/// Fails if the secret of the server, which can be read here, signs what the caller's token does not allow.
+#[test]
+fn a_limited_token_is_not_widened_by_a_secret_that_can_be_read_here() {
+    let server = Server::start();
+    let scope = "storage.read:/x";
+    let narrow = in_home(server.home.path(), &["token", "create", "--scope", scope]).text();
+    let of_job = in_home(server.home.path(), &["token", "create", "--job", "7"]).text();
+    let with = |token: &str, arguments: &[&str]| {
+        let mut command = clean(PROGRAM, server.home.path());
+        command
+            .env("PROMINENCE_URL", &server.url)
+            .env("PROMINENCE_TOKEN", token.trim());
+        run(command.args(arguments))
+    };
+    let shown = |token: &str| alone(&["token", "inspect", token.trim()]).text();
+    let print = ["exec", "--", "sh", "-c", "echo $PROMINENCE_TOKEN"];
+    for words in [&["token", "create"][..], &print] {
+        let made = shown(&with(&narrow, words).text());
+        assert!(made.contains(&format!("scopes: {scope}\n")), "{made}");
+        let made = shown(&with(&of_job, words).text());
+        assert!(made.contains("job: 7\n"), "{made}");
+    }
+    let wider = ["token", "create", "--scope", "storage.modify:/"];
+    let complaint = with(&narrow, &wider).complaint(2);
+    assert!(complaint.contains("does not have all"), "{complaint}");
+    // Whoever names the secret or a user is the operator.
+    let made = shown(&with(&narrow, &["token", "create", "--user", "bob"]).text());
+    assert!(made.starts_with("user: bob\nissuer"), "{made}");
+}
+
+#[test]
+fn what_is_no_token_can_not_be_revoked() {
+    let server = Server::start();
+    let alice = server.user("alice");
+    for odd in ["", " \n", "a b"] {
+        let mut command = alice.command(&["token", "revoke", "--token", "-"]);
+        let complaint = run_with_input(&mut command, odd.as_bytes()).complaint(2);
+        assert!(complaint.contains("not a token"), "{complaint}");
+    }
+    let said = alice
+        .run(&["token", "revoke", "--token", "e30.e30.AA"])
+        .text();
+    assert!(said.contains("nothing to revoke"), "{said}");
 }
 
 #[test]
@@ -88,6 +135,19 @@ fn a_misspelt_scope_never_makes_an_unlimited_token() {
             complaint.contains("storage.read:/PATH"),
             "{scope}: {complaint}"
         );
+    }
+}
+
+#[test]
+fn a_scope_with_a_pattern_or_a_comma_is_refused() {
+    let server = Server::start();
+    for (scope, advice) in [
+        ("storage.read:/a/*", "ends in /"),
+        ("storage.read:/a,storage.read:/b", "repeat --scope"),
+    ] {
+        let arguments = ["token", "create", "--scope", scope];
+        let complaint = in_home(server.home.path(), &arguments).complaint(2);
+        assert!(complaint.contains(advice), "{scope}: {complaint}");
     }
 }
 

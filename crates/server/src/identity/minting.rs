@@ -122,7 +122,7 @@ impl Minter {
             None => Ok(USUAL_LIFETIME.min(self.longest)),
             Some(wanted) if wanted <= self.longest => Ok(wanted),
             Some(wanted) => Err(Failure::bad_request(format!(
-                "expires_in is {}; a token made here lasts at most {}",
+                "the token would last {} (expires_in); one that is made here lasts at most {}",
                 format_duration(wanted),
                 format_duration(self.longest)
             ))),
@@ -155,7 +155,7 @@ fn narrowed(own: &Scopes, wanted: Option<Scopes>) -> Result<Scopes, Failure> {
         Some(wanted) if own.include(&wanted) => Ok(wanted),
         Some(_) => Err(Failure::new(
             ErrorCode::InvalidScope,
-            "the token does not have all of these scopes itself; ask for scopes that it has, or leave scope out",
+            "the token does not have all of these scopes itself; ask for scopes that it has, or for none to get the same",
         )),
     }
 }

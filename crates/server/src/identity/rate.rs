@@ -87,7 +87,7 @@ impl RateLimit {
         self.take(user, now).map_err(|wait| {
             let limit = self.per_second_of(user);
             let message = format!(
-                "more than {limit} requests a second; large listings, counts, batches and watches count as several"
+                "too many requests: the limit is {limit} a second; large listings, counts, batches and watches count as several"
             );
             Failure::new(ErrorCode::RateLimited, message).retry_after(wait)
         })

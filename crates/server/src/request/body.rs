@@ -7,8 +7,9 @@ use axum::body::{Body, HttpBody};
 use axum::http::{HeaderMap, header};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use prominence_api::ErrorCode;
+use prominence_api::{Described, ErrorCode, Object};
 use prominence_core::Value;
+use serde::de::DeserializeOwned;
 
 use crate::failure::Failure;
 
@@ -93,6 +94,19 @@ where
         Err(_) => Err(Failure::bad_request(
             "the body ended before it had the bytes that Content-Length says; send all of them",
         )),
+    }
+}
+
+/// Parses a body that is a JSON object. The message does not repeat any part of it, because it may have a secret.
+pub(crate) fn object<T: DeserializeOwned + Described>(bytes: &[u8]) -> Result<T, Failure> {
+    match serde_json::from_slice(bytes) {
+        Ok(Object(object)) => Ok(object),
+        Err(error) => Err(Failure::bad_request(format!(
+            "{}; this one is not so in line {}, column {}",
+            T::DESCRIPTION,
+            error.line(),
+            error.column()
+        ))),
     }
 }
 

@@ -15,8 +15,22 @@ pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
 }
 
 pub(super) fn size(text: &str) -> Result<ByteSize, String> {
-    text.parse()
-        .map_err(|_| "write a size such as 64KiB, 16MiB or 1GiB, or a number of bytes".to_owned())
+    let size: ByteSize = text.parse().map_err(|_| {
+        "write a size such as 64KiB, 16MiB or 1GiB, or a number of bytes".to_owned()
+    })?;
+    // A number that is too large becomes the largest one.
+    if size.as_u64() == u64::MAX {
+        return Err("the size has to be less than 16EiB".to_owned());
+    }
+    Ok(size)
+}
+
+/// Reads a size such as `64KiB` as a number of bytes.
+///
+/// # Errors
+/// What to write instead.
+pub fn bytes(text: &str) -> Result<u64, String> {
+    size(text).map(|size| size.as_u64())
 }
 
 /// Reads a whole number from 0 to this one, which is within the type's range.
@@ -105,6 +119,10 @@ mod tests {
             );
         }
         assert_eq!(size("64KiB"), Ok(ByteSize::kib(64)));
+        assert_eq!(bytes("15EiB"), Ok(15 << 60));
+        for large in ["16EiB", "99999999EiB", "18446744073709551615"] {
+            assert!(bytes(large).unwrap_err().contains("16EiB"), "{large}");
+        }
         for text in ["", "many", "-1", "1 parsec"] {
             assert!(size(text).unwrap_err().contains("64KiB"), "{text}");
         }

@@ -287,6 +287,25 @@ fn whoever_holds_a_token_can_end_it() {
     }
 }
 
+/// Fails if serde's derived implementation reads the body, which takes the fields also from an array.
+#[test]
+fn a_body_is_an_object_and_no_message_repeats_it() {
+    let server = Server::start();
+    let token = server.token_for("alice", "storage.read:/", None);
+    for odd in [
+        json!([token]),
+        json!(token),
+        json!({"token": {"a": token}}),
+        json!({"tokens": token}),
+    ] {
+        let answer = revoke(&server.anonymous(), &odd);
+        let message = answer.error(400, "bad_request");
+        assert!(message.contains("a JSON object with one of"), "{message}");
+        assert!(!message.contains(&token), "{message}");
+    }
+    assert_eq!(server.with_token(&token).get("/whoami").status, 200);
+}
+
 /// Fails if a remembered token is not compared with later versions of the revocations.
 #[test]
 fn a_revoked_job_is_out_and_runs_again_with_a_new_token() {

@@ -36,7 +36,7 @@ pub(super) fn quota(command: &QuotaCommand, output: &mut Output) -> Result<(), F
             let request = RecordRequest::SetQuota {
                 user: set.named.user.clone(),
                 keys: set.keys,
-                bytes: set.bytes.map(|size| size.as_u64()),
+                bytes: set.bytes,
                 requests_per_second: set.requests_per_second,
                 held: set.held,
             };

@@ -59,9 +59,7 @@ pub(crate) async fn exchange(
         within: app.bounds().body_within,
     };
     let bytes = body::read(&parts.headers, body, limits, "body").await?;
-    // The parser's own message could repeat a part of the code.
-    let asked: LoginCode = serde_json::from_slice(&bytes)
-        .map_err(|_| Failure::bad_request("the body has to have issuer, code and code_verifier"))?;
+    let asked: LoginCode = body::object(&bytes)?;
     check(&asked)?;
     let code = Code {
         code: &asked.code,

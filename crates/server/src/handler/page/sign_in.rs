@@ -38,8 +38,7 @@ pub(crate) async fn once(
         within: app.bounds().body_within,
     };
     let bytes = body::read(&headers, body, limits, "body").await?;
-    let OneTimeCode { code } = serde_json::from_slice(&bytes)
-        .map_err(|error| Failure::bad_request(format!("the body is not a code: {error}")))?;
+    let OneTimeCode { code } = body::object(&bytes)?;
     let is_here = standing.client(&headers).to_canonical().is_loopback();
     let token = is_here.then(|| app.one_time.redeem(&code, app.clock.now()));
     let Some(access_token) = token.flatten() else {

@@ -134,6 +134,12 @@ impl Slots {
         let mut taken = self.lock();
         let in_all = taken.limits.in_all;
         let per_user = taken.limits.of_user(own_limit);
+        if per_user == 0 {
+            // It would not help to try again.
+            let message =
+                "you may have no request that waits or watches; ask the operator for some";
+            return Err(Failure::new(ErrorCode::Forbidden, message));
+        }
         let own = taken.by_user.get(user).copied().unwrap_or(0);
         let is_shared = own > 0 && taken.in_all > own;
         let has_share = is_shared && own >= in_all.saturating_sub(taken.in_all);

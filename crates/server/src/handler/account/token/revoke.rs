@@ -21,6 +21,7 @@ use crate::handler::responses;
 use crate::identity::auth;
 use crate::identity::records::{REMEMBERED_LONGER, Share, Target};
 use crate::identity::token::{ISSUER, Rejected, parse_id};
+use crate::request::body;
 use crate::request::kinds::PostRevocation;
 use crate::request::log::Effect;
 use crate::wait::connection::Standing;
@@ -43,8 +44,7 @@ pub(crate) async fn revoke(State(app): State<App>, request: Request) -> Result<R
         PostRevocation::parse(parts.uri.query().unwrap_or_default())?;
     let bytes = read(&app, &parts.headers, body).await?;
     demand_type(name::JSON, &parts.headers)?;
-    let asked: RevokeTokens = serde_json::from_slice(&bytes)
-        .map_err(|error| Failure::bad_request(format!("the body is not valid: {error}")))?;
+    let asked: RevokeTokens = body::object(&bytes)?;
     // Nobody has to show a token here, so the client's address is what limits the questions to issuers.
     let standing = parts.extensions.get::<Arc<Standing>>();
     let from = standing.map(|standing| standing.client(&parts.headers));

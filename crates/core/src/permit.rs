@@ -39,6 +39,12 @@ pub struct Principal {
     pub expires: Timestamp,
     /// The time at which the token was issued, if it has it.
     pub issued: Option<Timestamp>,
+    /// The time at which the first of the tokens that it was made from was issued, and otherwise its own. A revocation
+    /// of a user's tokens counts from there, because a token that is revoked can be shown to a server that does not know
+    /// it yet.
+    pub since: Option<Timestamp>,
+    /// The same with those tokens alone that were of the same job.
+    pub job_since: Option<Timestamp>,
     /// The issuer of the token.
     pub issuer: String,
     /// A digest of the token: equal for two spellings of the same signed text, and different for all others.

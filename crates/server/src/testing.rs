@@ -48,6 +48,8 @@ impl OneKey {
             scopes: Scopes::parse("").unwrap(),
             expires: Timestamp::MAX,
             issued: None,
+            since: None,
+            job_since: None,
             issuer: "test".to_owned(),
             id: [0; 32],
             made_from: Vec::new(),

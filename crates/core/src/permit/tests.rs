@@ -23,6 +23,8 @@ fn principal(scopes: &str) -> Principal {
         scopes: Scopes::parse(scopes).unwrap(),
         expires: Timestamp::from_secs(100),
         issued: None,
+        since: None,
+        job_since: None,
         issuer: "test".into(),
         id: [0; 32],
         made_from: Vec::new(),

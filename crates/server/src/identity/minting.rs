@@ -102,6 +102,11 @@ impl Minter {
             id: random()?,
             via: via.name,
             from: descent(subject)?,
+            since: subject.since.map_or(0, Timestamp::as_secs),
+            job_since: subject
+                .job
+                .as_ref()
+                .map(|_| subject.job_since.map_or(0, Timestamp::as_secs)),
         };
         let token = mint_for(&self.secret, &token, &made_for, Timestamp::from_secs(now))
             .map_err(|_| Failure::surprised())?;

@@ -100,22 +100,8 @@ async fn list_made(
     made: &Made,
     note: Option<String>,
 ) -> Result<bool, Failure> {
-    let (records, user) = (&app.records, &subject.user);
     let share = Share::of(&subject.scopes);
-    if !records.has_room_for_token(user, share).await? {
-        if note.is_none() {
-            return Ok(false);
-        }
-        let most = share.of_listed();
-        let advice = match share {
-            Share::Whole => "which is the limit; revoke some, or wait until some have ended",
-            Share::Half => {
-                "which is the limit for a token with scopes; leave the note out, or use a token without scopes"
-            }
-        };
-        let message = format!("{most} tokens are listed already, {advice}");
-        return Err(Failure::new(ErrorCode::QuotaExceeded, message));
-    }
+    let has_note = note.is_some();
     let record = TokenRecord {
         version: 1,
         job: made.job.as_ref().map(ToString::to_string),
@@ -126,8 +112,22 @@ async fn list_made(
         ends: made.ends,
         used: None,
     };
-    records.add_token(user, &made.id, &record).await?;
-    Ok(true)
+    let listing = app
+        .records
+        .list_token(&subject.user, &made.id, &record, share);
+    let is_listed = listing.await?;
+    if is_listed || !has_note {
+        return Ok(is_listed);
+    }
+    let most = share.of_listed();
+    let advice = match share {
+        Share::Whole => "which is the limit; revoke some, or wait until some have ended",
+        Share::Half => {
+            "which is the limit for a token with scopes; leave the note out, or use a token without scopes"
+        }
+    };
+    let message = format!("{most} tokens are listed already, {advice}");
+    Err(Failure::new(ErrorCode::QuotaExceeded, message))
 }
 
 /// Lists the tokens that were made here for the caller's user and have neither ended nor been revoked.

@@ -293,6 +293,8 @@ impl Issuer {
             scopes,
             expires,
             issued,
+            since: issued,
+            job_since: issued,
             issuer: self.config.issuer.clone(),
             id,
             made_from: pin.iter().map(Pin::account).collect(),

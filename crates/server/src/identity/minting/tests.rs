@@ -20,6 +20,8 @@ fn subject(issuer: &str, scopes: &str, job: Option<&str>) -> Principal {
         scopes: Scopes::parse(scopes).unwrap(),
         expires: NOW.after(Duration::from_secs(3_600)),
         issued: None,
+        since: None,
+        job_since: None,
         issuer: issuer.to_owned(),
         id: [0; 32],
         made_from: Vec::new(),

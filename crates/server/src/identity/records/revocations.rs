@@ -1,6 +1,7 @@
 //! The revocations in memory.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
@@ -37,7 +38,10 @@ pub(crate) struct Subject<'a> {
     pub(crate) id: [u8; 32],
     /// The account and the tokens that it was made from.
     pub(crate) made_from: &'a [[u8; 32]],
-    pub(crate) issued: Option<Timestamp>,
+    /// [`Principal::since`].
+    pub(crate) since: Option<Timestamp>,
+    /// [`Principal::job_since`].
+    pub(crate) job_since: Option<Timestamp>,
 }
 
 impl<'a> From<&'a Principal> for Subject<'a> {
@@ -47,7 +51,8 @@ impl<'a> From<&'a Principal> for Subject<'a> {
             job: who.job.as_ref(),
             id: who.id,
             made_from: &who.made_from,
-            issued: who.issued,
+            since: who.since,
+            job_since: who.job_since,
         }
     }
 }
@@ -75,14 +80,11 @@ impl Revocations {
         if list.before.is_empty() {
             return false;
         }
-        let is_before = |target: Target| {
+        let is_revoked_since = |target: Target, since: Option<Timestamp>| {
             let before = list.before.get(&target);
-            before.is_some_and(|before| {
-                token
-                    .issued
-                    .is_none_or(|issued| issued < before.after(leeway))
-            })
+            before.is_some_and(|before| since.is_none_or(|since| since < before.after(leeway)))
         };
+        let is_before = |target| is_revoked_since(target, token.since);
         let owners = || [Some(token.user.clone()), None].into_iter();
         let mut ids = [token.id]
             .into_iter()
@@ -96,7 +98,7 @@ impl Revocations {
             || ids.any(|id| owners().any(|of| is_before(Target::Token { id, of })))
             || token.job.is_some_and(|job| {
                 let job = || job.clone();
-                owners().any(|of| is_before(Target::Job { job: job(), of }))
+                owners().any(|of| is_revoked_since(Target::Job { job: job(), of }, token.job_since))
             })
     }
 
@@ -168,9 +170,19 @@ impl Revocations {
 impl List {
     pub(super) fn add(&mut self, target: Target, before: Timestamp) {
         let user = target.counts_for().cloned();
-        if self.before.insert(target, before).is_none()
-            && let Some(user) = user
-        {
+        let is_new = match self.before.entry(target) {
+            Entry::Vacant(place) => {
+                place.insert(before);
+                true
+            }
+            Entry::Occupied(mut known) => {
+                // One for an earlier instant must not let tokens in again.
+                let later = before.max(*known.get());
+                known.insert(later);
+                false
+            }
+        };
+        if is_new && let Some(user) = user {
             *self.of_users.entry(user).or_default() += 1;
         }
     }
@@ -210,7 +222,8 @@ mod tests {
             job: Some(&job),
             id: [7; 32],
             made_from: &[],
-            issued: issued.map(Timestamp::from_secs),
+            since: issued.map(Timestamp::from_secs),
+            job_since: issued.map(Timestamp::from_secs),
         };
         list.is_revoked(token, Duration::from_secs(30))
     }

@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::time::Duration;
 
 use prominence_api::ErrorCode;
+use prominence_core::limits::MAX_COMMIT_OPERATIONS;
 use prominence_core::permit::Scopes;
 use prominence_core::{
     Condition, Item, Job, Key, Lifetime, Namespace, Operation, PageLimit, Precondition, Timestamp,
@@ -123,27 +124,48 @@ impl Records {
         remembered_for: Duration,
         share: Share,
     ) -> Result<(), Failure> {
+        let _turn = match target.counts_for() {
+            Some(user) => Some(self.turn_of(user).await),
+            None => None,
+        };
         self.check_bounds(&target, share)?;
         let key = target.key()?;
-        let before_secs = before.map(Timestamp::as_secs);
-        if let Some(known) = self.read::<Revocation>(&key).await?
-            && known.before >= before_secs
-        {
-            // One for an earlier instant must not let tokens in again.
-            self.revocations.add(target, known.before());
-            return Ok(());
-        }
         let record = Revocation::of(before);
-        let mut operations = vec![set(key, &record, lasting(remembered_for))?];
+        let mut operations = vec![set(key.clone(), &record, lasting(remembered_for))?];
         if let Target::Token { id, of: Some(user) } = &target {
             operations.push(Operation::Delete {
                 key: made_key(user, id)?,
             });
         }
-        self.write(operations).await?;
+        loop {
+            let known = self.registry.get(&key).await?;
+            let expect = match &known {
+                Some(entry) => Precondition::Revision(entry.metadata.revision),
+                None => Precondition::Absent,
+            };
+            let known = known.map(|entry| parse::<Revocation>(&key, &entry));
+            if let Some(known) = known.transpose()?
+                && known.before() >= record.before()
+            {
+                // One for an earlier instant must not let tokens in again.
+                self.revocations.add(target, known.before());
+                return Ok(());
+            }
+            let unchanged = Condition {
+                key: key.clone(),
+                expect,
+            };
+            match self.write_if(vec![unchanged], operations.clone()).await {
+                // Another revocation of the same tokens came in between; it may be one for an earlier instant.
+                Err(failure) if failure.is(ErrorCode::PreconditionFailed) => {}
+                written => {
+                    written?;
+                    break;
+                }
+            }
+        }
         // At once, and not when the follower comes to it.
-        self.revocations
-            .add(target, before.unwrap_or(Timestamp::MAX));
+        self.revocations.add(target, record.before());
         Ok(())
     }
 
@@ -169,18 +191,50 @@ impl Records {
         Err(Failure::new(ErrorCode::QuotaExceeded, message))
     }
 
-    /// True if another token made here can be listed for a user.
-    pub(crate) async fn has_room_for_token(
+    /// Lists a token that was made here for its user until it ends, if there is room for it. Answers whether there was.
+    pub(crate) async fn list_token(
         &self,
         user: &Namespace,
+        id: &[u8; 32],
+        record: &TokenRecord,
         share: Share,
     ) -> Result<bool, Failure> {
+        // Without it, tokens that are made at the same time could all find the last place.
+        let _turn = self.turn_of(user).await;
+        let most = share.of_listed() as u64;
+        if self.count_listed(user).await? >= most {
+            // Those that were revoked with their user, job or parent have still a record.
+            self.forget_revoked(user).await?;
+            if self.count_listed(user).await? >= most {
+                return Ok(false);
+            }
+        }
+        self.add_token(user, id, record).await?;
+        Ok(true)
+    }
+
+    async fn count_listed(&self, user: &Namespace) -> Result<u64, Failure> {
         let made = below(&[MADE, &encode(user.as_str())])?;
-        Ok(self.registry.count(&made).await?.keys < share.of_listed() as u64)
+        Ok(self.registry.count(&made).await?.keys)
+    }
+
+    async fn forget_revoked(&self, user: &Namespace) -> Result<(), Failure> {
+        let mut revoked = Vec::new();
+        for (id, record) in self.made_for(user).await? {
+            if self.is_revoked(user, id, &record) {
+                revoked.push(Operation::Delete {
+                    key: made_key(user, &id)?,
+                });
+            }
+        }
+        for operations in revoked.chunks(MAX_COMMIT_OPERATIONS) {
+            self.write(operations.to_vec()).await?;
+        }
+        Ok(())
     }
 
     /// Adds a token that was made here to those that its user can list, until it ends.
-    pub(crate) async fn add_token(
+    pub(super) async fn add_token(
         &self,
         user: &Namespace,
         id: &[u8; 32],
@@ -196,6 +250,17 @@ impl Records {
         &self,
         user: &Namespace,
     ) -> Result<Vec<(String, TokenRecord)>, Failure> {
+        let mut tokens = self.made_for(user).await?;
+        tokens.retain(|(id, record)| !self.is_revoked(user, *id, record));
+        tokens.sort_by_key(|(_, token)| Reverse(token.made));
+        let named = tokens
+            .into_iter()
+            .map(|(id, token)| (hexadecimal(&id), token));
+        Ok(named.collect())
+    }
+
+    /// The tokens that were made here for a user, also those that are revoked.
+    async fn made_for(&self, user: &Namespace) -> Result<Vec<([u8; 32], TokenRecord)>, Failure> {
         let prefix = below(&[MADE, &encode(user.as_str())])?;
         let page = self.registry.page(&prefix, None, PageLimit::MAX).await?;
         let mut tokens = Vec::new();
@@ -204,15 +269,10 @@ impl Records {
                 continue;
             };
             let name = key.as_str().rsplit('/').next().unwrap_or_default();
-            let Some(id) = parse_id(name) else {
-                continue;
-            };
-            let record: TokenRecord = parse(&key, &entry)?;
-            if !self.is_revoked(user, id, &record) {
-                tokens.push((name.to_owned(), record));
+            if let Some(id) = parse_id(name) {
+                tokens.push((id, parse(&key, &entry)?));
             }
         }
-        tokens.sort_by_key(|(_, token)| Reverse(token.made));
         Ok(tokens)
     }
 
@@ -225,7 +285,8 @@ impl Records {
             job: job.as_ref(),
             id,
             made_from: &made_from,
-            issued: Some(Timestamp::from_secs(record.made)),
+            since: Some(Timestamp::from_secs(record.made)),
+            job_since: Some(Timestamp::from_secs(record.made)),
         };
         self.revocations.is_revoked(token, Duration::ZERO)
     }

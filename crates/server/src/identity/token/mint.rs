@@ -41,6 +41,10 @@ struct Claims<'a> {
     via: Option<&'a str>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     from: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    job_since: Option<u64>,
 }
 
 /// The claims of a token that the service makes for a caller.
@@ -51,6 +55,10 @@ pub(in crate::identity) struct MadeFor<'a> {
     pub(in crate::identity) via: &'a str,
     /// The names of the tokens that it is made from.
     pub(in crate::identity) from: Vec<String>,
+    /// The second at which the first of them was issued; 0 if it does not say when.
+    pub(in crate::identity) since: u64,
+    /// The same of those of the same job, if there are any.
+    pub(in crate::identity) job_since: Option<u64>,
 }
 
 /// Signs a token.
@@ -96,6 +104,8 @@ fn sign(
         jti: made.map(|made| made.id.as_str()),
         via: made.map(|made| made.via),
         from: made.map_or(&[][..], |made| &made.from[..]),
+        since: made.map(|made| made.since),
+        job_since: made.and_then(|made| made.job_since),
     };
     jsonwebtoken::encode(&header, &claims, &EncodingKey::from_secret(&secret.key)?)
 }

@@ -191,12 +191,18 @@ impl Verifier {
         let user =
             Namespace::parse(user).map_err(|error| unusable(format_args!("username: {error}")))?;
         let is_own = claims.get("via").is_some();
+        let since = |name| match is_own {
+            true => Ok(claims.time(name)?.or(issued)),
+            false => Ok(issued),
+        };
         let principal = Principal {
             user,
             job: job(&claims)?,
             scopes: claims.scopes()?,
             expires,
             issued,
+            since: since("since")?,
+            job_since: since("job_since")?,
             issuer: ISSUER.to_owned(),
             id: digest_of(parts.signed),
             made_from: if is_own {

@@ -54,6 +54,20 @@ fn opaque(provider: &Provider) -> String {
     provider.mint(&[("audience", "https://opaque.example.org")])
 }
 
+/// Fails if a signed token with odd spelling is taken for an opaque one, which has another name.
+#[test]
+fn a_signed_token_that_is_spelt_otherwise_is_not_introspected() {
+    let provider = Provider::start();
+    let (server, _folder) = introspecting(&provider);
+    let token = provider.token("alice");
+    assert_accepted(&server, &token);
+    let (head, rest) = token.split_once('.').unwrap();
+    for odd in [format!("{token}="), format!("{head}=.{rest}")] {
+        refused(&server, &odd);
+    }
+    assert_eq!(provider.requests("/introspect"), 0);
+}
+
 /// Fails if refusals are not remembered.
 #[test]
 fn opaque_tokens_are_introspected_and_remembered() {

@@ -177,7 +177,10 @@ async fn revoke_now(
         // Tokens tell whole seconds, so this one is over only at its end.
         None => Timestamp::from_secs(now.as_secs() + 1),
         Some(text) => match parse_rfc3339(text) {
-            Some(instant) if instant <= now => instant,
+            // Records and tokens tell whole seconds, and the answer must not promise more than is remembered.
+            Some(instant) if instant <= now => {
+                Timestamp::from_secs(instant.as_millis().div_ceil(1_000))
+            }
             Some(_) => return Err(Failure::bad_request("before is in the future")),
             None => {
                 let message = "before has to be a time such as 2026-01-31T12:00:00Z";

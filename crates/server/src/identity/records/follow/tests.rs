@@ -51,7 +51,8 @@ fn is_revoked(at: &Records, id: u8) -> bool {
         job: None,
         id: [id; 32],
         made_from: &[],
-        issued: None,
+        since: None,
+        job_since: None,
     };
     at.revocations().is_revoked(subject, Duration::ZERO)
 }
@@ -202,4 +203,44 @@ async fn the_number_of_revocations_is_bounded_but_not_that_of_users() {
         .revoke(all, before, lasts, Share::Whole)
         .await
         .unwrap();
+}
+
+/// Fails if a revocation is written without a look at one that came in between.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn revocations_for_an_earlier_instant_never_take_a_later_one_back() {
+    for round in 0..50 {
+        let shared = Shared::new();
+        let server = shared.server();
+        let revoke = |second: u64| {
+            let server = Arc::clone(&server);
+            tokio::spawn(async move {
+                let before = Some(Timestamp::from_secs(second));
+                let lasts = Duration::from_secs(second);
+                let all = Target::User(user("alice"));
+                server.revoke(all, before, lasts, Share::Whole).await
+            })
+        };
+        let all: Vec<_> = (1..=20)
+            .map(|number| revoke(if number == 10 { 900 } else { number }))
+            .collect();
+        for one in all {
+            one.await.unwrap().unwrap();
+        }
+        let after_restart = shared.server();
+        after_restart.load(false).await.unwrap();
+        let alice = user("alice");
+        for records in [&server, &after_restart] {
+            let since = Some(Timestamp::from_secs(899));
+            let subject = Subject {
+                user: &alice,
+                job: None,
+                id: [0; 32],
+                made_from: &[],
+                since,
+                job_since: since,
+            };
+            let is_revoked = records.revocations().is_revoked(subject, Duration::ZERO);
+            assert!(is_revoked, "round {round}");
+        }
+    }
 }

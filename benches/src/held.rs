@@ -172,7 +172,9 @@ async fn set_evenly(client: &Client, time: Duration, keys: &Keys) -> anyhow::Res
 }
 
 /// Prints that the load has begun, and keeps it up until the end of standard input.
-async fn keep_up<T>(goes_on: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<()> {
+pub(crate) async fn keep_up<T>(
+    goes_on: impl Future<Output = anyhow::Result<T>>,
+) -> anyhow::Result<()> {
     println!("ready");
     let mut rest = Vec::new();
     let mut input = tokio::io::stdin();

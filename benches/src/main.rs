@@ -7,6 +7,7 @@
 //! | `held` | waits, watches and claims on thousands of connections at once |
 //! | `long_run`, `plot` | mixed requests for an hour, and the plot of them |
 //! | `revoke` | a list of revoked tokens |
+//! | `issuer` | callers with tokens of an issuer that does not answer |
 //! | `fill` | fills stores without a server |
 //! | `client`, `measure`, `names` | connections, figures; users, keys and values |
 //!
@@ -21,6 +22,7 @@ mod bare_server;
 mod client;
 mod fill;
 mod held;
+mod issuer;
 mod long_run;
 mod measure;
 mod names;
@@ -102,6 +104,8 @@ impl Load {
             ["delete", prefix, keys] => ask::delete(self, prefix, keys).await,
             ["batches"] => ask::batches(self).await,
             ["revoke", tokens] => revoke::run(self, tokens.parse()?).await,
+            ["refused"] => issuer::refused(self).await,
+            ["hang", port] => issuer::hang(self, port.parse()?).await,
             ["kv-get"] => ask::kv_get(self),
             ["kv-load", rows] => ask::kv_load(self, number(rows)?).await,
             ["waits", requests, sets] => {

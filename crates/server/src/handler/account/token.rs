@@ -121,7 +121,9 @@ async fn list_made(
     }
     let most = share.of_listed();
     let advice = match share {
-        Share::Whole => "which is the limit; revoke some, or wait until some have ended",
+        Share::Operator | Share::Whole => {
+            "which is the limit; revoke some, or wait until some have ended"
+        }
         Share::Half => {
             "which is the limit for a token with scopes; leave the note out, or use a token without scopes"
         }

@@ -29,7 +29,10 @@ const MAX_REVOKED_OF_USER: usize = 1_000;
 /// until its user can't list or revoke any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Share {
-    /// Of a token without scopes, and of the operator.
+    /// Of the operator, who is to be able to revoke tokens when users have used up what there is for all of them: twice as
+    /// much as that, and no bound of single users.
+    Operator,
+    /// Of a token without scopes.
     Whole,
     /// Of a token with scopes.
     Half,
@@ -52,7 +55,7 @@ impl Share {
     /// So much of a bound.
     fn part(self, bound: usize) -> usize {
         match self {
-            Self::Whole => bound,
+            Self::Operator | Self::Whole => bound,
             Self::Half => bound / 2,
         }
     }
@@ -175,11 +178,17 @@ impl Records {
             return Ok(());
         }
         let (all, of_user) = self.revocations.counts(target.counts_for());
-        if all < self.max_revocations && of_user < share.part(MAX_REVOKED_OF_USER) {
+        let has_room = match share {
+            Share::Operator => all < self.max_revocations.saturating_mul(2),
+            Share::Whole | Share::Half => {
+                all < self.max_revocations && of_user < share.part(MAX_REVOKED_OF_USER)
+            }
+        };
+        if has_room {
             return Ok(());
         }
         let message = match share {
-            Share::Whole => {
+            Share::Operator | Share::Whole => {
                 "there are as many revocations as can be remembered; revoke all tokens of the user, or wait until \
                  revoked tokens have ended"
             }

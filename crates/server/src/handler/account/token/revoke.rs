@@ -151,7 +151,12 @@ async fn revoke_others(
         }
     };
     let revoked = target.kind().to_owned();
-    let (before, until, effect) = revoke_now(&call.app, target, asked.before.as_deref()).await?;
+    let share = match is_site {
+        true => Share::Operator,
+        false => Share::Whole,
+    };
+    let revocation = revoke_now(&call.app, target, asked.before.as_deref(), share);
+    let (before, until, effect) = revocation.await?;
     let revoked = Revoked {
         revoked,
         before: before.map(rfc3339),
@@ -165,12 +170,13 @@ async fn revoke_now(
     app: &App,
     target: Target,
     before: Option<&str>,
+    share: Share,
 ) -> Result<(Option<Timestamp>, Timestamp, Effect), Failure> {
     let now = app.clock.wall();
     let lasts = app.verifier.load().max_lifetime() + REMEMBERED_LONGER;
     if matches!(target, Target::Token { .. }) {
         let until = now.after(lasts);
-        let effect = revoke_until(app, target, None, until, Share::Whole).await?;
+        let effect = revoke_until(app, target, None, until, share).await?;
         return Ok((None, until, effect));
     }
     let before = match before {
@@ -189,7 +195,7 @@ async fn revoke_now(
         },
     };
     let until = before.after(lasts);
-    let effect = revoke_until(app, target, Some(before), until, Share::Whole).await?;
+    let effect = revoke_until(app, target, Some(before), until, share).await?;
     // A token of a job that is made after the answer has to be good.
     let left = before
         .as_millis()

@@ -73,11 +73,11 @@ pub(crate) enum UserCommand {
     #[command(after_help = "Examples:
   prominence admin user show alice")]
     Show(Named),
-    /// Take the name from its accounts: the next one that comes with it has it.
+    /// Take the name from its accounts, whose tokens are revoked: the next one that comes with it has it.
     #[command(after_help = "Examples:
   prominence admin user unpin alice")]
     Unpin(Named),
-    /// Give the name to an account.
+    /// Give the name to an account. The tokens of the former one are revoked.
     #[command(after_help = "Examples:
   prominence admin user pin alice --issuer https://sso.example.org --sub 7f3c")]
     Pin(PinName),

@@ -23,7 +23,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Bytes of a head; neither the server nor this program sends longer ones.
 const MAX_HEAD_BYTES: usize = 8 << 10;
 
-/// The longest pause of a caller, in case the answer does not say how long it is.
+/// The pause of a caller whose answer does not say how long to wait.
 const USUAL_PAUSE: Duration = Duration::from_secs(1);
 
 /// The tokens of the callers.

@@ -11,8 +11,8 @@ mod quotas;
 mod revocations;
 mod target;
 mod tokens;
+mod turns;
 
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -21,12 +21,12 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use prominence_core::limits::MAX_VALUE_BYTES;
 use prominence_core::{
-    Clock, Commit, Condition, Entry, Key, Lifetime, Namespace, Operation, Prefix, Quotas, Registry,
-    Store, StoreError, Value,
+    Clock, Commit, Condition, Entry, Key, Lifetime, Operation, Prefix, Quotas, Registry, Store,
+    StoreError, Value,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::sync::{Mutex, MutexGuard, mpsc};
+use tokio::sync::mpsc;
 
 use crate::failure::Failure;
 
@@ -35,6 +35,7 @@ pub(crate) use quotas::{OwnLimit, OwnLimits, OwnQuota};
 pub(crate) use revocations::{Revocations, Subject};
 pub(crate) use target::Target;
 pub(crate) use tokens::{Share, TokenRecord, Used};
+use turns::Turns;
 
 /// A revocation is remembered for so much longer than its tokens can last, because of clocks that disagree.
 pub(crate) const REMEMBERED_LONGER: Duration = Duration::from_secs(300);
@@ -57,12 +58,8 @@ pub struct Records {
     uses: OnceLock<mpsc::Sender<Used>>,
     /// The audit log, where there is one.
     listener: OnceLock<Listener>,
-    /// One task at a time looks how many records a user has and adds one; several users share each of them.
-    turns: [Mutex<()>; TURNS],
+    turns: Turns,
 }
-
-/// Users that can add records at the same time.
-const TURNS: usize = 64;
 
 impl Records {
     /// The records in a store, of which nothing is read yet. Without a follower they are taken for complete, and their
@@ -79,18 +76,8 @@ impl Records {
             known_until: AtomicU64::new(u64::MAX),
             uses: OnceLock::new(),
             listener: OnceLock::new(),
-            turns: std::array::from_fn(|_| Mutex::default()),
+            turns: Turns::default(),
         }
-    }
-
-    /// Waits until no other task adds a record of a user.
-    async fn turn_of(&self, user: &Namespace) -> MutexGuard<'_, ()> {
-        let mut hasher = DefaultHasher::new();
-        user.hash(&mut hasher);
-        let place = hasher.finish() % TURNS as u64;
-        self.turns[usize::try_from(place).unwrap_or_default()]
-            .lock()
-            .await
     }
 
     /// Has changes of names and quotas told to this; the first listener counts.

@@ -128,7 +128,7 @@ impl Records {
         share: Share,
     ) -> Result<(), Failure> {
         let _turn = match target.counts_for() {
-            Some(user) => Some(self.turn_of(user).await),
+            Some(user) => Some(self.turns.of(user).await),
             None => None,
         };
         self.check_bounds(&target, share)?;
@@ -209,7 +209,7 @@ impl Records {
         share: Share,
     ) -> Result<bool, Failure> {
         // Without it, tokens that are made at the same time could all find the last place.
-        let _turn = self.turn_of(user).await;
+        let _turn = self.turns.of(user).await;
         let most = share.of_listed() as u64;
         if self.count_listed(user).await? >= most {
             // Those that were revoked with their user, job or parent have still a record.

@@ -80,6 +80,15 @@ impl Records {
         }
     }
 
+    /// The same with a bound on the records of revocations.
+    #[must_use]
+    pub fn with_max_revocations(self, max_revocations: usize) -> Self {
+        Self {
+            max_revocations,
+            ..self
+        }
+    }
+
     /// Has changes of names and quotas told to this; the first listener counts.
     pub(crate) fn tell_changes(&self, listener: Listener) {
         let _ = self.listener.set(listener);
@@ -88,15 +97,6 @@ impl Records {
     fn tell(&self, change: &str) {
         if let Some(listener) = self.listener.get() {
             listener(change);
-        }
-    }
-
-    /// The same with a bound on the records of revocations.
-    #[must_use]
-    pub fn with_max_revocations(self, max_revocations: usize) -> Self {
-        Self {
-            max_revocations,
-            ..self
         }
     }
 

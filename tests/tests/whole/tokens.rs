@@ -164,7 +164,18 @@ fn the_limits_of_one_user_on_requests_are_in_force_at_once_and_after_a_kill() {
 
 #[test]
 fn an_operator_gives_a_name_to_an_account_and_takes_it_back() {
-    let server = Server::start(&[]);
+    let settings = tempfile::NamedTempFile::new().unwrap();
+    let issuer = "[[issuer]]\nname = \"sso\"\nissuer = \"https://sso.example.org\"\nuser-claim = \"name\"\nany-audience = true\n";
+    std::fs::write(&settings, issuer).unwrap();
+    let server = Server::start(&["--config", settings.path().to_str().unwrap()]);
+    let unknown = ["--issuer", "https://sso.example.org/", "--sub", "7f3c"];
+    let refused = admin(&server, &[&["user", "pin", "alice"], &unknown[..]].concat());
+    let refused = { refused }.output().unwrap();
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(
+        !refused.status.success() && said.contains("no issuer"),
+        "{said}"
+    );
     let issuer = ["--issuer", "https://sso.example.org", "--sub", "7f3c"];
     let pin = [["user", "pin", "alice"].as_slice(), &issuer].concat();
     let shown = text(succeed(&mut admin(&server, &pin)));

@@ -14,7 +14,7 @@ use crate::output::Output;
 /// Longest token that is read. A server takes no longer one.
 const MAX_TOKEN_BYTES: u64 = 32 * 1_024;
 
-/// The digits of a whole name.
+/// The digits of a whole id.
 const ID_DIGITS: usize = 64;
 
 /// The fewest digits by which a token is named: fewer could be those of a token that nobody meant.
@@ -27,7 +27,7 @@ pub(super) fn run(
 ) -> Result<(), Failure> {
     let client = client(options, connection)?;
     let id = match &options.id {
-        Some(id) => Some(whole_id(id, &client)?),
+        Some(id) => Some(whole_id(&id.to_ascii_lowercase(), options, &client)?),
         None => None,
     };
     let revoked = client.revoke(&RevokeTokens {
@@ -42,7 +42,17 @@ pub(super) fn run(
         return Ok(());
     }
     match (&revoked.before, &revoked.until) {
-        (Some(before), _) => writeln!(output, "tokens issued before {before} are revoked")?,
+        (Some(before), _) => {
+            let whose = match (&options.job, &options.user) {
+                (Some(job), Some(user)) => format!("job {job} of {user}"),
+                (Some(job), None) => format!("job {job}"),
+                (None, user) => user.clone().unwrap_or_default(),
+            };
+            writeln!(
+                output,
+                "the tokens of {whose} that were issued before {before} are revoked"
+            )?;
+        }
         (None, Some(_)) => writeln!(output, "the token is revoked")?,
         (None, None) => {
             let message = "the server does not accept this token, so there is nothing to revoke";
@@ -62,12 +72,24 @@ pub(super) fn run(
 fn client(options: &Revoke, connection: &Connection) -> Result<Client, Failure> {
     use super::issue::Signer;
 
-    let place = &options.place;
-    if place.config.is_none() && place.data_dir.is_none() && place.secret_file.is_empty() {
+    if !is_operator(options) {
         return config::client(connection);
     }
-    let signer = Signer::find(place, None)?;
+    let signer = Signer::find(&options.place, None)?;
     config::client_with(connection, signer.url.as_deref(), &signer.sign_to_revoke()?)
+}
+
+/// True if the place of the server's secret was named.
+#[cfg(feature = "server")]
+fn is_operator(options: &Revoke) -> bool {
+    let place = &options.place;
+    place.config.is_some() || place.data_dir.is_some() || !place.secret_file.is_empty()
+}
+
+/// This program can sign nothing.
+#[cfg(not(feature = "server"))]
+fn is_operator(_: &Revoke) -> bool {
+    false
 }
 
 #[cfg(not(feature = "server"))]
@@ -97,14 +119,20 @@ fn token(text: &str) -> Result<String, Failure> {
     Ok(text.to_owned())
 }
 
-/// The name of a token of which only the beginning was typed, as the list shows it.
-fn whole_id(text: &str, client: &Client) -> Result<String, Failure> {
+/// The id of a token of which only the beginning was typed, as the list shows it.
+fn whole_id(text: &str, options: &Revoke, client: &Client) -> Result<String, Failure> {
     if text.len() >= ID_DIGITS {
         return Ok(text.to_owned());
     }
     if text.len() < FEWEST_DIGITS {
         return Err(Failure::Usage(format!(
-            "\"{text}\" is too short for the name of a token; type at least {FEWEST_DIGITS} of its digits"
+            "\"{text}\" is too short for the id of a token; type at least {FEWEST_DIGITS} of its digits"
+        )));
+    }
+    if is_operator(options) {
+        return Err(Failure::Usage(format!(
+            "with the server's secret, all {ID_DIGITS} digits of an id are needed, because there is no list of everybody's \
+             tokens; or revoke the tokens of a --job or --user"
         )));
     }
     let tokens = client.tokens()?;
@@ -112,10 +140,10 @@ fn whole_id(text: &str, client: &Client) -> Result<String, Failure> {
     match (found.next(), found.next()) {
         (Some(token), None) => Ok(token.id.clone()),
         (Some(_), Some(_)) => Err(Failure::Usage(format!(
-            "the names of several tokens begin with {text}; type more digits"
+            "the ids of several tokens begin with {text}; type more digits"
         ))),
         (None, _) => Err(Failure::No(format!(
-            "no token in your list has a name that begins with {text}; prominence token list shows them"
+            "no token in your list has an id that begins with {text}; prominence token list shows them"
         ))),
     }
 }

@@ -46,6 +46,14 @@ pub enum ScopeError {
     /// More scopes that limit the token than the largest number.
     #[error("the token has more than {MAX_SCOPES} scopes that limit it")]
     TooMany,
+    /// A word of scopes that are asked for means nothing here.
+    #[error(
+        "\"{0}\" is not a scope; write storage.read:/PATH, storage.create:/PATH or storage.modify:/PATH"
+    )]
+    Unknown(String),
+    /// There is no word in scopes that are asked for.
+    #[error("it is empty; name a scope such as storage.read:/PATH, or leave the parameter out")]
+    Empty,
 }
 
 impl Scopes {
@@ -87,6 +95,23 @@ impl Scopes {
         } else {
             Self::Only(scopes)
         })
+    }
+
+    /// Reads the scopes that somebody asks for, to limit a token. Each word has to mean something here: without a misspelt
+    /// one the token would be limited less than it was meant to be, or not at all.
+    ///
+    /// # Errors
+    /// As [`Scopes::of_words`], for other words, and where there is none.
+    pub fn asked_for(text: &str) -> Result<Self, ScopeError> {
+        for word in text.split_ascii_whitespace() {
+            if Scope::parse(word)?.is_none() {
+                return Err(ScopeError::Unknown(shorten(word)));
+            }
+        }
+        match Self::parse(text)? {
+            Self::Unrestricted => Err(ScopeError::Empty),
+            limited @ Self::Only(_) => Ok(limited),
+        }
     }
 
     /// No access to any key.
@@ -252,6 +277,37 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn scopes_that_are_asked_for_are_all_understood() {
+        for good in [
+            "storage.read:/a",
+            " write:/b  compute.create ",
+            "storage.poll:/",
+        ] {
+            assert_eq!(Scopes::asked_for(good), Scopes::parse(good), "{good}");
+        }
+        for odd in [
+            "Storage.read:/a",
+            "storage_read:/a",
+            "storage:read:/a",
+            "reed:/a",
+            "READ:/a",
+            "/a/",
+            "foo",
+            "openid",
+            "storage.read:/a wrte:/b",
+        ] {
+            assert!(
+                matches!(Scopes::asked_for(odd), Err(ScopeError::Unknown(_))),
+                "{odd}"
+            );
+        }
+        for empty in ["", "  "] {
+            assert_eq!(Scopes::asked_for(empty), Err(ScopeError::Empty));
+        }
+        assert!(Scopes::asked_for("storage.read").is_err());
     }
 
     #[test]

@@ -136,6 +136,11 @@ async fn work(app: &App, request: RecordRequest) -> Result<Vec<UserReport>, Reco
             subject,
         } => {
             let user = named(&user)?;
+            if !app.verifier.load().issuers().has(&issuer) {
+                return Err(RecordsError::Named(format!(
+                    "the configuration has no issuer {issuer}; write its URL as it is there, with or without a / at the end"
+                )));
+            }
             let pin = Pin::new(&issuer, &subject);
             records.give_name(&user, &pin, so_far(app)).await?;
             tracing::info!(%user, issuer, "a name was given to a subject");

@@ -54,6 +54,8 @@ pub(crate) struct Via<'a> {
     pub(crate) name: &'a str,
     /// True if its users may have tokens made.
     pub(crate) may_mint: bool,
+    /// Its clock may be ahead by so much.
+    pub(crate) leeway: Duration,
 }
 
 impl Minter {
@@ -98,15 +100,17 @@ impl Minter {
             scopes: scopes.clone(),
             lifetime: Duration::from_secs(ends - now),
         };
+        // A revocation is by the clock of a server, and the clock of the issuer may be ahead of it.
+        let since = |since: Option<Timestamp>| {
+            let since = since.map_or(0, Timestamp::as_secs);
+            since.saturating_sub(via.leeway.as_secs())
+        };
         let made_for = MadeFor {
             id: random()?,
             via: via.name,
             from: descent(subject)?,
-            since: subject.since.map_or(0, Timestamp::as_secs),
-            job_since: subject
-                .job
-                .as_ref()
-                .map(|_| subject.job_since.map_or(0, Timestamp::as_secs)),
+            since: since(subject.since),
+            job_since: subject.job.as_ref().map(|_| since(subject.job_since)),
         };
         let token = mint_for(&self.secret, &token, &made_for, Timestamp::from_secs(now))
             .map_err(|_| Failure::surprised())?;

@@ -145,7 +145,6 @@ fn a_request_for_a_token_has_known_parameters_once_each() {
         "requested_token_type=saml2",
         "audience=x",
         "expires_in=0",
-        "scope=storage.read",
         "job=",
         "note=a%0Ab",
     ] {
@@ -351,6 +350,26 @@ fn whoever_holds_a_token_can_end_it() {
         let token = crate::auth::sign(&claims, crate::auth::KEY);
         revoke(&server.anonymous(), &json!({"token": token})).error(400, "bad_request");
     }
+}
+
+/// Fails if a word that means nothing is left out, which would limit the token less or not at all.
+#[test]
+fn a_misspelt_scope_never_makes_a_token_that_allows_more() {
+    let server = Server::start();
+    let alice = server.user("alice");
+    for odd in [
+        "Storage.read:/results/",
+        "storage_read:/results/",
+        "reed:/results/",
+        "storage.read",
+        "foo",
+        "",
+        "+",
+        "storage.read:/results/+wrte:/out/",
+    ] {
+        ask(&alice, &format!("scope={odd}")).error(400, "invalid_scope");
+    }
+    assert_eq!(alice.get("/token").json(), json!([]));
 }
 
 /// Fails if serde's derived implementation reads the body, which takes the fields also from an array.

@@ -59,12 +59,15 @@ pub(crate) async fn make(call: Call, body: Body) -> Result<Response, Failure> {
     // An old answer of an issuer is not enough: the new token may last much longer than it.
     let verified = verifier.verify_fresh(subject, call.from, wall).await;
     let subject = verified.map_err(auth::failure)?;
-    let via = match verifier.issuers().minting_of(&subject.issuer) {
-        Some((name, may_mint)) => Via { name, may_mint },
-        None => Via {
-            name: ISSUER,
-            may_mint: true,
-        },
+    let (name, may_mint) = match verifier.issuers().minting_of(&subject.issuer) {
+        Some(minting) => minting,
+        None => (ISSUER, true),
+    };
+    let leeway = verifier.issuers().leeway_of(&subject.issuer);
+    let via = Via {
+        name,
+        may_mint,
+        leeway: leeway.unwrap_or_default(),
     };
     let made = minter.make(&subject, &via, form.wanted, wall)?;
     call.app.metrics.made_token(via.name);

@@ -1,5 +1,7 @@
 //! Which tokens are made from which.
 
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use prominence_core::Namespace;
 
 use super::*;
@@ -33,6 +35,7 @@ fn lifetime(subject: &Principal, may_mint: bool, wanted: u64) -> Result<u64, u16
     let via = Via {
         name: "campus",
         may_mint,
+        leeway: Duration::ZERO,
     };
     let wanted = Wanted {
         lifetime: Some(Duration::from_secs(wanted)),
@@ -69,10 +72,36 @@ fn two_tokens_with_the_same_claims_are_two() {
     let via = Via {
         name: "campus",
         may_mint: true,
+        leeway: Duration::ZERO,
     };
     let ids = [(); 2].map(|()| {
         let made = minter().make(&login, &via, Wanted::default(), NOW);
         made.unwrap().id
     });
     assert_ne!(ids[0], ids[1]);
+}
+
+/// Fails if the clock of an issuer is taken for that of the servers, by which tokens are revoked.
+#[test]
+fn a_token_is_as_old_as_its_login_would_be_by_a_clock_that_is_ahead() {
+    let via = Via {
+        name: "campus",
+        may_mint: true,
+        leeway: Duration::from_secs(30),
+    };
+    for (job, names) in [(None, &["since"][..]), (Some("7"), &["since", "job_since"])] {
+        let login = Principal {
+            since: Some(NOW),
+            job_since: Some(NOW),
+            ..subject("https://sso", "", job)
+        };
+        let made = minter().make(&login, &via, Wanted::default(), NOW).unwrap();
+        let payload = made.token.split('.').nth(1).unwrap();
+        let payload = BASE64_URL_SAFE_NO_PAD.decode(payload).unwrap();
+        let claims: serde_json::Value = serde_json::from_slice(&payload).unwrap();
+        for name in ["since", "job_since"] {
+            let expected = names.contains(&name).then(|| NOW.as_secs() - 30);
+            assert_eq!(claims[name].as_u64(), expected, "{name} of {job:?}");
+        }
+    }
 }

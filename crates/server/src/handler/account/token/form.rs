@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use axum::http::HeaderMap;
+use prominence_api::ErrorCode;
 use prominence_api::time::parse_duration;
 use prominence_core::Job;
 use prominence_core::permit::Scopes;
@@ -71,7 +72,7 @@ impl Form {
             })?;
         }
         let wanted = Wanted {
-            scopes: form.parsed("scope", Scopes::parse)?,
+            scopes: form.text("scope")?.as_deref().map(scopes).transpose()?,
             job: form.parsed("job", Job::parse)?,
             lifetime: form.parsed("expires_in", parse_duration)?,
         };
@@ -83,6 +84,11 @@ impl Form {
         form.finish("POST /token")?;
         Ok(parsed)
     }
+}
+
+fn scopes(text: &str) -> Result<Scopes, Failure> {
+    Scopes::asked_for(text)
+        .map_err(|why| Failure::new(ErrorCode::InvalidScope, format!("scope: {why}")))
 }
 
 fn parse_note(text: &str) -> Result<String, String> {

@@ -23,6 +23,12 @@ pub(super) fn run(options: Exec, connection: &Connection) -> Result<(), Failure>
         found => (found.map(|found| found.value), None),
     };
     let signer = match Signer::find(&options.place, named.as_ref()) {
+        Ok(signer)
+            if token_create::can_use_login(&options.token, &options.place, connection)
+                && token_create::is_of_another(&signer, connection) =>
+        {
+            return run_from_own(options, connection);
+        }
         Ok(signer) => signer,
         Err(_) if token_create::can_use_login(&options.token, &options.place, connection) => {
             return run_from_own(options, connection);

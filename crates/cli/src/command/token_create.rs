@@ -57,6 +57,11 @@ fn make(options: Create, connection: &Connection) -> Result<String, Failure> {
         return from_own(token, note, connection);
     }
     match Signer::find(&place, None) {
+        Ok(signer)
+            if can_use_login(&token, &place, connection) && is_of_another(&signer, connection) =>
+        {
+            from_own(token, None, connection)
+        }
         Ok(signer) => signer.sign(token),
         Err(_) if can_use_login(&token, &place, connection) => from_own(token, None, connection),
         Err(failure) if is_named(&place) || token.user.is_some() => Err(failure),
@@ -88,6 +93,16 @@ pub(super) fn can_use_login(token: &NewToken, place: &Place, connection: &Connec
 pub(super) fn must_be_narrower(token: &NewToken, place: &Place, connection: &Connection) -> bool {
     can_use_login(token, place, connection)
         && config::token_text(connection).is_some_and(|token| is_limited(&token))
+}
+
+/// True if a secret is not that of the server that commands go to, which would refuse what it signs: the folder of a server
+/// that was tried earlier may still be there.
+#[cfg(feature = "server")]
+pub(super) fn is_of_another(signer: &Signer, connection: &Connection) -> bool {
+    let url = config::server_url(connection)
+        .map(|url| url.to_string())
+        .ok();
+    url.is_some() && signer.url != url
 }
 
 #[cfg(feature = "server")]

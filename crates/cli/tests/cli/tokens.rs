@@ -110,6 +110,26 @@ fn a_limited_token_is_not_widened_by_a_secret_that_can_be_read_here() {
     assert!(made.starts_with("user: bob\nissuer"), "{made}");
 }
 
+/// Fails if the secret of another server signs, only because it can be read here.
+#[test]
+fn a_secret_that_was_left_by_another_server_signs_nothing_for_this_one() {
+    let (left, site) = (Server::start(), Server::start());
+    let eve = site.user("eve");
+    left.kill();
+    let run_with = |arguments: &[&str]| {
+        let mut command = clean(PROGRAM, left.home.path());
+        command
+            .env("PROMINENCE_URL", &site.url)
+            .env("PROMINENCE_TOKEN", &eve.token);
+        run(command.args(arguments)).text()
+    };
+    let made = run_with(&["token", "create", "--job", "7", "--for", "30m"]);
+    let who = run_with(&["whoami", "--token", made.trim()]);
+    assert!(who.starts_with("user: eve\njob: 7\n"), "{who}");
+    let who = run_with(&["exec", "--for", "30m", "--", PROGRAM, "whoami"]);
+    assert!(who.starts_with("user: eve\n"), "{who}");
+}
+
 #[test]
 fn what_is_no_token_can_not_be_revoked() {
     let server = Server::start();

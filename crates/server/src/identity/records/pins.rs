@@ -112,7 +112,7 @@ impl Records {
     }
 
     /// Gives a name to a subject, whoever has it. The tokens that another one has had of the name so far are revoked, and
-    /// with them those that were made from them.
+    /// with them those that were made from them. Those of the subject itself count again if it has lost the name before.
     pub(crate) async fn give_name(
         &self,
         user: &Namespace,
@@ -122,9 +122,17 @@ impl Records {
         let key = pin_key(user, &pin.issuer)?;
         let former = self.read::<Pin>(&key).await?;
         let former: Vec<_> = former.into_iter().filter(|one| one != pin).collect();
-        let operations = vec![set(key, pin, Lifetime::Permanent)?];
+        let own = Target::Account {
+            id: pin.account(),
+            of: user.clone(),
+        };
+        let operations = vec![
+            set(key, pin, Lifetime::Permanent)?,
+            Operation::Delete { key: own.key()? },
+        ];
         self.write_and_revoke(user, operations, &former, revoking)
             .await?;
+        self.revocations.remove(&own);
         let Pin {
             issuer, subject, ..
         } = pin;
